@@ -1,0 +1,1 @@
+//! libchdb behind ClickHouse's own HTTP interface on loopback.

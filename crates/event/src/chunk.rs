@@ -1,0 +1,163 @@
+//! The unit of transport and of raw storage: a run of whole records of one stream.
+
+use crate::{LoggedAt, Source};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A run of whole records of one stream, as it travels and as it is stored.
+///
+/// Invariant: `text` holds whole records with their own line ends; only the encoding differs from the source's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Owner of the endpoint.
+    pub tenant: String,
+    /// The machine; from the sender's credential, never from the text.
+    pub endpoint: String,
+    /// The kind of log.
+    pub source: Source,
+    /// Which log of that kind, whatever file it was met in.
+    pub stream: StreamId,
+    /// Where the sender read it: information for people, never identity.
+    pub path: String,
+    /// First source byte.
+    pub offset: u64,
+    /// Source bytes covered, byte-order mark included.
+    pub length: u64,
+    /// What the source's bytes were encoded in.
+    pub encoding: TextEncoding,
+    /// How records are laid out in `text`.
+    pub format: Format,
+    /// The last record may go on: nothing after it was seen yet. A later chunk that starts at or before it and ends later replaces it.
+    pub open: bool,
+    /// Who sent it.
+    pub sender: String,
+    /// When the intake took it, in UTC milliseconds; data only.
+    pub received_ms: i64,
+    /// The records, in UTF-8.
+    pub text: String,
+}
+
+/// Identity of a stream: a hash of tenant, endpoint, source and the first record's first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StreamId(pub u64);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl std::str::FromStr for StreamId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// What a source's bytes were encoded in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextEncoding {
+    /// UTF-8, ASCII included.
+    #[default]
+    Utf8,
+    /// UTF-16, little-endian.
+    Utf16le,
+    /// UTF-16, big-endian.
+    Utf16be,
+    /// GB18030, GBK and cp936 included.
+    Gb18030,
+}
+
+impl TextEncoding {
+    /// Every encoding.
+    pub const ALL: [Self; 4] = [Self::Utf8, Self::Utf16le, Self::Utf16be, Self::Gb18030];
+
+    /// The name in headers and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Utf16le => "utf-16le",
+            Self::Utf16be => "utf-16be",
+            Self::Gb18030 => "gb18030",
+        }
+    }
+
+    /// Back from [`TextEncoding::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|encoding| encoding.name() == name)
+    }
+}
+
+/// How records are laid out in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// The fixed-column head of CBS, DISM and setup logs.
+    #[default]
+    Wds,
+    /// The same without time stamps, as people paste it: one record per line that starts with `Level [0x…] Component`.
+    WdsHeadless,
+}
+
+impl Format {
+    /// The name in headers and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wds => "wds",
+            Self::WdsHeadless => "wds_headless",
+        }
+    }
+
+    /// Back from [`Format::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Wds, Self::WdsHeadless].into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// How a UTC offset is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UtcHow {
+    /// A CSI record carries its own UTC stamp beside the local head.
+    CsiStamp,
+    /// A line `Universal Time is: …`.
+    UniversalTime,
+    /// A session id, which is the UTC time of its making; weaker, as ids run ahead when the clock was stepped back.
+    SessionId,
+}
+
+impl UtcHow {
+    /// The name in headers and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CsiStamp => "csi_stamp",
+            Self::UniversalTime => "universal_time",
+            Self::SessionId => "session_id",
+        }
+    }
+
+    /// Back from [`UtcHow::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::CsiStamp, Self::UniversalTime, Self::SessionId].into_iter().find(|how| how.name() == name)
+    }
+
+    /// Session ids count only where a stream has nothing better.
+    pub fn is_weak(self) -> bool {
+        self == Self::SessionId
+    }
+}
+
+/// A place in a stream from which its wall clock is known to be `minutes` ahead of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UtcAnchor {
+    /// Source offset of the record that shows it.
+    pub offset: u64,
+    /// Minutes ahead of UTC.
+    pub minutes: i32,
+    /// What shows it.
+    pub how: UtcHow,
+    /// The head of that record.
+    pub logged: LoggedAt,
+}

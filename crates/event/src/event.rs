@@ -1,0 +1,361 @@
+//! What classification makes of a record.
+
+use crate::{LoggedAt, StreamId, UtcMillis};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kind of log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// CBS.log, CbsPersist_*.log and the .cab they become.
+    Cbs,
+    /// dism.log.
+    Dism,
+    /// setupact.log, setuperr.log.
+    Setup,
+    /// ReportingEvents.log.
+    ReportingEvents,
+    /// WindowsUpdate.log, old and new.
+    WindowsUpdate,
+    /// PFRO.log.
+    Pfro,
+    /// Windows event logs.
+    EventLog,
+}
+
+impl Source {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Cbs, Self::Dism, Self::Setup, Self::ReportingEvents, Self::WindowsUpdate, Self::Pfro, Self::EventLog];
+
+    /// The name in routes, tables and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cbs => "cbs",
+            Self::Dism => "dism",
+            Self::Setup => "setup",
+            Self::ReportingEvents => "reporting_events",
+            Self::WindowsUpdate => "windows_update",
+            Self::Pfro => "pfro",
+            Self::EventLog => "event_log",
+        }
+    }
+
+    /// Back from [`Source::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// A record's level as logged. A weak feature: most real evidence is at level Info.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// No level was read.
+    #[default]
+    Unknown,
+    /// `Info`
+    Info,
+    /// `Warning`
+    Warning,
+    /// `Error`
+    Error,
+}
+
+impl Level {
+    /// The name in tables and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// Back from [`Level::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Unknown, Self::Info, Self::Warning, Self::Error].into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// A failure code in canonical form: an HRESULT or an NTSTATUS.
+///
+/// Invariant: FACILITY_NT_BIT is cleared (`0xD0000102` is `0xC0000102`) and a Win32 number is its HRESULT (`2` is `0x80070002`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Code(u32);
+
+/// The space a canonical code belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Space {
+    /// `0x8…`, and `0xC19…` of the setup facility.
+    Hresult,
+    /// `0xC…`
+    Ntstatus,
+}
+
+impl Code {
+    /// Canonical form of a 32-bit value as logged.
+    pub fn new(value: u32) -> Self {
+        if value >> 28 == 0xD { Self(value & !0x1000_0000) } else { Self(value) }
+    }
+
+    /// HRESULT_FROM_WIN32.
+    pub fn from_win32(number: u32) -> Self {
+        Self(0x8007_0000 | (number & 0xFFFF))
+    }
+
+    /// The 32 bits.
+    pub fn value(self) -> u32 {
+        self.0
+    }
+
+    /// Its Win32 number, where it is a wrapped one.
+    pub fn win32(self) -> Option<u32> {
+        matches!(self.0 >> 16, 0x8007 | 0xC007).then_some(self.0 & 0xFFFF)
+    }
+
+    /// The space it belongs to.
+    pub fn space(self) -> Space {
+        // Setup's facility 0x19 uses the top bits of an NTSTATUS for HRESULTs, 0xC1900101 and its like.
+        if self.0 >> 30 == 3 && self.0 >> 16 != 0xC190 { Space::Ntstatus } else { Space::Hresult }
+    }
+
+    /// Whether the severity bit says failure.
+    pub fn is_failure(self) -> bool {
+        self.0 >> 31 == 1
+    }
+}
+
+/// `0x` and eight lower-case hex digits.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010x}", self.0)
+    }
+}
+
+impl Space {
+    /// The name in tables and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hresult => "hresult",
+            Self::Ntstatus => "ntstatus",
+        }
+    }
+}
+
+/// Identity of an event: a hash of tenant, endpoint, source, time as logged and text.
+/// The same event wherever its bytes are met again: in a re-send, a rotated file, a cab, a copy with other line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventId(pub u64);
+
+/// What a record marks in the life of a session or an installation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Marker {
+    /// None of the below.
+    #[default]
+    None,
+    /// `Loaded Servicing Stack v… with Core: …`
+    StackLoaded,
+    /// `Session: S initialized by client C`
+    SessionStart,
+    /// `Session: S finalized. …`, the true end.
+    SessionEnd,
+    /// `Asynchronous Session: S finalized. …`: accepted, runs later, no outcome.
+    SessionAccepted,
+    /// `Exec: Processing started.  Client: C, Session: S, Package: P, …`
+    ExecStart,
+    /// `Exec: Session processing started. …, Session(Store Corruption Detect/Repair): S`
+    RepairStart,
+    /// `Exec: Processing complete.  Session: S, Package: P, Identifier: KB, [HRESULT = …]`
+    ExecEnd,
+    /// `Exec: Processing complete, session(Corruption Repairing|Detecting): S [HRESULT = …]`
+    RepairEnd,
+    /// `Failed to process single phase execution. …`
+    PhaseFailed,
+    /// `WER: Generating failure report for package: P, status: …`
+    FailureReport,
+    /// `Reporting package change completion for package: P, …`
+    ChangeReport,
+    /// `Startup: Package: P completed startup processing, …`
+    StartupEnd,
+    /// `Startup: Processing complete. …`
+    StartupProcessed,
+    /// `Setting ExecuteState key to: …`
+    ExecState,
+    /// `Retrieved|Setting original failure status: …`
+    OriginalFailure,
+    /// A CheckSUR summary (`Summary:` / `Operation:` / `Operation result:` …).
+    CheckSur,
+    /// `[SR] Cannot repair member file …`
+    SfcCannotRepair,
+    /// `[SR] Repairing corrupted file …`, or repaired from the store.
+    SfcRepaired,
+    /// `TI: --- Initializing Trusted Installer ---`, `Starting TiWorker initialization.`
+    WorkerStart,
+}
+
+impl Marker {
+    /// Every marker.
+    pub const ALL: [Self; 20] = [
+        Self::None,
+        Self::StackLoaded,
+        Self::SessionStart,
+        Self::SessionEnd,
+        Self::SessionAccepted,
+        Self::ExecStart,
+        Self::RepairStart,
+        Self::ExecEnd,
+        Self::RepairEnd,
+        Self::PhaseFailed,
+        Self::FailureReport,
+        Self::ChangeReport,
+        Self::StartupEnd,
+        Self::StartupProcessed,
+        Self::ExecState,
+        Self::OriginalFailure,
+        Self::CheckSur,
+        Self::SfcCannotRepair,
+        Self::SfcRepaired,
+        Self::WorkerStart,
+    ];
+
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::StackLoaded => "stack_loaded",
+            Self::SessionStart => "session_start",
+            Self::SessionEnd => "session_end",
+            Self::SessionAccepted => "session_accepted",
+            Self::ExecStart => "exec_start",
+            Self::RepairStart => "repair_start",
+            Self::ExecEnd => "exec_end",
+            Self::RepairEnd => "repair_end",
+            Self::PhaseFailed => "phase_failed",
+            Self::FailureReport => "failure_report",
+            Self::ChangeReport => "change_report",
+            Self::StartupEnd => "startup_end",
+            Self::StartupProcessed => "startup_processed",
+            Self::ExecState => "exec_state",
+            Self::OriginalFailure => "original_failure",
+            Self::CheckSur => "check_sur",
+            Self::SfcCannotRepair => "sfc_cannot_repair",
+            Self::SfcRepaired => "sfc_repaired",
+            Self::WorkerStart => "worker_start",
+        }
+    }
+
+    /// Back from [`Marker::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|marker| marker.name() == name)
+    }
+}
+
+/// What classification made of a record that means something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Identity.
+    pub id: EventId,
+    /// The kind of log it stands in.
+    pub source: Source,
+    /// The stream it was met in.
+    pub stream: StreamId,
+    /// Source offset of the record.
+    pub offset: u64,
+    /// Source bytes of the record.
+    pub length: u64,
+    /// The record may go on: it ended an open chunk.
+    pub open: bool,
+    /// The head's time; absent where the text has no heads.
+    pub logged: Option<LoggedAt>,
+    /// The record's own UTC stamp (CSI records).
+    pub stamp: Option<UtcMillis>,
+    /// Level as logged.
+    pub level: Level,
+    /// Component as logged; may be empty.
+    pub component: String,
+    /// What it marks.
+    pub marker: Marker,
+    /// Its failure codes that are not noise, ascending, each once.
+    pub codes: Vec<Code>,
+    /// The rule that decided, or empty.
+    pub rule: String,
+    /// The object the record names: a file, key, component or package.
+    pub object: String,
+    /// `KB5014692`, or empty.
+    pub kb: String,
+    /// Package identity, or empty.
+    pub package: String,
+    /// Component identity, or empty.
+    pub component_identity: String,
+    /// Session id `high_low`, or empty.
+    pub session: String,
+    /// Client of the session, or empty.
+    pub client: String,
+    /// The trace id (`#34109804#`) that chains one failure as it unwinds, or empty.
+    pub trace: String,
+    /// Further extracted fields by name, ascending.
+    pub fields: Vec<(String, String)>,
+    /// The record's text with its pieces joined, cut at a bound.
+    pub text: String,
+}
+
+impl Event {
+    /// A further extracted field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A harmless look-alike: kept as one member of a set, counted on request, never alerted on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Noise {
+    /// Identity of the record.
+    pub id: EventId,
+    /// The kind of log it stands in.
+    pub source: Source,
+    /// The stream it was met in.
+    pub stream: StreamId,
+    /// Source offset of the record.
+    pub offset: u64,
+    /// Source bytes of the record.
+    pub length: u64,
+    /// The record may go on: it ended an open chunk.
+    pub open: bool,
+    /// The head's time.
+    pub logged: Option<LoggedAt>,
+    /// The rule that says so.
+    pub rule: String,
+    /// The code it excuses, or none where the rule names no code.
+    pub code: Option<Code>,
+    /// Session it names, or empty.
+    pub session: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facility_nt_bit_is_cleared_and_spaces_are_told_apart() {
+        assert_eq!(Code::new(0xD000_0102), Code::new(0xC000_0102));
+        assert_eq!(Code::new(0xC000_0102).space(), Space::Ntstatus);
+        assert_eq!(Code::new(0xC190_0101).space(), Space::Hresult);
+        assert_eq!(Code::from_win32(1392).to_string(), "0x80070570");
+        assert_eq!(Code::new(0xC007_000D).win32(), Some(13));
+    }
+
+    #[test]
+    fn every_name_reads_back() {
+        for marker in Marker::ALL {
+            assert_eq!(Marker::from_name(marker.name()), Some(marker));
+        }
+        for source in Source::ALL {
+            assert_eq!(Source::from_name(source.name()), Some(source));
+        }
+    }
+}

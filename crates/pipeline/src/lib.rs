@@ -1,0 +1,1 @@
+//! Chunks to records to events to the store; derivations of units with news.

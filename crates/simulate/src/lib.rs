@@ -1,0 +1,1 @@
+//! A deterministic fleet that writes servicing logs with planted failures.

@@ -1,0 +1,1 @@
+//! ClickHouse: migrations, row types, batched inserts, named queries.

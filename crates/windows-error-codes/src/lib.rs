@@ -1,0 +1,1 @@
+//! Windows error codes: any spelling to space, facility, names, meaning and equivalents.
