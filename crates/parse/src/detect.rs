@@ -1,0 +1,256 @@
+//! What a file is, and its encoding, judged from its name and its first bytes.
+
+use crate::head;
+use chardetng::EncodingDetector;
+use event::{Format, Source, TextEncoding};
+
+/// As many first bytes as [`detect`] wants to see.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// What a file is, judged from its name and its first bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detection {
+    /// The kind of log, or nothing where it is none we know.
+    pub source: Option<Source>,
+    /// Encoding, by byte-order mark and by evidence.
+    pub encoding: TextEncoding,
+    /// Bytes of the byte-order mark.
+    pub bom: usize,
+    /// Layout of records.
+    pub format: Format,
+    /// Why `source` is nothing, for people; empty otherwise.
+    pub reason: &'static str,
+}
+
+/// Judges a file by its name and its first [`HEAD_BYTES`] bytes.
+pub fn detect(name: &str, head: &[u8]) -> Detection {
+    let (encoding, bom) = encoding(head);
+    let none = |reason| Detection {
+        source: None,
+        encoding,
+        bom,
+        format: Format::Wds,
+        reason,
+    };
+    if head.is_empty() {
+        return none("empty file");
+    }
+    if let Some(reason) = container(head) {
+        return none(reason);
+    }
+    let text = crate::cut::decode_all(encoding, &head[bom..]);
+    let mut heads = Heads::default();
+    for line in text.lines() {
+        if let Some((head, _)) = head::read(line) {
+            heads.count(head.component);
+        } else if head::read_headless(line).is_some_and(|(head, _)| is_component(head.component)) {
+            heads.without_stamp += 1;
+        }
+    }
+    if heads.with_stamp() == 0 && heads.without_stamp == 0 {
+        return none("no record head of a CBS, DISM or setup log found");
+    }
+    let format = if heads.with_stamp() > 0 {
+        Format::Wds
+    } else {
+        Format::WdsHeadless
+    };
+    Detection {
+        source: Some(source(name, &heads)),
+        encoding,
+        bom,
+        format,
+        reason: "",
+    }
+}
+
+#[derive(Default)]
+struct Heads {
+    cbs: usize,
+    dism: usize,
+    other: usize,
+    without_stamp: usize,
+}
+
+impl Heads {
+    fn count(&mut self, component: &str) {
+        match component {
+            "CBS" | "CSI" => self.cbs += 1,
+            "DISM" => self.dism += 1,
+            _ => self.other += 1,
+        }
+    }
+
+    fn with_stamp(&self) -> usize {
+        self.cbs + self.dism + self.other
+    }
+}
+
+/// The name decides where it is one of Windows' own, since DISM lines occur in CBS logs and CSI lines in DISM logs; else the most frequent component does.
+fn source(name: &str, heads: &Heads) -> Source {
+    let name = name
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or(name)
+        .to_ascii_lowercase();
+    if name.starts_with("cbs") {
+        Source::Cbs
+    } else if name.starts_with("dism") {
+        Source::Dism
+    } else if name.starts_with("setupact") || name.starts_with("setuperr") {
+        Source::Setup
+    } else if heads.with_stamp() == 0 || heads.cbs >= heads.dism.max(heads.other) {
+        Source::Cbs
+    } else if heads.dism >= heads.other {
+        Source::Dism
+    } else {
+        Source::Setup
+    }
+}
+
+/// The components that pasted text may name: prose such as `Error IN THE` must not pass for a log.
+fn is_component(word: &str) -> bool {
+    matches!(
+        word,
+        "CBS"
+            | "CSI"
+            | "DISM"
+            | "SXS"
+            | "DPX"
+            | "CMI"
+            | "MIG"
+            | "SP"
+            | "IBS"
+            | "MOUPG"
+            | "SYSPRP"
+            | "PANTHR"
+    )
+}
+
+fn container(head: &[u8]) -> Option<&'static str> {
+    if head.starts_with(b"ElfFile\0") {
+        Some("event log (.evtx): this version does not read it yet")
+    } else if head.starts_with(b"MSCF") {
+        Some("cabinet: this version does not open it yet; expand it and scan the log inside")
+    } else if head.starts_with(b"PK\x03\x04") {
+        Some("zip archive: this version does not open it yet; unpack it and scan the folder")
+    } else {
+        None
+    }
+}
+
+fn encoding(head: &[u8]) -> (TextEncoding, usize) {
+    if head.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        return (TextEncoding::Utf8, 3);
+    }
+    if head.starts_with(&[0xFF, 0xFE]) {
+        return (TextEncoding::Utf16le, 2);
+    }
+    if head.starts_with(&[0xFE, 0xFF]) {
+        return (TextEncoding::Utf16be, 2);
+    }
+    // Latin text in UTF-16 has a zero in every other byte; text in other encodings has none.
+    let sample = &head[..head.len().min(4_096)];
+    let zeros = |parity: usize| {
+        sample
+            .iter()
+            .skip(parity)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
+    let (even, odd, half) = (zeros(0), zeros(1), sample.len() / 2);
+    if odd * 2 > half && even * 8 < half {
+        return (TextEncoding::Utf16le, 0);
+    }
+    if even * 2 > half && odd * 8 < half {
+        return (TextEncoding::Utf16be, 0);
+    }
+    match std::str::from_utf8(head) {
+        Ok(_) => (TextEncoding::Utf8, 0),
+        // A character cut by the end of the sample.
+        Err(error) if error.error_len().is_none() => (TextEncoding::Utf8, 0),
+        Err(_) => {
+            let mut detector = EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+            detector.feed(head, false);
+            let guess = detector.guess(None, chardetng::Utf8Detection::Deny);
+            let is_chinese = guess == encoding_rs::GBK || guess == encoding_rs::GB18030;
+            (
+                if is_chinese {
+                    TextEncoding::Gb18030
+                } else {
+                    TextEncoding::Utf8
+                },
+                0,
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CBS: &str = "2024-05-01 08:00:00, Info                  CBS    x\r\n";
+    const DISM: &str = "2024-05-01 08:00:00, Info                  DISM   x\r\n";
+
+    fn source_of(name: &str, text: &str) -> Option<Source> {
+        detect(name, text.as_bytes()).source
+    }
+
+    #[test]
+    fn the_name_decides_then_the_components() {
+        assert_eq!(
+            source_of("C/Windows/Logs/CBS/CbsPersist_20230522191537.log", CBS),
+            Some(Source::Cbs)
+        );
+        assert_eq!(source_of("cbs.log", &DISM.repeat(3)), Some(Source::Cbs));
+        assert_eq!(source_of("x.log", &DISM.repeat(3)), Some(Source::Dism));
+        assert_eq!(
+            source_of(
+                "setupact.log",
+                "2024-05-01 08:00:00, Info       [0x0601c1] IBS    x\r\n"
+            ),
+            Some(Source::Setup)
+        );
+        assert_eq!(source_of("pasted.txt", "Info CBS one\n"), Some(Source::Cbs));
+    }
+
+    #[test]
+    fn what_is_no_log_says_why() {
+        for (bytes, word) in [
+            (&b"ElfFile\0"[..], "event log"),
+            (b"MSCF", "cabinet"),
+            (b"PK\x03\x04", "zip"),
+            (b"", "empty"),
+            (b"hello\n", "no record head"),
+        ] {
+            let detection = detect("CBS.log", bytes);
+            assert_eq!(detection.source, None);
+            assert!(detection.reason.contains(word), "{}", detection.reason);
+        }
+    }
+
+    #[test]
+    fn encodings_are_told_by_mark_and_by_evidence() {
+        let utf16: Vec<u8> = CBS.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16be: Vec<u8> = CBS.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let chinese = format!(
+            "{CBS}{}",
+            "安装更新失败，系统找不到指定的文件。\r\n".repeat(8)
+        );
+        let gbk = encoding_rs::GB18030.encode(&chinese).0.into_owned();
+        let with_mark = [&[0xFF, 0xFE], utf16.as_slice()].concat();
+        for (bytes, expected) in [
+            (CBS.as_bytes(), (TextEncoding::Utf8, 0)),
+            (&utf16, (TextEncoding::Utf16le, 0)),
+            (&utf16be, (TextEncoding::Utf16be, 0)),
+            (&gbk, (TextEncoding::Gb18030, 0)),
+            (&with_mark, (TextEncoding::Utf16le, 2)),
+        ] {
+            let detection = detect("CBS.log", bytes);
+            assert_eq!((detection.encoding, detection.bom), expected);
+            assert_eq!(detection.source, Some(Source::Cbs));
+        }
+    }
+}

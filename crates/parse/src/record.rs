@@ -1,0 +1,331 @@
+//! Where records start and end, and a record's text with its pieces joined.
+
+use crate::csi::{self, Csi};
+use crate::head::{self, Head};
+use event::Format;
+use memchr::memchr;
+use std::borrow::Cow;
+
+/// A record, or a run of text without a head, is cut at this length: see the crate's README, "Bounds".
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+
+/// The records of a text of whole records.
+pub fn records(text: &str, format: Format) -> Records<'_> {
+    Records {
+        text,
+        format,
+        position: 0,
+    }
+}
+
+/// Iterator over the records of a text. Their raw texts, put together, are the text.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    text: &'a str,
+    format: Format,
+    position: usize,
+}
+
+/// One logical log entry, possibly over several lines; or text that belongs to none.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Where it starts in the text.
+    pub offset: usize,
+    /// All of it, line ends included.
+    pub raw: &'a str,
+    format: Format,
+    /// A CSI record that was cut by the logger: some of its lines have heads of their own.
+    is_cut: bool,
+    has_head: bool,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Record<'a>> {
+        let rest = self.text.get(self.position..)?;
+        if rest.is_empty() {
+            return None;
+        }
+        let (length, is_cut, has_head) = match self.format {
+            Format::Wds => measure(rest.as_bytes()),
+            Format::WdsHeadless => measure_headless(rest),
+        };
+        let length = bounded(rest, length);
+        let record = Record {
+            offset: self.position,
+            raw: &rest[..length],
+            format: self.format,
+            is_cut,
+            has_head,
+        };
+        self.position += length;
+        Some(record)
+    }
+}
+
+/// Length of the record at the start of `rest`, whether it is cut, and whether it has a head.
+#[inline]
+fn measure(rest: &[u8]) -> (usize, bool, bool) {
+    let has_head = head::starts_head(rest);
+    let level = rest.get(21);
+    let is_csi = has_head && head::is_csi(rest);
+    let mut is_cut = false;
+    let mut end = 0;
+    while let Some(newline) = memchr(b'\n', &rest[end..]) {
+        end += newline + 1;
+        let line = &rest[end..];
+        if head::starts_head(line) {
+            if is_csi && csi::is_continuation(line) && line.get(21) == level {
+                is_cut = true;
+            } else {
+                return (end, is_cut, has_head);
+            }
+        }
+        if end > MAX_RECORD_BYTES {
+            return (end, is_cut, has_head);
+        }
+    }
+    (rest.len(), is_cut, has_head)
+}
+
+fn measure_headless(rest: &str) -> (usize, bool, bool) {
+    let has_head = head::read_headless(rest).is_some();
+    let mut end = 0;
+    while let Some(newline) = memchr(b'\n', &rest.as_bytes()[end..]) {
+        end += newline + 1;
+        if head::read_headless(&rest[end..]).is_some() || end > MAX_RECORD_BYTES {
+            return (end, false, has_head);
+        }
+    }
+    (rest.len(), false, has_head)
+}
+
+/// Cuts what is longer than [`MAX_RECORD_BYTES`] at its last line end within, or at a character.
+fn bounded(rest: &str, length: usize) -> usize {
+    if length <= MAX_RECORD_BYTES {
+        return length;
+    }
+    match memchr::memrchr(b'\n', &rest.as_bytes()[..MAX_RECORD_BYTES]) {
+        Some(newline) => newline + 1,
+        None => rest.floor_char_boundary(MAX_RECORD_BYTES),
+    }
+}
+
+/// Whether a record surely starts at the start of `line`, whatever stands before it.
+pub(crate) fn is_sure_start(line: &str, format: Format) -> bool {
+    match format {
+        Format::Wds => head::starts_head(line.as_bytes()) && !csi::is_continuation(line.as_bytes()),
+        Format::WdsHeadless => head::read_headless(line).is_some(),
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The record's head; none for text that belongs to no record.
+    pub fn head(&self) -> Option<Head<'a>> {
+        self.read_head().map(|(head, _)| head)
+    }
+
+    /// Whether it has a head, without reading it.
+    pub fn has_head(&self) -> bool {
+        self.has_head
+    }
+
+    /// Whether the logger cut it into pieces with heads of their own.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The stamp's 19 bytes as logged: comparable as text, without being read.
+    #[inline]
+    pub fn stamp_bytes(&self) -> Option<&'a [u8]> {
+        (self.has_head && self.format == Format::Wds).then(|| &self.raw.as_bytes()[..19])
+    }
+
+    /// Lines, the blank ones included.
+    pub fn lines(&self) -> usize {
+        let newlines = memchr::memchr_iter(b'\n', self.raw.as_bytes()).count();
+        newlines + usize::from(!self.raw.ends_with('\n'))
+    }
+
+    /// The message: all lines, with the pieces of a cut CSI record joined without a separator and the trailing blanks gone.
+    ///
+    /// Every piece but the last loses its `[gle=…]`, which the logger appends to each.
+    pub fn text(&self) -> Cow<'a, str> {
+        let message = match self.read_head() {
+            Some((_, at)) => &self.raw[at..],
+            None => self.raw,
+        };
+        if !self.is_cut {
+            return Cow::Borrowed(trim_end(message));
+        }
+        let mut joined = String::with_capacity(message.len());
+        for line in message.split_inclusive('\n') {
+            if head::starts_head(line.as_bytes()) && csi::is_continuation(line.as_bytes()) {
+                let length = without_gle(trim_end(&joined)).len();
+                joined.truncate(length);
+                joined.push_str(line.get(head::MESSAGE..).unwrap_or_default());
+            } else {
+                joined.push_str(line);
+            }
+        }
+        let length = trim_end(&joined).len();
+        joined.truncate(length);
+        Cow::Owned(joined)
+    }
+
+    /// Sequence number, stamp and flag of a CSI record; none elsewhere.
+    pub fn csi(&self) -> Option<Csi> {
+        let (head, at) = self.read_head()?;
+        if head.component == "CSI" {
+            csi::read(&self.raw[at..])
+        } else {
+            None
+        }
+    }
+
+    /// A CSI head without a sequence number whose record did not stand before it.
+    pub fn is_orphan(&self) -> bool {
+        self.has_head && self.format == Format::Wds && csi::is_continuation(self.raw.as_bytes())
+    }
+
+    #[inline]
+    fn read_head(&self) -> Option<(Head<'a>, usize)> {
+        if !self.has_head {
+            return None;
+        }
+        match self.format {
+            Format::Wds => head::read(self.raw),
+            Format::WdsHeadless => head::read_headless(self.raw),
+        }
+    }
+}
+
+fn trim_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n', ' ', '\t', '\0'])
+}
+
+/// The text without the `[gle=0x…]` at its end.
+fn without_gle(text: &str) -> &str {
+    match text.rfind("[gle=") {
+        Some(at) if text.ends_with(']') && !text[at..text.len() - 1].contains(']') => {
+            trim_end(&text[..at])
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CBS: &str = "2024-05-01 08:00:00, Info                  CBS    ";
+    const CSI_ERROR: &str = "2024-05-01 08:00:00, Error                 CSI    ";
+
+    fn check(text: &str, expected: &[&str]) {
+        let texts: Vec<_> = records(text, Format::Wds)
+            .map(|record| record.text().into_owned())
+            .collect();
+        assert_eq!(texts, expected);
+        let whole: String = records(text, Format::Wds)
+            .map(|record| record.raw)
+            .collect();
+        assert_eq!(whole, text, "no byte is lost");
+    }
+
+    #[test]
+    fn lines_without_a_head_belong_to_the_record_before() {
+        check(
+            &format!(
+                "{CBS}Operations:\n  (0)  Uninstall: flags: 0\n  (1)  Install: flags: 0\r\n{CBS}next\r\n"
+            ),
+            &[
+                "Operations:\n  (0)  Uninstall: flags: 0\n  (1)  Install: flags: 0",
+                "next",
+            ],
+        );
+    }
+
+    // Made up after the founding case: the logger cuts at 511 characters and appends [gle=] to every piece.
+    #[test]
+    fn a_cut_csi_record_is_joined_without_separator_and_keeps_the_last_gle() {
+        check(
+            &format!(
+                "{CSI_ERROR}0000000a (F) STATUS_X from F(sa = (FILE_SHARE_DEL[gle=0xd0000102]\n{CSI_ERROR}ETE), cd = FILE_OPEN)\n[gle=0xd0000102]\n{CSI_ERROR}0000000b (F) y\n"
+            ),
+            &[
+                "0000000a (F) STATUS_X from F(sa = (FILE_SHARE_DELETE), cd = FILE_OPEN)\n[gle=0xd0000102]",
+                "0000000b (F) y",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_continuation_without_its_record_is_kept_as_an_orphan() {
+        let text = format!("{CBS}x\n{CSI_ERROR}ETE), cd\n");
+        let orphans: Vec<_> = records(&text, Format::Wds)
+            .map(|record| record.is_orphan())
+            .collect();
+        assert_eq!(orphans, [false, true]);
+    }
+
+    #[test]
+    fn a_piece_of_another_level_is_not_joined() {
+        let text = format!(
+            "{CSI_ERROR}0000000a x\n2024-05-01 08:00:00, Info                  CSI    tail\n"
+        );
+        assert_eq!(records(&text, Format::Wds).count(), 2);
+    }
+
+    #[test]
+    fn text_before_the_first_head_is_kept_apart() {
+        let text = format!("notes\nof a person\n{CBS}x\n");
+        let first = records(&text, Format::Wds).next().unwrap();
+        assert_eq!(
+            (first.has_head(), first.raw),
+            (false, "notes\nof a person\n")
+        );
+    }
+
+    #[test]
+    fn a_record_without_end_is_cut_at_the_bound() {
+        let text = format!("{CBS}{}", "x".repeat(3 * MAX_RECORD_BYTES));
+        let lengths: Vec<_> = records(&text, Format::Wds)
+            .map(|record| record.raw.len())
+            .collect();
+        assert_eq!(
+            lengths,
+            [MAX_RECORD_BYTES, MAX_RECORD_BYTES, MAX_RECORD_BYTES, 50]
+        );
+    }
+
+    #[test]
+    fn pasted_text_is_one_record_per_level() {
+        let text = "Info CBS one\nError      [0x01803e] CSI    00000e64 (F) two\n    Completion status: S_OK\n";
+        let texts: Vec<_> = records(text, Format::WdsHeadless)
+            .map(|record| record.text().into_owned())
+            .collect();
+        assert_eq!(
+            texts,
+            ["one", "00000e64 (F) two\n    Completion status: S_OK"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_kept_whole(lines in proptest::collection::vec("(2024-05-01 08:00:00, (Info|Error)       {4,12}(CBS|CSI|)    ?[0-9a-f]{0,9}.{0,30}|.{0,40})", 0..40), crlf in any::<bool>()) {
+            let text = lines.join(if crlf { "\r\n" } else { "\n" });
+            for format in [Format::Wds, Format::WdsHeadless] {
+                let mut end = 0;
+                for record in records(&text, format) {
+                    prop_assert_eq!(record.offset, end);
+                    end += record.raw.len();
+                    let _ = (record.head(), record.csi(), record.text());
+                }
+                prop_assert_eq!(end, text.len());
+            }
+        }
+    }
+}
