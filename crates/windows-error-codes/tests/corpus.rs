@@ -1,0 +1,94 @@
+//! The tables against the given code tables, both ways, every row.
+//!
+//! They are not part of the repository: `CORPUS` names their folder. A missing folder fails, so that a run that checked
+//! nothing is never mistaken for one that passed. `cargo test -p windows-error-codes --features corpus`.
+
+use std::path::PathBuf;
+use windows_error_codes::{Code, Space, decode, lookup_all, names};
+
+fn table(name: &str) -> String {
+    let folder = std::env::var_os("CORPUS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let path = folder.join("tables").join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => panic!(
+            "cannot read `{}`: {error}\nhint: set CORPUS to the folder that holds `tables`",
+            path.display()
+        ),
+    }
+}
+
+/// Both ways: the name gives the number, and the number, as text too, gives the name.
+fn check(value: u32, name: &str) {
+    let code = Code::hresult(value);
+    assert!(
+        lookup_all(name).any(|known| known == code),
+        "`{name}` is not {value:#010x}"
+    );
+    assert!(
+        names(Space::Hresult, value).any(|known| known == name),
+        "{value:#010x} is not `{name}`"
+    );
+    for text in [
+        format!("{value:#x}"),
+        format!("{value:08X}"),
+        value.to_string(),
+        value.cast_signed().to_string(),
+        name.to_owned(),
+    ] {
+        assert!(
+            decode(&text).iter().any(|reading| reading.code == code),
+            "`{text}` is not read as `{name}`"
+        );
+    }
+}
+
+#[test]
+fn every_name_of_the_servicing_stack_both_ways() {
+    let text = table("cbs_hresults.tsv");
+    let mut rows = 0;
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let value = u32::from_str_radix(cells[0].trim_start_matches("0x"), 16)
+            .expect("the first column is a hex number");
+        let name = cells[1].trim();
+        check(value, name);
+        assert_eq!(
+            names(Space::Hresult, value).next(),
+            Some(name),
+            "the newest name comes first"
+        );
+        if !cells[2].is_empty() {
+            check(value, cells[2].trim());
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, 138, "rows of cbs_hresults.tsv");
+}
+
+#[test]
+fn every_windows_update_code_of_mingw_both_ways() {
+    let text = table("mingw_wuerror.h");
+    let mut rows = 0;
+    for line in text.lines() {
+        let Some((name, rest)) = line
+            .strip_prefix("#define WU_")
+            .and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let Some(digits) = rest
+            .split_once("(0x")
+            .and_then(|(_, digits)| digits.split_once(')'))
+        else {
+            continue;
+        };
+        let value = u32::from_str_radix(digits.0, 16).expect("the number is hex");
+        check(value, &format!("WU_{name}"));
+        rows += 1;
+    }
+    assert_eq!(rows, 465, "codes of mingw_wuerror.h");
+}
