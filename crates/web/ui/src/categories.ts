@@ -1,0 +1,42 @@
+// Colours of categories: one hue per family of causes, so that a glance at a chart already says "disk", "store" or "network".
+
+export type Family = "disk" | "access" | "store" | "installer" | "network" | "state" | "other";
+
+const FAMILIES: Record<Family, readonly string[]> = {
+  disk: ["filesystem_corruption", "disk_full", "filesystem_or_disk", "transaction_log_full", "unexpected_shutdown"],
+  access: ["access_denied", "missing_system_path", "locked_file", "reparse_or_filter"],
+  store: [
+    "component_store_corrupt",
+    "missing_assembly",
+    "missing_package_manifest",
+    "repair_source_missing",
+    "sfc_unrepairable",
+    "hydration_failed",
+    "psfx_base_missing",
+    "component_metadata_corrupt",
+    "catalog_corrupt",
+    "servicing_stack_damaged",
+  ],
+  installer: ["advanced_installer_failed", "driver_operation_failed", "upgrade_rollback"],
+  network: ["network_dns", "network", "wsus_policy", "fod_content_not_found", "wu_datastore", "retryable_download"],
+  state: ["pending_reboot", "servicing_timeout", "ssu_required", "not_applicable", "cancelled"],
+  other: ["unclassified", "not_servicing", "known_false_positive", "log_maintenance"],
+};
+
+/** Shades a family has before they repeat; the style sheet defines `--cat-<family>-<shade>` for each. */
+const SHADES = 3;
+
+const PLACES = new Map<string, { family: Family; shade: number }>();
+for (const [family, categories] of Object.entries(FAMILIES)) {
+  categories.forEach((category, index) => PLACES.set(category, { family: family as Family, shade: index % SHADES }));
+}
+
+export function familyOf(category: string): Family {
+  return PLACES.get(category)?.family ?? "other";
+}
+
+/** The custom property that holds a category's colour; a category this build does not know is grey, never missing. */
+export function colourVariable(category: string): string {
+  const place = PLACES.get(category) ?? { family: "other", shade: 1 };
+  return `--cat-${place.family}-${place.shade}`;
+}

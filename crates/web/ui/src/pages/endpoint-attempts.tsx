@@ -1,0 +1,174 @@
+// The attempts of an endpoint: a picture of them over time, a row per update, and the list.
+
+import { useState } from "react";
+import type { Attempt, EndpointDetail } from "../api";
+import { duration, loggedMs } from "../format";
+import { useLang, word } from "../i18n";
+import { Code } from "../parts/code";
+import { Time } from "../parts/small";
+import { Empty, Panel } from "../parts/states";
+
+/** The list begins with this many; the newest are what is asked about. */
+const SHOWN = 12;
+/** Rows of the picture: the updates tried last. */
+const ROWS = 6;
+
+export function Attempts({ data }: { data: EndpointDetail }) {
+  const { lang, t } = useLang();
+  const [all, setAll] = useState(false);
+  const attempts = [...data.attempts].reverse();
+  const shown = all ? attempts : attempts.slice(0, SHOWN);
+  return (
+    <Panel title={t.endpoint.attempts} hint={t.endpoint.attemptsHint}>
+      {attempts.length === 0 ? (
+        <Empty text={t.endpoint.noAttempts} />
+      ) : (
+        <>
+          <Timeline attempts={data.attempts} />
+          <div className="scroll" tabIndex={0} role="group" aria-label={t.endpoint.attempts}>
+            <table className="grid attempts">
+              <caption className="sr">{t.endpoint.attempts}</caption>
+              <thead>
+                <tr>
+                  <th scope="col">{t.endpoint.outcome}</th>
+                  <th scope="col">{t.endpoint.package}</th>
+                  <th scope="col">{t.endpoint.start}</th>
+                  <th scope="col">{t.endpoint.took}</th>
+                  <th scope="col">{t.endpoint.endedWith}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {shown.map((attempt) => (
+                  <tr key={attempt.id}>
+                    <td>
+                      <Outcome outcome={attempt.outcome} />
+                      {attempt.finding !== null && data.findings[attempt.finding] && (
+                        <a href={`#finding-${attempt.finding}`} className="small">
+                          {t.endpoint.showCause}
+                        </a>
+                      )}
+                    </td>
+                    <td className="wide">
+                      <b className="mono">{attempt.kb || t.endpoint.rowPackage}</b>
+                      <small className="muted mono clip" title={attempt.package}>
+                        {attempt.package}
+                      </small>
+                      {attempt.client && (
+                        <small className="muted clip">
+                          {t.endpoint.client} {attempt.client}
+                        </small>
+                      )}
+                    </td>
+                    <td className="nowrap">
+                      <Time logged={attempt.start} utc={attempt.start_utc} stacked />
+                    </td>
+                    <td className="nowrap">
+                      {took(attempt) === null ? (
+                        <span className="muted">{t.endpoint.tookUnknown}</span>
+                      ) : (
+                        duration(lang, took(attempt)!)
+                      )}
+                    </td>
+                    <td>
+                      {attempt.terminal_code ? (
+                        <Code code={attempt.terminal_code} name={attempt.terminal_name} />
+                      ) : (
+                        <span className="muted">–</span>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          {!all && attempts.length > SHOWN && (
+            <button type="button" className="button wide-button" onClick={() => setAll(true)}>
+              {t.endpoint.more(attempts.length - SHOWN)}
+            </button>
+          )}
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function Outcome({ outcome }: { outcome: string }) {
+  const { t } = useLang();
+  return (
+    <span className={`outcome ${outcome}`}>
+      <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
+        <Glyph outcome={outcome} x={6} y={6} />
+      </svg>
+      {word(t.outcomes, outcome)}
+    </span>
+  );
+}
+
+/** Shape and colour both tell the outcome. */
+function Glyph({ outcome, x, y }: { outcome: string; x: number; y: number }) {
+  const at = `translate(${x} ${y})`;
+  switch (outcome) {
+    case "succeeded":
+      return <circle r={4} transform={at} className="glyph succeeded" />;
+    case "failed":
+    case "rolled_back":
+      return <path d="M-4-4l8 8M4-4l-8 8" transform={at} className={`glyph ${outcome}`} />;
+    case "pending_reboot":
+      return <path d="M0-4.5l4.5 4.5L0 4.5-4.5 0z" transform={at} className="glyph pending_reboot" />;
+    default:
+      return <circle r={3.5} transform={at} className="glyph unknown" />;
+  }
+}
+
+const WIDTH = 720;
+const LABEL = 96;
+const ROW = 22;
+const EDGE = 12;
+
+/** Attempts as marks on a time axis, one row per update, so that retries of the same one line up. */
+function Timeline({ attempts }: { attempts: Attempt[] }) {
+  const { t } = useLang();
+  const timed = attempts.flatMap((attempt) => {
+    const at = loggedMs(attempt.start);
+    return at === null ? [] : [{ attempt, at, row: attempt.kb || t.endpoint.rowPackage }];
+  });
+  if (timed.length < 2) return null;
+  const rows = [...new Set(timed.map(({ row }) => row).reverse())].slice(0, ROWS);
+  const shown = timed.filter(({ row }) => rows.includes(row));
+  const from = Math.min(...shown.map(({ at }) => at));
+  const to = Math.max(...shown.map(({ at }) => at), from + 1);
+  const x = (at: number) => LABEL + EDGE + ((at - from) / (to - from)) * (WIDTH - LABEL - 2 * EDGE);
+  const height = rows.length * ROW + 22;
+  const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  return (
+    <div className="scroll timeline-box" tabIndex={0} role="group" aria-label={t.endpoint.attemptsHint}>
+      <svg viewBox={`0 0 ${WIDTH} ${height}`} className="timeline" role="img" aria-label={t.endpoint.attemptsHint}>
+        {rows.map((row, index) => (
+          <g key={row}>
+            <text x={0} y={index * ROW + 16} className="row-label">
+              {row}
+            </text>
+            <line x1={LABEL} x2={WIDTH} y1={index * ROW + 12} y2={index * ROW + 12} className="row-line" />
+          </g>
+        ))}
+        {shown.map(({ attempt, at, row }) => (
+          <g key={attempt.id}>
+            <title>{`${attempt.start} ${word(t.outcomes, attempt.outcome)} ${attempt.terminal_code ?? ""}`}</title>
+            <Glyph outcome={attempt.outcome} x={x(at)} y={rows.indexOf(row) * ROW + 12} />
+          </g>
+        ))}
+        <text x={LABEL + EDGE} y={height - 4} className="axis-label">
+          {day(from)}
+        </text>
+        <text x={WIDTH - EDGE} y={height - 4} className="axis-label end">
+          {day(to)}
+        </text>
+      </svg>
+    </div>
+  );
+}
+
+function took(attempt: Attempt): number | null {
+  const [start, end] = [loggedMs(attempt.start), loggedMs(attempt.end)];
+  return start === null || end === null ? null : end - start;
+}

@@ -1,0 +1,147 @@
+// The lists beside the chart: causes, updates, codes. Each row narrows the page to itself.
+
+import type { Overview } from "../api";
+import { count, middle } from "../format";
+import { useLang, word } from "../i18n";
+import { Link } from "../nav";
+import { Code } from "../parts/code";
+import { Category, FailBar } from "../parts/small";
+import { Empty, Panel } from "../parts/states";
+import { type Filters, overviewUrl } from "../url";
+import { without } from "./overview-filters";
+
+interface Props {
+  data: Overview;
+  filters: Filters;
+}
+
+export function Causes({ data, filters }: Props) {
+  const { lang, t } = useLang();
+  const max = Math.max(1, ...data.top_causes.map((cause) => cause.endpoints));
+  return (
+    <Panel title={t.overview.causes} hint={t.overview.causesHint}>
+      {data.top_causes.length === 0 && <Empty text={t.overview.noCauses} />}
+      <ol className="causes">
+        {data.top_causes.map((cause) => (
+          <li key={`${cause.rule} ${cause.category} ${cause.root_code} ${cause.object}`}>
+            <Link
+              className="cause-title"
+              keepScroll
+              href={overviewUrl({
+                ...filters,
+                category: cause.category,
+                ...(cause.root_code ? { code: cause.root_code } : {}),
+              })}
+            >
+              {cause.title[lang] || word(t.categories, cause.category)}
+            </Link>
+            <span className="cause-count">
+              <b>{count(lang, cause.endpoints)}</b>
+              <small>{t.overview.endpointsWord(cause.endpoints)}</small>
+            </span>
+            <span className="weight" aria-hidden="true">
+              <span style={{ width: `${(cause.endpoints / max) * 100}%` }} />
+            </span>
+            <span className="cause-facts">
+              <Category category={cause.category} />
+              {cause.root_code && <Code code={cause.root_code} name={cause.root_name} />}
+              {cause.object && (
+                <span className="mono object" title={cause.object}>
+                  {middle(cause.object, 64)}
+                </span>
+              )}
+            </span>
+            <span className="cause-when muted">
+              <span className="mono">{t.overview.firstLast(cause.first.slice(0, 10), cause.last.slice(0, 10))}</span>
+              <span>{t.overview.timesHint(cause.count)}</span>
+            </span>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+export function Kbs({ data, filters }: Props) {
+  const { lang, t } = useLang();
+  const max = Math.max(1, ...data.kbs.map((kb) => kb.failed + kb.succeeded));
+  return (
+    <Panel title={t.overview.kbs} hint={t.overview.kbsHint} className="kbs-panel">
+      {data.kbs.length === 0 ? (
+        <Empty text={t.overview.noKbs} />
+      ) : (
+        <table className="kbs">
+          <thead>
+            <tr>
+              <th scope="col">KB</th>
+              <th scope="col" aria-hidden="true" />
+              <th scope="col" className="num">
+                {t.overview.failed}
+              </th>
+              <th scope="col" className="num">
+                {t.overview.succeeded}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.kbs.map((kb) => (
+              <tr key={kb.kb} title={t.overview.failingOnly(kb.endpoints_failing)}>
+                <th scope="row">
+                  <Link
+                    href={overviewUrl(filters.kb === kb.kb ? without(filters, "kb") : { ...filters, kb: kb.kb })}
+                    keepScroll
+                    className="mono"
+                    aria-current={filters.kb === kb.kb ? "true" : undefined}
+                  >
+                    {kb.kb}
+                  </Link>
+                </th>
+                <td>
+                  <FailBar failed={kb.failed} succeeded={kb.succeeded} max={max} />
+                </td>
+                <td className={kb.failed > 0 ? "num bad" : "num muted"}>{count(lang, kb.failed)}</td>
+                <td className="num">{count(lang, kb.succeeded)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
+  );
+}
+
+export function Codes({ data, filters }: Props) {
+  const { lang, t } = useLang();
+  const max = Math.max(1, ...data.top_codes.map((code) => code.events));
+  return (
+    <Panel title={t.overview.codes} hint={t.overview.codesHint}>
+      {data.top_codes.length === 0 && <Empty text={t.overview.noCodes} />}
+      <ol className="codes">
+        {data.top_codes.map((code) => (
+          <li key={code.code}>
+            <Code code={code.code} name={code.names[0] ?? null} />
+            <Link
+              className="code-count"
+              href={overviewUrl({ ...filters, code: code.code })}
+              keepScroll
+              title={t.common.narrow(code.code)}
+            >
+              <span className="sr">{code.code}</span>
+              <b>{count(lang, code.events - code.noise)}</b>
+              {code.noise > 0 && (
+                <small className="muted">
+                  +{count(lang, code.noise)} {t.common.noise}
+                </small>
+              )}
+            </Link>
+            <span className="weight split" aria-hidden="true">
+              <span style={{ width: `${((code.events - code.noise) / max) * 100}%` }} />
+              <span className="pale" style={{ width: `${(code.noise / max) * 100}%` }} />
+            </span>
+            <span className="muted meaning">{code.meaning?.[lang] ?? ""}</span>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}

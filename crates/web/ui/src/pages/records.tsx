@@ -1,0 +1,182 @@
+// The log itself around one record: its neighbours both ways, its codes explained in place.
+
+import { Fragment, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { ApiError, type LogRecord, type Records, get, useApi } from "../api";
+import { segments } from "../codes";
+import { utcBeside } from "../format";
+import { useLang, word } from "../i18n";
+import { Link } from "../nav";
+import { Code } from "../parts/code";
+import { Copy } from "../parts/small";
+import { Failed, Note, Skeleton } from "../parts/states";
+import { endpointUrl, recordUrl } from "../url";
+
+/** Neighbours each way: a screenful, which is what an engineer scrolls through first. */
+const AROUND = 25;
+const MORE = 100;
+
+type Props = { id: string; stream: string; offset: number };
+
+export function RecordsPage({ id, stream, offset }: Props) {
+  const { t } = useLang();
+  const path = (at: number, before: number, after: number) =>
+    `/api/v1/endpoints/${encodeURIComponent(id)}/records?stream=${encodeURIComponent(stream)}&offset=${at}&before=${before}&after=${after}`;
+  const { data, error, reload } = useApi<Records>(path(offset, AROUND, AROUND));
+  const [earlier, setEarlier] = useState<LogRecord[]>([]);
+  const [later, setLater] = useState<LogRecord[]>([]);
+  const [more, setMore] = useState<{ before: boolean; after: boolean } | null>(null);
+  const [failed, setFailed] = useState<ApiError | null>(null);
+  const target = useRef<HTMLLIElement>(null);
+
+  const arrived = data !== null;
+  useEffect(() => {
+    if (arrived) toTarget(target.current);
+  }, [arrived]);
+
+  // Records put in above must not move what is being read.
+  const height = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (height.current === null) return;
+    scrollBy({ top: document.documentElement.scrollHeight - height.current, behavior: "instant" });
+    height.current = null;
+  }, [earlier]);
+
+  if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton lines={12} />;
+  const records = [...earlier, ...data.records, ...later];
+  const open = more ?? { before: data.more_before, after: data.more_after };
+  const host = (
+    <Link href={endpointUrl(id)} className="mono">
+      {id}
+    </Link>
+  );
+  const load = (way: "before" | "after") => {
+    const edge = way === "before" ? records[0] : records[records.length - 1];
+    if (!edge) return;
+    get<Records>(path(edge.offset, way === "before" ? MORE : 0, way === "after" ? MORE : 0)).then(
+      (page) => {
+        setFailed(null);
+        if (way === "before") {
+          height.current = document.documentElement.scrollHeight;
+          setEarlier([...page.records.filter((record) => record.offset < edge.offset), ...earlier]);
+          setMore({ ...open, before: page.more_before });
+        } else {
+          setLater([...later, ...page.records.filter((record) => record.offset > edge.offset)]);
+          setMore({ ...open, after: page.more_after });
+        }
+      },
+      (wrong: unknown) => setFailed(wrong instanceof ApiError ? wrong : new ApiError(0, String(wrong), null)),
+    );
+  };
+
+  return (
+    <>
+      <div className="page-head">
+        <p className="trail">
+          {host} <span aria-hidden="true">/</span> {word(t.sources, data.source)}
+        </p>
+        <h1 className="path mono">{data.path || t.records.title}</h1>
+        <p className="muted">
+          {t.records.pieces} · {data.encoding}
+        </p>
+      </div>
+      {data.expired && (
+        <div className="banner" role="status">
+          <strong>{t.records.expired}.</strong> {t.records.expiredHint}
+        </div>
+      )}
+      {records.length === 0 ? (
+        !data.expired && <Note title={t.records.none} text={t.records.noneHint} />
+      ) : (
+        <div className="log">
+          {open.before ? (
+            <button type="button" className="button wide-button" onClick={() => load("before")}>
+              ↑ {t.records.before}
+            </button>
+          ) : (
+            <p className="edge">{t.records.begin}</p>
+          )}
+          <div className="record record-head" aria-hidden="true">
+            <span>{t.common.local}</span>
+            <span>{t.common.utc}</span>
+          </div>
+          <ol className="records">
+            {records.map((record) => {
+              const here =
+                record.offset === offset || (record.target && !earlier.includes(record) && !later.includes(record));
+              return (
+                <li
+                  key={record.offset}
+                  ref={here ? target : undefined}
+                  className={`record ${here ? "target" : ""} level-${record.level}`}
+                  aria-current={here ? "true" : undefined}
+                >
+                  <Record record={record} reference={reference(record, id, stream, data.path)} />
+                </li>
+              );
+            })}
+          </ol>
+          {open.after ? (
+            <button type="button" className="button wide-button" onClick={() => load("after")}>
+              ↓ {t.records.after}
+            </button>
+          ) : (
+            <p className="edge">{t.records.end}</p>
+          )}
+          {failed && <Failed error={failed} onRetry={() => setFailed(null)} />}
+          {records.length > AROUND && (
+            <button type="button" className="button to-target" onClick={() => toTarget(target.current)}>
+              {t.records.toTarget}
+            </button>
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function Record({ record, reference }: { record: LogRecord; reference: string }) {
+  const { t } = useLang();
+  return (
+    <>
+      <span className="record-when">{record.logged ?? ""}</span>
+      <span className="record-utc">
+        {record.utc && (
+          <time dateTime={record.utc} title={record.utc}>
+            {utcBeside(record.utc, record.logged)}
+          </time>
+        )}
+      </span>
+      <span className="record-level">{record.level === "unknown" ? "" : record.level}</span>
+      <span className="record-component">{record.component}</span>
+      <span className="record-text">
+        {segments(record.text, record.codes).map((piece, index) =>
+          piece.code === null ? (
+            <Fragment key={index}>{piece.text}</Fragment>
+          ) : (
+            <Code key={index} code={piece.code}>
+              {piece.text}
+            </Code>
+          ),
+        )}
+      </span>
+      <span className="record-tools">
+        <Copy text={reference} label={t.records.copyRecord} />
+      </span>
+    </>
+  );
+}
+
+/** A record as it is pasted into a ticket: the text, then where it stands. */
+export function reference(record: LogRecord, id: string, stream: string, path: string): string {
+  const when = [record.logged, record.utc && `(${record.utc})`].filter(Boolean).join(" ");
+  return [
+    record.text,
+    "",
+    `${id}  ${path}  @${record.offset}+${record.length}  ${when}`.trimEnd(),
+    `${location.origin}${recordUrl(id, stream, record.offset)}`,
+  ].join("\n");
+}
+
+function toTarget(element: HTMLElement | null): void {
+  element?.scrollIntoView({ block: "center", behavior: "instant" });
+}

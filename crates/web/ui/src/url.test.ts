@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { endpointUrl, filtersOf, overviewUrl, queryOf, recordUrl, routeOf, searchUrl } from "./url";
+
+test("filters survive the way through an address", () => {
+  const filters = {
+    from: "2022-08-01",
+    to: "2022-08-30",
+    kb: "KB5016616",
+    category: "network_dns",
+    code: "0x8024402c",
+    endpoint: "a b&c=d/e",
+  };
+  expect(filtersOf(queryOf(filters))).toEqual(filters);
+  expect(queryOf({})).toBe("");
+  expect(overviewUrl()).toBe("/");
+});
+
+test("what is no filter is left out", () => {
+  expect(filtersOf("?from=yesterday&kb=&utm=1&code=0xC0000102&lang=zh")).toEqual({ code: "0xc0000102" });
+});
+
+test("each view has an address that leads back to it", () => {
+  const odd = "PC 7/ü%&?#";
+  expect(routeOf(endpointUrl(odd), "")).toEqual({ page: "endpoint", id: odd });
+  const record = new URL(recordUrl(odd, "00000000c0ffee01", 17_508), "http://x");
+  expect(routeOf(record.pathname, record.search)).toEqual({
+    page: "records",
+    id: odd,
+    stream: "00000000c0ffee01",
+    offset: 17_508,
+  });
+  expect(routeOf("/", "?kb=KB1")).toEqual({ page: "overview", filters: { kb: "KB1" } });
+  expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", q: "sh", failing: true });
+  expect(routeOf("/codes/0xC0000102", "")).toEqual({ page: "code", code: "0xc0000102" });
+  expect(routeOf("/elsewhere", "")).toEqual({ page: "unknown" });
+  expect(routeOf("/endpoints/%E0%A4%A", "")).toEqual({ page: "endpoint", id: "%E0%A4%A" });
+});
+
+test("an offset that is none becomes the start", () => {
+  for (const offset of ["-1", "x", "1e99"]) {
+    expect(routeOf("/endpoints/a/records", `?stream=1&offset=${offset}`)).toMatchObject({ offset: 0 });
+  }
+});
+
+test("the search box tells codes, KBs and names apart", () => {
+  expect(searchUrl("0x80070570")).toBe("/codes/0x80070570");
+  expect(searchUrl(" 8024402C ")).toBe("/codes/0x8024402c");
+  expect(searchUrl("kb5016616")).toBe("/?kb=KB5016616");
+  expect(searchUrl("BR-001")).toBe("/endpoints?q=BR-001");
+  // Eight digits are a machine's name rather than a code unless they look like a failure.
+  expect(searchUrl("20220818")).toBe("/endpoints?q=20220818");
+});

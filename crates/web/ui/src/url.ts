@@ -1,0 +1,101 @@
+// Addresses: every view and every filter is in the address, so that a link shows what its sender saw.
+
+export interface Filters {
+  from?: string;
+  to?: string;
+  kb?: string;
+  category?: string;
+  code?: string;
+  endpoint?: string;
+}
+
+/** Filters in the order their chips are shown. */
+export const FILTER_KEYS = ["from", "to", "kb", "category", "code", "endpoint"] as const;
+
+export type Route =
+  | { page: "overview"; filters: Filters }
+  | { page: "endpoints"; q: string; failing: boolean }
+  | { page: "endpoint"; id: string }
+  | { page: "records"; id: string; stream: string; offset: number }
+  | { page: "code"; code: string }
+  | { page: "unknown" };
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** Reads filters from a query; what is no filter, empty or no day is left out. */
+export function filtersOf(search: string): Filters {
+  const query = new URLSearchParams(search);
+  const filters: Filters = {};
+  for (const key of FILTER_KEYS) {
+    const value = query.get(key)?.trim();
+    if (!value) continue;
+    if ((key === "from" || key === "to") && !DAY.test(value)) continue;
+    filters[key] = key === "code" ? value.toLowerCase() : value;
+  }
+  return filters;
+}
+
+/** The query of filters with its question mark, or nothing. */
+export function queryOf(filters: Filters): string {
+  const query = new URLSearchParams();
+  for (const key of FILTER_KEYS) {
+    const value = filters[key];
+    if (value) query.set(key, value);
+  }
+  const text = query.toString();
+  return text ? `?${text}` : "";
+}
+
+/** What an address shows. */
+export function routeOf(pathname: string, search: string): Route {
+  const parts = pathname.split("/").filter(Boolean).map(decode);
+  const query = new URLSearchParams(search);
+  if (parts.length === 0) return { page: "overview", filters: filtersOf(search) };
+  if (parts[0] === "endpoints" && parts.length === 1) {
+    return { page: "endpoints", q: query.get("q") ?? "", failing: query.get("failing") === "1" };
+  }
+  if (parts[0] === "endpoints" && parts.length === 2) return { page: "endpoint", id: parts[1]! };
+  if (parts[0] === "endpoints" && parts.length === 3 && parts[2] === "records") {
+    const offset = Number(query.get("offset") ?? "0");
+    return {
+      page: "records",
+      id: parts[1]!,
+      stream: query.get("stream") ?? "",
+      offset: Number.isSafeInteger(offset) && offset >= 0 ? offset : 0,
+    };
+  }
+  if (parts[0] === "codes" && parts.length === 2) return { page: "code", code: parts[1]!.toLowerCase() };
+  return { page: "unknown" };
+}
+
+export const overviewUrl = (filters: Filters = {}) => `/${queryOf(filters)}`;
+export const endpointUrl = (id: string) => `/endpoints/${encodeURIComponent(id)}`;
+export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
+export const recordUrl = (id: string, stream: string, offset: number) =>
+  `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
+
+export function endpointsUrl(q: string, failing: boolean): string {
+  const query = new URLSearchParams();
+  if (q) query.set("q", q);
+  if (failing) query.set("failing", "1");
+  const text = query.toString();
+  return text ? `/endpoints?${text}` : "/endpoints";
+}
+
+/** Where the search box leads: a code, a KB, else endpoints by name. */
+export function searchUrl(text: string): string {
+  const wanted = text.trim();
+  if (/^(0x)?[0-9a-f]{8}$/i.test(wanted) && /^(0x|[89acd])/i.test(wanted)) {
+    return codeUrl(`0x${wanted.replace(/^0x/i, "").toLowerCase()}`);
+  }
+  if (/^kb\d{6,8}$/i.test(wanted)) return overviewUrl({ kb: wanted.toUpperCase() });
+  return endpointsUrl(wanted, false);
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
