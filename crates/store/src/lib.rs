@@ -1,1 +1,26 @@
-//! ClickHouse: migrations, row types, batched inserts, named queries.
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod config;
+mod derivation;
+mod error;
+mod migrations;
+mod queries;
+mod raw;
+mod retention;
+mod rows;
+mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod version;
+
+pub use batch::Batch;
+pub use config::{Profile, Secret, StoreConfig};
+pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows};
+pub use error::{ErrorClass, StoreError};
+pub use migrations::ddl;
+pub use queries::*;
+pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile, union_bytes};
+pub use rows::{ChunkRows, Piece};
+pub use store::Store;
+pub use version::DerivationVersion;

@@ -1,0 +1,218 @@
+//! Storing a batch of classified chunks, in the order that makes a crash harmless.
+
+use crate::{
+    error::Result,
+    rows::{
+        ChunkRow, ChunkRows, CoverageRow, EventRow, LIVE_GENERATION, NewsRow, NoiseRow,
+        OpenNoiseRow, day_of, month_of,
+    },
+    store::Store,
+};
+use event::{Chunk, Code, Event, Month, Noise, Unit};
+use futures_util::future::{try_join, try_join_all};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Chunks that are stored together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    rule_set: u32,
+    news: u64,
+    chunks: Vec<ChunkRows>,
+    units: BTreeSet<Unit>,
+}
+
+impl Batch {
+    /// `rule_set` is the sequence of the rule set that classified; `news` names this batch in the outbox and must be new,
+    /// unless the same batch is stored again because its outcome was uncertain.
+    pub fn new(rule_set: u32, news: u64, mut chunks: Vec<ChunkRows>) -> Self {
+        // Whatever the order of arrival, the same chunks make the same bytes.
+        chunks.sort_by(|a, b| key(a).cmp(&key(b)));
+        let units = chunks
+            .iter()
+            .flat_map(|rows| {
+                rows.months().into_iter().map(|month| Unit {
+                    tenant: rows.chunk.tenant.clone(),
+                    endpoint: rows.chunk.endpoint.clone(),
+                    month,
+                })
+            })
+            .collect();
+        Self {
+            rule_set,
+            news,
+            chunks,
+            units,
+        }
+    }
+
+    /// Its name in the outbox.
+    pub fn news(&self) -> u64 {
+        self.news
+    }
+
+    /// Units whose derivation it may change.
+    pub fn units(&self) -> &BTreeSet<Unit> {
+        &self.units
+    }
+
+    /// The chunks, in the order they are stored.
+    pub fn chunks(&self) -> &[ChunkRows] {
+        &self.chunks
+    }
+
+    /// Two halves, the second with a name of its own, or the batch itself where it holds one chunk.
+    pub fn halve(mut self, news: u64) -> (Self, Option<Self>) {
+        if self.chunks.len() < 2 {
+            return (self, None);
+        }
+        let rest = self.chunks.split_off(self.chunks.len() / 2);
+        (
+            Self::new(self.rule_set, self.news, self.chunks),
+            Some(Self::new(self.rule_set, news, rest)),
+        )
+    }
+}
+
+fn key(rows: &ChunkRows) -> (&str, &str, u64, u64, u64, u64) {
+    let chunk = &rows.chunk;
+    (
+        &chunk.tenant,
+        &chunk.endpoint,
+        chunk.stream.0,
+        chunk.offset,
+        chunk.length,
+        rows.content_hash,
+    )
+}
+
+impl Store {
+    /// Stores a batch; when it returns `Ok`, every row is durable. May be called again after an error, and in parallel.
+    ///
+    /// Order: events and noise, then news, then chunks, then coverage. So a chunk implies its events and their news, and
+    /// coverage, which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
+    pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
+        let (events, noise) = (self.insert_events(batch), self.insert_noise(batch));
+        try_join(events, noise).await?;
+        let news = batch.units.iter().map(|unit| NewsRow {
+            tenant: &unit.tenant,
+            endpoint: &unit.endpoint,
+            month: unit.month.yyyymm(),
+            id: batch.news,
+            done: 0,
+        });
+        self.insert_rows::<NewsRow<'_>, _>("news", news).await?;
+        let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
+        for rows in &batch.chunks {
+            by_month.entry(rows.month()).or_default().push(rows);
+        }
+        try_join_all(by_month.values().map(|rows| {
+            let rows = rows.iter().map(|rows| ChunkRow::new(batch.rule_set, rows));
+            self.insert_rows::<ChunkRow<'_>, _>("chunks", rows)
+        }))
+        .await?;
+        try_join_all(by_month.values().map(|rows| {
+            let rows = rows
+                .iter()
+                .map(|rows| CoverageRow::new(batch.rule_set, rows));
+            self.insert_rows::<CoverageRow<'_>, _>("coverage", rows)
+        }))
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_events(&self, batch: &Batch) -> Result<()> {
+        let mut by_month: BTreeMap<Month, Vec<(&Chunk, &Event)>> = BTreeMap::new();
+        for rows in &batch.chunks {
+            for event in &rows.events {
+                by_month
+                    .entry(month_of(event.logged))
+                    .or_default()
+                    .push((&rows.chunk, event));
+            }
+        }
+        try_join_all(by_month.values().map(|events| {
+            let rows = events
+                .iter()
+                .map(|(chunk, event)| EventRow::new(batch.rule_set, chunk, event));
+            self.insert_rows::<EventRow<'_>, _>("events", rows)
+        }))
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_noise(&self, batch: &Batch) -> Result<()> {
+        let mut sets: BTreeMap<Month, BTreeMap<NoiseKey<'_>, BTreeSet<u64>>> = BTreeMap::new();
+        let mut open: BTreeMap<Month, Vec<(&Chunk, &Noise)>> = BTreeMap::new();
+        for rows in &batch.chunks {
+            for noise in &rows.noise {
+                let month = month_of(noise.logged);
+                if noise.open {
+                    open.entry(month).or_default().push((&rows.chunk, noise));
+                } else {
+                    let set = sets.entry(month).or_default();
+                    set.entry(NoiseKey::new(&rows.chunk, noise))
+                        .or_default()
+                        .insert(noise.id.0);
+                }
+            }
+        }
+        let sets: Vec<Vec<(NoiseKey<'_>, Vec<u64>)>> = sets
+            .into_values()
+            .map(|sets| {
+                sets.into_iter()
+                    .map(|(key, ids)| (key, ids.into_iter().collect()))
+                    .collect()
+            })
+            .collect();
+        let closed = try_join_all(sets.iter().map(|sets| {
+            self.insert_rows::<NoiseRow<'_>, _>("noise", sets.iter().map(|(key, ids)| key.row(ids)))
+        }));
+        let open = try_join_all(open.values().map(|noise| {
+            let rows = noise
+                .iter()
+                .map(|(chunk, noise)| OpenNoiseRow::new(chunk, noise));
+            self.insert_rows::<OpenNoiseRow<'_>, _>("open_noise", rows)
+        }));
+        try_join(closed, open).await?;
+        Ok(())
+    }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct NoiseKey<'a> {
+    tenant: &'a str,
+    day: u16,
+    endpoint: &'a str,
+    source: &'a str,
+    rule: &'a str,
+    code: u32,
+    session: &'a str,
+}
+
+impl<'a> NoiseKey<'a> {
+    fn new(chunk: &'a Chunk, noise: &'a Noise) -> Self {
+        Self {
+            tenant: &chunk.tenant,
+            day: day_of(noise.logged),
+            endpoint: &chunk.endpoint,
+            source: noise.source.name(),
+            rule: &noise.rule,
+            code: noise.code.map_or(0, Code::value),
+            session: &noise.session,
+        }
+    }
+
+    fn row(&self, ids: &'a [u64]) -> NoiseRow<'a> {
+        NoiseRow {
+            tenant: self.tenant,
+            day: self.day,
+            endpoint: self.endpoint,
+            source: self.source,
+            rule: self.rule,
+            code: self.code,
+            session: self.session,
+            generation: LIVE_GENERATION,
+            ids,
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! The protocol of derivations: news says what to derive, a version says whose result stays.
+
+use crate::{
+    error::Result,
+    rows::{LIVE_GENERATION, NewsRow, Piece, StoredEvent, StoredPiece, day_of, month_of},
+    store::Store,
+    version::DerivationVersion,
+};
+use clickhouse::Row;
+use event::{Code, Derivation, Event, Finding, LoggedAt, Month, Unit, UtcMillis};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use xxhash_rust::xxh3::Xxh3;
+
+/// A unit with open news, and the names of that news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenNews {
+    /// What to derive.
+    pub unit: Unit,
+    /// Names of the batches that brought news.
+    pub ids: Vec<u64>,
+}
+
+/// Everything a derivation reads of one endpoint, over the months of its units and one month on either side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitRows {
+    /// Events that count, each identity once.
+    pub events: Vec<Event>,
+    /// Pieces of the streams that reach into these months, over the streams' whole length.
+    pub pieces: Vec<Piece>,
+    /// Every input by the month it belongs to: (rows, hash). Superseded copies included, because this must never shrink.
+    inputs: BTreeMap<Month, (u64, u64)>,
+    /// The same for the pieces.
+    pieces_input: (u64, u64),
+}
+
+/// A derivation ready to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitDerivation {
+    /// What it covers.
+    pub unit: Unit,
+    /// How well informed it was.
+    pub version: DerivationVersion,
+    /// What was derived.
+    pub derivation: Derivation,
+}
+
+/// What derivation learnt about a machine. Every field folds, so a repeat changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFacts {
+    /// Owner.
+    pub tenant: String,
+    /// Which.
+    pub endpoint: String,
+    /// Host name, or empty.
+    pub host: String,
+    /// Version of the servicing stack last loaded, and when.
+    pub servicing_stack: Option<(LoggedAt, String)>,
+    /// Earliest head.
+    pub first: Option<LoggedAt>,
+    /// Latest head.
+    pub last: Option<LoggedAt>,
+}
+
+impl UnitRows {
+    /// How well informed a derivation of a month is that was made of these rows.
+    pub fn version(&self, rule_set: u32, month: Month) -> DerivationVersion {
+        let (mut inputs, mut hash) = self.pieces_input;
+        for month in [month.before(), month, month.after()]
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+        {
+            if let Some(&(rows, of_month)) = self.inputs.get(&month) {
+                inputs += rows;
+                hash = hash.wrapping_add(of_month);
+            }
+        }
+        DerivationVersion {
+            rule_set,
+            inputs,
+            hash,
+        }
+    }
+}
+
+impl Store {
+    /// Units with open news, oldest unit first, at most `limit` rows of news.
+    pub async fn open_news(&self, limit: usize) -> Result<Vec<OpenNews>> {
+        let rows: Vec<(String, String, u32, u64)> = self
+            .fetch_all(
+                "read open news",
+                self.sql(
+                    "SELECT tenant, endpoint, month, id FROM news \
+                     GROUP BY tenant, endpoint, month, id HAVING max(done) = 0 \
+                     ORDER BY tenant, endpoint, month, id LIMIT {limit:UInt64}",
+                )
+                .param("limit", limit as u64),
+            )
+            .await?;
+        let mut news: BTreeMap<Unit, Vec<u64>> = BTreeMap::new();
+        for (tenant, endpoint, month, id) in rows {
+            news.entry(Unit {
+                tenant,
+                endpoint,
+                month: Month::from_yyyymm(month),
+            })
+            .or_default()
+            .push(id);
+        }
+        Ok(news
+            .into_iter()
+            .map(|(unit, ids)| OpenNews { unit, ids })
+            .collect())
+    }
+
+    /// How many units have open news.
+    pub async fn pending_units(&self) -> Result<u64> {
+        self.fetch_one(
+            "count open news",
+            self.sql(
+                "SELECT uniqExact(tenant, endpoint, month) FROM \
+                 (SELECT tenant, endpoint, month FROM news GROUP BY tenant, endpoint, month, id HAVING max(done) = 0)",
+            ),
+        )
+        .await
+    }
+
+    /// Marks news as done. Only after the derivations that read it are stored.
+    pub async fn close_news(&self, news: &[OpenNews]) -> Result<()> {
+        let rows = news.iter().flat_map(|news| {
+            news.ids.iter().map(|&id| NewsRow {
+                tenant: &news.unit.tenant,
+                endpoint: &news.unit.endpoint,
+                month: news.unit.month.yyyymm(),
+                id,
+                done: 1,
+            })
+        });
+        self.insert_rows::<NewsRow<'_>, _>("news", rows).await
+    }
+
+    /// Of some months, those in which an endpoint has events or a derivation: the neighbours that news must wake too.
+    pub async fn known_months(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        months: &[Month],
+    ) -> Result<Vec<Month>> {
+        let wanted: Vec<u32> = months.iter().map(|month| month.yyyymm()).collect();
+        let rows: Vec<u32> = self
+            .fetch_all(
+                "read months of an endpoint",
+                self.sql(
+                    "SELECT DISTINCT month FROM (\
+                       SELECT toYYYYMM(day) AS month FROM events \
+                       WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND toYYYYMM(day) IN {months:Array(UInt32)} \
+                       UNION ALL \
+                       SELECT month FROM derivations \
+                       WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND month IN {months:Array(UInt32)}) \
+                     ORDER BY month",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("months", wanted),
+            )
+            .await?;
+        Ok(rows.into_iter().map(Month::from_yyyymm).collect())
+    }
+
+    /// Reads what the derivations of an endpoint's months `from` to `to` need.
+    pub async fn unit_rows(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        from: Month,
+        to: Month,
+    ) -> Result<UnitRows> {
+        let (from, to) = (from.before(), to.after());
+        let (first, last) = (day_of(Some(from.start())), last_day(to));
+        let mut rows = UnitRows::default();
+        // Pieces first: they are written after the events they stand for, so the events read next miss none of theirs,
+        // and whatever arrives in between only makes this derivation count as less informed than the one that follows.
+        let pieces = self
+            .pieces_where(
+                "AND stream IN (SELECT stream FROM coverage WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                 AND day <= toDate({last:UInt16}) AND greatest(day, ifNull(toDate(last), day)) >= toDate({first:UInt16}))",
+                tenant,
+                endpoint,
+                &[("first", first), ("last", last)],
+            )
+            .await?;
+        let stored: Vec<StoredEvent> = self
+            .fetch_all(
+                "read the events of a unit",
+                self.sql(UNIT_EVENTS)
+                    .param("tenant", tenant)
+                    .param("endpoint", endpoint)
+                    .param("first", first)
+                    .param("last", last),
+            )
+            .await?;
+        let mut kept: HashMap<u64, (u128, Event)> = HashMap::with_capacity(stored.len());
+        for stored in stored {
+            let (id, version, superseded) = (stored.id, stored.version, stored.superseded != 0);
+            let Some(event) = stored.into_event() else {
+                continue;
+            };
+            let input = rows.inputs.entry(month_of(event.logged)).or_default();
+            input.0 += 1;
+            input.1 = input.1.wrapping_add(hash_parts(&[
+                id,
+                (version >> 64) as u64,
+                version as u64,
+                event.open.into(),
+                superseded.into(),
+            ]));
+            if superseded {
+                continue;
+            }
+            match kept.get(&id) {
+                Some((other, _)) if *other >= version => {}
+                _ => {
+                    kept.insert(id, (version, event));
+                }
+            }
+        }
+        rows.events = kept.into_values().map(|(_, event)| event).collect();
+        rows.events
+            .sort_unstable_by_key(|event| (event.stream, event.offset, event.id));
+        for piece in &pieces {
+            rows.pieces_input.0 += 1;
+            let hash = hash_parts(&[piece.stream.0, piece.offset, piece.end, piece.content_hash]);
+            rows.pieces_input.1 = rows.pieces_input.1.wrapping_add(hash);
+        }
+        rows.pieces = pieces;
+        Ok(rows)
+    }
+
+    /// Every piece of an endpoint's streams that is or was held.
+    pub async fn pieces(&self, tenant: &str, endpoint: &str) -> Result<Vec<Piece>> {
+        self.pieces_where("", tenant, endpoint, &[]).await
+    }
+
+    pub(crate) async fn pieces_where(
+        &self,
+        condition: &'static str,
+        tenant: &str,
+        endpoint: &str,
+        days: &[(&str, u16)],
+    ) -> Result<Vec<Piece>> {
+        let mut query = self
+            .sql(&format!(
+                "SELECT ?fields FROM coverage FINAL \
+                 WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} {condition} \
+                 ORDER BY stream, offset, `end`, content_hash"
+            ))
+            .param("tenant", tenant)
+            .param("endpoint", endpoint);
+        for &(name, day) in days {
+            query = query.param(name, day);
+        }
+        let rows: Vec<StoredPiece> = self
+            .fetch_all("read coverage of an endpoint", query)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(StoredPiece::into_piece)
+            .collect())
+    }
+
+    /// Stores derivations and what was learnt about their machines. The rows go first; the row that makes a set current last.
+    pub async fn insert_derivations(
+        &self,
+        derivations: &[UnitDerivation],
+        facts: &[EndpointFacts],
+    ) -> Result<()> {
+        let mut by_month: BTreeMap<Month, Vec<(&UnitDerivation, u64)>> = BTreeMap::new();
+        for derived in derivations {
+            let set = derived.version.set(&derived.unit, LIVE_GENERATION);
+            by_month
+                .entry(derived.unit.month)
+                .or_default()
+                .push((derived, set));
+        }
+        let endpoints = facts.iter().map(|facts| EndpointRow {
+            tenant: &facts.tenant,
+            endpoint: &facts.endpoint,
+            host: &facts.host,
+            servicing_stack: facts
+                .servicing_stack
+                .as_ref()
+                .map_or((i64::MIN, ""), |(at, stack)| (at.0, stack)),
+            first: facts.first,
+            last: facts.last,
+        });
+        self.insert_rows::<EndpointRow<'_>, _>("endpoints", endpoints)
+            .await?;
+        try_join_all(by_month.values().map(|derived| async {
+            let attempts = derived.iter().flat_map(|&(derived, set)| {
+                (0..derived.derivation.attempts.len())
+                    .map(move |at| AttemptRow::new(derived, set, at))
+            });
+            self.insert_rows::<AttemptRow<'_>, _>("attempts", attempts)
+                .await?;
+            let findings = derived.iter().flat_map(|&(derived, set)| {
+                (0..derived.derivation.findings.len())
+                    .map(move |at| FindingRow::new(derived, set, at))
+            });
+            self.insert_rows::<FindingRow<'_>, _>("findings", findings)
+                .await?;
+            let current = derived.iter().map(|&(derived, set)| DerivationRow {
+                tenant: &derived.unit.tenant,
+                endpoint: &derived.unit.endpoint,
+                month: derived.unit.month.yyyymm(),
+                generation: LIVE_GENERATION,
+                version: derived.version.packed(),
+                set,
+                attempts: derived.derivation.attempts.len() as u32,
+                findings: derived.derivation.findings.len() as u32,
+            });
+            self.insert_rows::<DerivationRow<'_>, _>("derivations", current)
+                .await
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// The newest published rule set: sequence and digest.
+    pub async fn rule_set(&self) -> Result<Option<(u32, String)>> {
+        self.fetch_optional(
+            "read the newest rule set",
+            self.sql("SELECT sequence, digest FROM rule_sets ORDER BY sequence DESC, digest DESC LIMIT 1"),
+        )
+        .await
+    }
+
+    /// Publishes a rule set unless it is the newest one already; returns its sequence.
+    pub async fn publish_rule_set(&self, digest: &str) -> Result<u32> {
+        let sequence = match self.rule_set().await? {
+            Some((sequence, newest)) if newest == digest => return Ok(sequence),
+            Some((sequence, _)) => sequence + 1,
+            None => 1,
+        };
+        self.insert_rows::<RuleSetRow<'_>, _>(
+            "rule_sets",
+            std::iter::once(RuleSetRow { sequence, digest }),
+        )
+        .await?;
+        Ok(sequence)
+    }
+}
+
+/// Open rows come with a flag rather than filtered: they stay inputs, or a derivation that saw them would count as better informed.
+const UNIT_EVENTS: &str = "SELECT source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, object, \
+       kb, package, component_identity, session, client, trace, fields, text, version, \
+       toUInt8(open = 1 AND (stream, offset, length) IN (\
+         SELECT record.stream, record.offset, record.length \
+         FROM (SELECT stream, offset, length FROM events \
+               WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND open = 1) AS record \
+         INNER JOIN (SELECT stream, offset, `end` FROM coverage \
+                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String}) AS piece \
+           ON record.stream = piece.stream \
+         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length)) AS superseded \
+     FROM events FINAL \
+     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
+       AND day BETWEEN toDate({first:UInt16}) AND toDate({last:UInt16})";
+
+/// The last day of a month, as days since 1970.
+fn last_day(month: Month) -> u16 {
+    if month == Month::LAST {
+        day_of(Some(LoggedAt(i64::MAX / 2)))
+    } else {
+        day_of(Some(month.after().start())) - 1
+    }
+}
+
+fn hash_parts(parts: &[u64]) -> u64 {
+    let mut hasher = Xxh3::new();
+    for part in parts {
+        hasher.update(&part.to_le_bytes());
+    }
+    hasher.digest()
+}
+
+#[derive(Row, Serialize)]
+struct RuleSetRow<'a> {
+    sequence: u32,
+    digest: &'a str,
+}
+
+#[derive(Row, Serialize)]
+struct EndpointRow<'a> {
+    tenant: &'a str,
+    endpoint: &'a str,
+    host: &'a str,
+    servicing_stack: (i64, &'a str),
+    first: Option<LoggedAt>,
+    last: Option<LoggedAt>,
+}
+
+#[derive(Row, Serialize, Deserialize)]
+struct DerivationRow<'a> {
+    tenant: &'a str,
+    endpoint: &'a str,
+    month: u32,
+    generation: u32,
+    version: u128,
+    set: u64,
+    attempts: u32,
+    findings: u32,
+}
+
+#[derive(Row, Serialize)]
+struct AttemptRow<'a> {
+    tenant: &'a str,
+    day: u16,
+    endpoint: &'a str,
+    month: u32,
+    generation: u32,
+    set: u64,
+    ordinal: u32,
+    version: u128,
+    id: u64,
+    package: &'a str,
+    kb: &'a str,
+    client: &'a str,
+    session: &'a str,
+    start: Option<LoggedAt>,
+    end: Option<LoggedAt>,
+    start_utc: Option<UtcMillis>,
+    outcome: &'a str,
+    terminal_code: Option<Code>,
+    finding: Option<u32>,
+    rule: &'a str,
+    category: &'a str,
+    root_code: Option<Code>,
+}
+
+impl<'a> AttemptRow<'a> {
+    fn new(derived: &'a UnitDerivation, set: u64, at: usize) -> Self {
+        let attempt = &derived.derivation.attempts[at];
+        let finding: Option<&Finding> = attempt
+            .finding
+            .and_then(|at| derived.derivation.findings.get(at as usize));
+        Self {
+            tenant: &derived.unit.tenant,
+            day: day_of(attempt.start.or(attempt.end)),
+            endpoint: &derived.unit.endpoint,
+            month: derived.unit.month.yyyymm(),
+            generation: LIVE_GENERATION,
+            set,
+            ordinal: at as u32,
+            version: derived.version.packed(),
+            id: attempt.id.0,
+            package: &attempt.package,
+            kb: &attempt.kb,
+            client: &attempt.client,
+            session: &attempt.session,
+            start: attempt.start,
+            end: attempt.end,
+            start_utc: attempt.start_utc,
+            outcome: attempt.outcome.name(),
+            terminal_code: attempt.terminal_code,
+            finding: attempt.finding,
+            rule: finding.map_or("", |finding| &finding.rule),
+            category: finding.map_or("", |finding| &finding.category),
+            root_code: finding.and_then(|finding| finding.root_code),
+        }
+    }
+}
+
+#[derive(Row, Serialize)]
+struct FindingRow<'a> {
+    tenant: &'a str,
+    day: u16,
+    endpoint: &'a str,
+    month: u32,
+    generation: u32,
+    set: u64,
+    ordinal: u32,
+    version: u128,
+    id: u64,
+    rule: &'a str,
+    category: &'a str,
+    severity: &'a str,
+    root_code: Option<Code>,
+    terminal_code: Option<Code>,
+    object: &'a str,
+    kb: &'a str,
+    package: &'a str,
+    component: &'a str,
+    logged: Option<LoggedAt>,
+    utc: Option<UtcMillis>,
+    confidence: u8,
+    reasons: &'a [String],
+    count: u32,
+    evidence_ids: Vec<u64>,
+    evidence_sources: Vec<&'static str>,
+    evidence_streams: Vec<u64>,
+    evidence_offsets: Vec<u64>,
+    evidence_lengths: Vec<u64>,
+    evidence_texts: Vec<&'a str>,
+}
+
+impl<'a> FindingRow<'a> {
+    fn new(derived: &'a UnitDerivation, set: u64, at: usize) -> Self {
+        let finding = &derived.derivation.findings[at];
+        let evidence = &finding.evidence;
+        Self {
+            tenant: &derived.unit.tenant,
+            day: day_of(finding.logged),
+            endpoint: &derived.unit.endpoint,
+            month: derived.unit.month.yyyymm(),
+            generation: LIVE_GENERATION,
+            set,
+            ordinal: at as u32,
+            version: derived.version.packed(),
+            id: finding.id.0,
+            rule: &finding.rule,
+            category: &finding.category,
+            severity: finding.severity.name(),
+            root_code: finding.root_code,
+            terminal_code: finding.terminal_code,
+            object: &finding.object,
+            kb: &finding.kb,
+            package: &finding.package,
+            component: &finding.component,
+            logged: finding.logged,
+            utc: finding.utc,
+            confidence: finding.confidence,
+            reasons: &finding.reasons,
+            count: finding.count,
+            evidence_ids: evidence.iter().map(|evidence| evidence.id.0).collect(),
+            evidence_sources: evidence
+                .iter()
+                .map(|evidence| evidence.source.name())
+                .collect(),
+            evidence_streams: evidence.iter().map(|evidence| evidence.stream.0).collect(),
+            evidence_offsets: evidence.iter().map(|evidence| evidence.offset).collect(),
+            evidence_lengths: evidence.iter().map(|evidence| evidence.length).collect(),
+            evidence_texts: evidence
+                .iter()
+                .map(|evidence| evidence.text.as_str())
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Numbered table definitions: only added, never edited once released.
+
+use crate::{Profile, StoreError, error::Result, store::Store};
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A numbered template of `migrations/`.
+struct Migration {
+    number: u32,
+    name: &'static str,
+    template: &'static str,
+}
+
+macro_rules! migration {
+    ($number:literal, $name:literal) => {
+        Migration {
+            number: $number,
+            name: $name,
+            template: include_str!(concat!("../migrations/", $name, ".sql")),
+        }
+    };
+}
+
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_raw"),
+    migration!(2, "0002_events"),
+    migration!(3, "0003_derived"),
+    migration!(4, "0004_views"),
+];
+
+/// The table that says which of them ran. It cannot be a migration itself.
+const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations {{on_cluster}}
+(
+    number UInt32,
+    name   String,
+    digest UInt64 COMMENT 'of the template, to notice an edited one'
+)
+ENGINE = {{engine:ReplacingMergeTree}}
+ORDER BY number
+SETTINGS {{table_settings}}";
+
+/// Settings of every table. Acknowledged must survive a power cut, so inserts are synced; and equal blocks are never dropped,
+/// because our identities fold repeats while the engine's block hashes also eat rows that were deleted in between.
+const TABLE_SETTINGS: &str = "fsync_after_insert = 1, fsync_part_directory = 1, \
+    replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0";
+
+#[derive(Row, Serialize, Deserialize, Debug, PartialEq, Eq)]
+struct MigrationRow {
+    number: u32,
+    name: String,
+    digest: u64,
+}
+
+impl Store {
+    /// Brings the tables up to date; returns the names of what ran. Safe to run again, also after a run that was cut short.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>> {
+        self.execute(
+            "create the table `migrations`",
+            &render(MIGRATIONS_TABLE, self.profile()),
+        )
+        .await?;
+        let done = self.migrations_done().await?;
+        check_known(&done)?;
+        let mut ran = Vec::new();
+        for migration in MIGRATIONS {
+            if done.iter().any(|row| row.number == migration.number) {
+                continue;
+            }
+            for statement in statements(&render(migration.template, self.profile())) {
+                self.execute(&format!("run migration `{}`", migration.name), statement)
+                    .await?;
+            }
+            let row = MigrationRow {
+                number: migration.number,
+                name: migration.name.to_owned(),
+                digest: digest(migration),
+            };
+            self.insert_rows::<MigrationRow, _>("migrations", std::iter::once(row))
+                .await?;
+            ran.push(migration.name);
+        }
+        Ok(ran)
+    }
+
+    /// Fails with a hint unless the tables are exactly those this build knows.
+    pub async fn check_schema(&self) -> Result<()> {
+        let done = self.migrations_done().await?;
+        check_known(&done)?;
+        let missing: Vec<&str> = MIGRATIONS
+            .iter()
+            .filter(|migration| done.iter().all(|row| row.number != migration.number))
+            .map(|migration| migration.name)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::config(
+            "use the store",
+            format!("migrations missing: {}", missing.join(", ")),
+            "run `cbsift migrate`",
+        ))
+    }
+
+    async fn migrations_done(&self) -> Result<Vec<MigrationRow>> {
+        self.fetch_all(
+            "read the table `migrations`",
+            self.sql("SELECT ?fields FROM migrations FINAL ORDER BY number"),
+        )
+        .await
+    }
+}
+
+/// The whole definition for a profile, as one text: what `cbsift migrate --print` shows and the golden files hold.
+pub fn ddl(profile: &Profile) -> String {
+    let mut text = render(MIGRATIONS_TABLE, profile) + ";\n";
+    for migration in MIGRATIONS {
+        text.push('\n');
+        text.push_str(&render(migration.template, profile));
+    }
+    text
+}
+
+/// Refuses a store that a newer or another build has migrated.
+fn check_known(done: &[MigrationRow]) -> Result<()> {
+    for row in done {
+        let known = MIGRATIONS
+            .iter()
+            .find(|migration| migration.number == row.number);
+        match known {
+            None => {
+                return Err(StoreError::config(
+                    "use the store",
+                    format!(
+                        "it has migration `{}`, which this build does not know",
+                        row.name
+                    ),
+                    "use the newer cbsift that migrated it",
+                ));
+            }
+            Some(migration) if digest(migration) != row.digest => {
+                return Err(StoreError::config(
+                    "use the store",
+                    format!("migration `{}` differs from the one that ran", row.name),
+                    "use the build that migrated it, or start with an empty data folder",
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn digest(migration: &Migration) -> u64 {
+    xxh3_64(migration.template.as_bytes())
+}
+
+/// Fills a template: `{{on_cluster}}`, `{{engine:X}}`, `{{table_settings}}`.
+fn render(template: &str, profile: &Profile) -> String {
+    let (on_cluster, engine) = match profile {
+        Profile::Embedded => (String::new(), ""),
+        Profile::Server { cluster } => (
+            format!(" ON CLUSTER `{}`", cluster.replace('`', "")),
+            "Replicated",
+        ),
+    };
+    template
+        .replace(" {{on_cluster}}", &on_cluster)
+        .replace("{{table_settings}}", TABLE_SETTINGS)
+        .replace("{{engine:", engine)
+        .replace("}}", "")
+}
+
+/// Cuts a file into statements; comments stay with the statement below them.
+fn statements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(";\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_ascend_and_no_placeholder_is_left() {
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.number as usize, at + 1);
+            assert!(
+                migration
+                    .name
+                    .starts_with(&format!("{:04}_", migration.number))
+            );
+        }
+        for profile in [
+            Profile::Embedded,
+            Profile::Server {
+                cluster: "c".to_owned(),
+            },
+        ] {
+            assert!(!ddl(&profile).contains("{{") && !ddl(&profile).contains("}}"));
+        }
+    }
+
+    /// `UPDATE_GOLDEN=1` rewrites the files; the diff is reviewed.
+    #[test]
+    fn definitions_equal_the_golden_files() {
+        for (profile, file) in [
+            (Profile::Embedded, "embedded.sql"),
+            (
+                Profile::Server {
+                    cluster: "cbsift".to_owned(),
+                },
+                "server.sql",
+            ),
+        ] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("test_data/ddl")
+                .join(file);
+            let actual = ddl(&profile);
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                std::fs::write(&path, &actual).expect("the golden folder is writable");
+            }
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                actual == expected,
+                "{} differs; UPDATE_GOLDEN=1 rewrites it",
+                path.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What pages ask, as named questions with typed answers. All of them read each identity once.
+
+mod codes;
+mod endpoint;
+mod endpoints;
+mod overview;
+
+pub use codes::{CodeSeen, EndpointCode};
+pub use endpoint::{EndpointDetail, EndpointHead, Gap, StreamSummary, UtcSegment};
+pub use endpoints::{EndpointPage, EndpointSummary};
+pub use overview::{
+    CategoryBucket, Cause, Filter, KbSummary, OutcomeBucket, Overview, Step, TopCode, Totals,
+};
+
+use event::LoggedAt;
+
+/// A day of logged time, as days since 1970.
+pub type Day = u16;
+
+/// The first second of a day.
+pub fn day_start(day: Day) -> LoggedAt {
+    LoggedAt(i64::from(day) * 86_400)
+}

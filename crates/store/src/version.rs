@@ -1,0 +1,115 @@
+//! Versions: which of several rows of one key stays. Never a clock, never the order of inserts.
+
+use event::{Chunk, Event, Unit};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// Of copies of one event the newer rule set wins, then a closed record, then the smallest reference.
+///
+/// From the top: 20 bits rule set, 1 bit closed, 48 bits stream, 40 bits offset, 19 bits length, the last three inverted.
+/// A stream id is a hash, so its upper 48 bits tell an endpoint's streams apart; offsets beyond 1 TiB and lengths beyond
+/// 512 KiB count as those bounds.
+pub(crate) fn event_version(rule_set: u32, event: &Event) -> u128 {
+    let rule_set = u128::from(rule_set.min(0xF_FFFF));
+    let closed = u128::from(!event.open);
+    let stream = u128::from(!event.stream.0 >> 16);
+    let offset = u128::from(0xFF_FFFF_FFFF - event.offset.min(0xFF_FFFF_FFFF));
+    let length = u128::from(0x7_FFFF - event.length.min(0x7_FFFF));
+    rule_set << 108 | closed << 107 | stream << 59 | offset << 19 | length
+}
+
+/// Of equal chunks sent twice the newer rule set wins, then a closed one, then one path of the two, then the first receipt.
+pub(crate) fn chunk_version(rule_set: u32, chunk: &Chunk) -> u128 {
+    let rule_set = u128::from(rule_set.min(0xF_FFFF));
+    let closed = u128::from(!chunk.open);
+    let path = u128::from(!xxh3_64(chunk.path.as_bytes()) >> 1);
+    // 44 bits of milliseconds reach the year 2527.
+    let received =
+        u128::from(0xFFF_FFFF_FFFF - chunk.received_ms.max(0).unsigned_abs().min(0xFFF_FFFF_FFFF));
+    rule_set << 108 | closed << 107 | path << 44 | received
+}
+
+/// How well informed a derivation was: the better informed one stays, whoever writes last.
+///
+/// `inputs` counts rows that never go away again under one rule set (events with every open copy, pieces of coverage), so
+/// whoever has seen more has the greater version; the hash only decides between two that each lack something, and the news
+/// that is still open then makes a third that has seen both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DerivationVersion {
+    /// Sequence of the rule set that derived.
+    pub rule_set: u32,
+    /// Number of distinct inputs.
+    pub inputs: u64,
+    /// Hash over them, whatever their order.
+    pub hash: u64,
+}
+
+impl DerivationVersion {
+    /// 24 bits rule set, 40 bits count, 64 bits hash.
+    pub(crate) fn packed(self) -> u128 {
+        u128::from(self.rule_set.min(0xFF_FFFF)) << 104
+            | u128::from(self.inputs.min(0xFF_FFFF_FFFF)) << 64
+            | u128::from(self.hash)
+    }
+
+    /// Name of the set of rows: equal for equal unit and version, so that a repeated insert folds.
+    pub(crate) fn set(self, unit: &Unit, generation: u32) -> u64 {
+        let mut hasher = Xxh3::new();
+        for part in [unit.tenant.as_bytes(), unit.endpoint.as_bytes()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        hasher.update(&unit.month.yyyymm().to_le_bytes());
+        hasher.update(&generation.to_le_bytes());
+        hasher.update(&self.packed().to_le_bytes());
+        hasher.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use event::StreamId;
+
+    #[test]
+    fn rule_set_beats_closed_beats_reference() {
+        let base = testing::event("2022-08-18 15:53:46", "a", 100);
+        let open = Event {
+            open: true,
+            ..base.clone()
+        };
+        let later = Event {
+            offset: 101,
+            ..base.clone()
+        };
+        let other = Event {
+            stream: StreamId(u64::MAX),
+            offset: 0,
+            ..base.clone()
+        };
+        assert!(event_version(2, &open) > event_version(1, &base));
+        assert!(event_version(1, &later) > event_version(1, &open));
+        assert!(event_version(1, &base) > event_version(1, &later));
+        assert!(event_version(1, &later) > event_version(1, &other));
+        let huge = Event {
+            offset: u64::MAX,
+            length: u64::MAX,
+            ..base.clone()
+        };
+        assert!(event_version(u32::MAX, &huge) > event_version(1, &base));
+    }
+
+    #[test]
+    fn the_better_informed_derivation_is_greater() {
+        let version = |rule_set, inputs, hash| {
+            DerivationVersion {
+                rule_set,
+                inputs,
+                hash,
+            }
+            .packed()
+        };
+        assert!(version(1, 5, 0) > version(1, 4, u64::MAX));
+        assert!(version(2, 1, 0) > version(1, u64::MAX, u64::MAX));
+    }
+}

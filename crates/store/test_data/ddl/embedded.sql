@@ -1,0 +1,344 @@
+CREATE TABLE IF NOT EXISTS migrations
+(
+    number UInt32,
+    name   String,
+    digest UInt64 COMMENT 'of the template, to notice an edited one'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY number
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What was read: the text as it travels, and what of each stream is or was held.
+
+-- One row per chunk, the text compressed as a whole. Chunks of other cuts of the same bytes are all kept; readers trim.
+CREATE TABLE IF NOT EXISTS chunks
+(
+    tenant       LowCardinality(String),
+    day          Date COMMENT 'day of the earliest head as logged; 1990-01-01 where no head has a time',
+    endpoint     String,
+    source       LowCardinality(String),
+    stream       UInt64,
+    offset       UInt64 COMMENT 'first source byte',
+    length       UInt64 COMMENT 'source bytes',
+    content_hash UInt64 COMMENT 'xxh3 of the text',
+    path         String CODEC(ZSTD(1)),
+    encoding     LowCardinality(String),
+    format       LowCardinality(String),
+    open         UInt8 COMMENT 'its last record may go on',
+    sender       LowCardinality(String),
+    received_at  DateTime64(3, 'UTC'),
+    first        Nullable(DateTime64(0, 'UTC')) COMMENT 'earliest head, wall clock of the endpoint',
+    last         Nullable(DateTime64(0, 'UTC')) COMMENT 'latest head, wall clock of the endpoint',
+    records      UInt32,
+    codes        Array(UInt32),
+    kbs          Array(LowCardinality(String)),
+    rule_set     UInt32,
+    generations  Array(UInt32) COMMENT 'generations its events were made for',
+    keep_until   Date,
+    version      UInt128,
+    text         String CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, day, endpoint, stream, offset, length, content_hash)
+TTL keep_until
+-- A granule of 2 MiB: to show one record eight chunks of 256 KiB are unpacked, not the forty of the default 10 MiB.
+SETTINGS index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- One row per chunk without its text; outlives the chunk, so that "expired" is not "gap".
+-- Asked for by endpoint and stream only, over all time: hence no day in the key.
+CREATE TABLE IF NOT EXISTS coverage
+(
+    tenant         LowCardinality(String),
+    endpoint       String,
+    stream         UInt64,
+    offset         UInt64,
+    `end`          UInt64 COMMENT 'first source byte after it',
+    content_hash   UInt64,
+    day            Date,
+    source         LowCardinality(String),
+    path           String CODEC(ZSTD(1)),
+    encoding       LowCardinality(String),
+    format         LowCardinality(String),
+    open           UInt8,
+    first          Nullable(DateTime64(0, 'UTC')),
+    last           Nullable(DateTime64(0, 'UTC')),
+    anchor_offsets Array(UInt64),
+    anchor_minutes Array(Int32),
+    anchor_hows    Array(LowCardinality(String)),
+    anchor_logged  Array(DateTime64(0, 'UTC')),
+    version        UInt128
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, endpoint, stream, offset, `end`, content_hash)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- Whole files taken once, by digest.
+CREATE TABLE IF NOT EXISTS imports
+(
+    tenant   LowCardinality(String),
+    endpoint String,
+    digest   String COMMENT 'sha-256 of the file, hex',
+    source   LowCardinality(String),
+    stream   UInt64,
+    path     String,
+    bytes    UInt64
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant, endpoint, digest)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What classification made of it.
+
+-- One row per event; copies of one identity fold, and the version says which copy stays (see the crate's README).
+-- Rows of open records fold apart, by their reference, because they count only while nothing longer covers them.
+CREATE TABLE IF NOT EXISTS events
+(
+    tenant             LowCardinality(String),
+    day                Date COMMENT 'day as logged; 1990-01-01 where the record has no time',
+    endpoint           String,
+    source             LowCardinality(String),
+    id                 UInt64 COMMENT 'identity: hash of tenant, endpoint, source, time as logged and text',
+    generation         UInt32,
+    open               UInt8 COMMENT 'the record may go on',
+    open_stream        UInt64 COMMENT 'the stream where open, else 0',
+    open_offset        UInt64 COMMENT 'the offset where open, else 0',
+    stream             UInt64,
+    offset             UInt64,
+    length             UInt64,
+    logged             Nullable(DateTime64(0, 'UTC')) COMMENT 'wall clock of the endpoint',
+    stamp              Nullable(DateTime64(3, 'UTC')) COMMENT 'the record''s own UTC stamp',
+    level              LowCardinality(String),
+    component          LowCardinality(String),
+    marker             LowCardinality(String),
+    codes              Array(UInt32) COMMENT 'canonical failure codes that are not noise',
+    rule               LowCardinality(String),
+    object             String CODEC(ZSTD(1)),
+    kb                 LowCardinality(String),
+    package            String CODEC(ZSTD(1)),
+    component_identity String CODEC(ZSTD(1)),
+    session            String CODEC(ZSTD(1)),
+    client             LowCardinality(String),
+    trace              String CODEC(ZSTD(1)),
+    fields             Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    text               String CODEC(ZSTD(1)),
+    rule_set           UInt32,
+    version            UInt128,
+    -- Open rows are one in a file: most granules have none, so the look for superseded ones skips nearly everything.
+    INDEX open_rows open TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, day, endpoint, source, id, generation, open, open_stream, open_offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- Harmless look-alikes as sets of identities, which fold overlapping copies without counting twice.
+CREATE TABLE IF NOT EXISTS noise
+(
+    tenant     LowCardinality(String),
+    day        Date,
+    endpoint   String,
+    source     LowCardinality(String),
+    rule       LowCardinality(String),
+    code       UInt32 COMMENT '0 where the rule names no code',
+    session    String,
+    generation UInt32,
+    ids        SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, day, endpoint, source, rule, code, session, generation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- Noise from open records, apart and with its reference: a set cannot let go of a member.
+CREATE TABLE IF NOT EXISTS open_noise
+(
+    tenant     LowCardinality(String),
+    day        Date,
+    endpoint   String,
+    source     LowCardinality(String),
+    rule       LowCardinality(String),
+    code       UInt32,
+    session    String,
+    generation UInt32,
+    id         UInt64,
+    stream     UInt64,
+    offset     UInt64,
+    length     UInt64
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (tenant, day, endpoint, source, rule, code, session, generation, id, stream, offset, length)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What derivation made of the events, and the outbox that drives it.
+
+-- One row per batch and unit touched, written before the batch's chunks; a second row with done = 1 closes it.
+-- Small and short-lived, so not partitioned: one INSERT serves all months of a batch.
+CREATE TABLE IF NOT EXISTS news
+(
+    tenant   LowCardinality(String),
+    endpoint String,
+    month    UInt32 COMMENT 'YYYYMM as logged',
+    id       UInt64,
+    done     UInt8
+)
+ENGINE = ReplacingMergeTree(done)
+ORDER BY (tenant, endpoint, month, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- One row per unit and generation names the set of rows that readers see.
+CREATE TABLE IF NOT EXISTS derivations
+(
+    tenant     LowCardinality(String),
+    endpoint   String,
+    month      UInt32 COMMENT 'YYYYMM as logged',
+    generation UInt32,
+    version    UInt128 COMMENT 'rule set sequence, number of distinct inputs, their hash',
+    `set`      UInt64,
+    attempts   UInt32,
+    findings   UInt32
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY month
+ORDER BY (tenant, endpoint, month, generation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+CREATE TABLE IF NOT EXISTS attempts
+(
+    tenant        LowCardinality(String),
+    day           Date COMMENT 'day of the start as logged',
+    endpoint      String,
+    month         UInt32,
+    generation    UInt32,
+    `set`         UInt64,
+    ordinal       UInt32,
+    version       UInt128 COMMENT 'of the set',
+    id            UInt64,
+    package       String CODEC(ZSTD(1)),
+    kb            LowCardinality(String),
+    client        LowCardinality(String),
+    session       String CODEC(ZSTD(1)),
+    start         Nullable(DateTime64(0, 'UTC')),
+    `end`         Nullable(DateTime64(0, 'UTC')),
+    start_utc     Nullable(DateTime64(3, 'UTC')),
+    outcome       LowCardinality(String),
+    terminal_code Nullable(UInt32),
+    finding       Nullable(UInt32) COMMENT 'ordinal in findings of the same set',
+    -- Of its finding, so that pages can narrow without a join.
+    rule          LowCardinality(String),
+    category      LowCardinality(String),
+    root_code     Nullable(UInt32)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY month
+ORDER BY (tenant, day, endpoint, `set`, ordinal)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+CREATE TABLE IF NOT EXISTS findings
+(
+    tenant           LowCardinality(String),
+    day              Date COMMENT 'day of the cause as logged',
+    endpoint         String,
+    month            UInt32,
+    generation       UInt32,
+    `set`            UInt64,
+    ordinal          UInt32,
+    version          UInt128 COMMENT 'of the set',
+    id               UInt64,
+    rule             LowCardinality(String),
+    category         LowCardinality(String),
+    severity         LowCardinality(String),
+    root_code        Nullable(UInt32),
+    terminal_code    Nullable(UInt32),
+    object           String CODEC(ZSTD(1)),
+    kb               LowCardinality(String),
+    package          String CODEC(ZSTD(1)),
+    component        String CODEC(ZSTD(1)),
+    logged           Nullable(DateTime64(0, 'UTC')),
+    utc              Nullable(DateTime64(3, 'UTC')),
+    confidence       UInt8,
+    reasons          Array(LowCardinality(String)),
+    count            UInt32,
+    evidence_ids     Array(UInt64),
+    evidence_sources Array(LowCardinality(String)),
+    evidence_streams Array(UInt64),
+    evidence_offsets Array(UInt64),
+    evidence_lengths Array(UInt64),
+    evidence_texts   Array(String) CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY month
+ORDER BY (tenant, day, endpoint, `set`, ordinal)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What is known of a machine; every column folds by itself, so a replay changes nothing.
+CREATE TABLE IF NOT EXISTS endpoints
+(
+    tenant          LowCardinality(String),
+    endpoint        String,
+    host            SimpleAggregateFunction(max, String),
+    -- (time as logged in seconds, text): the latest wins.
+    servicing_stack SimpleAggregateFunction(max, Tuple(Int64, String)),
+    first           SimpleAggregateFunction(min, Nullable(DateTime64(0, 'UTC'))),
+    last            SimpleAggregateFunction(max, Nullable(DateTime64(0, 'UTC')))
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, endpoint)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+CREATE TABLE IF NOT EXISTS rule_sets
+(
+    sequence UInt32,
+    digest   String
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (sequence, digest)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What readers see: each identity once, nothing superseded. Clients of their own should ask these and not the tables.
+
+-- References of open records that a longer piece of the same stream has covered since.
+CREATE VIEW IF NOT EXISTS superseded AS
+SELECT DISTINCT record.tenant AS tenant, record.endpoint AS endpoint, record.stream AS stream, record.offset AS offset, record.length AS length
+FROM
+(
+    SELECT tenant, endpoint, stream, offset, length FROM events WHERE open = 1
+    UNION ALL
+    SELECT tenant, endpoint, stream, offset, length FROM open_noise
+) AS record
+INNER JOIN
+(
+    SELECT tenant, endpoint, stream, offset, `end`
+    FROM coverage
+    WHERE stream IN (SELECT stream FROM events WHERE open = 1 UNION ALL SELECT stream FROM open_noise)
+) AS piece ON record.tenant = piece.tenant AND record.endpoint = piece.endpoint AND record.stream = piece.stream
+WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length;
+
+CREATE VIEW IF NOT EXISTS current_events AS
+SELECT *
+FROM events FINAL
+WHERE generation = 0
+    AND (open = 0 OR (tenant, endpoint, stream, offset, length) NOT IN (SELECT tenant, endpoint, stream, offset, length FROM superseded));
+
+-- One row per member.
+CREATE VIEW IF NOT EXISTS current_noise AS
+SELECT tenant, day, endpoint, source, rule, code, session, arrayJoin(ids) AS id
+FROM noise
+WHERE generation = 0
+UNION ALL
+SELECT tenant, day, endpoint, source, rule, code, session, id
+FROM open_noise
+WHERE generation = 0
+    AND (tenant, endpoint, stream, offset, length) NOT IN (SELECT tenant, endpoint, stream, offset, length FROM superseded);
+
+CREATE VIEW IF NOT EXISTS current_attempts AS
+SELECT *
+FROM attempts FINAL
+WHERE (tenant, endpoint, month, `set`) IN (SELECT tenant, endpoint, month, `set` FROM derivations FINAL WHERE generation = 0);
+
+CREATE VIEW IF NOT EXISTS current_findings AS
+SELECT *
+FROM findings FINAL
+WHERE (tenant, endpoint, month, `set`) IN (SELECT tenant, endpoint, month, `set` FROM derivations FINAL WHERE generation = 0);
