@@ -1,6 +1,6 @@
 // A code wherever it appears: a link to its page that says what it means on hover and on focus.
 
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { Fragment, useEffect, useState, useSyncExternalStore } from "react";
 import { createPortal } from "react-dom";
 import { type CodeDetail, get } from "../api";
 import { useLang } from "../i18n";
@@ -39,10 +39,24 @@ export function Code({ code, name, children }: { code: string; name?: string | n
       {children ?? (
         <>
           <span className="hex">{code}</span>
-          {name && <span className="symbol">{name}</span>}
+          {name && <Symbol name={name} />}
         </>
       )}
     </Link>
+  );
+}
+
+/** A name that may break after its underscores, and only there. */
+function Symbol({ name }: { name: string }) {
+  return (
+    <span className="symbol">
+      {name.split(/(?<=_)/).map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </span>
   );
 }
 
