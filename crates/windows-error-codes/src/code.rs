@@ -133,9 +133,12 @@ impl Code {
 
     /// The name people use: its own, or that of the code it wraps (`0x80070570` is `ERROR_FILE_CORRUPT`).
     pub fn name(self) -> Option<&'static str> {
-        self.names()
-            .next()
-            .or_else(|| self.unwrapped().and_then(Self::name))
+        let inner = self.unwrapped().and_then(Self::name);
+        // Scanners and peer networking have names of their own for wrapped Win32 numbers; nobody else uses those.
+        let shadowed = inner.is_some() && self.value >> 16 == 0x8007;
+        let own =
+            |name: &&str| !shadowed || name.starts_with("E_") || name.starts_with("WININET_E_");
+        self.names().find(own).or(inner)
     }
 
     /// The code inside a wrapper: `0x8007…` and `0xC007…` hold a Win32 number, `0xD…` an NTSTATUS, `0xC800…` and
@@ -313,6 +316,23 @@ mod tests {
             Code::hresult(0xD000_01B0).canonical(),
             Code::ntstatus(0xC000_01B0)
         );
+    }
+
+    #[test]
+    fn the_name_shown_is_the_one_people_use() {
+        let check = |code: Code, name| assert_eq!(code.name(), name, "{code:?}");
+        check(Code::hresult(0x8007_0002), Some("ERROR_FILE_NOT_FOUND"));
+        check(Code::hresult(0x8007_0490), Some("ERROR_NOT_FOUND"));
+        check(Code::hresult(0x8007_0005), Some("E_ACCESSDENIED"));
+        check(Code::hresult(0x8007_2EE2), Some("WININET_E_TIMEOUT"));
+        check(
+            Code::hresult(0x800F_0207),
+            Some("SPAPI_E_DEVINST_ALREADY_EXISTS"),
+        );
+        check(Code::hresult(0x800F_0922), Some("CBS_E_INSTALLERS_FAILED"));
+        check(Code::hresult(0xD007_000D), Some("ERROR_INVALID_DATA"));
+        check(Code::hresult(0x8E5E_03FA), Some("JET_errReadVerifyFailure"));
+        check(Code::hresult(0x8007_FFFF), None);
     }
 
     #[test]
