@@ -1,1 +1,16 @@
-//! Intake and files to chunks.
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod files;
+pub mod http;
+pub mod offsets;
+pub mod send;
+pub mod sink;
+pub mod tokens;
+
+pub use config::{Config, RawConfig};
+pub use files::{FileChunks, FileError, Found, LogFile, find};
+pub use http::{check_listen, router, serve};
+pub use offsets::{FileDigest, Import, Offsets, Owner};
+pub use sink::{ChunkSink, SinkError};
+pub use tokens::{Tokens, is_endpoint_id};

@@ -1,0 +1,229 @@
+//! Paths to files: what is there, which of it is a log we know, and why the rest is not.
+
+mod chunks;
+
+pub use chunks::{Cut, FileChunks};
+
+use crate::FileDigest;
+use event::{Format, Source, TextEncoding};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Deepest folder below a named one: real bundles nest about six deep, and a loop of mounts must end.
+const DEPTH_MAX: usize = 32;
+
+/// Bytes per read: large enough that a system call costs nothing, small enough to stay in the cache.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// What was found under the paths given, each list sorted by path.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Logs that can be read.
+    pub logs: Vec<LogFile>,
+    /// Files that are none, each with its reason.
+    pub skipped: Vec<SkippedFile>,
+    /// What could not be read; the rest went on.
+    pub failed: Vec<FileError>,
+}
+
+/// A log file and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size when it was looked at.
+    pub bytes: u64,
+    /// The kind of log.
+    pub source: Source,
+    /// What it is encoded in.
+    pub encoding: TextEncoding,
+    /// How its records are laid out.
+    pub format: Format,
+}
+
+impl LogFile {
+    /// Hash of the file's bytes, up to the size it has now.
+    pub fn digest(&self) -> Result<FileDigest, FileError> {
+        let error = |doing, source| FileError {
+            path: self.path.clone(),
+            doing,
+            source,
+        };
+        let (file, bytes) = open(&self.path).map_err(|source| error("open", source))?;
+        let mut hasher = Sha256::new();
+        let mut reader = BufReader::with_capacity(READ_BYTES, file.take(bytes));
+        loop {
+            let read = match reader.fill_buf() {
+                Ok([]) => return Ok(FileDigest(hasher.finalize().into())),
+                Ok(read) => read,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(error("read", source)),
+            };
+            hasher.update(read);
+            let count = read.len();
+            reader.consume(count);
+        }
+    }
+}
+
+/// A file that is no log we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size; 0 for what is no file.
+    pub bytes: u64,
+    /// What its text seems to be encoded in, where it was looked at.
+    pub encoding: Option<TextEncoding>,
+    /// Why it is skipped, for people.
+    pub reason: &'static str,
+}
+
+/// A file or folder that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} `{}`: {source}", path.display())]
+pub struct FileError {
+    /// Which.
+    pub path: PathBuf,
+    /// What was tried: `open`, `read` or `list`.
+    pub doing: &'static str,
+    /// Why not.
+    pub source: io::Error,
+}
+
+/// Finds the logs under files and folders.
+///
+/// Folders are walked without following links, regular files only, sorted, to a bounded depth. A path that is itself a link is followed,
+/// because a person named it. A file reached twice counts once.
+pub fn find(paths: &[PathBuf]) -> Found {
+    let mut walk = Walk::default();
+    for path in paths {
+        match fs::canonicalize(path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
+            Ok((metadata, real)) => walk.visit(path, &real, &metadata, 0),
+            Err(source) => walk.failed(path, "open", source),
+        }
+    }
+    let mut found = walk.found;
+    found.logs.sort_by(|a, b| a.path.cmp(&b.path));
+    found.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    found.failed.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Found,
+    /// Real paths of the files seen.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Walk {
+    /// `path` is how a person names it, `real` where it is.
+    fn visit(&mut self, path: &Path, real: &Path, metadata: &fs::Metadata, depth: usize) {
+        let kind = metadata.file_type();
+        if kind.is_dir() && depth < DEPTH_MAX {
+            self.folder(path, real, depth);
+        } else if kind.is_dir() {
+            self.skipped(path, 0, None, "folders are nested too deep");
+        } else if kind.is_symlink() {
+            self.skipped(
+                path,
+                0,
+                None,
+                "symbolic link: only links named themselves are followed",
+            );
+        } else if !kind.is_file() {
+            self.skipped(path, 0, None, "not a regular file");
+        } else if self.seen.insert(real.to_owned()) {
+            self.file(path);
+        }
+    }
+
+    fn folder(&mut self, path: &Path, real: &Path, depth: usize) {
+        let entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(source) => return self.failed(path, "list", source),
+        };
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for name in names {
+            let child = path.join(&name);
+            match fs::symlink_metadata(&child) {
+                Ok(metadata) => self.visit(&child, &real.join(&name), &metadata, depth + 1),
+                Err(source) => self.failed(&child, "open", source),
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let (file, bytes) = match open(path) {
+            Ok(opened) => opened,
+            Err(source) => return self.failed(path, "open", source),
+        };
+        let mut head = Vec::with_capacity(parse::HEAD_BYTES);
+        if let Err(source) = file.take(parse::HEAD_BYTES as u64).read_to_end(&mut head) {
+            return self.failed(path, "read", source);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let detection = parse::detect(&name, &head);
+        match detection.source {
+            Some(source) => self.found.logs.push(LogFile {
+                path: path.to_owned(),
+                bytes,
+                source,
+                encoding: detection.encoding,
+                format: detection.format,
+            }),
+            None => self.skipped(path, bytes, Some(detection.encoding), detection.reason),
+        }
+    }
+
+    fn skipped(
+        &mut self,
+        path: &Path,
+        bytes: u64,
+        encoding: Option<TextEncoding>,
+        reason: &'static str,
+    ) {
+        self.found.skipped.push(SkippedFile {
+            path: path.to_owned(),
+            bytes,
+            encoding,
+            reason,
+        });
+    }
+
+    fn failed(&mut self, path: &Path, doing: &'static str, source: io::Error) {
+        self.found.failed.push(FileError {
+            path: path.to_owned(),
+            doing,
+            source,
+        });
+    }
+}
+
+/// Opens a regular file for reading and tells its size.
+///
+/// The path may have become something else since it was looked at, so opening never waits for a FIFO's writer, and what was opened is
+/// looked at again.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC);
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    Ok((file, metadata.len()))
+}

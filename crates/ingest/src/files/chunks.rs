@@ -1,0 +1,173 @@
+//! A file, streamed into runs of whole records.
+
+use super::{FileError, LogFile, READ_BYTES, open};
+use crate::FileDigest;
+use event::{Format, TextEncoding};
+use parse::{Cutter, Piece};
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Take};
+use std::path::PathBuf;
+
+/// A piece, and its source bytes where [`FileChunks::with_raw`] asked for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Offset, length and decoded text.
+    pub piece: Piece,
+    /// The bytes as they stand in the source; else empty.
+    pub raw: Vec<u8>,
+}
+
+/// Yields the pieces of a source from its first byte to the size it had when it was opened.
+///
+/// Memory: one read, one piece and one record, whatever the size of the source. After an error it ends.
+/// Any reader will do, so that a member of an archive is read the same way.
+pub struct FileChunks<R = File> {
+    reader: Take<R>,
+    path: PathBuf,
+    /// Gone at the end of the source.
+    cutter: Option<Cutter>,
+    buffer: Vec<u8>,
+    pieces: VecDeque<Piece>,
+    raw: Option<Vec<u8>>,
+    hasher: Option<Sha256>,
+    first_record: Option<u64>,
+    bytes: u64,
+}
+
+impl FileChunks {
+    /// Opens a log; `target` is the wished size of a piece in source bytes.
+    pub fn open(log: &LogFile, target: usize) -> Result<Self, FileError> {
+        let (file, bytes) = open(&log.path).map_err(|source| FileError {
+            path: log.path.clone(),
+            doing: "open",
+            source,
+        })?;
+        // A log that grows while it is read is read to the size it had, or it might never end.
+        Ok(Self::from_reader(
+            file,
+            bytes,
+            log.path.clone(),
+            log.encoding,
+            log.format,
+            target,
+        ))
+    }
+}
+
+impl<R: Read> FileChunks<R> {
+    /// Reads at most `bytes` from `reader`; `path` is for messages.
+    pub fn from_reader(
+        reader: R,
+        bytes: u64,
+        path: PathBuf,
+        encoding: TextEncoding,
+        format: Format,
+        target: usize,
+    ) -> Self {
+        Self {
+            reader: reader.take(bytes),
+            path,
+            cutter: Some(Cutter::new(encoding, format, 0, target)),
+            buffer: Vec::new(),
+            pieces: VecDeque::new(),
+            raw: None,
+            hasher: None,
+            first_record: None,
+            bytes: 0,
+        }
+    }
+
+    /// Keeps each piece's source bytes too.
+    #[must_use]
+    pub fn with_raw(mut self) -> Self {
+        self.raw = Some(Vec::new());
+        self
+    }
+
+    /// Hashes the bytes as they are read.
+    #[must_use]
+    pub fn with_digest(mut self) -> Self {
+        self.hasher = Some(Sha256::new());
+        self
+    }
+
+    /// The sender's half of the stream's identity; known with the first piece.
+    pub fn first_record(&self) -> Option<u64> {
+        self.first_record
+    }
+
+    /// Bytes read so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Hash of all bytes read, where [`FileChunks::with_digest`] asked for it; of the whole source once the last piece is out.
+    pub fn digest(&self) -> Option<FileDigest> {
+        self.hasher
+            .clone()
+            .map(|hasher| FileDigest(hasher.finalize().into()))
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        self.buffer.resize(READ_BYTES, 0);
+        let count = loop {
+            match self.reader.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        let read = &self.buffer[..count];
+        let mut pieces = Vec::new();
+        if count == 0 {
+            if let Some(cutter) = self.cutter.take() {
+                cutter.finish(&mut pieces);
+            }
+        } else if let Some(cutter) = &mut self.cutter {
+            cutter.push(read, &mut pieces);
+        }
+        if let Some(raw) = &mut self.raw {
+            raw.extend_from_slice(read);
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(read);
+        }
+        self.bytes += count as u64;
+        if let (None, Some(first)) = (self.first_record, pieces.first()) {
+            self.first_record = Some(parse::first_record_hash(&first.text));
+        }
+        self.pieces.extend(pieces);
+        Ok(())
+    }
+
+    fn cut(&mut self, piece: Piece) -> Cut {
+        let raw = self.raw.as_mut().map_or_else(Vec::new, |raw| {
+            let length =
+                usize::try_from(piece.length).map_or(raw.len(), |length| length.min(raw.len()));
+            raw.drain(..length).collect()
+        });
+        Cut { piece, raw }
+    }
+}
+
+impl<R: Read> Iterator for FileChunks<R> {
+    type Item = Result<Cut, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Some(Ok(self.cut(piece)));
+            }
+            self.cutter.as_ref()?;
+            if let Err(source) = self.read() {
+                self.cutter = None;
+                return Some(Err(FileError {
+                    path: self.path.clone(),
+                    doing: "read",
+                    source,
+                }));
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Sends files to an intake: each byte until it is acknowledged, or until patience ends.
+
+mod client;
+mod upload;
+
+pub use client::ClientError;
+
+use self::client::Client;
+use crate::config::{CHUNK_MAX, CHUNK_MIN};
+use crate::files::{FileError, SkippedFile, find};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What to send where, and how.
+#[derive(Clone)]
+pub struct SendOptions {
+    /// Address of the intake, as `http://127.0.0.1:7070`.
+    pub url: String,
+    /// The token; never printed.
+    pub token: String,
+    /// The endpoint the files belong to; needed with a relay token.
+    pub endpoint: Option<String>,
+    /// Wished size of a chunk, 4 KiB to 256 KiB.
+    pub chunk_bytes: usize,
+    /// Wished size of a body; several chunks go in one. 1 sends each chunk alone.
+    pub body_bytes: usize,
+    /// Compress bodies with zstd; nothing when the network is loopback.
+    pub compress: Option<bool>,
+    /// Send what was already imported whole, too.
+    pub again: bool,
+    /// Files under way at once.
+    pub jobs: usize,
+    /// Longest time without any success before a file is given up.
+    pub patience: Duration,
+}
+
+impl SendOptions {
+    /// The usual way.
+    pub fn new(url: impl Into<String>, token: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            token: token.into(),
+            endpoint: None,
+            chunk_bytes: CHUNK_MAX,
+            // Few round trips: an acknowledgement takes tens of milliseconds, whatever the size of the body.
+            body_bytes: 4 * 1024 * 1024,
+            compress: None,
+            again: false,
+            // As much as lets one file's acknowledgement wait while others move.
+            jobs: 4,
+            // Longer than a restart of everything on the other side takes.
+            patience: Duration::from_secs(120),
+        }
+    }
+}
+
+/// What became of it all.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Files whose every byte was acknowledged.
+    pub sent: Vec<SentFile>,
+    /// Files that were not sent, each with its reason.
+    pub skipped: Vec<SkippedFile>,
+    /// Files that could not be read, or were not taken, at least in part.
+    pub failed: Vec<SendFailure>,
+    /// Source bytes acknowledged, those of files that failed later included.
+    pub acknowledged_bytes: u64,
+}
+
+/// A file whose every byte was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Bodies it took.
+    pub bodies: u64,
+}
+
+/// Why a file was not sent whole.
+#[derive(Debug, thiserror::Error)]
+pub enum SendFailure {
+    /// It could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The intake did not take it.
+    #[error("cannot send `{}`: {error}", path.display())]
+    Refused {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: ClientError,
+    },
+}
+
+/// Why nothing more was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The options contradict themselves or each other.
+    #[error("{0}")]
+    Options(String),
+    /// Every file would end the same way.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// What is going on, for a progress bar. Comes from several threads.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// What there is to do; first.
+    Total {
+        /// Logs.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// Bytes acknowledged, or passed over in files that need not be sent.
+    Advanced {
+        /// How many.
+        bytes: u64,
+    },
+    /// Something failed and is tried again after a wait.
+    Waiting {
+        /// Why.
+        error: &'a ClientError,
+        /// For how long.
+        wait: Duration,
+    },
+}
+
+/// Sends all logs under the paths. A file that cannot be sent does not stop the others; an intake that takes nothing at all does.
+pub fn send(
+    options: &SendOptions,
+    paths: &[PathBuf],
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Result<Summary, SendError> {
+    if !(CHUNK_MIN..=CHUNK_MAX).contains(&options.chunk_bytes) {
+        return Err(SendError::Options(format!(
+            "a chunk must have {CHUNK_MIN} to {CHUNK_MAX} bytes"
+        )));
+    }
+    let client = Client::new(options)?;
+    let found = find(paths);
+    progress(Progress::Total {
+        files: found.logs.len(),
+        bytes: found.logs.iter().map(|log| log.bytes).sum(),
+    });
+
+    let summary = Summary {
+        skipped: found.skipped,
+        failed: found.failed.into_iter().map(SendFailure::File).collect(),
+        ..Summary::default()
+    };
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let state = Mutex::new((summary, None));
+    let work = || {
+        while !stop.load(Ordering::Relaxed)
+            && let Some(log) = found.logs.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let (acknowledged, outcome) = upload::upload(&client, options, log, progress);
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0.acknowledged_bytes += acknowledged;
+            match outcome {
+                Ok(upload::Outcome::Sent(file)) => state.0.sent.push(file),
+                Ok(upload::Outcome::Skipped(file)) => state.0.skipped.push(file),
+                Err(SendFailure::Refused { error, .. }) if error.stops_everything() => {
+                    stop.store(true, Ordering::Relaxed);
+                    state.1 = Some(error);
+                }
+                Err(failure) => state.0.failed.push(failure),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, found.logs.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+
+    let (mut summary, error) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    summary.sent.sort_by(|a, b| a.path.cmp(&b.path));
+    summary.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    match error {
+        Some(error) => Err(error.into()),
+        None => Ok(summary),
+    }
+}

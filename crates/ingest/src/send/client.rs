@@ -1,0 +1,428 @@
+//! One intake over HTTP: requests, their retries, and what an answer means.
+
+use super::{Progress, SendError, SendOptions};
+use crate::FileDigest;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use event::{Format, Source, TextEncoding};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use ureq::http::{Response, StatusCode, Uri};
+
+/// First wait after a failure; doubles with each, up to [`WAIT_MAX`].
+const WAIT_MIN: Duration = Duration::from_millis(100);
+
+/// Longest wait of our own choosing; an intake that is back should not stand idle for longer.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Patience before the first answer ever: a wrong address should not take minutes to say so.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
+
+/// The intake waits at most 10 s for room and 30 s for its store, twice for the last body of a file; then some.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A body of this size and more asks before it is sent, so that a refusal is read rather than a broken connection.
+const ASK_BYTES: usize = 64 * 1024;
+
+/// The intake refuses bodies that grow more than a hundredfold; those are sent as they are.
+const RATIO_MAX: usize = 90;
+
+/// Speaks to one intake for one endpoint.
+pub(super) struct Client {
+    agent: ureq::Agent,
+    base: String,
+    authorization: String,
+    endpoint: Option<String>,
+    compress: bool,
+    patience: Duration,
+    /// An answer of any kind has come.
+    answered: AtomicBool,
+}
+
+/// A request that did not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// No answer.
+    #[error("no answer from {url}: {error}")]
+    Transport {
+        /// Of the intake.
+        url: String,
+        /// What happened.
+        error: String,
+    },
+    /// An answer that says no.
+    #[error("the intake answered {status}: {error}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Its reason, with a hint on a line of its own where there is one.
+        error: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Whole records of a stream, as one body.
+pub(super) struct PutBody<'a> {
+    pub(super) source: Source,
+    pub(super) first_record: u64,
+    pub(super) offset: u64,
+    pub(super) open: bool,
+    pub(super) encoding: TextEncoding,
+    pub(super) format: Format,
+    pub(super) path: &'a str,
+    pub(super) chunk_bytes: usize,
+    /// Digest and size of the file that ends with this body.
+    pub(super) file: Option<(FileDigest, u64)>,
+    pub(super) bytes: &'a [u8],
+}
+
+impl ClientError {
+    /// Whether the same request may go through later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            // 422: the bytes changed under way.
+            Self::Status { status, .. } => {
+                matches!(status, 408 | 422 | 429 | 500 | 502 | 503 | 504 | 507)
+            }
+        }
+    }
+
+    /// Whether every other file would end the same way.
+    pub(super) fn stops_everything(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Status { status, .. } => {
+                matches!(status, 401 | 403 | 404 | 429 | 503 | 507) || *status < 400
+            }
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::Transport { .. } => None,
+        }
+    }
+}
+
+impl Client {
+    /// Checks the address; sends nothing yet.
+    pub(super) fn new(options: &SendOptions) -> Result<Self, SendError> {
+        let base = options.url.trim_end_matches('/').to_owned();
+        let (loopback, https) = check_url(&base).map_err(SendError::Options)?;
+        if !https && !loopback {
+            return Err(SendError::Options(format!(
+                "cannot send to `{base}`: token and logs would cross the network in the clear\nhint: use an https:// address"
+            )));
+        }
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect would take the token somewhere else.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_per_write(Some(Duration::from_secs(30)))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_recv_body(Some(Duration::from_secs(10)))
+            // The intake ends idle connections after 10 s.
+            .max_idle_age(Duration::from_secs(5));
+        if loopback {
+            config = config.proxy(None);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            base,
+            authorization: format!("Bearer {}", options.token.trim()),
+            endpoint: options.endpoint.clone(),
+            compress: options.compress.unwrap_or(!loopback),
+            patience: options.patience,
+            answered: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the intake has the file, byte for byte.
+    pub(super) fn is_imported(
+        &self,
+        digest: FileDigest,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<bool, ClientError> {
+        let url = format!("{}/v1/imports/{digest}", self.base);
+        self.patiently(progress, || {
+            match self.answer(self.with_caller(self.agent.head(&url)).call()) {
+                Ok(_) => Ok(true),
+                Err(ClientError::Status { status: 404, .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Sends a body until it is acknowledged.
+    pub(super) fn put(
+        &self,
+        body: &PutBody<'_>,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<(), ClientError> {
+        let url = format!(
+            "{}/v1/streams/{}/{:016x}",
+            self.base,
+            body.source.name(),
+            body.first_record
+        );
+        let (coding, content) = self.content(body.bytes);
+        let digest = format!(
+            "sha-256=:{}:",
+            BASE64_STANDARD.encode(Sha256::digest(&*content))
+        );
+        let end = body.offset + body.bytes.len() as u64;
+        self.patiently(progress, || {
+            let mut request = self
+                .with_caller(self.agent.put(&url))
+                .query("offset", body.offset.to_string())
+                .query("length", body.bytes.len().to_string())
+                .query("encoding", body.encoding.name())
+                .query("format", body.format.name())
+                .query("chunk", body.chunk_bytes.to_string())
+                .query("path", short(body.path))
+                .header("content-digest", &digest);
+            if body.open {
+                request = request.query("open", "1");
+            }
+            if let Some(coding) = coding {
+                request = request.header("content-encoding", coding);
+            }
+            if let Some((digest, bytes)) = body.file {
+                request = request
+                    .header(crate::http::FILE_DIGEST_HEADER, digest.to_string())
+                    .header(crate::http::FILE_SIZE_HEADER, bytes.to_string());
+            }
+            if content.len() >= ASK_BYTES {
+                request = request.header("expect", "100-continue");
+            }
+            let mut response = self.answer(request.send(&*content))?;
+            // Only this answer is an acknowledgement: anything else, from a proxy say, is not.
+            let text = response
+                .body_mut()
+                .read_to_string()
+                .map_err(|error| self.transport(&error))?;
+            match serde_json::from_str::<Acknowledged>(&text) {
+                Ok(acknowledged) if acknowledged.next_offset == end => Ok(()),
+                _ => Err(self.transport(&"an answer that acknowledges nothing")),
+            }
+        })
+    }
+
+    fn with_caller<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        let request = request.header("authorization", &self.authorization);
+        match &self.endpoint {
+            Some(endpoint) => request.header(crate::http::ENDPOINT_HEADER, endpoint),
+            None => request,
+        }
+    }
+
+    fn content<'a>(&self, bytes: &'a [u8]) -> (Option<&'static str>, Cow<'a, [u8]>) {
+        if self.compress
+            // Level 1: logs shrink thirtyfold already, and higher levels cost more than the network gains.
+            && let Ok(small) = zstd::bulk::compress(bytes, 1)
+            && small.len() * RATIO_MAX > bytes.len()
+        {
+            return (Some("zstd"), Cow::Owned(small));
+        }
+        (None, Cow::Borrowed(bytes))
+    }
+
+    fn answer(
+        &self,
+        result: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Response<ureq::Body>, ClientError> {
+        let mut response = result.map_err(|error| self.transport(&error))?;
+        self.answered.store(true, Ordering::Relaxed);
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
+        }
+        let seconds = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(64 * 1024)
+            .read_to_string()
+            .unwrap_or_default();
+        let error = match serde_json::from_str(&text) {
+            Ok(Reason {
+                error,
+                hint: Some(hint),
+            }) => format!("{error}\nhint: {hint}"),
+            Ok(Reason { error, hint: None }) => error,
+            // Not our intake's words; the status has to do.
+            Err(_) => status
+                .canonical_reason()
+                .unwrap_or("unknown status")
+                .to_owned(),
+        };
+        Err(ClientError::Status {
+            status: status.as_u16(),
+            error,
+            retry_after: seconds.map(Duration::from_secs),
+        })
+    }
+
+    fn transport(&self, error: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Transport {
+            url: self.base.clone(),
+            error: error.to_string(),
+        }
+    }
+
+    /// Repeats what may go through later, with growing waits, until patience ends.
+    fn patiently<T>(
+        &self,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+        mut request: impl FnMut() -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let start = Instant::now();
+        let mut wait = WAIT_MIN;
+        loop {
+            let error = match request() {
+                Ok(value) => return Ok(value),
+                Err(error) if error.is_retryable() => error,
+                Err(error) => return Err(error),
+            };
+            // Half of it fixed, half by chance, so that senders that failed together do not come back together.
+            let spread = RandomState::new().hash_one(wait) % 1_000;
+            let own = wait / 2 + wait * u32::try_from(spread).unwrap_or(0) / 2_000;
+            let pause = error.retry_after().map_or(own, |asked| asked.max(own));
+            let answered = self.answered.load(Ordering::Relaxed);
+            let patience = if answered {
+                self.patience
+            } else {
+                self.patience.min(FIRST_CONTACT)
+            };
+            if start.elapsed() + pause > patience {
+                return Err(error);
+            }
+            progress(Progress::Waiting {
+                error: &error,
+                wait: pause,
+            });
+            std::thread::sleep(pause);
+            wait = (wait * 2).min(WAIT_MAX);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Acknowledged {
+    next_offset: u64,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    error: String,
+    hint: Option<String>,
+}
+
+/// Whether the host is loopback and whether the scheme is https.
+fn check_url(url: &str) -> Result<(bool, bool), String> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|error| format!("`{url}` is no address: {error}"))?;
+    let https = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => {
+            return Err(format!(
+                "`{url}` is no address\nhint: it starts with http:// or https://"
+            ));
+        }
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback());
+    Ok((loopback, https))
+}
+
+/// The intake keeps 1 KiB of a path; more would only make its head too large.
+fn short(path: &str) -> &str {
+    &path[..path.floor_char_boundary(1024)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(url: &str) -> SendOptions {
+        SendOptions::new(url, "made-up")
+    }
+
+    #[test]
+    fn tokens_stay_off_the_open_network() {
+        for good in [
+            "http://127.0.0.1:7070",
+            "http://localhost:7070/",
+            "http://[::1]:7070",
+            "https://intake.example",
+        ] {
+            assert!(Client::new(&options(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1:7070",
+            "http://intake.example",
+            "ftp://127.0.0.1",
+            "127.0.0.1:7070",
+            "",
+        ] {
+            assert!(Client::new(&options(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_shrinks_within_the_intakes_ratio_is_compressed() {
+        let client = Client::new(&SendOptions {
+            compress: Some(true),
+            ..options("http://127.0.0.1:1")
+        })
+        .unwrap();
+        let mixed: Vec<u8> = (0..100_000u32)
+            .flat_map(|number| format!("line {number}\r\n").into_bytes())
+            .collect();
+        assert_eq!(client.content(&mixed).0, Some("zstd"));
+        assert_eq!(client.content(&vec![b'x'; 4 << 20]).0, None);
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_may_not_is_told() {
+        let status = |status| ClientError::Status {
+            status,
+            error: String::new(),
+            retry_after: None,
+        };
+        for (code, retry, stop) in [
+            (400, false, false),
+            (401, false, true),
+            (403, false, true),
+            (413, false, false),
+            (422, true, false),
+            (429, true, true),
+            (503, true, true),
+            (507, true, true),
+        ] {
+            assert_eq!(
+                (status(code).is_retryable(), status(code).stops_everything()),
+                (retry, stop),
+                "{code}"
+            );
+        }
+    }
+}

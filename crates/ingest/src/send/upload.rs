@@ -1,0 +1,152 @@
+//! One file, from its first byte to its last acknowledgement.
+
+use super::client::{Client, ClientError, PutBody};
+use super::{Progress, SendFailure, SendOptions, SentFile};
+use crate::FileDigest;
+use crate::files::{Cut, FileChunks, LogFile, SkippedFile};
+
+pub(super) enum Outcome {
+    Sent(SentFile),
+    Skipped(SkippedFile),
+}
+
+/// Sends a file; the number is of bytes acknowledged, however it ended.
+///
+/// It starts at the first byte even where the store knows the stream: two files can start with the same record and differ later, and
+/// repeats fold. Only a file that is known whole by its digest is passed over. Within a run, each body is repeated until acknowledged.
+pub(super) fn upload(
+    client: &Client,
+    options: &SendOptions,
+    log: &LogFile,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> (u64, Result<Outcome, SendFailure>) {
+    if !options.again {
+        match is_imported(client, log, progress) {
+            Ok(false) => {}
+            Ok(true) => {
+                progress(Progress::Advanced { bytes: log.bytes });
+                let reason = "imported before, byte for byte (again sends it once more)";
+                let path = log.path.clone();
+                let skipped = SkippedFile {
+                    path,
+                    bytes: log.bytes,
+                    encoding: Some(log.encoding),
+                    reason,
+                };
+                return (0, Ok(Outcome::Skipped(skipped)));
+            }
+            Err(failure) => return (0, Err(failure)),
+        }
+    }
+    let mut sending = Sending {
+        client,
+        options,
+        log,
+        progress,
+        first_record: 0,
+        acknowledged: 0,
+        bodies: 0,
+    };
+    let result = sending.all();
+    (sending.acknowledged, result.map(Outcome::Sent))
+}
+
+fn is_imported(
+    client: &Client,
+    log: &LogFile,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Result<bool, SendFailure> {
+    let digest = log.digest()?;
+    client
+        .is_imported(digest, progress)
+        .map_err(|error| refused(log, error))
+}
+
+fn refused(log: &LogFile, error: ClientError) -> SendFailure {
+    SendFailure::Refused {
+        path: log.path.clone(),
+        error,
+    }
+}
+
+struct Sending<'a> {
+    client: &'a Client,
+    options: &'a SendOptions,
+    log: &'a LogFile,
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
+    first_record: u64,
+    acknowledged: u64,
+    bodies: u64,
+}
+
+impl Sending<'_> {
+    fn all(&mut self) -> Result<SentFile, SendFailure> {
+        let mut chunks = FileChunks::open(self.log, self.options.chunk_bytes)?
+            .with_raw()
+            .with_digest();
+        let mut body = Body::default();
+        while let Some(cut) = chunks.next() {
+            let cut = cut?;
+            self.first_record = chunks.first_record().unwrap_or_default();
+            if !body.bytes.is_empty() && body.bytes.len() + cut.raw.len() > self.options.body_bytes
+            {
+                self.put(&body, None)?;
+                body = Body::default();
+            }
+            body.add(&cut);
+        }
+        // Only now is it known which body is the last, and what the whole file was.
+        if !body.bytes.is_empty() {
+            self.put(
+                &body,
+                chunks.digest().map(|digest| (digest, chunks.bytes())),
+            )?;
+        }
+        Ok(SentFile {
+            path: self.log.path.clone(),
+            bytes: self.acknowledged,
+            bodies: self.bodies,
+        })
+    }
+
+    fn put(&mut self, body: &Body, file: Option<(FileDigest, u64)>) -> Result<(), SendFailure> {
+        let put = PutBody {
+            source: self.log.source,
+            first_record: self.first_record,
+            offset: body.offset,
+            open: body.open,
+            encoding: self.log.encoding,
+            format: self.log.format,
+            path: &self.log.path.to_string_lossy(),
+            chunk_bytes: self.options.chunk_bytes,
+            file,
+            bytes: &body.bytes,
+        };
+        self.client
+            .put(&put, self.progress)
+            .map_err(|error| refused(self.log, error))?;
+        let bytes = body.bytes.len() as u64;
+        self.acknowledged += bytes;
+        self.bodies += 1;
+        (self.progress)(Progress::Advanced { bytes });
+        Ok(())
+    }
+}
+
+/// Pieces that follow each other.
+#[derive(Default)]
+struct Body {
+    offset: u64,
+    open: bool,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    fn add(&mut self, cut: &Cut) {
+        if self.bytes.is_empty() {
+            self.offset = cut.piece.offset;
+        }
+        self.open = cut.piece.open;
+        self.bytes.extend_from_slice(&cut.raw);
+    }
+}

@@ -1,0 +1,318 @@
+//! Files sent whole, through faults.
+
+use crate::support::{Fault, Proxy, RELAY, Server, encode, log};
+use event::TextEncoding;
+use ingest::send::{ClientError, Progress, SendError, SendFailure, SendOptions, Summary, send};
+use ingest::{Config, SinkError};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+fn options(url: &str) -> SendOptions {
+    SendOptions {
+        endpoint: Some("PC-0001".to_owned()),
+        patience: crate::support::DEADLINE,
+        ..SendOptions::new(url, RELAY)
+    }
+}
+
+fn send_quietly(options: &SendOptions, path: &Path) -> Result<Summary, SendError> {
+    send(options, &[path.to_owned()], &|_| {})
+}
+
+/// A folder with one made-up log.
+fn folder_with(bytes: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("CBS.log"), bytes).unwrap();
+    folder
+}
+
+#[test]
+fn every_byte_is_covered_exactly_however_it_is_cut() {
+    let text = log(3_000);
+    for encoding in TextEncoding::ALL {
+        let bytes = encode(encoding, &text);
+        let folder = folder_with(&bytes);
+        for (chunk_bytes, body_bytes, compress) in [
+            (4 << 10, 1, false),
+            (4 << 10, 100_000, true),
+            (64 << 10, 4 << 20, false),
+            (256 << 10, 4 << 20, true),
+            (256 << 10, 1, true),
+        ] {
+            let server = Server::start(Config::default());
+            let options = SendOptions {
+                chunk_bytes,
+                body_bytes,
+                compress: Some(compress),
+                ..options(&server.url())
+            };
+            let summary = send_quietly(&options, folder.path()).unwrap();
+            assert!(
+                server.sink.tiled_text(bytes.len()) == text,
+                "{encoding:?} {chunk_bytes} {body_bytes}"
+            );
+            assert_eq!(
+                (summary.sent.len(), summary.acknowledged_bytes),
+                (1, bytes.len() as u64)
+            );
+            let chunks = server.sink.chunks();
+            assert!(
+                chunks
+                    .iter()
+                    .all(|chunk| chunk.encoding == encoding && chunk.length <= chunk_bytes as u64)
+            );
+            if body_bytes == 1 {
+                assert_eq!(
+                    summary.sent[0].bodies,
+                    chunks.len() as u64,
+                    "one chunk a body"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_sent_and_what_is_not_sent_is_told() {
+    let server = Server::start(Config::default());
+    let folder = folder_with(log(100).as_bytes());
+    fs::write(
+        folder.path().join("dism.log"),
+        log(50).replace("  CBS ", "  DISM"),
+    )
+    .unwrap();
+    fs::write(folder.path().join("notes.txt"), "made-up notes\n").unwrap();
+    let missing = folder.path().join("missing.log");
+    let (total, done) = (Mutex::new(0), Mutex::new(0));
+    let progress = |progress: Progress<'_>| match progress {
+        Progress::Total { bytes, .. } => *total.lock().unwrap() = bytes,
+        Progress::Advanced { bytes } => *done.lock().unwrap() += bytes,
+        Progress::Waiting { error, .. } => panic!("{error}"),
+    };
+    let summary = send(
+        &options(&server.url()),
+        &[folder.path().to_owned(), missing],
+        &progress,
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            summary.sent.len(),
+            summary.skipped.len(),
+            summary.failed.len()
+        ),
+        (2, 1, 1)
+    );
+    assert!(
+        matches!(&summary.failed[0], SendFailure::File(error) if error.path.ends_with("missing.log"))
+    );
+    assert!(summary.skipped[0].path.ends_with("notes.txt"));
+    assert_eq!(
+        (*total.lock().unwrap(), *done.lock().unwrap()),
+        (summary.acknowledged_bytes, summary.acknowledged_bytes)
+    );
+    let sources: Vec<&str> = summary
+        .sent
+        .iter()
+        .map(|file| file.path.file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(sources, ["CBS.log", "dism.log"]);
+}
+
+#[test]
+fn a_file_that_was_imported_is_skipped_until_it_changes_or_is_asked_for_again() {
+    let server = Server::start(Config::default());
+    let text = log(100);
+    let folder = folder_with(text.as_bytes());
+    let usual = options(&server.url());
+    assert_eq!(send_quietly(&usual, folder.path()).unwrap().sent.len(), 1);
+    let stored = server.sink.chunks().len();
+
+    let second = send_quietly(&usual, folder.path()).unwrap();
+    assert_eq!(
+        (
+            second.sent.len(),
+            second.skipped.len(),
+            second.acknowledged_bytes
+        ),
+        (0, 1, 0)
+    );
+    assert!(second.skipped[0].reason.starts_with("imported before"));
+    assert_eq!(server.sink.chunks().len(), stored);
+
+    let again = SendOptions {
+        again: true,
+        ..usual.clone()
+    };
+    assert_eq!(
+        send_quietly(&again, folder.path())
+            .unwrap()
+            .acknowledged_bytes,
+        text.len() as u64
+    );
+    assert!(server.sink.tiled_text(text.len()) == text);
+    let other = SendOptions {
+        endpoint: Some("PC-0002".to_owned()),
+        ..usual.clone()
+    };
+    assert_eq!(send_quietly(&other, folder.path()).unwrap().sent.len(), 1);
+    fs::write(folder.path().join("CBS.log"), log(101)).unwrap();
+    assert_eq!(send_quietly(&usual, folder.path()).unwrap().sent.len(), 1);
+}
+
+#[test]
+fn growing_copies_are_one_stream_and_each_ends_open() {
+    let server = Server::start(Config::default());
+    let text = log(300);
+    for end in [text.len() / 3, text.len() / 2 + 11, text.len()] {
+        let folder = folder_with(&text.as_bytes()[..text.floor_char_boundary(end)]);
+        send_quietly(&options(&server.url()), folder.path()).unwrap();
+    }
+    let chunks = server.sink.chunks();
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk.stream == chunks[0].stream && chunk.offset == 0)
+    );
+    assert!(chunks.iter().all(|chunk| chunk.open));
+    assert!(chunks.last().unwrap().text == text);
+}
+
+#[test]
+fn a_busy_sink_is_asked_again_when_it_says() {
+    let server = Server::start(Config::default());
+    let text = log(100);
+    let folder = folder_with(text.as_bytes());
+    server.sink.with(|state| {
+        state.errors.push_back(SinkError::Busy {
+            retry_after: Duration::from_millis(10),
+        })
+    });
+    let waits = Mutex::new(Vec::new());
+    let progress = |progress: Progress<'_>| {
+        if let Progress::Waiting {
+            error: ClientError::Status { status, .. },
+            wait,
+        } = progress
+        {
+            waits.lock().unwrap().push((*status, wait));
+        }
+    };
+    send(
+        &options(&server.url()),
+        &[folder.path().to_owned()],
+        &progress,
+    )
+    .unwrap();
+    let waits = waits.into_inner().unwrap();
+    assert_eq!(waits.len(), 1);
+    assert!(
+        waits[0].0 == 503 && waits[0].1 >= Duration::from_secs(1),
+        "{waits:?}"
+    );
+    assert!(server.sink.tiled_text(text.len()) == text);
+}
+
+#[test]
+fn connections_that_break_anywhere_lose_nothing() {
+    let text = log(2_000);
+    let folder = folder_with(text.as_bytes());
+    let server = Server::start(Config::default());
+    // In the head, at the body's edge, in its middle, and after it: an answer that is lost is a repeat.
+    let faults = vec![
+        Fault::CutRequest(10),
+        Fault::CutRequest(600),
+        Fault::CutRequest(60_000),
+        Fault::DropAnswer,
+        Fault::CutRequest(30_000),
+        Fault::DropAnswer,
+    ];
+    let proxy = Proxy::start(server.address, faults);
+    let options = SendOptions {
+        body_bytes: 50_000,
+        chunk_bytes: 16 << 10,
+        ..options(&format!("http://{}", proxy.address))
+    };
+    let summary = send_quietly(&options, folder.path()).unwrap();
+    assert!(proxy.is_used_up());
+    assert_eq!(summary.acknowledged_bytes, text.len() as u64);
+    assert!(server.sink.tiled_text(text.len()) == text);
+}
+
+#[test]
+fn a_wrong_token_stops_everything_at_once_with_a_hint() {
+    let server = Server::start(Config::default());
+    let folder = folder_with(log(3_000).as_bytes());
+    for again in [false, true] {
+        let options = SendOptions {
+            token: "wrong".to_owned(),
+            again,
+            ..options(&server.url())
+        };
+        let error = send_quietly(&options, folder.path()).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                SendError::Client(ClientError::Status { status: 401, .. })
+            ),
+            "{error:?}"
+        );
+        if again {
+            assert!(error.to_string().contains("\nhint: "), "{error}");
+        }
+        assert!(!format!("{error} {error:?}").contains("wrong"));
+    }
+}
+
+#[test]
+fn nobody_at_the_address_is_told_soon() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let folder = folder_with(log(3).as_bytes());
+    let options = SendOptions {
+        patience: Duration::from_millis(300),
+        ..options(&format!("http://{address}"))
+    };
+    let error = send_quietly(&options, folder.path()).unwrap_err();
+    assert!(
+        matches!(&error, SendError::Client(ClientError::Transport { .. })),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[test]
+fn a_file_that_is_refused_does_not_stop_the_others() {
+    // A chunk above the intake's limit is refused for good.
+    let server = Server::start(Config {
+        body_max: 100_000,
+        ..Config::default()
+    });
+    let folder = folder_with(log(2_000).as_bytes());
+    fs::write(folder.path().join("small.log"), log(10)).unwrap();
+    let summary = send_quietly(&options(&server.url()), folder.path()).unwrap();
+    assert_eq!((summary.sent.len(), summary.failed.len()), (1, 1));
+    let failure = summary.failed[0].to_string();
+    assert!(
+        failure.contains("CBS.log") && failure.contains("413"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn options_are_checked_before_anything_is_sent() {
+    for chunk_bytes in [0, 4095, (256 << 10) + 1] {
+        let options = SendOptions {
+            chunk_bytes,
+            ..options("http://127.0.0.1:1")
+        };
+        assert!(matches!(
+            send(&options, &[PathBuf::from(".")], &|_| {}),
+            Err(SendError::Options(_))
+        ));
+    }
+}

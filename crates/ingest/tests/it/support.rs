@@ -1,0 +1,450 @@
+//! Made-up logs, a sink in memory, a server, a raw client and a breakable proxy.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use event::{Chunk, Source, StreamId, TextEncoding};
+use ingest::{ChunkSink, Config, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Long enough for a loaded machine; every wait ends by it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+pub(crate) const RELAY: &str = "gateway.made-up-relay-secret";
+pub(crate) const ENDPOINT_TOKEN: &str = "PC-0001.made-up-endpoint-secret";
+
+/// A made-up CBS log of so many records: plain ones, some over several lines, a CSI record cut in two, Chinese text.
+pub(crate) fn log(records: usize) -> String {
+    let mut log = String::new();
+    for number in 0..records {
+        let (minute, second) = (number / 60 % 60, number % 60);
+        log += &format!(
+            "2024-05-01 08:{minute:02}:{second:02}, Info                  CBS    made-up record {number} aaaa bbbb cccc\r\n"
+        );
+        match number % 13 {
+            // Enough of it for the encoding to be told.
+            1 => log += "  安装更新失败，系统找不到指定的文件。\r\n",
+            3 => log += "  (0)  a line that belongs to it\n  and another\r\n",
+            7 => {
+                log += &format!(
+                    "2024-05-01 08:{minute:02}:{second:02}, Error                 CSI    {number:08x} (F) STATUS_MADE_UP {}\n",
+                    "x".repeat(300)
+                );
+            }
+            _ => {}
+        }
+    }
+    log
+}
+
+pub(crate) fn encode(encoding: TextEncoding, text: &str) -> Vec<u8> {
+    match encoding {
+        TextEncoding::Utf8 => text.as_bytes().to_vec(),
+        TextEncoding::Utf16le => [0xFF, 0xFE]
+            .into_iter()
+            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+            .collect(),
+        TextEncoding::Utf16be => [0xFE, 0xFF]
+            .into_iter()
+            .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
+            .collect(),
+        TextEncoding::Gb18030 => encoding_rs::GB18030.encode(text).0.into_owned(),
+    }
+}
+
+/// Keeps chunks in memory; can be told to fail, and to hold its answers back.
+#[derive(Clone, Default)]
+pub(crate) struct MemorySink(Arc<(Mutex<State>, Condvar, tokio::sync::Notify)>);
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) imports: Vec<Import>,
+    /// Answers of the next calls to `store`.
+    pub(crate) errors: VecDeque<SinkError>,
+    /// Answer of every question about offsets and imports.
+    pub(crate) away: bool,
+    pub(crate) next_offsets: BTreeMap<(String, StreamId), u64>,
+    held: bool,
+    /// Calls to `store` that wait because answers are held back.
+    waiting: usize,
+}
+
+impl MemorySink {
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.0.lock().unwrap())
+    }
+
+    pub(crate) fn chunks(&self) -> Vec<Chunk> {
+        self.with(|state| state.chunks.clone())
+    }
+
+    pub(crate) fn hold(&self) {
+        self.with(|state| state.held = true);
+    }
+
+    pub(crate) fn release(&self) {
+        self.with(|state| state.held = false);
+        self.0.2.notify_waiters();
+    }
+
+    /// Returns when so many calls wait.
+    pub(crate) fn wait_for_waiting(&self, count: usize) {
+        let guard = self.0.0.lock().unwrap();
+        let (_guard, timeout) = self
+            .0
+            .1
+            .wait_timeout_while(guard, DEADLINE, |state| state.waiting < count)
+            .unwrap();
+        assert!(!timeout.timed_out(), "no {count} calls reached the sink");
+    }
+
+    /// Checks that the chunks of an endpoint's only stream cover `bytes` exactly, without overlap, and returns their text.
+    pub(crate) fn tiled_text(&self, bytes: usize) -> String {
+        let mut chunks = self.chunks();
+        chunks.sort_by_key(|chunk| chunk.offset);
+        chunks.dedup_by(|a, b| (a.offset, a.length, &a.text) == (b.offset, b.length, &b.text));
+        let mut end = 0;
+        let mut text = String::new();
+        for chunk in &chunks {
+            assert_eq!(chunk.offset, end, "a hole or an overlap");
+            assert_eq!(chunk.stream, chunks[0].stream);
+            end += chunk.length;
+            assert_eq!(
+                chunk.open,
+                end == bytes as u64,
+                "only the end of the file is open"
+            );
+            text += &chunk.text;
+        }
+        assert_eq!(end, bytes as u64);
+        text
+    }
+}
+
+impl ChunkSink for MemorySink {
+    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+        loop {
+            let released = self.0.2.notified();
+            tokio::pin!(released);
+            released.as_mut().enable();
+            let held = self.with(|state| {
+                state.waiting += usize::from(state.held);
+                state.held
+            });
+            if !held {
+                break;
+            }
+            self.0.1.notify_all();
+            released.await;
+            self.with(|state| state.waiting -= 1);
+        }
+        self.with(|state| match state.errors.pop_front() {
+            Some(error) => Err(error),
+            None => {
+                state.chunks.extend(chunks);
+                Ok(())
+            }
+        })
+    }
+}
+
+impl Offsets for MemorySink {
+    async fn next_offset(
+        &self,
+        owner: &Owner,
+        _: Source,
+        stream: StreamId,
+    ) -> Result<u64, SinkError> {
+        self.with(|state| match state.away {
+            true => Err(SinkError::Unavailable("the store is away".to_owned())),
+            false => Ok(state
+                .next_offsets
+                .get(&(owner.endpoint.clone(), stream))
+                .copied()
+                .unwrap_or(0)),
+        })
+    }
+
+    async fn is_imported(&self, owner: &Owner, digest: FileDigest) -> Result<bool, SinkError> {
+        self.with(|state| match state.away {
+            true => Err(SinkError::Unavailable("the store is away".to_owned())),
+            false => Ok(state
+                .imports
+                .iter()
+                .any(|import| import.owner == *owner && import.digest == digest)),
+        })
+    }
+
+    async fn record_import(&self, import: Import) -> Result<(), SinkError> {
+        self.with(|state| state.imports.push(import));
+        Ok(())
+    }
+}
+
+/// An intake on a port of its own.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) sink: MemorySink,
+    pub(crate) shutdown: CancellationToken,
+    runtime: Option<tokio::runtime::Runtime>,
+    served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+impl Server {
+    pub(crate) fn start(config: Config) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sink = MemorySink::default();
+        let tokens = Arc::new(
+            Tokens::default()
+                .with_relay(RELAY)
+                .with_endpoint(ENDPOINT_TOKEN),
+        );
+        let router = ingest::router(sink.clone(), sink.clone(), tokens, &config);
+        let shutdown = CancellationToken::new();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = shutdown.clone();
+        let served =
+            runtime.spawn(async move { ingest::serve(listener, router, &config, stop).await });
+        Self {
+            address,
+            sink,
+            shutdown,
+            runtime: Some(runtime),
+            served: Some(served),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns when the server has ended after `shutdown`.
+    pub(crate) fn wait_for_end(&mut self) {
+        let (runtime, served) = (self.runtime.as_ref().unwrap(), self.served.take().unwrap());
+        runtime
+            .block_on(async { tokio::time::timeout(DEADLINE, served).await })
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// A request to be written as bytes, so that wrong ones can be made too.
+#[derive(Clone)]
+pub(crate) struct Request {
+    line: String,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, target: &str) -> Self {
+        Self {
+            line: format!("{method} {target} HTTP/1.1"),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// A PUT of the stream 1 of the endpoint PC-0001.
+    pub(crate) fn put(query: &str, body: impl Into<Vec<u8>>) -> Self {
+        let request = Self::new("PUT", &format!("/v1/streams/cbs/0000000000000001?{query}"));
+        Self {
+            body: body.into(),
+            ..request.header("authorization", &format!("Bearer {ENDPOINT_TOKEN}"))
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// With a digest of the body as it is now.
+    pub(crate) fn digest(self) -> Self {
+        let digest = format!(
+            "sha-256=:{}:",
+            BASE64_STANDARD.encode(Sha256::digest(&self.body))
+        );
+        self.header("content-digest", &digest)
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{}\r\nhost: test\r\nconnection: close\r\n", self.line);
+        let has_length =
+            |(name, _): &(String, String)| name == "content-length" || name == "transfer-encoding";
+        if !self.headers.iter().any(has_length) {
+            bytes += &format!("content-length: {}\r\n", self.body.len());
+        }
+        for (name, value) in &self.headers {
+            bytes += &format!("{name}: {value}\r\n");
+        }
+        bytes += "\r\n";
+        [bytes.into_bytes(), self.body.clone()].concat()
+    }
+
+    pub(crate) fn start(&self, address: SocketAddr) -> TcpStream {
+        let mut stream = connect(address);
+        // A refused body may be cut off while it is written; the answer counts.
+        let _ = stream.write_all(&self.bytes());
+        stream
+    }
+
+    pub(crate) fn send(&self, address: SocketAddr) -> Answer {
+        read_answer(&mut self.start(address)).expect("an answer")
+    }
+}
+
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Reads until the end of the connection; nothing when it ended without a byte.
+pub(crate) fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            // The server closed with unread bytes of ours; what it said before stands.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("no end of the answer: {error}"),
+        }
+    }
+    if bytes.is_empty() {
+        return None;
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Some(Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+/// What the proxy does to one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// Cuts it after so many bytes of the request.
+    CutRequest(usize),
+    /// Lets the request through and cuts before the answer.
+    DropAnswer,
+}
+
+/// Forwards connections to a server; the first ones suffer the faults given, in order.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    used: Arc<AtomicUsize>,
+    faults: usize,
+}
+
+impl Proxy {
+    pub(crate) fn start(server: SocketAddr, faults: Vec<Fault>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let used = Arc::new(AtomicUsize::new(0));
+        let (counter, count) = (Arc::clone(&used), faults.len());
+        // Ends with the test process.
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { break };
+                let fault = faults.get(counter.fetch_add(1, Ordering::SeqCst)).copied();
+                std::thread::spawn(move || forward(client, server, fault));
+            }
+        });
+        Self {
+            address,
+            used,
+            faults: count,
+        }
+    }
+
+    /// Whether every fault was suffered.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.used.load(Ordering::SeqCst) > self.faults
+    }
+}
+
+fn forward(client: TcpStream, server: SocketAddr, fault: Option<Fault>) {
+    let server = TcpStream::connect(server).unwrap();
+    let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let request_limit = if let Some(Fault::CutRequest(bytes)) = fault {
+        bytes
+    } else {
+        usize::MAX
+    };
+    let answer_limit = if let Some(Fault::DropAnswer) = fault {
+        0
+    } else {
+        usize::MAX
+    };
+    let requests = std::thread::spawn(move || copy(up, server, request_limit));
+    copy(down, client, answer_limit);
+    requests.join().unwrap();
+}
+
+/// Copies until an end or the limit, then cuts both sides.
+fn copy(mut from: TcpStream, mut to: TcpStream, limit: usize) {
+    let (mut copied, mut buffer) = (0, [0; 8192]);
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let allowed = count.min(limit - copied);
+        if to.write_all(&buffer[..allowed]).is_err() || allowed < count {
+            break;
+        }
+        copied += allowed;
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
