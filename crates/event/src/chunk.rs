@@ -86,7 +86,9 @@ impl TextEncoding {
 
     /// Back from [`TextEncoding::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|encoding| encoding.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|encoding| encoding.name() == name)
     }
 }
 
@@ -112,7 +114,9 @@ impl Format {
 
     /// Back from [`Format::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Wds, Self::WdsHeadless].into_iter().find(|format| format.name() == name)
+        [Self::Wds, Self::WdsHeadless]
+            .into_iter()
+            .find(|format| format.name() == name)
     }
 }
 
@@ -140,7 +144,9 @@ impl UtcHow {
 
     /// Back from [`UtcHow::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::CsiStamp, Self::UniversalTime, Self::SessionId].into_iter().find(|how| how.name() == name)
+        [Self::CsiStamp, Self::UniversalTime, Self::SessionId]
+            .into_iter()
+            .find(|how| how.name() == name)
     }
 
     /// Session ids count only where a stream has nothing better.

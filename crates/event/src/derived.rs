@@ -34,8 +34,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 6] =
-        [Self::Succeeded, Self::Failed, Self::RolledBack, Self::PendingReboot, Self::Cancelled, Self::Unknown];
+    pub const ALL: [Self; 6] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::RolledBack,
+        Self::PendingReboot,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
 
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
@@ -90,7 +96,9 @@ impl Severity {
 
     /// Back from [`Severity::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.name() == name)
     }
 }
 

@@ -26,8 +26,15 @@ pub enum Source {
 
 impl Source {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Cbs, Self::Dism, Self::Setup, Self::ReportingEvents, Self::WindowsUpdate, Self::Pfro, Self::EventLog];
+    pub const ALL: [Self; 7] = [
+        Self::Cbs,
+        Self::Dism,
+        Self::Setup,
+        Self::ReportingEvents,
+        Self::WindowsUpdate,
+        Self::Pfro,
+        Self::EventLog,
+    ];
 
     /// The name in routes, tables and reports.
     pub fn name(self) -> &'static str {
@@ -49,7 +56,9 @@ impl Source {
 }
 
 /// A record's level as logged. A weak feature: most real evidence is at level Info.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// No level was read.
@@ -76,7 +85,9 @@ impl Level {
 
     /// Back from [`Level::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Unknown, Self::Info, Self::Warning, Self::Error].into_iter().find(|level| level.name() == name)
+        [Self::Unknown, Self::Info, Self::Warning, Self::Error]
+            .into_iter()
+            .find(|level| level.name() == name)
     }
 }
 
@@ -99,7 +110,11 @@ pub enum Space {
 impl Code {
     /// Canonical form of a 32-bit value as logged.
     pub fn new(value: u32) -> Self {
-        if value >> 28 == 0xD { Self(value & !0x1000_0000) } else { Self(value) }
+        if value >> 28 == 0xD {
+            Self(value & !0x1000_0000)
+        } else {
+            Self(value)
+        }
     }
 
     /// HRESULT_FROM_WIN32.
@@ -120,7 +135,11 @@ impl Code {
     /// The space it belongs to.
     pub fn space(self) -> Space {
         // Setup's facility 0x19 uses the top bits of an NTSTATUS for HRESULTs, 0xC1900101 and its like.
-        if self.0 >> 30 == 3 && self.0 >> 16 != 0xC190 { Space::Ntstatus } else { Space::Hresult }
+        if self.0 >> 30 == 3 && self.0 >> 16 != 0xC190 {
+            Space::Ntstatus
+        } else {
+            Space::Hresult
+        }
     }
 
     /// Whether the severity bit says failure.
@@ -152,7 +171,9 @@ impl Space {
 pub struct EventId(pub u64);
 
 /// What a record marks in the life of a session or an installation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Marker {
     /// None of the below.
@@ -160,12 +181,10 @@ pub enum Marker {
     None,
     /// `Loaded Servicing Stack v… with Core: …`
     StackLoaded,
-    /// `Session: S initialized by client C`
-    SessionStart,
-    /// `Session: S finalized. …`, the true end.
+    /// `Exec: Addsource called, Session: S, …, Path: P`
+    SourceAdded,
+    /// `Session: S finalized. …` with a failure or a reboot. (The end of an asynchronous session means only that it was accepted.)
     SessionEnd,
-    /// `Asynchronous Session: S finalized. …`: accepted, runs later, no outcome.
-    SessionAccepted,
     /// `Exec: Processing started.  Client: C, Session: S, Package: P, …`
     ExecStart,
     /// `Exec: Session processing started. …, Session(Store Corruption Detect/Repair): S`
@@ -194,18 +213,15 @@ pub enum Marker {
     SfcCannotRepair,
     /// `[SR] Repairing corrupted file …`, or repaired from the store.
     SfcRepaired,
-    /// `TI: --- Initializing Trusted Installer ---`, `Starting TiWorker initialization.`
-    WorkerStart,
 }
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 18] = [
         Self::None,
         Self::StackLoaded,
-        Self::SessionStart,
+        Self::SourceAdded,
         Self::SessionEnd,
-        Self::SessionAccepted,
         Self::ExecStart,
         Self::RepairStart,
         Self::ExecEnd,
@@ -220,7 +236,6 @@ impl Marker {
         Self::CheckSur,
         Self::SfcCannotRepair,
         Self::SfcRepaired,
-        Self::WorkerStart,
     ];
 
     /// The name in tables.
@@ -228,9 +243,8 @@ impl Marker {
         match self {
             Self::None => "",
             Self::StackLoaded => "stack_loaded",
-            Self::SessionStart => "session_start",
+            Self::SourceAdded => "source_added",
             Self::SessionEnd => "session_end",
-            Self::SessionAccepted => "session_accepted",
             Self::ExecStart => "exec_start",
             Self::RepairStart => "repair_start",
             Self::ExecEnd => "exec_end",
@@ -245,7 +259,6 @@ impl Marker {
             Self::CheckSur => "check_sur",
             Self::SfcCannotRepair => "sfc_cannot_repair",
             Self::SfcRepaired => "sfc_repaired",
-            Self::WorkerStart => "worker_start",
         }
     }
 
@@ -307,7 +320,10 @@ pub struct Event {
 impl Event {
     /// A further extracted field.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

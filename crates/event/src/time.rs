@@ -38,7 +38,14 @@ impl LoggedAt {
     }
 
     /// From calendar fields; nothing when one is out of range.
-    pub fn from_civil(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<Self> {
+    pub fn from_civil(
+        year: i64,
+        month: i64,
+        day: i64,
+        hour: i64,
+        minute: i64,
+        second: i64,
+    ) -> Option<Self> {
         if !(1..=12).contains(&month)
             || !(1..=31).contains(&day)
             || !(0..24).contains(&hour)
@@ -47,7 +54,9 @@ impl LoggedAt {
         {
             return None;
         }
-        Some(Self(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second))
+        Some(Self(
+            days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second,
+        ))
     }
 
     /// The month it falls in, clamped to sane years.
@@ -91,7 +100,8 @@ impl Month {
 
     /// The month of a year, clamped to [`Month::FIRST`] and [`Month::LAST`]. `month` is 1 to 12.
     pub fn new(year: i64, month: i64) -> Self {
-        let index = (year * 12 + month - 1).clamp(i64::from(Self::FIRST.0), i64::from(Self::LAST.0));
+        let index =
+            (year * 12 + month - 1).clamp(i64::from(Self::FIRST.0), i64::from(Self::LAST.0));
         Self(u32::try_from(index).unwrap_or(Self::FIRST.0))
     }
 
@@ -154,10 +164,15 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -168,10 +183,21 @@ mod tests {
 
     #[test]
     fn a_head_is_read_and_written_back() {
-        for text in ["2022-08-18 15:53:46", "1970-01-01 00:00:00", "2024-02-29 23:59:59", "2100-12-31 00:00:00"] {
+        for text in [
+            "2022-08-18 15:53:46",
+            "1970-01-01 00:00:00",
+            "2024-02-29 23:59:59",
+            "2100-12-31 00:00:00",
+        ] {
             assert_eq!(LoggedAt::parse(text.as_bytes()).unwrap().to_string(), text);
         }
-        for text in ["2022-13-01 00:00:00", "2022-08-18 25:00:00", "2022-08-18", "20x2-08-18 15:53:46", "2022-08-18-15:53:46"] {
+        for text in [
+            "2022-13-01 00:00:00",
+            "2022-08-18 25:00:00",
+            "2022-08-18",
+            "20x2-08-18 15:53:46",
+            "2022-08-18-15:53:46",
+        ] {
             assert_eq!(LoggedAt::parse(text.as_bytes()), None, "{text}");
         }
     }
@@ -186,9 +212,19 @@ mod tests {
     #[test]
     fn months_clamp_and_step() {
         let month = LoggedAt::parse(b"2023-12-31 23:59:59").unwrap().month();
-        assert_eq!((month.yyyymm(), month.after().yyyymm(), month.before().yyyymm()), (202312, 202401, 202311));
+        assert_eq!(
+            (
+                month.yyyymm(),
+                month.after().yyyymm(),
+                month.before().yyyymm()
+            ),
+            (202312, 202401, 202311)
+        );
         assert_eq!(month.after().start().to_string(), "2024-01-01 00:00:00");
         assert_eq!(Month::from_yyyymm(202312), month);
-        assert_eq!(LoggedAt::parse(b"1601-01-01 00:00:00").unwrap().month(), Month::FIRST);
+        assert_eq!(
+            LoggedAt::parse(b"1601-01-01 00:00:00").unwrap().month(),
+            Month::FIRST
+        );
     }
 }

@@ -1,0 +1,404 @@
+//! A chunk to events and noise. Pure: same chunk, same rules, same result.
+
+use crate::codes::{self, Spelling};
+use crate::entities;
+use crate::marker;
+use crate::rules::{Layer, Rules, Scratch};
+use event::{
+    Chunk, Code, Event, EventId, Format, LoggedAt, Marker, Noise, TextEncoding, UtcAnchor,
+};
+use parse::Record;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+/// An event keeps this much of its record's text; the whole record stands in its chunk.
+const MAX_TEXT_BYTES: usize = 8 * 1024;
+
+/// What classification made of one chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classified {
+    /// Records that mean something, by offset.
+    pub events: Vec<Event>,
+    /// Harmless look-alikes, by offset.
+    pub noise: Vec<Noise>,
+    /// Changes of the UTC offset seen, by offset; strong and weak kinds each on their own.
+    pub anchors: Vec<UtcAnchor>,
+    /// Records read.
+    pub records: u64,
+    /// Bytes of text that belongs to no record.
+    pub loose_bytes: u64,
+    /// Continuations of CSI records whose start is missing.
+    pub orphans: u64,
+    /// Earliest head.
+    pub first: Option<LoggedAt>,
+    /// Latest head.
+    pub last: Option<LoggedAt>,
+    /// Every code in the chunk, noise included, ascending.
+    pub codes: Vec<Code>,
+    /// Every KB that an event of the chunk names, ascending.
+    pub kbs: Vec<String>,
+}
+
+/// Classifies a chunk.
+pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
+    let mut out = Classified::default();
+    let mut examiner = Examiner::new(rules, chunk);
+    let mut stamps: Option<(&[u8], &[u8])> = None;
+    let mut hits = rules.prefilter().find_iter(&chunk.text);
+    let mut next_hit = hits.next().map(|hit| hit.start());
+    let mut utc = UtcChanges::default();
+    for record in parse::records(&chunk.text, chunk.format) {
+        let end = record.offset + record.raw.len();
+        if record.has_head() {
+            out.records += 1;
+        } else {
+            out.loose_bytes += record.raw.len() as u64;
+        }
+        if let Some(stamp) = record.stamp_bytes() {
+            stamps = Some(stamps.map_or((stamp, stamp), |(first, last)| {
+                (first.min(stamp), last.max(stamp))
+            }));
+            if may_show_utc(record.raw.as_bytes()) {
+                utc.observe(&record, &examiner, &mut out.anchors);
+            }
+        }
+        if next_hit.is_some_and(|hit| hit < end) {
+            let is_last = end == chunk.text.len();
+            examiner.examine(&record, chunk.open && is_last, &mut out);
+            while next_hit.is_some_and(|hit| hit < end) {
+                next_hit = hits.next().map(|hit| hit.start());
+            }
+        }
+    }
+    if let Some((first, last)) = stamps {
+        out.first = LoggedAt::parse(first);
+        out.last = LoggedAt::parse(last);
+    }
+    let codes: BTreeSet<Code> = out
+        .events
+        .iter()
+        .flat_map(|event| event.codes.iter().copied())
+        .chain(out.noise.iter().filter_map(|noise| noise.code))
+        .collect();
+    out.codes = codes.into_iter().collect();
+    let kbs: BTreeSet<&str> = out
+        .events
+        .iter()
+        .map(|event| event.kb.as_str())
+        .filter(|kb| !kb.is_empty())
+        .collect();
+    out.kbs = kbs.into_iter().map(str::to_owned).collect();
+    out
+}
+
+/// A quick look at the columns where a record that shows the UTC offset differs from others.
+fn may_show_utc(raw: &[u8]) -> bool {
+    let message = raw.get(50..).unwrap_or_default();
+    (message.get(8) == Some(&b'@') && raw[43..].starts_with(b"CSI"))
+        || message.starts_with(b"Universal Time is: ")
+        || (message.starts_with(b"Session: ") && message.len() > 40)
+}
+
+/// Keeps the first anchor of each run of equal offsets, strong and weak ones apart, so that the union over chunks does not depend on their cuts.
+#[derive(Default)]
+struct UtcChanges {
+    strong: Option<i32>,
+    weak: Option<i32>,
+}
+
+impl UtcChanges {
+    fn observe(
+        &mut self,
+        record: &Record<'_>,
+        examiner: &Examiner<'_>,
+        anchors: &mut Vec<UtcAnchor>,
+    ) {
+        let Some(mut anchor) = parse::utc_anchor(record, 0) else {
+            return;
+        };
+        let last = if anchor.how.is_weak() {
+            &mut self.weak
+        } else {
+            &mut self.strong
+        };
+        if *last != Some(anchor.minutes) {
+            *last = Some(anchor.minutes);
+            anchor.offset = examiner.source_offset(record.offset);
+            anchors.push(anchor);
+        }
+    }
+}
+
+/// Looks at the records that may mean something.
+struct Examiner<'a> {
+    rules: &'a Rules,
+    chunk: &'a Chunk,
+    identity_seed: u64,
+    /// Source offset of the first character.
+    base: u64,
+    scratch: Scratch,
+    spellings: Vec<Spelling>,
+}
+
+impl<'a> Examiner<'a> {
+    fn new(rules: &'a Rules, chunk: &'a Chunk) -> Self {
+        let mut seed = Xxh3::new();
+        for part in [chunk.tenant.as_str(), &chunk.endpoint, chunk.source.name()] {
+            seed.update(part.as_bytes());
+            seed.update(&[0]);
+        }
+        Self {
+            rules,
+            chunk,
+            identity_seed: seed.digest(),
+            base: chunk.offset + mark_length(chunk),
+            scratch: Scratch::default(),
+            spellings: Vec::new(),
+        }
+    }
+
+    /// Where a place of the text stands in the source.
+    fn source_offset(&self, at: usize) -> u64 {
+        let before = match self.chunk.encoding {
+            TextEncoding::Utf8 => at as u64,
+            other => parse::source_length(other, &self.chunk.text[..at]),
+        };
+        self.base + before
+    }
+
+    fn examine(&mut self, record: &Record<'_>, open: bool, out: &mut Classified) {
+        if record.is_orphan() {
+            out.orphans += 1;
+        }
+        let text = record.text();
+        let head = record.head();
+        let component = head.map_or("", |head| head.component);
+        self.spellings.clear();
+        codes::codes_in(&text, &mut self.spellings);
+        self.rules.find(
+            self.chunk.source,
+            component,
+            &text,
+            &self.spellings,
+            &mut self.scratch,
+        );
+        let marked = marker::read(&text);
+        if self.spellings.is_empty()
+            && self.scratch.found.is_empty()
+            && marked.marker == Marker::None
+        {
+            return;
+        }
+        let id = self.identity(record);
+        let offset = self.source_offset(record.offset);
+        let length = match self.chunk.encoding {
+            TextEncoding::Utf8 => record.raw.len() as u64,
+            other => parse::source_length(other, record.raw),
+        };
+        let logged = head.and_then(|head| head.logged);
+
+        let mut codes: Vec<Code> = self
+            .spellings
+            .iter()
+            .map(|spelling| spelling.code)
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let noise = |rule: &str, code| Noise {
+            id,
+            source: self.chunk.source,
+            stream: self.chunk.stream,
+            offset,
+            length,
+            open,
+            logged,
+            rule: rule.to_owned(),
+            code,
+            session: entities::session(&text).unwrap_or_default().to_owned(),
+        };
+        let mut is_noise = false;
+        for found in &self.scratch.found {
+            let rule = self.rules.at(found.rule);
+            if !rule.noise {
+                continue;
+            }
+            let excused = |code: &Code| rule.excuses(*code, &self.spellings);
+            if rule.names_codes() {
+                let before = codes.len();
+                codes.retain(|code| {
+                    let is_excused = excused(code);
+                    if is_excused {
+                        out.noise.push(noise(&rule.id, Some(*code)));
+                    }
+                    !is_excused
+                });
+                is_noise |= before != codes.len();
+            } else {
+                is_noise = true;
+                if codes.is_empty() {
+                    out.noise.push(noise(&rule.id, None));
+                }
+                out.noise
+                    .extend(codes.drain(..).map(|code| noise(&rule.id, Some(code))));
+            }
+        }
+        // What noise excuses in full is no finding either.
+        let is_excused = is_noise && codes.is_empty();
+        let decided = self
+            .scratch
+            .found
+            .iter()
+            .filter(|found| !self.rules.at(found.rule).noise && !is_excused)
+            .max_by_key(|found| {
+                (
+                    self.rules.at(found.rule).layer,
+                    std::cmp::Reverse(found.rule),
+                )
+            });
+        if codes.is_empty() && decided.is_none() && marked.marker == Marker::None {
+            return;
+        }
+        let capture = |name: &str| {
+            decided
+                .and_then(|found| found.captures.iter().find(|(key, _)| key == name))
+                .map(|(_, value)| value.as_str())
+        };
+        let object = capture("object").map(entities::path).unwrap_or_default();
+        let mut fields: Vec<(String, String)> = marked
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        if let (Some(length), Some(object)) = (capture("length"), capture("object"))
+            && length.parse() == Ok(object.chars().count())
+        {
+            fields.push(("object_length".to_owned(), length.to_owned()));
+        }
+        for (name, value) in decided
+            .map(|found| found.captures.as_slice())
+            .unwrap_or_default()
+        {
+            if !matches!(name.as_str(), "object" | "length" | "package" | "component") {
+                fields.push((name.clone(), value.clone()));
+            }
+        }
+        let csi = if component == "CSI" {
+            record.csi()
+        } else {
+            None
+        };
+        if csi.is_some_and(|csi| csi.is_failure) {
+            fields.push(("failure_trace".to_owned(), "yes".to_owned()));
+        }
+        if record.is_cut() {
+            fields.push(("joined".to_owned(), "yes".to_owned()));
+        }
+        fields.sort_unstable();
+        let package = capture("package")
+            .or_else(|| entities::package(&text))
+            .unwrap_or_default()
+            .to_owned();
+        let kb_text = marked
+            .fields
+            .iter()
+            .find(|(name, _)| *name == "identifier")
+            .map_or("", |(_, value)| value);
+        out.events.push(Event {
+            id,
+            source: self.chunk.source,
+            stream: self.chunk.stream,
+            offset,
+            length,
+            open,
+            logged,
+            stamp: csi.and_then(|csi| csi.stamp),
+            level: head.map(|head| head.level).unwrap_or_default(),
+            component: component.to_owned(),
+            marker: marked.marker,
+            codes,
+            rule: decided
+                .map(|found| self.rules.at(found.rule).id.clone())
+                .unwrap_or_default(),
+            object,
+            kb: entities::kb(&package)
+                .or_else(|| entities::kb(kb_text))
+                .or_else(|| entities::kb(&text))
+                .unwrap_or_default()
+                .to_owned(),
+            package,
+            component_identity: capture("component")
+                .or_else(|| entities::component(&text))
+                .unwrap_or_default()
+                .to_owned(),
+            session: entities::session(&text).unwrap_or_default().to_owned(),
+            client: marked.client.to_owned(),
+            trace: if component == "CSI" {
+                entities::trace(&text).unwrap_or_default().to_owned()
+            } else {
+                String::new()
+            },
+            fields,
+            text: bounded(text),
+        });
+    }
+
+    /// Of the record's own text, with line ends as LF and the trailing ones gone: copies that differ in those are the same event.
+    fn identity(&self, record: &Record<'_>) -> EventId {
+        let raw = record.raw.trim_end_matches(['\r', '\n', '\0', ' ']);
+        if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
+            return EventId(xxh3_64_with_seed(raw.as_bytes(), self.identity_seed));
+        }
+        EventId(xxh3_64_with_seed(
+            raw.replace("\r\n", "\n").as_bytes(),
+            self.identity_seed,
+        ))
+    }
+}
+
+/// Bytes of the byte-order mark that the chunk's range covers and its text does not.
+fn mark_length(chunk: &Chunk) -> u64 {
+    if chunk.offset > 0 {
+        return 0;
+    }
+    let mark = match chunk.encoding {
+        TextEncoding::Utf8 => 3,
+        TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
+        TextEncoding::Gb18030 => return 0,
+    };
+    let text = match chunk.encoding {
+        TextEncoding::Utf8 => chunk.text.len() as u64,
+        other => parse::source_length(other, &chunk.text),
+    };
+    if chunk.length == text + mark { mark } else { 0 }
+}
+
+fn bounded(text: Cow<'_, str>) -> String {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text.into_owned();
+    }
+    text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()
+}
+
+/// What a single line says to each rule, for `explain` and for the rules' own tests.
+pub fn rules_matching<'a>(
+    rules: &'a Rules,
+    source: event::Source,
+    format: Format,
+    line: &str,
+) -> Vec<(&'a str, Layer, bool)> {
+    let mut matching = Vec::new();
+    let mut scratch = Scratch::default();
+    for record in parse::records(line, format) {
+        let text = record.text();
+        let mut spellings = Vec::new();
+        codes::codes_in(&text, &mut spellings);
+        let component = record.head().map_or("", |head| head.component);
+        rules.find(source, component, &text, &spellings, &mut scratch);
+        for found in &scratch.found {
+            let rule = rules.at(found.rule);
+            matching.push((rule.id.as_str(), rule.layer, rule.noise));
+        }
+    }
+    matching
+}

@@ -1,0 +1,397 @@
+//! Every spelling of a failure code in a record's text, as canonical codes.
+//!
+//! What is no code: stack addresses (`@0x…`), handles, flags, the sleep block state `0x80000000`, hashes, CSI store numbers,
+//! success codes however frightening they look (`0x80070bc2`).
+
+use event::Code;
+use memchr::{memchr_iter, memmem};
+use windows_error_codes::{Space, lookup};
+
+/// A code and how it is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spelling {
+    /// Canonical form.
+    pub code: Code,
+    /// Where the spelling starts in the text.
+    pub at: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// It stands in `[gle=…]`: the thread's last error, which may be stale.
+    pub is_last_error: bool,
+}
+
+/// Numbers with a failure's first bit that mean success.
+const SUCCESS_IN_DISGUISE: [u32; 1] = [0x8007_0BC2];
+
+/// Appends every code spelled in a text, in no particular order.
+pub fn codes_in(text: &str, found: &mut Vec<Spelling>) {
+    hexadecimal(text, found);
+    names(text, found);
+    bare(text, found);
+    decimal(text, found);
+}
+
+/// `0x800f0922`, `0xD0000102`.
+fn hexadecimal(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    for x in memchr_iter(b'x', bytes) {
+        if x == 0 || bytes[x - 1] != b'0' {
+            continue;
+        }
+        let start = x - 1;
+        let Some(value) = eight_digits(&bytes[x + 1..]) else {
+            continue;
+        };
+        let before = &text[..start];
+        if before.ends_with('@') || before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+            continue;
+        }
+        let is_last_error = before.ends_with("gle=");
+        if let Some(code) = failure(value)
+            && (is_last_error || is_introduced(before) || is_plausible(code))
+        {
+            found.push(Spelling {
+                code,
+                at: start,
+                end: x + 9,
+                is_last_error,
+            });
+        }
+    }
+}
+
+/// `8024000E` in brackets after a word, `HRESULT=800F0922`, `c0000279 [Error,Facility=(system),Code=633 (0x0279)]`.
+fn bare(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    let mut take = |at: usize| {
+        if let Some(value) = bytes.get(at..).and_then(eight_digits)
+            && let Some(code) = failure(value)
+        {
+            found.push(Spelling {
+                code,
+                at,
+                end: at + 8,
+                is_last_error: false,
+            });
+        }
+    };
+    for intro in ["HRESULT=", "FAILED* [", "resultMapped="] {
+        for at in memmem::find_iter(bytes, intro) {
+            take(at + intro.len());
+        }
+    }
+    for at in memmem::find_iter(bytes, ",Facility=") {
+        // `c0000279 [Error` or `80070002 [Warning` stands before it.
+        if let Some(bracket) = text[..at].rfind(" [")
+            && bracket >= 8
+        {
+            take(bracket - 8);
+        }
+    }
+}
+
+/// `STATUS_FILE_CORRUPT_ERROR`, `HRESULT_FROM_WIN32(14098)`, `NTSTATUS_FROM_WIN32(ERROR_INVALID_DATA)`.
+fn names(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for underscore in memchr_iter(b'_', bytes) {
+        if underscore < done {
+            continue;
+        }
+        let start = bytes[done..underscore]
+            .iter()
+            .rposition(|byte| !is_name(*byte))
+            .map_or(done, |at| done + at + 1);
+        let end = bytes[underscore..]
+            .iter()
+            .position(|byte| !is_name(*byte))
+            .map_or(bytes.len(), |at| underscore + at);
+        done = end;
+        // The shortest is `E_FAIL`.
+        if end - start < 6 || !bytes[start].is_ascii_uppercase() {
+            continue;
+        }
+        let name = &text[start..end];
+        if matches!(name, "HRESULT_FROM_WIN32" | "NTSTATUS_FROM_WIN32") {
+            if let Some((number, length)) = wrapped(&text[end..]) {
+                let code = if name.starts_with('H') {
+                    Code::from_win32(number)
+                } else {
+                    Code::new(0xC007_0000 | number)
+                };
+                if number != 0 && !is_success(code) {
+                    found.push(Spelling {
+                        code,
+                        at: start,
+                        end: end + length,
+                        is_last_error: false,
+                    });
+                }
+                done = end + length;
+            }
+        } else if let Some(code) = named(name) {
+            found.push(Spelling {
+                code,
+                at: start,
+                end,
+                is_last_error: false,
+            });
+        }
+    }
+}
+
+/// `NTSTATUS -1073283059`, a signed HRESULT `-2147010798`; the Win32 number of a driver operation, `result 13, inf:`.
+fn decimal(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    for minus in memchr_iter(b'-', bytes) {
+        let digits = bytes[minus + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let is_free = minus == 0 || matches!(bytes[minus - 1], b' ' | b'=' | b':' | b'(' | b'[');
+        if digits != 10 || !is_free {
+            continue;
+        }
+        if let Ok(value) = text[minus..minus + 1 + digits].parse::<i32>()
+            && let Some(code) = failure(value.cast_unsigned())
+            && is_plausible(code)
+        {
+            found.push(Spelling {
+                code,
+                at: minus,
+                end: minus + 1 + digits,
+                is_last_error: false,
+            });
+        }
+    }
+    if let Some(operation) = memmem::find(bytes, b" index: ")
+        && let Some(result) = memmem::find(&bytes[operation..], b", result ")
+    {
+        let at = operation + result + ", result ".len();
+        let digits = bytes[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if let Ok(number @ 1..=0xFFFF) = text[at..at + digits].parse::<u32>() {
+            found.push(Spelling {
+                code: Code::from_win32(number),
+                at,
+                end: at + digits,
+                is_last_error: false,
+            });
+        }
+    }
+}
+
+/// The code of a symbolic name, where it is a failure.
+fn named(name: &str) -> Option<Code> {
+    let code = lookup(name)?;
+    match code.space() {
+        Space::Ntstatus => (code.value() >> 30 == 3).then(|| Code::new(code.value())),
+        Space::Hresult => failure(code.value()),
+        Space::Win32
+            if name.starts_with("ERROR_")
+                || name.starts_with("RPC_S_")
+                || name.starts_with("EPT_S_") =>
+        {
+            let wrapped = Code::from_win32(code.value());
+            (code.is_failure() && code.value() <= 0xFFFF && !is_success(wrapped)).then_some(wrapped)
+        }
+        _ => None,
+    }
+}
+
+/// The number in `(14098)` or `(ERROR_FILE_NOT_FOUND)`, and how long that is.
+fn wrapped(text: &str) -> Option<(u32, usize)> {
+    let inside = text.strip_prefix('(')?;
+    let close = inside.find(')')?;
+    let word = inside[..close].trim();
+    let number = match word.parse::<u32>() {
+        Ok(number) => number,
+        Err(_) => {
+            let code = lookup(word)?;
+            (code.space() == Space::Win32).then_some(code.value())?
+        }
+    };
+    (number <= 0xFFFF).then_some((number, close + 2))
+}
+
+fn failure(value: u32) -> Option<Code> {
+    let code = Code::new(value);
+    let is_code = matches!(value >> 28, 0x8 | 0xC | 0xD) && value != 0x8000_0000;
+    (is_code && !is_success(code)).then_some(code)
+}
+
+fn is_success(code: Code) -> bool {
+    SUCCESS_IN_DISGUISE.contains(&code.value())
+}
+
+/// Words that say that a number is a result.
+fn is_introduced(before: &str) -> bool {
+    let before = before.trim_end_matches([' ', '[', '(', ':', '=']);
+    let word_at = before
+        .rfind(|c: char| !c.is_ascii_alphanumeric())
+        .map_or(0, |at| at + 1);
+    let word = &before[word_at..];
+    [
+        "hresult",
+        "hr",
+        "result",
+        "status",
+        "hrstatus",
+        "error",
+        "errorcode",
+        "code",
+        "failed",
+        "hrresult",
+        "returned",
+    ]
+    .iter()
+    .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Facilities that servicing logs use; other numbers of that size are addresses and hashes.
+fn is_plausible(code: Code) -> bool {
+    let value = code.value();
+    matches!(
+        value >> 16,
+        0x8000
+            ..=0x8004
+                | 0x8007
+                | 0x8009
+                | 0x800B
+                | 0x800F
+                | 0x8019
+                | 0x8020
+                | 0x8024
+                | 0x802A
+                | 0x8E5E
+                | 0x80D0
+                | 0x8086
+                | 0xC000
+                | 0xC002
+                | 0xC007
+                | 0xC014
+                | 0xC015
+                | 0xC01A
+                | 0xC01E
+                | 0xC035
+                | 0xC03A
+                | 0xC190
+                | 0xC142
+                | 0xC1AF
+    ) || crate::catalogue::name(code).is_some()
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+/// Exactly eight hex digits.
+fn eight_digits(bytes: &[u8]) -> Option<u32> {
+    if bytes.get(8).is_some_and(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut value = 0_u32;
+    for byte in bytes.get(..8)? {
+        value = value << 4 | char::from(*byte).to_digit(16)?;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[u32]) {
+        let mut found = Vec::new();
+        codes_in(text, &mut found);
+        let mut values: Vec<u32> = found.iter().map(|spelling| spelling.code.value()).collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values, expected, "{text}");
+        for spelling in found {
+            assert!(text.get(spelling.at..spelling.end).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_is_one_code() {
+        check(
+            "[HRESULT = 0x800f0922 - CBS_E_INSTALLERS_FAILED]",
+            &[0x800F_0922],
+        );
+        check("[HRESULT = 0x8024402c - Unknown Error]", &[0x8024_402C]);
+        check("[HRESULT = 0x8007045b - ]", &[0x8007_045B]);
+        check("x[gle=0xd0000102]", &[0xC000_0102]);
+        check("HRESULT_FROM_WIN32(14098) #1#", &[0x8007_3712]);
+        check(
+            "status HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND).",
+            &[0x8007_0002],
+        );
+        check(
+            "NTSTATUS_FROM_WIN32(ERROR_INVALID_DATA) [gle=0xd007000d]",
+            &[0xC007_000D],
+        );
+        check("with NTSTATUS -1073283059 y", &[0xC007_000D]);
+        check(
+            "STATUS_FILE_CORRUPT_ERROR #34109804# from F",
+            &[0xC000_0102],
+        );
+        check(
+            "c0000279 [Error,Facility=(system),Code=633 (0x0279)]",
+            &[0xC000_0279],
+        );
+        check(
+            "800f0207 [Error,Facility=(000f),Code=519 (0x0207)]",
+            &[0x800F_0207],
+        );
+        check(
+            "80070002 [Warning,Facility=FACILITY_NTWIN32,Code=ERROR_FILE_NOT_FOUND]",
+            &[0x8007_0002],
+        );
+        check("Result = 0x8024402C", &[0x8024_402C]);
+        check(
+            "hrStatus: 0x80070bc9 [ERROR_FAIL_REBOOT_REQUIRED]",
+            &[0x8007_0BC9],
+        );
+        check(
+            "Doqe: Recording result: 0x8007000d, for Inf: a.inf",
+            &[0x8007_000D],
+        );
+        check(
+            "INSTALL index: 194, phase: 2, result 13, inf: a.inf",
+            &[0x8007_000D],
+        );
+        check("*FAILED* [8024000E] X", &[0x8024_000E]);
+        check("HRESULT=800F0922", &[0x800F_0922]);
+        check("hr=0x80070308", &[0x8007_0308]);
+        check("install failed -2147010798", &[0x8007_3712]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_code_is_none() {
+        check("stack @0x7fed806eb3d @0xff83e97c @0x80240001", &[]);
+        check("Blocked system sleep; prior state: 0x80000000", &[]);
+        check(
+            "Created NT transaction (seq 1) result 0x00000000, handle @0x488",
+            &[],
+        );
+        check(
+            "CSI Store 616570675040 (0x0000008f8e79df60) initialized",
+            &[],
+        );
+        check("flags: 0x2 and 0x40010006", &[]);
+        check("hash 0x800f0922aa and 80240020beef", &[]);
+        check(
+            "[HRESULT = 0x80070bc2 - ERROR_SUCCESS_REBOOT_REQUIRED]",
+            &[],
+        );
+        check("INSTALL index: 194, phase: 2, result 0, inf: a.inf", &[]);
+        check("[HRESULT = 0x00240005] S_OK ERROR_SUCCESS", &[]);
+        check(
+            "amd64_x_31bf3856ad364e35_10.0.1.2_none_0011223344556677",
+            &[],
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! The events of one endpoint to attempts and findings. Pure, and independent of the order of its input.
+//!
+//! The unit is an endpoint's month; its input is that month with both neighbours, so that the cost does not grow with history.
+
+mod attempts;
+mod causes;
+mod findings;
+mod timeline;
+
+pub use timeline::utc_of;
+
+use crate::rules::Rules;
+use event::{
+    Derivation, Event, LoggedAt, Marker, Month, Severity, Source, StreamId, Unit, UtcAnchor,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use timeline::Timeline;
+
+/// What is known of one stream beside its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Which.
+    pub stream: StreamId,
+    /// The kind of log.
+    pub source: Source,
+    /// Union of the anchors of all its chunks, in any order, repeats allowed.
+    pub anchors: Vec<UtcAnchor>,
+    /// `(offset, end)` of every chunk held or once held, in any order, overlaps allowed.
+    pub ranges: Vec<(u64, u64)>,
+    /// Earliest head seen.
+    pub first: Option<LoggedAt>,
+    /// Latest head seen.
+    pub last: Option<LoggedAt>,
+}
+
+/// Everything a derivation reads: the events of one endpoint in the unit's month and both neighbours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitInput {
+    /// In any order; of equal identities one copy.
+    pub events: Vec<Event>,
+    /// The streams they stand in.
+    pub streams: Vec<StreamFacts>,
+}
+
+/// The month an event counts in: that of its head, or the first one where it has none.
+pub fn month_of(event: &Event) -> Month {
+    event.logged.map_or(Month::FIRST, LoggedAt::month)
+}
+
+/// Derives attempts and findings of one unit.
+pub fn derive(rules: &Rules, unit: &Unit, input: &UnitInput) -> Derivation {
+    let events: Vec<&Event> = input.events.iter().collect();
+    derive_from(rules, unit, &events, &input.streams)
+}
+
+fn derive_from(
+    rules: &Rules,
+    unit: &Unit,
+    events: &[&Event],
+    streams: &[StreamFacts],
+) -> Derivation {
+    let timelines = timeline::build(events, streams);
+    let mut parts = findings::Parts::default();
+    for timeline in &timelines {
+        let found = attempts::find(timeline);
+        findings::collect(rules, timeline, &found, unit.month, &mut parts);
+    }
+    parts.finish()
+}
+
+/// Derives every unit that an endpoint's events touch; what `scan` calls on all it read.
+pub fn derive_all(
+    rules: &Rules,
+    tenant: &str,
+    endpoint: &str,
+    input: &UnitInput,
+) -> BTreeMap<Month, Derivation> {
+    let mut by_month: BTreeMap<Month, Vec<&Event>> = BTreeMap::new();
+    for event in &input.events {
+        by_month.entry(month_of(event)).or_default().push(event);
+    }
+    let months: Vec<Month> = by_month.keys().copied().collect();
+    let mut derived = BTreeMap::new();
+    for month in months {
+        let near: BTreeSet<Month> = [month.before(), month, month.after()].into();
+        let events: Vec<&Event> = near
+            .iter()
+            .filter_map(|month| by_month.get(month))
+            .flatten()
+            .copied()
+            .collect();
+        let unit = Unit {
+            tenant: tenant.to_owned(),
+            endpoint: endpoint.to_owned(),
+            month,
+        };
+        derived.insert(month, derive_from(rules, &unit, &events, &input.streams));
+    }
+    derived
+}
+
+/// What is to be said of an endpoint in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Records were read and nothing is wrong.
+    Healthy,
+    /// Something failed.
+    Failed,
+    /// Something was found damaged and mended.
+    Repaired,
+    /// No servicing record was read.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Failed => "failed",
+            Self::Repaired => "repaired",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// The verdict on all that was read. `records` = servicing records read.
+pub fn verdict<'a>(
+    derivations: impl IntoIterator<Item = &'a Derivation>,
+    events: &[Event],
+    records: u64,
+) -> Verdict {
+    let mut has_failure = false;
+    for derivation in derivations {
+        has_failure |= derivation
+            .findings
+            .iter()
+            .any(|finding| finding.severity > Severity::Info);
+        has_failure |= derivation
+            .attempts
+            .iter()
+            .any(|attempt| attempt.outcome.is_failure());
+    }
+    if records == 0 {
+        Verdict::Inconclusive
+    } else if has_failure {
+        Verdict::Failed
+    } else if events
+        .iter()
+        .any(|event| event.marker == Marker::SfcRepaired)
+    {
+        Verdict::Repaired
+    } else {
+        Verdict::Healthy
+    }
+}
+
+/// Changes of the UTC offset by stream.
+type Changes = HashMap<StreamId, Vec<UtcAnchor>>;
+
+fn changes(streams: &[StreamFacts]) -> Changes {
+    streams
+        .iter()
+        .map(|stream| (stream.stream, parse::utc_changes(&stream.anchors)))
+        .collect()
+}
+
+/// Events of one kind of log in the order they happened, with their times.
+pub(crate) type Line<'a> = Timeline<'a>;

@@ -1,0 +1,185 @@
+//! What a record names: KB, package, component, session, trace.
+
+use memchr::{memchr, memchr_iter, memmem};
+
+/// Microsoft's placeholder for features on demand and language packages; no patch.
+const PLACEHOLDER_KB: &str = "KB777778";
+
+/// `KB5014692`.
+pub(crate) fn kb(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    memmem::find_iter(bytes, b"KB").find_map(|at| {
+        let digits = bytes[at + 2..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let is_free = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let kb = &text[at..at + 2 + digits];
+        ((6..=7).contains(&digits) && is_free && kb != PLACEHOLDER_KB).then_some(kb)
+    })
+}
+
+/// `Name~Token~Arch~Culture~Version`.
+pub(crate) fn package(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let tilde = memchr(b'~', bytes)?;
+    let is_end = |byte: &u8| {
+        matches!(
+            byte,
+            b' ' | b','
+                | b'\''
+                | b'"'
+                | b'('
+                | b')'
+                | b'['
+                | b']'
+                | b':'
+                | b';'
+                | b'\r'
+                | b'\n'
+                | b'\t'
+                | b'<'
+                | b'>'
+                | b'|'
+        )
+    };
+    let start = bytes[..tilde]
+        .iter()
+        .rposition(is_end)
+        .map_or(0, |at| at + 1);
+    // `<PublicKeyToken>` stands in published excerpts for the masked token.
+    let mut end = tilde;
+    while let Some(byte) = bytes.get(end) {
+        if *byte == b'<' && bytes[end - 1] == b'~' {
+            end += memchr(b'>', &bytes[end..])? + 1;
+        } else if is_end(byte) {
+            break;
+        } else {
+            end += 1;
+        }
+    }
+    let package = text[start..end].trim_end_matches(['.', '\\']);
+    (memchr_iter(b'~', package.as_bytes()).count() == 4).then_some(package)
+}
+
+/// `amd64_microsoft-windows-x_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef`.
+pub(crate) fn component(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    for at in memchr_iter(b'_', bytes) {
+        let token = bytes.get(at + 1..at + 18)?;
+        if token[16] != b'_' || !token[..16].iter().all(u8::is_ascii_hexdigit) {
+            continue;
+        }
+        let is_end = |byte: &u8| {
+            matches!(
+                byte,
+                b' ' | b','
+                    | b'\''
+                    | b'"'
+                    | b'\\'
+                    | b'/'
+                    | b'['
+                    | b']'
+                    | b'\r'
+                    | b'\n'
+                    | b'\t'
+                    | b'('
+                    | b')'
+            )
+        };
+        let start = bytes[..at]
+            .iter()
+            .rposition(is_end)
+            .map_or(0, |start| start + 1);
+        let end = bytes[at..]
+            .iter()
+            .position(is_end)
+            .map_or(bytes.len(), |end| at + end);
+        let identity = text[start..end].trim_end_matches('.');
+        if ["amd64_", "x86_", "wow64_", "msil_", "arm64_", "arm_"]
+            .iter()
+            .any(|arch| identity.starts_with(arch))
+        {
+            return Some(identity);
+        }
+    }
+    None
+}
+
+/// `30792633_2800134818` after `Session: ` or `session(…): `.
+pub(crate) fn session(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    memmem::find_iter(bytes, b"ession").find_map(|at| {
+        let mut rest = &text[at + 6..];
+        if rest.starts_with('(') {
+            rest = &rest[rest.find(')')? + 1..];
+        }
+        let rest = rest.strip_prefix(':')?.trim_start_matches(' ');
+        let high = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let low = rest
+            .get(high + 1..)?
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
+        (high > 0 && low > 0 && rest.as_bytes()[high] == b'_').then(|| &rest[..high + 1 + low])
+    })
+}
+
+/// `34109804` of `#34109804#`.
+pub(crate) fn trace(text: &str) -> Option<&str> {
+    let at = memchr(b'#', text.as_bytes())?;
+    let rest = &text[at + 1..];
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0 && rest.as_bytes().get(digits) == Some(&b'#')).then(|| &rest[..digits])
+}
+
+/// A path as people write it: without the native prefix, with backslashes.
+pub(crate) fn path(text: &str) -> String {
+    let text = text
+        .strip_prefix(r"\??\")
+        .or_else(|| text.strip_prefix(r"\\?\"))
+        .unwrap_or(text);
+    text.trim_end_matches('\\').replace('/', "\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entities_are_read() {
+        let text = "WER: Generating failure report for package: Package_for_KB5014692~31bf3856ad364e35~amd64~~17763.3046.1.3, status: 0x80070570";
+        assert_eq!(
+            package(text),
+            Some("Package_for_KB5014692~31bf3856ad364e35~amd64~~17763.3046.1.3")
+        );
+        assert_eq!(kb(text), Some("KB5014692"));
+        assert_eq!(
+            package("Package_for_RollupFix~<PublicKeyToken>~amd64~~17763.4499.1.5, status"),
+            Some("Package_for_RollupFix~<PublicKeyToken>~amd64~~17763.4499.1.5")
+        );
+        assert_eq!(package("about ~ nothing"), None);
+        assert_eq!(kb("Identifier: KB777778"), None);
+        assert_eq!(
+            component(
+                r"file \SystemRoot\WinSxS\amd64_a-b_31bf3856ad364e35_10.0.1.2_none_0011223344556677\x.dll"
+            ),
+            Some("amd64_a-b_31bf3856ad364e35_10.0.1.2_none_0011223344556677")
+        );
+        assert_eq!(
+            session(
+                "Exec: Processing complete, session(Corruption Repairing): 30792633_28 [HRESULT"
+            ),
+            Some("30792633_28")
+        );
+        assert_eq!(
+            session("Session: 30792633_28 initialized by client x"),
+            Some("30792633_28")
+        );
+        assert_eq!(trace("STATUS_X #34109804# from y"), Some("34109804"));
+        assert_eq!(
+            path(r"\??\C:\Program Files\Windows Defender"),
+            r"C:\Program Files\Windows Defender"
+        );
+    }
+}

@@ -1,0 +1,404 @@
+//! Which records mark a step in the life of a session or an installation, and the fields they carry.
+
+use event::Marker;
+
+/// A marker and its fields, ascending by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marked<'a> {
+    pub(crate) marker: Marker,
+    pub(crate) client: &'a str,
+    pub(crate) fields: Vec<(&'static str, &'a str)>,
+}
+
+/// Literals one of which stands in every marking record.
+pub(crate) const LITERALS: [&str; 14] = [
+    " finalized. Reboot",
+    "Exec: Addsource called",
+    "rocessing started.",
+    "Exec: Processing complete",
+    "WER: Generating failure report",
+    "Reporting package change completion",
+    "completed startup processing",
+    "Startup: Processing complete",
+    "Setting ExecuteState key",
+    "original failure status: ",
+    "Failed to process single phase",
+    "Checking System Update Readiness",
+    "Loaded Servicing Stack ",
+    "[SR] ",
+];
+
+/// Reads a record's text.
+pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
+    // The first letter tells most apart without a search.
+    match text.as_bytes().first() {
+        Some(b'S') => session(text)
+            .or_else(|| startup(text))
+            .or_else(|| state(text)),
+        Some(b'E') => exec(text),
+        Some(b'W') => failure_report(text),
+        Some(b'R') => change_report(text).or_else(|| state(text)),
+        Some(b'F') => text
+            .starts_with("Failed to process single phase execution.")
+            .then(|| marked(Marker::PhaseFailed).with("hresult", hresult(text))),
+        Some(b'L') => between(text, "Loaded Servicing Stack v", " with Core: ")
+            .map(|version| marked(Marker::StackLoaded).with("version", Some(version))),
+        Some(b'\n' | b'\r' | b'=') | None => check_sur(text),
+        Some(b'C') => text
+            .starts_with("Checking System Update Readiness")
+            .then(|| check_sur(text))
+            .flatten(),
+        Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+fn session(text: &str) -> Option<Marked<'_>> {
+    let rest = text.strip_prefix("Session: ")?;
+    let (_, rest) = rest.split_once(' ')?;
+    if !rest.starts_with("finalized.") {
+        return None;
+    }
+    // Inventory sessions end in great numbers with nothing done.
+    let (result, reboot) = (hresult(text), word_after(rest, "Reboot required: "));
+    let is_plain = result == Some("0x00000000") && reboot != Some("yes");
+    (!is_plain).then(|| {
+        marked(Marker::SessionEnd)
+            .with("hresult", result)
+            .with("reboot", reboot)
+    })
+}
+
+fn exec(text: &str) -> Option<Marked<'_>> {
+    let rest = text.strip_prefix("Exec: ")?;
+    if rest.starts_with("Processing complete.") {
+        return Some(
+            marked(Marker::ExecEnd)
+                .with("hresult", hresult(text))
+                .with("identifier", identifier(text)),
+        );
+    }
+    if rest.starts_with("Processing complete, session(Corruption ") {
+        return Some(marked(Marker::RepairEnd).with("hresult", hresult(text)));
+    }
+    if rest.starts_with("Addsource called") {
+        let client = between(rest, "Client: ", ", from GPO").unwrap_or_default();
+        let path = rest.split_once(", Path: ").map(|(_, path)| path.trim_end());
+        return Some(Marked {
+            client,
+            ..marked(Marker::SourceAdded).with("path", path)
+        });
+    }
+    let client = between(rest, "Client: ", ", Session").unwrap_or_default();
+    if rest.starts_with("Processing started.") {
+        return Some(Marked {
+            client,
+            ..marked(Marker::ExecStart).with("identifier", identifier(text))
+        });
+    }
+    (rest.starts_with("Session processing started.") && rest.contains("Session(Store Corruption "))
+        .then(|| Marked {
+            client,
+            ..marked(Marker::RepairStart)
+        })
+}
+
+fn failure_report(text: &str) -> Option<Marked<'_>> {
+    let rest = text.strip_prefix("WER: Generating failure report for package: ")?;
+    Some(Marked {
+        client: rest
+            .split_once("client id: ")
+            .map_or("", |(_, client)| client.trim_end()),
+        ..marked(Marker::FailureReport)
+            .with(
+                "failure_source",
+                between(rest, "failure source: ", ", start state"),
+            )
+            .with("hresult", word_after(rest, "status: "))
+            .with("start_state", word_after(rest, "start state: "))
+            .with("target_state", word_after(rest, "target state: "))
+    })
+}
+
+fn change_report(text: &str) -> Option<Marked<'_>> {
+    let rest = text.strip_prefix("Reporting package change completion for package: ")?;
+    Some(Marked {
+        client: between(rest, "client id: ", ", initiated")
+            .or_else(|| rest.split_once("client id: ").map(|(_, client)| client))
+            .unwrap_or_default(),
+        ..marked(Marker::ChangeReport)
+            .with(
+                "failure_source",
+                between(rest, "failure source: ", ", failure details"),
+            )
+            .with("hresult", word_after(rest, "status: "))
+            .with("start_state", word_after(rest, "original: "))
+            .with("state", word_after(rest, "current: "))
+            .with("target_state", word_after(rest, "target: "))
+    })
+}
+
+fn startup(text: &str) -> Option<Marked<'_>> {
+    let rest = text.strip_prefix("Startup: ")?;
+    if rest.starts_with("Processing complete.") {
+        return Some(marked(Marker::StartupProcessed).with("hresult", hresult(text)));
+    }
+    (rest.starts_with("Package: ") && rest.contains(" completed startup processing, ")).then(|| {
+        marked(Marker::StartupEnd)
+            .with("hresult", word_after(rest, "hr = "))
+            .with("start_state", word_after(rest, "original: "))
+            .with("state", word_after(rest, "new state: "))
+            .with("target_state", word_after(rest, "targeted: "))
+    })
+}
+
+fn state(text: &str) -> Option<Marked<'_>> {
+    if let Some(state) = text.strip_prefix("Setting ExecuteState key to: ") {
+        return Some(marked(Marker::ExecState).with("state", Some(state.trim_end())));
+    }
+    let rest = text
+        .strip_prefix("Setting ")
+        .or_else(|| text.strip_prefix("Retrieved "))?;
+    let rest = rest.strip_prefix("original failure status: ")?;
+    let status = rest.split([',', ' ']).next()?;
+    (status != "0x00000000" && status != "0x0")
+        .then(|| marked(Marker::OriginalFailure).with("hresult", Some(status)))
+}
+
+fn check_sur(text: &str) -> Option<Marked<'_>> {
+    parse::check_sur(text)?;
+    let line = |name: &str| {
+        text.lines()
+            .find_map(|line| line.trim_start().strip_prefix(name))
+            .map(str::trim)
+    };
+    Some(
+        marked(Marker::CheckSur)
+            .with("detected", line("Total Detected Corruption:"))
+            .with("hresult", line("Operation result:"))
+            .with("operation", line("Operation:"))
+            .with("repaired", line("Total Repaired Corruption:")),
+    )
+}
+
+fn sfc(text: &str) -> Option<Marked<'_>> {
+    let (_, rest) = text.split_once("[SR] ")?;
+    if rest.starts_with("Cannot repair member file ") {
+        // `[l:93]'file' of Component, version …`; older: `[l:24{12}]"file" of …`.
+        let quote = rest.find(['\'', '"'])?;
+        let mark = rest[quote..].chars().next()?;
+        let file = rest[quote + 1..].split(mark).next();
+        let component = between(rest, " of ", ", ");
+        return Some(
+            marked(Marker::SfcCannotRepair)
+                .with("component", component)
+                .with("file", file),
+        );
+    }
+    let is_repair =
+        rest.starts_with("Repairing corrupted file ") || rest.starts_with("Repaired file ");
+    is_repair.then(|| marked(Marker::SfcRepaired))
+}
+
+fn marked<'a>(marker: Marker) -> Marked<'a> {
+    Marked {
+        marker,
+        ..Marked::default()
+    }
+}
+
+impl<'a> Marked<'a> {
+    /// Fields are given in ascending order of their names.
+    fn with(mut self, name: &'static str, value: Option<&'a str>) -> Self {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.fields.push((name, value));
+        }
+        self
+    }
+}
+
+/// `0x800f0922` of `[HRESULT = 0x800f0922 - NAME]`.
+fn hresult(text: &str) -> Option<&str> {
+    let (_, rest) = text.rsplit_once("[HRESULT = ")?;
+    rest.split([' ', ']']).next()
+}
+
+/// `KB5014692` of `Identifier: KB5014692`, as it stands.
+fn identifier(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("Identifier: ")?;
+    Some(rest.split([',', '[']).next()?.trim_end())
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(value, _)| value)
+}
+
+fn word_after<'a>(text: &'a str, before: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    Some(
+        rest.split([',', ' ', '\r', '\n'])
+            .next()?
+            .trim_end_matches('.'),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, marker: Marker, client: &str, fields: &[(&str, &str)]) {
+        let marked = read(text);
+        assert_eq!((marked.marker, marked.client), (marker, client), "{text}");
+        assert_eq!(marked.fields, fields, "{text}");
+        assert!(
+            LITERALS.iter().any(|literal| text.contains(literal)),
+            "no literal in {text}"
+        );
+        assert!(marked.fields.is_sorted(), "{text}");
+    }
+
+    // Made-up records in the wording of the servicing stack.
+    #[test]
+    fn every_marker_is_read_with_its_fields() {
+        check(
+            "Exec: Addsource called, Session: 1_2, Client: DISM X, from GPO: No, Path: f:\\a b\\sxs",
+            Marker::SourceAdded,
+            "DISM X",
+            &[("path", "f:\\a b\\sxs")],
+        );
+        check(
+            "Session: 1_2 finalized. Reboot required: no [HRESULT = 0x800f0820 - CBS_E_CANCEL]",
+            Marker::SessionEnd,
+            "",
+            &[("hresult", "0x800f0820"), ("reboot", "no")],
+        );
+        check(
+            "Exec: Processing started.  Client: wusa, Session: 1_2, Package: P~a~b~~1, Identifier: KB1234567",
+            Marker::ExecStart,
+            "wusa",
+            &[("identifier", "KB1234567")],
+        );
+        check(
+            "Exec: Processing complete.  Session: 1_2, Package: P~a~b~~1, Identifier: KB1234567 [HRESULT = 0x00000000 - S_OK]",
+            Marker::ExecEnd,
+            "",
+            &[("hresult", "0x00000000"), ("identifier", "KB1234567")],
+        );
+        check(
+            "Exec: Session processing started.  Client: D, Session(Store Corruption Detect/Repair): 1_2",
+            Marker::RepairStart,
+            "D",
+            &[],
+        );
+        check(
+            "Exec: Processing complete, session(Corruption Repairing): 1_2 [HRESULT = 0x800f081f - CBS_E_SOURCE_MISSING]",
+            Marker::RepairEnd,
+            "",
+            &[("hresult", "0x800f081f")],
+        );
+        check(
+            "WER: Generating failure report for package: P~a~b~~1, status: 0x80070308, failure source: CSI Other, start state: Staged, target state: Installed, client id: WindowsUpdateAgent",
+            Marker::FailureReport,
+            "WindowsUpdateAgent",
+            &[
+                ("failure_source", "CSI Other"),
+                ("hresult", "0x80070308"),
+                ("start_state", "Staged"),
+                ("target_state", "Installed"),
+            ],
+        );
+        check(
+            "Reporting package change completion for package: P~a~b~~1, current: Installed, original: Staged, target: Installed, status: 0x0, failure source: Not Applicable, failure details: \"(null)\", client id: D, initiated offline: False",
+            Marker::ChangeReport,
+            "D",
+            &[
+                ("failure_source", "Not Applicable"),
+                ("hresult", "0x0"),
+                ("start_state", "Staged"),
+                ("state", "Installed"),
+                ("target_state", "Installed"),
+            ],
+        );
+        check(
+            "Startup: Package: P~a~b~~1 completed startup processing, new state: Installed, original: Staged, targeted: Installed.  hr = 0x0",
+            Marker::StartupEnd,
+            "",
+            &[
+                ("hresult", "0x0"),
+                ("start_state", "Staged"),
+                ("state", "Installed"),
+                ("target_state", "Installed"),
+            ],
+        );
+        check(
+            "Startup: Processing complete. [HRESULT = 0x00000000 - S_OK]",
+            Marker::StartupProcessed,
+            "",
+            &[("hresult", "0x00000000")],
+        );
+        check(
+            "Setting ExecuteState key to: ExecuteStateNone",
+            Marker::ExecState,
+            "",
+            &[("state", "ExecuteStateNone")],
+        );
+        check(
+            "Retrieved original failure status: 0x8007000d, last forward execute state: X",
+            Marker::OriginalFailure,
+            "",
+            &[("hresult", "0x8007000d")],
+        );
+        check(
+            "Failed to process single phase execution. [HRESULT = 0x80070308 - X]",
+            Marker::PhaseFailed,
+            "",
+            &[("hresult", "0x80070308")],
+        );
+        check(
+            "Loaded Servicing Stack v10.0.1.2 with Core: C:\\x",
+            Marker::StackLoaded,
+            "",
+            &[("version", "10.0.1.2")],
+        );
+        check(
+            "0000000a [SR] Cannot repair member file [l:5]'a.dll' of Comp-A, version 1, in the store",
+            Marker::SfcCannotRepair,
+            "",
+            &[("component", "Comp-A"), ("file", "a.dll")],
+        );
+        check(
+            "0000000a [SR] Repairing corrupted file \\??\\C:\\x",
+            Marker::SfcRepaired,
+            "",
+            &[],
+        );
+        check(
+            "\n====\nChecking System Update Readiness.\nSummary:\nOperation: Detect only \nOperation result: 0x0\nTotal Detected Corruption:\t3\n",
+            Marker::CheckSur,
+            "",
+            &[
+                ("detected", "3"),
+                ("hresult", "0x0"),
+                ("operation", "Detect only"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_is_no_marker() {
+        assert_eq!(
+            read("Retrieved original failure status: 0x00000000, last forward execute state: X")
+                .marker,
+            Marker::None
+        );
+        for text in [
+            "Session: 1_2 something else",
+            "Session: 1_2 finalized. Reboot required: no [HRESULT = 0x00000000 - S_OK]",
+            "Asynchronous Session: 1_2 finalized. [HRESULT = 0x00000000 - S_OK]",
+        ] {
+            assert_eq!(read(text).marker, Marker::None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Rule sets: what they say, and how they are loaded.
+
+mod load;
+mod matcher;
+
+pub use load::Fault;
+pub(crate) use matcher::Scratch;
+
+use aho_corasick::AhoCorasick;
+use event::{Code, Severity, Source};
+use regex::Regex;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Part of every rule set's digest: raise it when the same rules would decide otherwise.
+const CLASSIFIER_VERSION: u32 = 1;
+
+/// The shipped rule files, by subject.
+const SHIPPED: [(&str, &str); 6] = [
+    (
+        "noise.yaml",
+        include_str!("../../../config/rules/noise.yaml"),
+    ),
+    (
+        "store.yaml",
+        include_str!("../../../config/rules/store.yaml"),
+    ),
+    (
+        "files.yaml",
+        include_str!("../../../config/rules/files.yaml"),
+    ),
+    (
+        "installers.yaml",
+        include_str!("../../../config/rules/installers.yaml"),
+    ),
+    (
+        "content.yaml",
+        include_str!("../../../config/rules/content.yaml"),
+    ),
+    (
+        "system.yaml",
+        include_str!("../../../config/rules/system.yaml"),
+    ),
+];
+
+/// A text in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bilingual {
+    /// English.
+    pub en: String,
+    /// Chinese.
+    pub zh: String,
+}
+
+/// Steps in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// English.
+    pub en: Vec<String>,
+    /// Chinese.
+    pub zh: Vec<String>,
+}
+
+/// How near to the start of a failure's chain a record stands: the nearest wins as its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// The update agent and error reporting: what a person saw.
+    Agent,
+    /// The servicing stack passing a failure on.
+    Servicing,
+    /// An installer or the driver queue.
+    Installer,
+    /// Where the failure arose.
+    Origin,
+}
+
+/// A named pattern with a meaning.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable id.
+    pub id: String,
+    /// What it means, `{object}` standing for the object found.
+    pub title: Bilingual,
+    /// What to do.
+    pub advice: Steps,
+    /// Category, one of a closed list.
+    pub category: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// How near to the start of a failure's chain.
+    pub layer: Layer,
+    /// A harmless look-alike.
+    pub noise: bool,
+    /// Further reading.
+    pub references: Vec<String>,
+    /// An attempt that ends with one of these has this cause, where nothing nearer is known.
+    pub terminal: Vec<Code>,
+    when: Option<When>,
+    /// Lines that must and must not match.
+    pub tests: Tests,
+}
+
+impl Rule {
+    /// Whether it asks for certain codes.
+    pub(crate) fn names_codes(&self) -> bool {
+        self.when
+            .as_ref()
+            .is_some_and(|when| !when.codes.is_empty())
+    }
+
+    /// Whether, as noise, it excuses this code of a record with these spellings.
+    pub(crate) fn excuses(&self, code: Code, spellings: &[crate::codes::Spelling]) -> bool {
+        let Some(when) = &self.when else { return false };
+        // A stale last error is excused only where the code is spelled nowhere else.
+        when.codes.contains(&code)
+            && (!when.last_error
+                || spellings
+                    .iter()
+                    .all(|spelling| spelling.code != code || spelling.is_last_error))
+    }
+}
+
+/// A rule's own examples: messages as they stand behind the head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tests {
+    /// Each must match.
+    pub matching: Vec<String>,
+    /// None may match.
+    pub not_matching: Vec<String>,
+}
+
+/// Conditions on a record; all must hold.
+#[derive(Debug, Default)]
+struct When {
+    sources: Vec<Source>,
+    components: Vec<String>,
+    all: Vec<String>,
+    any: Vec<String>,
+    none: Vec<String>,
+    codes: Vec<Code>,
+    /// The code must stand in `[gle=…]`.
+    last_error: bool,
+    regex: Option<Regex>,
+}
+
+/// A loaded rule set.
+#[derive(Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    digest: String,
+    by_id: HashMap<String, usize>,
+    by_terminal: HashMap<Code, usize>,
+    matcher: matcher::Matcher,
+}
+
+impl Rules {
+    /// The shipped rule set, compiled in.
+    pub fn shipped() -> &'static Rules {
+        static SET: LazyLock<Rules> = LazyLock::new(|| {
+            Rules::load(&SHIPPED).unwrap_or_else(|faults| {
+                let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+                unreachable!(
+                    "the shipped rules are tested to load:\n{}",
+                    faults.join("\n")
+                )
+            })
+        });
+        &SET
+    }
+
+    /// Loads rule files, `(name, text)`; all faults at once.
+    pub fn load(files: &[(&str, &str)]) -> Result<Rules, Vec<Fault>> {
+        let rules = load::load(files)?;
+        let digest = load::digest(files, CLASSIFIER_VERSION);
+        let by_id = rules
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| (rule.id.clone(), index))
+            .collect();
+        let mut by_terminal = HashMap::new();
+        for (index, rule) in rules.iter().enumerate() {
+            for code in &rule.terminal {
+                by_terminal.entry(*code).or_insert(index);
+            }
+        }
+        let matcher = matcher::Matcher::new(&rules);
+        Ok(Rules {
+            rules,
+            digest,
+            by_id,
+            by_terminal,
+            matcher,
+        })
+    }
+
+    /// Digest over rules and classifier version, hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// A rule by its id.
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.by_id.get(id).map(|index| &self.rules[*index])
+    }
+
+    /// Every rule, in the order of the files.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// The rule for an attempt that ends with this code, or with another that says the same.
+    pub fn for_terminal(&self, code: Code) -> Option<&Rule> {
+        let same = || {
+            let win32 = crate::catalogue::win32(code)?;
+            self.by_terminal.get(&Code::from_win32(win32))
+        };
+        self.by_terminal
+            .get(&code)
+            .or_else(same)
+            .map(|index| &self.rules[*index])
+    }
+
+    /// A search over whole chunks for anything that a rule, a marker or a code could stand on.
+    pub(crate) fn prefilter(&self) -> &AhoCorasick {
+        self.matcher.prefilter()
+    }
+
+    pub(crate) fn find(
+        &self,
+        source: Source,
+        component: &str,
+        text: &str,
+        spellings: &[crate::codes::Spelling],
+        scratch: &mut Scratch,
+    ) {
+        self.matcher
+            .find(&self.rules, source, component, text, spellings, scratch);
+    }
+
+    pub(crate) fn at(&self, index: usize) -> &Rule {
+        &self.rules[index]
+    }
+}

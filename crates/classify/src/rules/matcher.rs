@@ -1,0 +1,242 @@
+//! Which rules a record matches.
+//!
+//! One search per record for the literals of all rules together; only a rule whose literals were found is looked at more closely.
+//! An added rule adds its literals to that search, and next to nothing to the time.
+
+use super::Rule;
+use crate::codes::Spelling;
+use aho_corasick::{AhoCorasick, MatchKind};
+use event::{Code, Source};
+use std::collections::HashMap;
+
+/// Literals one of which stands in front of, or in, every spelling of a code.
+const CODE_LITERALS: [&str; 16] = [
+    "0x8",
+    "0xc",
+    "0xC",
+    "0xd0",
+    "0xD0",
+    "STATUS_",
+    "ERROR_",
+    "_FROM_WIN32",
+    "HRESULT=8",
+    ",Facility=",
+    "FAILED* [",
+    "resultMapped=",
+    " -2147",
+    "NTSTATUS -",
+    ", result ",
+    "RPC_S_",
+];
+
+#[derive(Debug)]
+pub(super) struct Matcher {
+    prefilter: AhoCorasick,
+    literals: AhoCorasick,
+    /// Per literal: the rules it belongs to and its bit there.
+    uses: Vec<Vec<(usize, u32)>>,
+    masks: Vec<Masks>,
+    /// Rules without literals, by the codes they ask for.
+    by_code: HashMap<Code, Vec<usize>>,
+}
+
+/// The bits of a rule's literals, by what they are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Masks {
+    all: u32,
+    any: u32,
+    none: u32,
+}
+
+/// A rule that a record matches, with what its pattern captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) rule: usize,
+    /// Named captures, ascending by name.
+    pub(crate) captures: Vec<(String, String)>,
+}
+
+/// Space for matching, used again for each record.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) found: Vec<Found>,
+    bits: Vec<u32>,
+    touched: Vec<usize>,
+}
+
+impl Matcher {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let mut literals: Vec<&str> = Vec::new();
+        let mut uses: Vec<Vec<(usize, u32)>> = Vec::new();
+        let mut index_of: HashMap<&str, usize> = HashMap::new();
+        let mut masks = Vec::new();
+        let mut by_code: HashMap<Code, Vec<usize>> = HashMap::new();
+        for (rule_index, rule) in rules.iter().enumerate() {
+            let mut mask = Masks::default();
+            let mut bit = 1_u32;
+            if let Some(when) = &rule.when {
+                let groups = [
+                    (&when.all, &mut mask.all),
+                    (&when.any, &mut mask.any),
+                    (&when.none, &mut mask.none),
+                ];
+                for (group, mask) in groups {
+                    for literal in group {
+                        let index = *index_of.entry(literal).or_insert_with(|| {
+                            literals.push(literal);
+                            uses.push(Vec::new());
+                            literals.len() - 1
+                        });
+                        uses[index].push((rule_index, bit));
+                        *mask |= bit;
+                        // At most 32 literals a rule: the loader refuses more.
+                        bit = bit.rotate_left(1);
+                    }
+                }
+                if when.all.is_empty() && when.any.is_empty() {
+                    for code in &when.codes {
+                        by_code.entry(*code).or_default().push(rule_index);
+                    }
+                }
+            }
+            masks.push(mask);
+        }
+        Self {
+            prefilter: prefilter(rules),
+            literals: automaton(&literals),
+            uses,
+            masks,
+            by_code,
+        }
+    }
+
+    pub(super) fn prefilter(&self) -> &AhoCorasick {
+        &self.prefilter
+    }
+
+    /// Fills `scratch.found` with the rules that match, in the order of the rules.
+    pub(super) fn find(
+        &self,
+        rules: &[Rule],
+        source: Source,
+        component: &str,
+        text: &str,
+        spellings: &[Spelling],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch {
+            found,
+            bits,
+            touched,
+        } = scratch;
+        found.clear();
+        touched.clear();
+        bits.resize(rules.len(), 0);
+        for hit in self.literals.find_overlapping_iter(text) {
+            for (rule, bit) in &self.uses[hit.pattern().as_usize()] {
+                if bits[*rule] == 0 {
+                    touched.push(*rule);
+                }
+                bits[*rule] |= bit;
+            }
+        }
+        for spelling in spellings {
+            for rule in self.by_code.get(&spelling.code).into_iter().flatten() {
+                if !touched.contains(rule) {
+                    touched.push(*rule);
+                }
+            }
+        }
+        touched.sort_unstable();
+        for index in touched.iter() {
+            let seen = std::mem::take(&mut bits[*index]);
+            let mask = self.masks[*index];
+            let has_literals = seen & mask.all == mask.all
+                && (mask.any == 0 || seen & mask.any != 0)
+                && seen & mask.none == 0;
+            if has_literals
+                && let Some(captures) = matches(&rules[*index], source, component, text, spellings)
+            {
+                found.push(Found {
+                    rule: *index,
+                    captures,
+                });
+            }
+        }
+    }
+}
+
+/// The rest of a rule's conditions, the cheap ones first.
+fn matches(
+    rule: &Rule,
+    source: Source,
+    component: &str,
+    text: &str,
+    spellings: &[Spelling],
+) -> Option<Vec<(String, String)>> {
+    let when = rule.when.as_ref()?;
+    let has_code = |spelling: &Spelling| {
+        when.codes.contains(&spelling.code) && (!when.last_error || spelling.is_last_error)
+    };
+    let holds = (when.sources.is_empty() || when.sources.contains(&source))
+        && (when.components.is_empty() || when.components.iter().any(|known| known == component))
+        && (when.codes.is_empty() || spellings.iter().any(has_code));
+    if !holds {
+        return None;
+    }
+    let Some(regex) = &when.regex else {
+        return Some(Vec::new());
+    };
+    let captures = regex.captures(text)?;
+    let mut named: Vec<(String, String)> = regex
+        .capture_names()
+        .flatten()
+        .filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str().to_owned())))
+        .collect();
+    named.sort_unstable();
+    Some(named)
+}
+
+/// Every record that could mean something holds one of these literals.
+fn prefilter(rules: &[Rule]) -> AhoCorasick {
+    let mut literals: Vec<&str> = CODE_LITERALS
+        .iter()
+        .chain(&crate::marker::LITERALS)
+        .copied()
+        .collect();
+    for rule in rules {
+        let Some(when) = &rule.when else { continue };
+        if let Some(longest) = when.all.iter().max_by_key(|literal| literal.len()) {
+            let is_covered = when
+                .all
+                .iter()
+                .any(|literal| literals.iter().any(|known| literal.contains(known)));
+            if !is_covered {
+                literals.push(longest);
+            }
+        } else {
+            // A rule of codes alone is found by its codes.
+            literals.extend(when.any.iter().map(String::as_str));
+        }
+    }
+    // A literal that holds another one is found with it.
+    literals.sort_unstable_by_key(|literal| (literal.len(), *literal));
+    let mut kept: Vec<&str> = Vec::new();
+    for literal in literals {
+        if !kept.iter().any(|known| literal.contains(known)) {
+            kept.push(literal);
+        }
+    }
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(&kept)
+        .expect("a few hundred short literals stay far below the automaton's limits")
+}
+
+fn automaton(literals: &[&str]) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(Some(aho_corasick::AhoCorasickKind::DFA))
+        .build(literals)
+        .expect("a few hundred short literals stay far below the automaton's limits")
+}
