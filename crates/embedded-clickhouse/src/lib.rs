@@ -1,1 +1,26 @@
-//! libchdb behind ClickHouse's own HTTP interface on loopback.
+#![doc = include_str!("../README.md")]
+
+// In the order in which a request meets them.
+mod engine;
+mod server;
+
+mod access;
+mod body;
+mod exception;
+mod execute;
+mod format;
+mod multipart;
+mod reply;
+mod request;
+mod session;
+mod statement;
+
+mod connection;
+mod library;
+
+pub use access::Tokens;
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use server::serve;
+
+/// The version of libchdb that this crate is written and tested for.
+pub const VERSION: &str = "26.7.3";

@@ -1,0 +1,379 @@
+//! The engine of this process: its folder, its configuration, and the connection that keeps it up.
+
+use std::ffi::CString;
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::connection::Connection;
+use crate::exception::Exception;
+use crate::library::Library;
+
+/// The only database: its name is in the grants.
+pub(crate) const DATABASE: &str = "cbsift";
+
+/// Engine code runs on the caller's stack, and its parser recurses: threads of up to 1 MiB have
+/// aborted the process on nested SQL, 2 MiB passed everything tried. Only touched pages cost.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Marks of 10 million rows took some MB; the engine's own default is 5 GB.
+const MARK_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Merging and scheduling threads, for the two cores a laptop spares; the default is 16 and 512.
+const MERGE_THREADS: u32 = 2;
+const SCHEDULE_THREADS: u32 = 8;
+
+/// Where the engine lives and what it may take.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Folder for data and the engine's own configuration; made with mode 0700 if missing.
+    pub path: PathBuf,
+    /// The file `libchdb.so`; `None` looks beside the executable and in `.cache/` of the working
+    /// folder and those above it.
+    pub library: Option<PathBuf>,
+    /// What queries, inserts and merges may allocate together. The process takes up to 0.4 GB more.
+    pub max_memory_bytes: u64,
+}
+
+impl EngineConfig {
+    /// The engine in `path` with the library looked for and 1 GiB of memory: enough for ingest
+    /// beside dashboards (300 MB were measured to suffice), little enough for a laptop.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            library: None,
+            max_memory_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No file at any of the places.
+    #[error(
+        "libchdb.so is not at {}\nhint: run `make libchdb` or set `engine.library`",
+        list(looked_at)
+    )]
+    LibraryMissing {
+        /// All places, in the order of looking.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The file is there but cannot be opened or lacks a function.
+    #[error("cannot open the engine `{}`: {source}\nhint: it needs x86-64-v3 (AVX2) and glibc; `make libchdb` fetches the right build", path.display())]
+    LibraryUnusable {
+        /// The file.
+        path: PathBuf,
+        /// The loader's words.
+        source: libloading::Error,
+    },
+    /// A major version that was never tested.
+    #[error("the engine `{}` has version {found}, tested is {tested}\nhint: run `make libchdb` and leave `engine.library` unset", path.display())]
+    LibraryVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+        /// [`VERSION`](crate::VERSION).
+        tested: &'static str,
+    },
+    /// A file or folder of the engine cannot be made or read.
+    #[error("cannot prepare the engine's folder `{}`: {source}", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// Another process runs an engine there.
+    #[error("the engine's folder `{}` is in use{}\nhint: stop that process, use another folder, or ask its ClickHouse address", path.display(), holder(*pid))]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process that holds it, as it says.
+        pid: Option<u32>,
+    },
+    /// libchdb has one engine per process.
+    #[error("this process already runs an engine\nhint: share it, or drop it first")]
+    AlreadyOpen,
+    /// The engine does not start; it gives no reason to the caller.
+    #[error("the engine does not start in `{}`\nhint: see what it wrote to stderr; a full disk, a lack of rights or damaged metadata do this", path.display())]
+    Start {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The engine started but a first statement failed.
+    #[error("the engine in `{}` started but does not work: {reason}", path.display())]
+    Broken {
+        /// The folder.
+        path: PathBuf,
+        /// ClickHouse's words.
+        reason: String,
+    },
+}
+
+fn list(places: &[PathBuf]) -> String {
+    let quoted = places.iter().map(|place| format!("`{}`", place.display()));
+    quoted.collect::<Vec<_>>().join(", ")
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" by process {pid}"))
+        .unwrap_or_default()
+}
+
+/// An open engine. One per process; it closes when the last reference to it goes.
+// Invariant: `keeper` is open as long as the engine is, so that no other connection boots it anew.
+pub struct Engine {
+    library: &'static Library,
+    arguments: Vec<CString>,
+    keeper: Mutex<Option<Connection>>,
+    _only: OnlyOne,
+    path: PathBuf,
+}
+
+impl Engine {
+    /// Opens the engine and makes its database `cbsift`. Blocks: 0.1 s warm, seconds when the
+    /// library must come from a cold disk.
+    pub fn open(config: EngineConfig) -> Result<Self, EngineError> {
+        let only = OnlyOne::claim().ok_or(EngineError::AlreadyOpen)?;
+        let library = Library::open(config.library.as_deref())?;
+        let folder = prepare_folder(&config.path)?;
+        let arguments = arguments(&folder, config.max_memory_bytes)?;
+
+        let keeper = on_engine_stack(|| {
+            let keeper =
+                Connection::open(library, &arguments).ok_or_else(|| EngineError::Start {
+                    path: folder.clone(),
+                })?;
+            let created = format!("CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic");
+            keeper
+                .execute(&created)
+                .map_err(|exception| EngineError::Broken {
+                    path: folder.clone(),
+                    reason: exception.to_string(),
+                })?;
+            Ok(keeper)
+        })?;
+        tracing::info!(
+            path = %folder.display(),
+            library = %library.path.display(),
+            version = library.version,
+            "the embedded engine is open"
+        );
+        Ok(Self {
+            library,
+            arguments,
+            keeper: Mutex::new(Some(keeper)),
+            _only: only,
+            path: folder,
+        })
+    }
+
+    /// The folder the engine runs in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A session of its own.
+    pub(crate) fn connect(&self) -> Result<Connection, Exception> {
+        Connection::open(self.library, &self.arguments)
+            .ok_or_else(|| Exception::unknown("the engine gives no connection"))
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Engine")
+            .field("path", &self.path)
+            .finish()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let keeper = self.keeper.get_mut().ok().and_then(Option::take);
+        on_engine_stack(|| drop(keeper));
+    }
+}
+
+/// Starts a thread on which engine code may run.
+pub(crate) fn spawn_on_engine_stack(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(STACK_BYTES);
+    thread.spawn(work).map(|_| ())
+}
+
+/// Runs engine code on a stack that is large enough, whoever calls.
+fn on_engine_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("engine-open".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .expect("a process that cannot start a thread cannot run the engine");
+        match thread.join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The claim to be the one engine of this process.
+struct OnlyOne;
+
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+impl OnlyOne {
+    fn claim() -> Option<Self> {
+        let was_open = IS_OPEN.swap(true, Ordering::AcqRel);
+        (!was_open).then_some(Self)
+    }
+}
+
+impl Drop for OnlyOne {
+    fn drop(&mut self) {
+        IS_OPEN.store(false, Ordering::Release);
+    }
+}
+
+/// Makes the folder, sees that nobody else is in it, and writes the configuration.
+fn prepare_folder(path: &Path) -> Result<PathBuf, EngineError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| EngineError::Folder { path, source }
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed(path))?;
+    // One spelling: the engine takes `x/` and `x` for two paths.
+    let folder = path.canonicalize().map_err(failed(path))?;
+
+    // The engine itself refuses a second process too, but without a reason we could pass on.
+    let status = folder.join("data/status");
+    match File::open(&status) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = io::read_to_string(&file).ok().and_then(|text| pid(&text));
+                return Err(EngineError::InUse { path: folder, pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(&status)(source)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(failed(&status)(source)),
+    }
+    let users = folder.join("users.xml");
+    std::fs::write(&users, USERS).map_err(failed(&users))?;
+    let config = folder.join("config.xml");
+    std::fs::write(&config, config_text(&users)).map_err(failed(&config))?;
+    Ok(folder)
+}
+
+/// `PID: 123` of the engine's status file.
+fn pid(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("PID: "))?;
+    line.trim().parse().ok()
+}
+
+fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, EngineError> {
+    let arguments = [
+        "clickhouse".to_owned(),
+        format!("--path={}", folder.join("data").display()),
+        format!("--config-file={}", folder.join("config.xml").display()),
+        // Otherwise a log would be written at trace level.
+        "--log-level=warning".to_owned(),
+        format!("--max_server_memory_usage={max_memory_bytes}"),
+        format!("--mark_cache_size={MARK_CACHE_BYTES}"),
+        format!("--background_pool_size={MERGE_THREADS}"),
+        format!("--background_schedule_pool_size={SCHEDULE_THREADS}"),
+    ];
+    let texts = arguments.into_iter().map(CString::new);
+    texts
+        .collect::<Result<_, _>>()
+        .map_err(|_| EngineError::Folder {
+            path: folder.to_path_buf(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, "the name holds a NUL"),
+        })
+}
+
+/// Passed always, else the engine reads `./config.xml` of whatever folder it is started in.
+/// Times are UTC; every insert is on the disk before it is acknowledged (22 syncs for 21 columns).
+fn config_text(users: &Path) -> String {
+    // The engine looks for a relative file in the working folder, not beside its configuration.
+    let users = users.display().to_string();
+    let users = users.replace('&', "&amp;").replace('<', "&lt;");
+    format!(
+        "<clickhouse>
+  <users_config>{users}</users_config>
+  <timezone>UTC</timezone>
+  <merge_tree>
+    <fsync_after_insert>1</fsync_after_insert>
+    <fsync_part_directory>1</fsync_part_directory>
+  </merge_tree>
+</clickhouse>
+"
+    )
+}
+
+/// What anybody who speaks to the engine may do: work in database `cbsift` and look at `system`.
+/// Without `<grants>` it would be all that a local user may: files, addresses, programs.
+const USERS: &str = "\
+<clickhouse>
+  <profiles><default><async_insert>0</async_insert></default></profiles>
+  <quotas><default></default></quotas>
+  <users>
+    <default>
+      <password></password>
+      <profile>default</profile>
+      <quota>default</quota>
+      <networks><ip>127.0.0.1</ip><ip>::1</ip></networks>
+      <grants>
+        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE ON cbsift.*</query>
+        <query>GRANT SHOW, SELECT ON system.*</query>
+        <query>GRANT SELECT ON information_schema.*</query>
+        <query>GRANT SELECT ON INFORMATION_SCHEMA.*</query>
+        <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM MERGES ON *.*</query>
+      </grants>
+    </default>
+  </users>
+</clickhouse>
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_names_every_place_and_the_way_out() {
+        let error = EngineError::LibraryMissing {
+            looked_at: vec!["/a/libchdb.so".into(), "/b/libchdb.so".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "libchdb.so is not at `/a/libchdb.so`, `/b/libchdb.so`\n\
+             hint: run `make libchdb` or set `engine.library`"
+        );
+    }
+
+    #[test]
+    fn the_holder_is_read_from_the_status_file() {
+        assert_eq!(
+            pid("PID: 4711\nStarted at: 2000-01-01 00:00:00\n"),
+            Some(4711)
+        );
+        assert_eq!(pid("something else"), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! ClickHouse's HTTP interface on a loopback address.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request as HttpRequest, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
+
+use crate::access::Tokens;
+use crate::body::Piece;
+use crate::engine::{Engine, spawn_on_engine_stack};
+use crate::exception::Exception;
+use crate::execute::{Job, Mark, Running};
+use crate::reply::{self, ReplyBody};
+use crate::request::{self, Request};
+use crate::session::Sessions;
+
+/// Queries at once. On the two to eight cores of one machine more would only wait for each other,
+/// and each holds memory.
+const MAX_QUERIES: usize = 16;
+
+/// How long a request waits for its turn before it is told to come again.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Connections at once; clients keep some open. A descriptor each, well below the usual 1024.
+const MAX_CONNECTIONS: usize = 256;
+
+/// For the head of a request and for an idle connection, as ClickHouse's `keep_alive_timeout`.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two pieces of a body; ClickHouse's `http_receive_timeout` is 30 s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// After an early error the rest of the body is read and thrown away, so that the client, still
+/// busy sending, meets the answer instead of a broken pipe.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pieces of a body that wait for the engine: its backpressure reaches the client.
+const PIECES_WAITING: usize = 4;
+
+/// Together below the ten seconds that `serve` promises.
+const GRACE: Duration = Duration::from_secs(8);
+const LAST_QUERIES: Duration = Duration::from_millis(1500);
+
+/// Serves the engine until `shutdown` resolves, then finishes what is in flight within ten seconds:
+/// an insert whose data is complete is committed, one still sending when the time is over is
+/// cancelled, a query is killed.
+///
+/// Refuses a listener that is not on loopback: tokens would cross the network in the clear.
+pub async fn serve(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    tokens: Tokens,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "the engine's address `{address}` is not on loopback, and it speaks without TLS\n\
+                 hint: use 127.0.0.1 or [::1]"
+            ),
+        ));
+    }
+    let shared = Arc::new(Shared {
+        engine,
+        tokens,
+        sessions: Arc::default(),
+        queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+    });
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    // Sessions end on their own, also when nobody asks for one.
+    let mut sweep = interval(Duration::from_secs(10));
+    let mut shutdown = pin!(shutdown);
+
+    loop {
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            let slot = slot.expect("this semaphore is never closed");
+            (slot, listener.accept().await)
+        };
+        tokio::select! {
+            () = &mut shutdown => break,
+            _ = sweep.tick() => {
+                let sessions = shared.sessions.clone();
+                // Closing connections is the engine's work.
+                spawn_on_engine_stack("engine-sweep", move || sessions.close_expired())?;
+            }
+            Some(_) = connections.join_next() => {}
+            (slot, accepted) = next => match accepted {
+                Ok((stream, _)) => {
+                    let connection = connection(shared.clone(), stream, stopping.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, or a peer that left at once: neither ends the service.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let drained = timeout(GRACE, async {
+        while connections.join_next().await.is_some() {}
+    });
+    if drained.await.is_err() {
+        tracing::warn!(open = connections.len(), "requests did not finish in time");
+        connections.shutdown().await;
+    }
+    // Dropped connections leave their threads to cancel or to be killed.
+    let all = shared.queries.acquire_many(MAX_QUERIES as u32);
+    if timeout(LAST_QUERIES, all).await.is_err() {
+        tracing::warn!("a query did not react to being killed");
+    }
+    let sessions = shared.sessions.clone();
+    spawn_on_engine_stack("engine-sweep", move || sessions.close_all())
+}
+
+struct Shared {
+    engine: Arc<Engine>,
+    tokens: Tokens,
+    sessions: Arc<Sessions>,
+    queries: Arc<Semaphore>,
+}
+
+async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
+    // Small answers must not wait for an acknowledgement of earlier ones.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let stop = async {
+        // An error means that `serve` is gone, which is a stop too.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let served = tokio::select! {
+        served = connection.as_mut() => Some(served),
+        () = stop => None,
+    };
+    let served = match served {
+        Some(served) => served,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        // A client may leave at any moment.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(shared: &Shared, http: HttpRequest<Incoming>) -> Response<ReplyBody> {
+    match routed(shared, http).await {
+        Ok(response) => response,
+        Err(exception) => reply::failed(&exception),
+    }
+}
+
+async fn routed(
+    shared: &Shared,
+    http: HttpRequest<Incoming>,
+) -> Result<Response<ReplyBody>, Exception> {
+    let ok = || Ok(reply::text(StatusCode::OK, "Ok.\n"));
+    let (head, body) = http.into_parts();
+    if head.uri.path() == "/ping" {
+        return ok();
+    }
+    let fields = request::query_fields(&head.uri)?;
+    let field = |name: &str| {
+        let pair = fields.iter().find(|(key, _)| key == name);
+        pair.map(|(_, value)| value.as_str())
+    };
+    let access = shared.tokens.access(&head.headers, field("password"));
+    let access = access.ok_or_else(Exception::wrong_token)?;
+    if !matches!(head.uri.path(), "/" | "/query") {
+        let message = format!("There is no handle {}\n", head.uri.path());
+        return Ok(reply::text(StatusCode::NOT_FOUND, message));
+    }
+    if !matches!(head.method, Method::GET | Method::HEAD | Method::POST) {
+        return Err(Exception::not_implemented(format_args!(
+            "method {} is not available",
+            head.method
+        )));
+    }
+    if head.method != Method::POST && field("query").is_none() {
+        return ok();
+    }
+    let request = Request::new(access, &head.method, &fields, &head.headers)?;
+    run(shared, request, body).await
+}
+
+async fn run(
+    shared: &Shared,
+    request: Request,
+    body: Incoming,
+) -> Result<Response<ReplyBody>, Exception> {
+    let permit = timeout(MAX_WAIT, shared.queries.clone().acquire_owned()).await;
+    let Ok(Ok(permit)) = permit else {
+        return Err(Exception::too_many(format_args!(
+            "{MAX_QUERIES} queries are running, come again later"
+        )));
+    };
+    let query_id = request.query_id.clone().unwrap_or_else(|| {
+        let (high, low) = (reply::random_hex(), reply::random_hex());
+        format!(
+            "{}-{}-{}-{}-{}",
+            &high[..8],
+            &high[8..12],
+            &high[12..],
+            &low[..4],
+            &low[4..]
+        )
+    });
+    let (sender, pieces) = mpsc::channel(PIECES_WAITING);
+    let (reply, mut answer) = reply::channel();
+    let mark = Mark::new();
+    let running = Running::new(shared.engine.clone(), mark.clone());
+    let job = Job {
+        engine: shared.engine.clone(),
+        sessions: shared.sessions.clone(),
+        request,
+        pieces,
+        reply,
+        mark,
+        permit,
+    };
+    spawn_on_engine_stack("engine-query", move || job.run())
+        .map_err(|error| Exception::unknown(format_args!("cannot start a thread: {error}")))?;
+
+    // Dropping this future drops both: the client is gone, an insert is cancelled, a query killed.
+    let mut pump = pin!(pump(body, sender));
+    let head = tokio::select! {
+        biased;
+        head = &mut answer.head => {
+            let _ = timeout(DRAIN_TIMEOUT, pump).await;
+            head
+        }
+        () = &mut pump => (&mut answer.head).await,
+    };
+    let head = head.map_err(|_| Exception::unknown("the query thread died"))?;
+    Ok(answer.response(head, running, &query_id))
+}
+
+/// Carries a body to its thread; what nobody takes any more is thrown away.
+async fn pump(mut body: Incoming, sender: mpsc::Sender<Piece>) {
+    loop {
+        let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let piece = match timeout(BODY_TIMEOUT, next).await {
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => Piece::Data(data),
+                // Trailers mean nothing to ClickHouse.
+                Err(_) => continue,
+            },
+            Ok(None) => Piece::End,
+            Ok(Some(Err(error))) => Piece::Failed(error.to_string()),
+            Err(_) => Piece::Failed(format!("nothing came for {} s", BODY_TIMEOUT.as_secs())),
+        };
+        let is_last = !matches!(piece, Piece::Data(_));
+        let _ = sender.send(piece).await;
+        if is_last {
+            return;
+        }
+    }
+}
