@@ -6,8 +6,8 @@ Usage: generate.py                  write everything
 """
 
 import collections
-import re
 import pathlib
+import re
 import sys
 
 # No __pycache__ beside the sources of a repository.

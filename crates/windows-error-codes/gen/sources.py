@@ -62,10 +62,20 @@ def fetch_mingw(cache):
 
 
 RUST_CONST = re.compile(r"^pub const (\w+): ([\w:]+) = (0x[0-9A-Fa-f]+|-?\d+)(?:_?[ui]\d+)?(?: as _)?;", re.M)
-# Plain integers elsewhere in the crate that are error numbers all the same.
+# Plain integers that are error numbers all the same: by name anywhere, or by name in the module of a header of errors.
 UNTYPED_WIN32 = re.compile(r"^(ERROR_INTERNET_|ERROR_HTTP_|ERROR_WINHTTP_|ERROR_FTP_|ERROR_GOPHER_|NERR_|WSA)\w+$")
+UNTYPED_MODULES = {
+    "Win32/Foundation",
+    "Win32/Graphics/Printing",
+    "Win32/NetworkManagement/Dhcp",
+    "Win32/NetworkManagement/NetShell",
+    "Win32/NetworkManagement/QoS",
+    "Win32/NetworkManagement/Rras",
+    "Win32/System/ApplicationInstallationAndServicing",
+    "Win32/System/RemoteManagement",
+}
 NOT_A_CODE = re.compile(
-    r"^(FACILITY_|SEVERITY_|APPLICATION_ERROR_MASK|NERR_BASE$|MAX_NERR$|WINHTTP_ERROR_(BASE|LAST)$|INTERNET_ERROR_(BASE|LAST)$"
+    r"^(ERROR_\w+_BASE$|ERROR_\w+_LAST$|FACILITY_|SEVERITY_|APPLICATION_ERROR_MASK|NERR_BASE$|MAX_NERR$|WINHTTP_ERROR_(BASE|LAST)$|INTERNET_ERROR_(BASE|LAST)$"
     r"|JET_errcat|WSABASEERR$|ERROR_SEVERITY_|ERROR_WINHTTP_AUTO_PROXY_SERVICE_ERROR_BASE|WSADESCRIPTION_LEN|WSASYS_STATUS_LEN)"
 )
 
@@ -76,8 +86,9 @@ def windows_sys_facts(root):
     for path in sorted(root.rglob("*.rs")):
         module = path.relative_to(root).parent.as_posix()
         # The general headers before the special ones: their names are the ones people use.
-        rank = 20 if module == "Win32/Foundation" else 40
+        of_module = 20 if module == "Win32/Foundation" else 40
         for name, kind, number in RUST_CONST.findall(path.read_text()):
+            rank = of_module
             kind = kind.rsplit("::", 1)[-1]
             value = int(number, 0) & 0xFFFFFFFF
             if NOT_A_CODE.match(name):
@@ -88,6 +99,9 @@ def windows_sys_facts(root):
                 space = win32_or_hresult(value)
             elif kind in ("u32", "i32") and UNTYPED_WIN32.match(name) and value < 0x10000:
                 space = "win32"
+            elif kind in ("u32", "i32") and module in UNTYPED_MODULES and re.match(r"^(ERROR|STATUS)_[A-Z]", name):
+                space = "ntstatus" if name.startswith("STATUS_") else win32_or_hresult(value)
+                rank = 45
             elif kind in ("u32", "i32") and re.match(r"^JET_(err|wrn)[A-Z]", name):
                 space = "esent"
             else:

@@ -121,9 +121,14 @@ impl Deref for Readings {
     }
 }
 
-/// `[…]` around the whole, and the mark of WindowsUpdate.log before it.
+/// `[…]`, `(…)` or quotes around the whole, and the mark of WindowsUpdate.log before it.
 fn unwrap_brackets(text: &str) -> &str {
     let text = text.strip_prefix("*FAILED*").unwrap_or(text).trim();
+    let text = text.trim_matches('"');
+    let text = text
+        .strip_prefix('(')
+        .and_then(|inner| inner.strip_suffix(')'))
+        .unwrap_or(text);
     match text
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
@@ -166,7 +171,8 @@ fn strip_label(text: &str) -> Option<(Option<Space>, &str)> {
         let value = rest
             .trim_start()
             .trim_start_matches(['=', ':'])
-            .trim_start();
+            .trim_start()
+            .trim_matches('"');
         (value.len() < rest.len() && !value.is_empty()).then_some((space, value))
     })
 }

@@ -6,18 +6,23 @@
 use std::path::PathBuf;
 use windows_error_codes::{Code, Space, decode, lookup_all, names};
 
-fn table(name: &str) -> String {
-    let folder = std::env::var_os("CORPUS").map_or_else(
+fn corpus() -> PathBuf {
+    std::env::var_os("CORPUS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
         PathBuf::from,
-    );
-    let path = folder.join("tables").join(name);
+    )
+}
+
+fn table(name: &str) -> String {
+    let path = corpus().join("tables").join(name);
     match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) => panic!(
-            "cannot read `{}`: {error}\nhint: set CORPUS to the folder that holds `tables`",
-            path.display()
-        ),
+        Err(error) => {
+            panic!(
+                "cannot read `{}`: {error}\nhint: set CORPUS to the folder that holds `tables`",
+                path.display()
+            )
+        }
     }
 }
 
@@ -91,4 +96,67 @@ fn every_windows_update_code_of_mingw_both_ways() {
         rows += 1;
     }
     assert_eq!(rows, 465, "codes of mingw_wuerror.h");
+}
+
+/// `[HRESULT = 0x800f0922 - CBS_E_INSTALLERS_FAILED]` and `0x80070bc9 [ERROR_FAIL_REBOOT_REQUIRED]`: Windows names its
+/// own codes here, so each pair must be one that the table has.
+#[test]
+fn every_pair_that_windows_printed_in_the_logs() {
+    let mut pairs = std::collections::BTreeSet::new();
+    let mut folders = vec![corpus().join("logs"), corpus().join("cases")];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| {
+            panic!(
+                "cannot read `{}`: {error}\nhint: set CORPUS to the folder that holds `logs`",
+                folder.display()
+            )
+        });
+        for entry in entries {
+            let path = entry.expect("the folder was opened").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "log") {
+                collect_pairs(
+                    &String::from_utf8_lossy(&std::fs::read(&path).expect("the file is listed")),
+                    &mut pairs,
+                );
+            }
+        }
+    }
+    for (number, name) in &pairs {
+        let readings = decode(number);
+        let known = readings.iter().any(|reading| {
+            let inner = reading.code.unwrapped().unwrap_or(reading.code);
+            reading
+                .code
+                .names()
+                .chain(inner.names())
+                .any(|known| known == name)
+        });
+        assert!(
+            known,
+            "the logs say `{number}` is `{name}`; read as {:?}",
+            readings.to_vec()
+        );
+    }
+    println!("{} different pairs", pairs.len());
+    assert!(pairs.len() >= 10, "only {} pairs found", pairs.len());
+}
+
+fn collect_pairs(text: &str, pairs: &mut std::collections::BTreeSet<(String, String)>) {
+    for (at, _) in text.match_indices("0x8") {
+        let Some((number, rest)) = text[at..].split_at_checked(10) else {
+            continue;
+        };
+        let Some(rest) = rest.strip_prefix(" - ").or_else(|| rest.strip_prefix(" [")) else {
+            continue;
+        };
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
+        let name = &rest[..end];
+        if name.contains("_") && name.bytes().all(|byte| !byte.is_ascii_lowercase()) {
+            pairs.insert((number.to_lowercase(), name.to_owned()));
+        }
+    }
 }

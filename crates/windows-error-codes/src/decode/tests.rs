@@ -160,7 +160,9 @@ fn what_the_logs_write_around_a_code() {
     check("result 13", "win32 13 Decimal");
     check("hr = 0x0", "hresult 0x00000000 Hex");
     check("hr=0x80070308", "hresult 0x80070308 Hex");
-    check("(hr:0x80070002)", "");
+    check("(hr:0x80070002)", "hresult 0x80070002 Hex");
+    check("(CBS HRESULT=0x800f0922)", "hresult 0x800f0922 Hex");
+    check("errorCode \"0x80248007\"", "hresult 0x80248007 Hex");
     check("*FAILED* [8024000E]", "hresult 0x8024000e BareHex");
 }
 
@@ -218,4 +220,49 @@ fn a_debug_print_is_named_but_no_failure() {
         "{:?}",
         readings.first().map(|r| r.code.to_string())
     );
+}
+
+#[test]
+fn every_named_code_is_read_from_each_of_its_spellings() {
+    for (code, name) in crate::table::all() {
+        // What is read is the inside of FACILITY_NT_BIT.
+        let wanted = code
+            .unwrapped()
+            .filter(|inner| inner.space() == Space::Ntstatus)
+            .unwrap_or(code);
+        let value = code.value();
+        let hex = std::format!("{value:#x}");
+        let signed = value.cast_signed().to_string();
+        for spelling in [name, &hex, &hex.to_uppercase(), &value.to_string(), &signed] {
+            let readings = decode(spelling);
+            assert!(
+                readings.iter().any(|reading| reading.code == wanted),
+                "{name} as `{spelling}`"
+            );
+        }
+        if value > 0xFFFFF {
+            let bare = std::format!("{value:08X}");
+            assert!(
+                decode(&bare).iter().any(|reading| reading.code == wanted),
+                "{name} as `{bare}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_spelling_cut_anywhere_does_no_harm() {
+    for text in [
+        "c0000279 [Error,Facility=(system),Code=633 (0x0279)]",
+        "[HRESULT = 0x8007045b - \u{6545}\u{969c}]",
+        "HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)",
+        "0xC1900101 - 0x20017",
+        "\u{feff}NTSTATUS \u{2212}1073283059",
+    ] {
+        for (start, _) in text.char_indices() {
+            for (length, _) in text[start..].char_indices() {
+                assert!(decode(&text[start..start + length]).len() <= MOST);
+            }
+        }
+    }
 }
