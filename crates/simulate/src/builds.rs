@@ -169,13 +169,22 @@ impl Build {
 
     /// A month's cumulative update: package identity and KB. KBs are made up, and equal over the fleet.
     pub(crate) fn cumulative(&self, release: Release) -> (String, String) {
-        let package = format!(
-            "Package_for_RollupFix~31bf3856ad364e35~amd64~~{}.{}.1.{}",
-            self.branch,
-            self.revision_of(release),
-            release.month
-        );
-        (package, self.kb(release, 0))
+        let kb = self.kb(release, 0);
+        let package = if self.era == Era::Ten {
+            let revision = self.revision_of(release);
+            format!(
+                "Package_for_RollupFix~31bf3856ad364e35~amd64~~{}.{revision}.1.{}",
+                self.branch, release.month
+            )
+        } else {
+            // These builds write no `Identifier`, so the package is all that names the KB.
+            format!(
+                "Package_for_{kb}~31bf3856ad364e35~amd64~~{}.1.{}",
+                &self.version[..3],
+                release.month
+            )
+        };
+        (package, kb)
     }
 
     /// A made-up KB: `kind` tells apart what one build gets in one month.

@@ -26,7 +26,7 @@ pub struct Truth {
     pub attempts: Vec<TruthAttempt>,
     /// What is wrong but is no attempt: repairs and sfc runs that failed, and repairs that were cancelled.
     pub findings: Vec<TruthFinding>,
-    /// Records that carry a code and are harmless, per source, kind and code.
+    /// Records that carry a code which is harmless there, per source, kind and code.
     pub noise: Vec<TruthNoise>,
 }
 
@@ -144,6 +144,8 @@ pub enum NoiseKind {
     DismProbe,
     /// A download was cancelled, which the report calls a success.
     DownloadCancelled,
+    /// `[gle=0x80004005]` on a CSI failure record: the record is evidence, but this code on it is a leftover of the thread and no cause.
+    StaleLastError,
 }
 
 impl NoiseKind {
@@ -163,6 +165,7 @@ impl NoiseKind {
             Self::LogBackup => "log_backup",
             Self::DismProbe => "dism_probe",
             Self::DownloadCancelled => "download_cancelled",
+            Self::StaleLastError => "stale_last_error",
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Scenarios add what went wrong in between; the frame around it, and the books, are here only.
 
+mod boots;
+
+pub(crate) use boots::{await_reboot, boot, install, leave_pending, roll_back};
+
 use crate::builds::{Era, component_key};
 use crate::calendar::Release;
 use crate::codes::{Hresult, OK};
-use crate::healthy::{
-    announce_session, end_worker, install_transaction, open_session, operations, service_start,
-    start_worker, stop_worker, store_open, worker_start,
-};
+use crate::healthy::{end_worker, install_transaction, open_session, operations, start_worker};
 use crate::noise;
 use crate::truth::{TruthAttempt, TruthCause, code_text};
 use crate::writer::{Session, Writer, cbs, cbs_error, csi, csi_at};
@@ -279,131 +280,6 @@ pub(crate) fn cancel(w: &mut Writer, attempt: Attempt, failure: Failure) {
     tidy(w);
 }
 
-/// Ends the part of an attempt that comes before the boot. True when the boot comes before the end of the time simulated.
-pub(crate) fn await_reboot(w: &mut Writer, attempt: &Attempt, wait_s: u64) -> bool {
-    let Attempt {
-        session, sequence, ..
-    } = attempt;
-    let Update {
-        package, client, ..
-    } = &attempt.update;
-    cbs!(
-        w,
-        "Setting ExecuteState key to: CbsExecuteStateResolvePending"
-    );
-    cbs!(w, "Perf: InstallUninstallChain complete.");
-    cbs!(
-        w,
-        "TI: CBS has queried the current reboot required state: 1"
-    );
-    cbs!(
-        w,
-        "Reporting package change for package: {package}, current: Staged, pending: Installed, start: Staged, applicable: Installed, target: Installed, limit: Installed, status: 0x0, failure source: Not Applicable, reboot required: True, client id: {client}, initiated offline: False, execution sequence: {sequence}"
-    );
-    w.align();
-    complete(w, attempt, OK);
-    cbs!(
-        w,
-        "Session: {session} finalized. Reboot required: yes [HRESULT = {OK}]"
-    );
-    stop_worker(w);
-    w.now_us() + (wait_s as i64 + 120) * 1_000_000 < w.end_us
-}
-
-/// An attempt whose boot has not come yet.
-pub(crate) fn leave_pending(w: &mut Writer, attempt: Attempt) {
-    record(w, attempt, Outcome::PendingReboot, None);
-}
-
-/// The boot: service and worker start, the session is taken up again.
-pub(crate) fn boot(w: &mut Writer, attempt: &Attempt, wait_s: u64, state: &str) {
-    w.wait_ms(wait_s * 1_000, wait_s * 1_000 + 20_000);
-    w.boot_us = w.now_us();
-    // The service starts some seconds after the kernel.
-    w.wait_ms(7_000, 16_000);
-    service_start(w);
-    worker_start(w);
-    cbs!(
-        w,
-        "Startup: BlockTime: 10800000ms, BlockTimeIncrement: 900000ms"
-    );
-    announce_session(w, attempt.session, attempt.update.client);
-    cbs!(w, "Startup: current ExecuteState is {state}");
-    cbs!(w, "Startup: Initializing driver operations queue.");
-    cbs!(w, "Startup: Initializing advanced operation queue.");
-    store_open(w);
-    cbs!(w, "Startup: Waiting for SC autostart event");
-    w.wait_ms(1_000, 4_000);
-    cbs!(w, "Startup: SC autostart event signaled");
-    cbs!(w, "Clearing HangDetect value");
-}
-
-/// A cumulative update that works: two boots.
-pub(crate) fn install(w: &mut Writer, update: &Update, wait_s: u64) {
-    start_worker(w);
-    let attempt = begin(w, update);
-    resolve(w, &attempt);
-    stage(w, &attempt);
-    execute(w, &attempt);
-    if !await_reboot(w, &attempt, wait_s) {
-        leave_pending(w, attempt);
-        return;
-    }
-    boot(w, &attempt, wait_s, "CbsExecuteStateResolvePending");
-    cbs!(
-        w,
-        "Startup: Processing advanced operation queue, startupPhase: 0"
-    );
-    csi_at!(w, "Beginning NT transaction commit...");
-    let micros = w.random.within(300, 40_000);
-    csi_at!(w, "CSI perf trace:\nCSIPERF:TXCOMMIT;{micros}");
-    installer(
-        w,
-        "Ngen Task Scheduler Tickler",
-        "d4486727-4d36-45a5-bc81-b8935aed1429",
-    );
-    installer(w, "BcdMirror", "863fbd5f-faba-4730-9858-ceca474b2195");
-    let percent = w.random.within(60, 100);
-    cbs!(
-        w,
-        "Progress: UI message updated. Operation type: Update. Stage: 1 out of 1. Percent progress: {percent}."
-    );
-    cbs!(w, "Setting ExecuteState key to: CbsExecuteStateComplete");
-    w.align();
-    let Update {
-        package,
-        client,
-        identifier,
-        ..
-    } = update;
-    // Parts report before the whole; they are rows of one attempt, no attempts.
-    for part in 1..=w.random.within(1, 3) {
-        let part = format!(
-            "Package_{part}_for_{identifier}~31bf3856ad364e35~amd64~~{}.1.{part}",
-            w.build.version
-        );
-        cbs!(
-            w,
-            "Startup: Package: {part} completed startup processing, new state: Installed, original: Staged, targeted: Installed.  hr = 0x0"
-        );
-    }
-    let sequence = attempt.sequence;
-    cbs!(
-        w,
-        "Reporting package change completion for package: {package}, current: Installed, original: Staged, target: Installed, status: 0x0, failure source: Not Applicable, failure details: \"(null)\", client id: {client}, initiated offline: False, execution sequence: {sequence}, first merged sequence: {sequence}, reboot reason: REBOOT_NOT_REQUIRED"
-    );
-    noise::store_report(w);
-    cbs!(
-        w,
-        "Startup: Package: {package} completed startup processing, new state: Installed, original: Staged, targeted: Installed.  hr = 0x0"
-    );
-    cbs!(w, "Clearing original failure status: 0x00000000");
-    cbs!(w, "Setting ExecuteState key to: ExecuteStateNone");
-    cbs!(w, "Startup: Processing complete. [HRESULT = {OK}]");
-    record(w, attempt, Outcome::Succeeded, None);
-    after_startup(w);
-}
-
 /// A feature that installs at once, without a boot.
 pub(crate) fn install_feature(w: &mut Writer, update: &Update) {
     start_worker(w);
@@ -412,18 +288,10 @@ pub(crate) fn install_feature(w: &mut Writer, update: &Update) {
     stage(w, &attempt);
     execute(w, &attempt);
     installer(w, "Events", "3bb9fd2b-351e-4b9c-b1fc-ed0758805998");
-    let Attempt {
-        session, sequence, ..
-    } = attempt;
-    let Update {
-        package, client, ..
-    } = update;
+    let session = attempt.session;
     w.align();
     cbs!(w, "Setting ExecuteState key to: ExecuteStateNone");
-    cbs!(
-        w,
-        "Reporting package change completion for package: {package}, current: Installed, original: Absent, target: Installed, status: 0x0, failure source: Not Applicable, failure details: \"(null)\", client id: {client}, initiated offline: False, execution sequence: {sequence}, first merged sequence: {sequence}, reboot reason: REBOOT_NOT_REQUIRED"
-    );
+    change_completion(w, &attempt, ("Installed", "Absent", "Installed"), None);
     noise::store_report(w);
     cbs!(w, "Reboot mark cleared");
     complete(w, &attempt, OK);
@@ -434,46 +302,6 @@ pub(crate) fn install_feature(w: &mut Writer, update: &Update) {
     record(w, attempt, Outcome::Succeeded, None);
     tidy_session(w, session);
     end_worker(w);
-}
-
-/// Ends an attempt that failed at a boot: it is undone, and the boot after that reports it.
-pub(crate) fn roll_back(w: &mut Writer, attempt: Attempt, failure: Failure, last_state: &str) {
-    let code = failure.code;
-    cbs!(
-        w,
-        "Setting original failure status: {:#010x}, last forward execute state: {last_state}",
-        code.0
-    );
-    cbs!(
-        w,
-        "Setting ExecuteState key to: CbsExecuteStateInitiateRollback"
-    );
-    cbs!(
-        w,
-        "Progress: UI message updated. Operation type: Update. Stage: 1 out of 1. Rollback."
-    );
-    stop_worker(w);
-    // A machine takes about a minute and a half between the two, as in Microsoft's own sample.
-    boot(w, &attempt, 88, "CbsExecuteStateInitiateRollback");
-    cbs!(
-        w,
-        "Retrieved original failure status: {:#010x}, last forward execute state: {last_state}",
-        code.0
-    );
-    w.align();
-    report(w, &attempt, &failure);
-    settle(w, &attempt, &failure, "CommitPackagesState");
-    let package = &attempt.update.package;
-    cbs!(
-        w,
-        "Startup: Package: {package} completed startup processing, new state: Staged, original: Staged, targeted: Installed.  hr = {:#010x}",
-        code.0
-    );
-    cbs!(w, "Clearing original failure status: {:#010x}", code.0);
-    cbs!(w, "Setting ExecuteState key to: ExecuteStateNone");
-    cbs!(w, "Startup: Processing complete. [HRESULT = {code}]");
-    record(w, attempt, Outcome::RolledBack, Some(failure));
-    after_startup(w);
 }
 
 /// A part's made-up update name.
@@ -498,27 +326,39 @@ fn report(w: &mut Writer, attempt: &Attempt, failure: &Failure) {
 
 /// State is written back and the change reported.
 fn settle(w: &mut Writer, attempt: &Attempt, failure: &Failure, step: &str) {
-    let Update {
-        package, client, ..
-    } = &attempt.update;
-    let (start, target, sequence) = (
-        attempt.update.start_state(),
-        attempt.update.target_state(),
-        attempt.sequence,
-    );
+    let (start, target) = (attempt.update.start_state(), attempt.update.target_state());
     cbs!(w, "Reboot mark cleared");
     cbs!(w, "{step}: Started persisting state of packages");
-    cbs!(
-        w,
-        "Reporting package change completion for package: {package}, current: {start}, original: {start}, target: {target}, status: {:#010x}, failure source: {}, failure details: \"{}\", client id: {client}, initiated offline: False, execution sequence: {sequence}, first merged sequence: {sequence}, reboot reason: REBOOT_NOT_REQUIRED",
-        failure.code.0,
-        failure.source,
-        failure.details
-    );
+    change_completion(w, attempt, (start, start, target), Some(failure));
     cbs!(w, "{step}: Completed persisting state of packages");
     if w.build.era == Era::Ten {
         cbs!(w, "Enabling LKG boot option");
     }
+}
+
+/// The change as it is reported in the end: states now, before and wanted.
+fn change_completion(
+    w: &mut Writer,
+    attempt: &Attempt,
+    (current, original, target): (&str, &str, &str),
+    failure: Option<&Failure>,
+) {
+    let Update {
+        package, client, ..
+    } = &attempt.update;
+    let (status, source, details) =
+        failure.map_or(("0x0".to_owned(), "Not Applicable", "(null)"), |failure| {
+            (
+                code_text(failure.code.0),
+                failure.source,
+                failure.details.as_str(),
+            )
+        });
+    let sequence = attempt.sequence;
+    cbs!(
+        w,
+        "Reporting package change completion for package: {package}, current: {current}, original: {original}, target: {target}, status: {status}, failure source: {source}, failure details: \"{details}\", client id: {client}, initiated offline: False, execution sequence: {sequence}, first merged sequence: {sequence}, reboot reason: REBOOT_NOT_REQUIRED"
+    );
 }
 
 /// The line that says how a session ended.
@@ -576,16 +416,6 @@ fn tidy_session(w: &mut Writer, session: Session) {
     if w.random.chance(50) {
         noise::temporary_directory(w, session);
     }
-}
-
-fn after_startup(w: &mut Writer) {
-    cbs!(w, "Setting ServicingInProgress flag to 0");
-    cbs!(w, "Startup processing completed. [HRESULT = 0x00000000]");
-    cbs!(
-        w,
-        "TI: Startup Processing completes, release startup processing lock."
-    );
-    end_worker(w);
 }
 
 /// A few parts of the product, for deployments.

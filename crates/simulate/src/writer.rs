@@ -2,7 +2,7 @@
 
 use crate::builds::{Build, Era};
 use crate::calendar::{DAY_MS, civil_from_days};
-use crate::codes::Hresult;
+use crate::codes::{FAIL, Hresult};
 use crate::random::{Random, hash};
 use crate::truth::{NoiseKind, TruthAttempt, TruthFile, TruthFinding, TruthNoise, code_text};
 use std::collections::{BTreeMap, HashSet};
@@ -227,7 +227,7 @@ impl Writer {
 
     /// CSI failure record with stamp: where a failure originated. Its last error is stale, E_FAIL.
     pub(crate) fn csi_origin(&mut self, text: fmt::Arguments<'_>) {
-        self.csi_record(Level::Error, "", true, Some(0x8000_4005), text);
+        self.csi_record(Level::Error, "", true, Some(FAIL.0), text);
     }
 
     /// Any CSI record: numbers it, and cuts it as CSI does.
@@ -268,6 +268,10 @@ impl Writer {
         }
         self.scratch = scratch;
         self.end_record(start);
+        if gle == Some(FAIL.0) {
+            let identity = hash(&self.log[start..]);
+            self.count_noise("cbs", NoiseKind::StaleLastError, FAIL.0, identity);
+        }
     }
 
     /// A new process loads the component store: its records count from 1.

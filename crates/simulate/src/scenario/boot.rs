@@ -1,7 +1,7 @@
 //! Failures at a boot: the update is staged, restarts, fails and is undone.
 
 use crate::codes::{
-    HANG_DETECTED, INSTALLERS_FAILED, INVALID_DATA, SERVICE_DISABLED, SHUTDOWN_IN_PROGRESS,
+    FAIL, HANG_DETECTED, INSTALLERS_FAILED, INVALID_DATA, SERVICE_DISABLED, SHUTDOWN_IN_PROGRESS,
 };
 use crate::healthy::start_worker;
 use crate::update::{
@@ -82,7 +82,7 @@ pub(crate) fn http_installer(w: &mut Writer, update: &Update) {
         Level::Error,
         "[0x01803e]",
         false,
-        Some(0x8000_4005),
+        Some(FAIL.0),
         format_args!("Failed execution of queue item Installer: {name} ({{{guid}}}) with HRESULT HRESULT_FROM_WIN32(1058).  Failure will not be ignored: A rollback will be initiated after all the operations in the installer queue are completed; installer is reliable"),
     );
     csi!(
