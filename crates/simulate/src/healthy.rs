@@ -68,6 +68,8 @@ pub(crate) fn inventory(w: &mut Writer, records: u64) {
 
 /// The service and its worker start, the component store is loaded.
 pub(crate) fn start_worker(w: &mut Writer) {
+    // Between operations only: while one is pending, the log is left alone.
+    w.rotate_if_large();
     service_start(w);
     if w.build.era == Era::Ten {
         cbs!(

@@ -136,6 +136,22 @@ fn a_busier_fleet_writes_more_and_an_empty_window_still_works() {
     .map(|file| file.bytes.len())
     .sum();
     assert!(busy > quiet * 10, "{busy} {quiet}");
+    let huge = logs(
+        &Fleet {
+            records_per_day: 14_000,
+            ..fleet()
+        }
+        .endpoint(1),
+    );
+    let sizes: Vec<usize> = huge
+        .iter()
+        .filter(|file| file.path.starts_with("Windows/Logs/CBS/"))
+        .map(|file| file.bytes.len())
+        .collect();
+    assert!(
+        sizes.len() > 1 && sizes.iter().all(|&size| size < 60_000_000),
+        "a new log from about 50 MB on: {sizes:?}"
+    );
     // A day without a release day in it: scenarios still happen inside.
     for days in [1, 2, 7] {
         let fleet = Fleet { days, ..fleet() }.ending(UtcMillis(1_735_000_000_000));

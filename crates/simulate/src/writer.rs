@@ -13,6 +13,8 @@ use std::io::Write as _;
 pub(crate) const CSI_ERROR_CUT: usize = 511;
 /// CSI cuts the text of informational records here; measured on 154 records.
 pub(crate) const CSI_INFO_CUT: usize = 2_048;
+/// Windows starts a new CBS.log when the old one is larger than about this at a start of the service.
+const ROTATE_BYTES: usize = 50_000_000;
 /// Between 1601, where FILETIME starts, and 1970, in microseconds.
 const FILETIME_EPOCH_US: i64 = 11_644_473_600_000_000;
 
@@ -291,6 +293,13 @@ impl Writer {
     /// The next record opens a new CBS.log; what is written so far becomes a CbsPersist file named by that moment.
     pub(crate) fn rotate(&mut self) {
         self.rotate = true;
+    }
+
+    /// The same where the log has grown as large as Windows lets it. A live log is drained instead.
+    pub(crate) fn rotate_if_large(&mut self) {
+        if self.log.len() > ROTATE_BYTES && self.marks.is_none() {
+            self.rotate = true;
+        }
     }
 
     /// Adds a finished file of another kind.
