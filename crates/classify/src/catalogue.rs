@@ -3,21 +3,29 @@
 use event::{Code, Space};
 use windows_error_codes as catalogue;
 
-/// The name of a code, the newest where it has several.
+/// The name of a code that people use: of a wrapped Win32 number its own.
 pub fn name(code: Code) -> Option<&'static str> {
-    names(code).next()
+    of(code).name()
 }
 
-/// Every name of a code in its own space; a wrapped Win32 number has the Win32 name too.
+/// Every name of a code, the one that people use first.
 pub fn names(code: Code) -> impl Iterator<Item = &'static str> {
-    let space = match code.space() {
-        Space::Hresult => catalogue::Space::Hresult,
-        Space::Ntstatus => catalogue::Space::Ntstatus,
-    };
+    let first = name(code);
     let win32 = code
         .win32()
         .map(|number| catalogue::names(catalogue::Space::Win32, number));
-    catalogue::names(space, code.value()).chain(win32.into_iter().flatten())
+    let others = of(code).names().chain(win32.into_iter().flatten());
+    first
+        .into_iter()
+        .chain(others.filter(move |name| Some(*name) != first))
+}
+
+/// The code in the catalogue's terms.
+pub fn of(code: Code) -> catalogue::Code {
+    match code.space() {
+        Space::Hresult => catalogue::Code::hresult(code.value()),
+        Space::Ntstatus => catalogue::Code::ntstatus(code.value()),
+    }
 }
 
 /// Whether two codes say the same: an NTSTATUS is the same as the Win32 error that the system makes of it.

@@ -20,10 +20,14 @@ const MAX_TEXT_BYTES: usize = 8 * 1024;
 pub struct Classified {
     /// Records that mean something, by offset.
     pub events: Vec<Event>,
+    /// Where in the chunk's text each event's record starts.
+    pub event_places: Vec<usize>,
     /// Harmless look-alikes, by offset.
     pub noise: Vec<Noise>,
     /// Changes of the UTC offset seen, by offset; strong and weak kinds each on their own.
     pub anchors: Vec<UtcAnchor>,
+    /// Where in the chunk's text each anchor's record starts.
+    pub anchor_places: Vec<usize>,
     /// Records read.
     pub records: u64,
     /// Bytes of text that belongs to no record.
@@ -60,7 +64,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
                 (first.min(stamp), last.max(stamp))
             }));
             if may_show_utc(record.raw.as_bytes()) {
-                utc.observe(&record, &examiner, &mut out.anchors);
+                utc.observe(&record, &examiner, &mut out);
             }
         }
         if next_hit.is_some_and(|hit| hit < end) {
@@ -108,12 +112,7 @@ struct UtcChanges {
 }
 
 impl UtcChanges {
-    fn observe(
-        &mut self,
-        record: &Record<'_>,
-        examiner: &Examiner<'_>,
-        anchors: &mut Vec<UtcAnchor>,
-    ) {
+    fn observe(&mut self, record: &Record<'_>, examiner: &Examiner<'_>, out: &mut Classified) {
         let Some(mut anchor) = parse::utc_anchor(record, 0) else {
             return;
         };
@@ -125,7 +124,8 @@ impl UtcChanges {
         if *last != Some(anchor.minutes) {
             *last = Some(anchor.minutes);
             anchor.offset = examiner.source_offset(record.offset);
-            anchors.push(anchor);
+            out.anchors.push(anchor);
+            out.anchor_places.push(record.offset);
         }
     }
 }
@@ -304,6 +304,7 @@ impl<'a> Examiner<'a> {
             .iter()
             .find(|(name, _)| *name == "identifier")
             .map_or("", |(_, value)| value);
+        out.event_places.push(record.offset);
         out.events.push(Event {
             id,
             source: self.chunk.source,

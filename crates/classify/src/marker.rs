@@ -196,8 +196,13 @@ fn sfc(text: &str) -> Option<Marked<'_>> {
                 .with("file", file),
         );
     }
-    let is_repair =
-        rest.starts_with("Repairing corrupted file ") || rest.starts_with("Repaired file ");
+    let is_repair = [
+        "Repairing corrupted file ",
+        "Repairing file ",
+        "Repaired file ",
+    ]
+    .iter()
+    .any(|start| rest.starts_with(start));
     is_repair.then(|| marked(Marker::SfcRepaired))
 }
 

@@ -134,8 +134,12 @@ impl Code {
 
     /// The space it belongs to.
     pub fn space(self) -> Space {
-        // Setup's facility 0x19 uses the top bits of an NTSTATUS for HRESULTs, 0xC1900101 and its like.
-        if self.0 >> 30 == 3 && self.0 >> 16 != 0xC190 {
+        // Setup, DISM, imaging and the database engine use the top bits of an NTSTATUS for HRESULTs, 0xC1900101 and its like.
+        let is_hresult = matches!(
+            self.0 >> 16,
+            0xC190 | 0xC142 | 0xC180 | 0xC800 | 0xC004 | 0xC151
+        );
+        if self.0 >> 30 == 3 && !is_hresult {
             Space::Ntstatus
         } else {
             Space::Hresult

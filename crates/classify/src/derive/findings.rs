@@ -6,6 +6,7 @@ use super::{Line, month_of};
 use crate::rules::Rules;
 use event::{
     Attempt, Code, Derivation, Event, Evidence, Finding, Marker, Month, Outcome, Severity,
+    UtcMillis,
 };
 use std::collections::BTreeSet;
 
@@ -209,7 +210,7 @@ fn bare_finding(timeline: &Line<'_>, cause: &Cause<'_>, terminal: Option<Code>) 
         package: event.package.clone(),
         component: cause.component.clone(),
         logged: event.logged,
-        utc: timeline.utc(event),
+        utc: exact_utc(timeline, cause),
         confidence: cause.confidence,
         reasons: cause
             .reasons
@@ -223,6 +224,21 @@ fn bare_finding(timeline: &Line<'_>, cause: &Cause<'_>, terminal: Option<Code>) 
             .map(|at| evidence(timeline.events[*at]))
             .collect(),
     }
+}
+
+/// To the millisecond where the cause, or a record of its chain in the same second, carries a stamp.
+fn exact_utc(timeline: &Line<'_>, cause: &Cause<'_>) -> Option<UtcMillis> {
+    let event = timeline.events[cause.at];
+    let of_chain = || {
+        let chain = cause.evidence.iter().map(|at| timeline.events[*at]);
+        chain
+            .filter(|other| other.stream == event.stream && other.logged == event.logged)
+            .find_map(|other| other.stamp)
+    };
+    event
+        .stamp
+        .or_else(of_chain)
+        .or_else(|| timeline.utc(event))
 }
 
 fn evidence(event: &Event) -> Evidence {

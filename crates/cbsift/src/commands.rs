@@ -1,0 +1,81 @@
+//! The command line: one file a command.
+
+mod explain;
+mod scan;
+
+use clap::{Parser, Subcommand};
+use std::fmt;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Finds the record that caused a failed Windows update.
+#[derive(Parser)]
+#[command(name = "cbsift", version, propagate_version = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start here:
+  cbsift scan C:\\Windows\\Logs\\CBS        why did updates fail on this PC?
+  cbsift explain 0x80070570             what does this code mean?
+  cbsift up                             pages, store and intake for a fleet, on this machine
+
+Exit status: 0 = did it (also when failures were found), 1 = could not, 2 = wrong arguments or configuration.";
+
+#[derive(Subcommand)]
+enum Command {
+    Scan(scan::Arguments),
+    Explain(explain::Arguments),
+}
+
+/// Wrong arguments or configuration: exit status 2.
+#[derive(Debug)]
+pub(crate) struct Misuse(pub(crate) String);
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Scan(arguments) => scan::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+    }
+}
+
+/// Data goes to standard output in one piece.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The language asked for, or that of the locale.
+fn language(asked: Option<crate::report::Language>) -> crate::report::Language {
+    asked.unwrap_or_else(|| {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        crate::report::Language::of_locale(&locale.unwrap_or_default())
+    })
+}
+
+/// Colour and width of standard output.
+fn style() -> crate::report::Style {
+    let is_terminal = std::io::stdout().is_terminal();
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    crate::report::Style {
+        colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        // Narrower than most terminals, as wide as a mail.
+        width: columns.unwrap_or(110).clamp(60, 140),
+    }
+}

@@ -1,0 +1,209 @@
+//! `cbsift explain`: what a code or a log line means.
+
+use crate::report::Language;
+use clap::Args;
+use classify::{Layer, Rules};
+use event::{Format, Source};
+use std::fmt::Write;
+use std::process::ExitCode;
+use windows_error_codes::{self as catalogue, Code};
+
+/// What does this code, name or log line mean?
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A code in any spelling (0x80070570, -2147010798, STATUS_FILE_CORRUPT_ERROR, 0xC1900101-0x20017), or a log line in quotes
+    #[arg(required = true, value_name = "CODE|LINE", allow_hyphen_values = true)]
+    text: Vec<String>,
+    /// Language [default: that of the locale]
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let language = super::language(arguments.lang);
+    let text = arguments.text.join(" ");
+    let answer = explain(Rules::shipped(), &text, language);
+    super::print(&answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(rules: &Rules, text: &str, language: Language) -> String {
+    let mut out = String::new();
+    let text = text.trim();
+    let readings = catalogue::decode(text);
+    let failures: Vec<_> = readings.iter().collect();
+    if !failures.is_empty() {
+        for reading in failures {
+            code(&mut out, rules, reading.code, language);
+            if let Some(extend) = &reading.extend {
+                let label = say(language, "Failed while", "失败于");
+                let _ = writeln!(
+                    out,
+                    "  {label:<12} {} {}",
+                    extend.phase(),
+                    extend.operation().unwrap_or_default()
+                );
+            }
+        }
+        return out;
+    }
+    line(&mut out, rules, text, language);
+    out
+}
+
+/// One code: names, meaning, equivalents, and the rule for an attempt that ends with it.
+fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
+    let names: Vec<&str> = code.names().collect();
+    let _ = writeln!(
+        out,
+        "{code}  {}  {}",
+        code.space().name(),
+        if names.is_empty() {
+            say(language, "no name known", "名称未知").to_owned()
+        } else {
+            names.join(", ")
+        }
+    );
+    let mut field = |label_en: &str, label_zh: &str, value: &str| {
+        let label = say(language, label_en, label_zh);
+        let width = 12 - label.chars().filter(|c| !c.is_ascii()).count().min(6);
+        let _ = writeln!(out, "  {label:<width$} {value}");
+    };
+    if !code.is_failure() {
+        field(
+            "No failure",
+            "不是错误",
+            say(
+                language,
+                "a success or status value, no failure code",
+                "成功或状态值，不是错误代码",
+            ),
+        );
+    }
+    if let Some((english, chinese)) = code.meaning() {
+        field("Meaning", "含义", say(language, english, chinese));
+    }
+    if let Some(facility) = code.facility() {
+        let name = facility.name.map_or_else(
+            || facility.number.to_string(),
+            |name| format!("{name} ({})", facility.number),
+        );
+        field("Facility", "来源模块", &name);
+    }
+    let equivalents: Vec<String> = code
+        .equivalents()
+        .map(|other| match other.names().next() {
+            Some(name) => format!("{other} {} {name}", other.space().name()),
+            None => format!("{other} {}", other.space().name()),
+        })
+        .collect();
+    for (number, other) in equivalents.iter().enumerate() {
+        field(
+            if number == 0 { "Same as" } else { "" },
+            if number == 0 { "等同于" } else { "" },
+            other,
+        );
+    }
+    let canonical = event::Code::new(code.canonical().value());
+    let own = event::Code::new(code.value());
+    if let Some(rule) = rules
+        .for_terminal(own)
+        .or_else(|| rules.for_terminal(canonical))
+        .filter(|_| code.is_failure())
+    {
+        let (title, steps) = match language {
+            Language::English => (&rule.title.en, &rule.advice.en),
+            Language::Chinese => (&rule.title.zh, &rule.advice.zh),
+        };
+        let object = say(language, "the object in the log", "日志中的对象");
+        field(
+            "As the end",
+            "作为结果",
+            &format!("{} [{}]", title.replace("{object}", object), rule.id),
+        );
+        for (number, step) in steps.iter().enumerate() {
+            let label = if number == 0 {
+                ("What to do", "建议处理")
+            } else {
+                ("", "")
+            };
+            field(
+                label.0,
+                label.1,
+                &format!("{}  {}", number + 1, step.replace("{object}", object)),
+            );
+        }
+    }
+    out.push('\n');
+}
+
+/// A log line: its codes, and which rules it matches.
+fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
+    let format = if parse::detect("line.log", text.as_bytes()).source.is_some() {
+        parse::detect("line.log", text.as_bytes()).format
+    } else {
+        Format::WdsHeadless
+    };
+    let mut spellings = Vec::new();
+    classify::codes_in(text, &mut spellings);
+    let mut matching: Vec<(&str, Layer, bool)> = [Source::Cbs, Source::Dism, Source::Setup]
+        .into_iter()
+        .flat_map(|source| classify::rules_matching(rules, source, format, text))
+        .collect();
+    matching.sort_unstable();
+    matching.dedup();
+    if spellings.is_empty() && matching.is_empty() {
+        let _ = writeln!(
+            out,
+            "{}",
+            say(
+                language,
+                "No failure code, and no rule knows this text.",
+                "没有错误代码，也没有规则识别该文本。"
+            )
+        );
+        return;
+    }
+    for (id, layer, is_noise) in matching {
+        let Some(rule) = rules.get(id) else { continue };
+        let title = match language {
+            Language::English => &rule.title.en,
+            Language::Chinese => &rule.title.zh,
+        };
+        let title = title.replace(
+            "{object}",
+            say(language, "the object in the log", "日志中的对象"),
+        );
+        let kind = if is_noise {
+            say(language, "harmless", "无害").to_owned()
+        } else {
+            format!("{layer:?}").to_lowercase()
+        };
+        let _ = writeln!(
+            out,
+            "{}  {title} [{id}, {kind}]",
+            say(language, "Rule", "规则")
+        );
+    }
+    spellings.sort_unstable_by_key(|spelling| spelling.at);
+    let mut seen = Vec::new();
+    for spelling in spellings {
+        if seen.contains(&spelling.code) {
+            continue;
+        }
+        seen.push(spelling.code);
+        let own = match spelling.code.space() {
+            event::Space::Hresult => Code::hresult(spelling.code.value()),
+            event::Space::Ntstatus => Code::ntstatus(spelling.code.value()),
+        };
+        let _ = writeln!(out, "\n{}", &text[spelling.at..spelling.end]);
+        code(out, rules, own, language);
+    }
+}
+
+fn say<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a str {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+}

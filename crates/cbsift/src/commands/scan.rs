@@ -1,0 +1,77 @@
+//! `cbsift scan`: the root cause, from files in hand.
+
+use crate::progress::Progress;
+use crate::report::{self, Language};
+use clap::{Args, ValueEnum};
+use classify::{Rules, Verdict};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why did updates fail on this PC? Reads logs and folders of one endpoint; needs no server
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Logs, or folders of logs, of one endpoint
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Language of titles and advice [default: that of the locale]
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+    /// Name of the endpoint in the answer
+    #[arg(long, value_name = "ID")]
+    endpoint: Option<String>,
+    /// Exit with status 3 when something failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    fail_on: Option<FailOn>,
+    /// No progress bar
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For machines; the schema is stable
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// The verdict is `failed`
+    Failure,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let rules = Rules::shipped();
+    let language = super::language(arguments.lang);
+    let progress = Progress::new(arguments.quiet);
+    let endpoint = arguments.endpoint.as_deref();
+    let scan = crate::scan::scan(
+        rules,
+        &arguments.paths,
+        endpoint.unwrap_or("local"),
+        &progress,
+    );
+    for failure in &scan.failed {
+        eprintln!("error: {failure}");
+    }
+    if scan.inputs.is_empty() {
+        anyhow::ensure!(
+            !scan.failed.is_empty(),
+            "no file found\nhint: name a log or a folder that holds logs, for example C:\\Windows\\Logs\\CBS"
+        );
+        return Ok(ExitCode::from(1));
+    }
+    let text = match arguments.format {
+        Format::Text => report::text(rules, &scan, language, super::style()),
+        Format::Json => report::json(rules, &scan, endpoint, language)? + "\n",
+    };
+    super::print(&text)?;
+    if arguments.fail_on == Some(FailOn::Failure) && scan.verdict == Verdict::Failed {
+        return Ok(ExitCode::from(3));
+    }
+    Ok(ExitCode::from(u8::from(!scan.failed.is_empty())))
+}

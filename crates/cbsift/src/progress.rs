@@ -1,0 +1,59 @@
+//! A progress bar for what takes longer than a second, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Shows how far a task is; silent where standard error is no terminal.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: OnceLock<Instant>,
+}
+
+/// Shorter tasks show nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Progress {
+    pub(crate) fn new(is_quiet: bool) -> Self {
+        let bar = ProgressBar::hidden();
+        if !is_quiet && std::io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template(
+                "{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} {eta} [{bar:24}]",
+            );
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("=> "));
+            }
+        }
+        Self {
+            bar,
+            started: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn start(&self, total_bytes: u64) {
+        self.bar.set_length(total_bytes);
+        let _ = self.started.set(Instant::now());
+    }
+
+    /// Names what is being read.
+    pub(crate) fn at(&self, name: &str) {
+        self.bar.set_message(name.to_owned());
+    }
+
+    pub(crate) fn add(&self, bytes: u64) {
+        self.bar.inc(bytes);
+        let is_due = self
+            .started
+            .get()
+            .is_some_and(|started| started.elapsed() > PATIENCE);
+        if is_due && self.bar.is_hidden() && std::io::stderr().is_terminal() {
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,71 @@
+//! What a scan found, for machines and for people.
+
+mod json;
+mod text;
+mod words;
+
+pub(crate) use json::json;
+pub(crate) use text::{Style, text};
+pub(crate) use words::Language;
+
+use classify::{Bilingual, Rules};
+use event::{Code, Finding};
+
+/// A rule's text with its object put in.
+pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {
+    let unnamed = words::words(language).unnamed_object;
+    let text = match rules.get(&finding.rule) {
+        Some(rule) => of(&rule.title, language).to_owned(),
+        None => match finding.root_code {
+            Some(code) => format!("{} {}", words::words(language).unclassified, named(code)),
+            None => words::words(language).unclassified.to_owned(),
+        },
+    };
+    text.replace(
+        "{object}",
+        if finding.object.is_empty() {
+            unnamed
+        } else {
+            &finding.object
+        },
+    )
+}
+
+pub(crate) fn advice(rules: &Rules, finding: &Finding, language: Language) -> Vec<String> {
+    let unnamed = words::words(language).unnamed_object;
+    let object = if finding.object.is_empty() {
+        unnamed
+    } else {
+        &finding.object
+    };
+    rules.get(&finding.rule).map_or_else(Vec::new, |rule| {
+        let steps = match language {
+            Language::English => &rule.advice.en,
+            Language::Chinese => &rule.advice.zh,
+        };
+        steps
+            .iter()
+            .map(|step| step.replace("{object}", object))
+            .collect()
+    })
+}
+
+fn of(text: &Bilingual, language: Language) -> &str {
+    match language {
+        Language::English => &text.en,
+        Language::Chinese => &text.zh,
+    }
+}
+
+/// `STATUS_FILE_CORRUPT_ERROR (0xC0000102)`, or the number alone.
+pub(crate) fn named(code: Code) -> String {
+    match classify::catalogue::name(code) {
+        Some(name) => format!("{name} ({})", upper(code)),
+        None => upper(code),
+    }
+}
+
+/// `0xC0000102`, as people write it.
+pub(crate) fn upper(code: Code) -> String {
+    format!("0x{:08X}", code.value())
+}

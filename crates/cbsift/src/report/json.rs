@@ -1,0 +1,285 @@
+//! The stable form for machines; its schema is `crates/cbsift/scan.schema.json`.
+
+use super::{Language, advice, title, words};
+use crate::scan::Scan;
+use classify::{Rules, catalogue};
+use event::{Code, LoggedAt};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Answer {
+    version: u32,
+    verdict: &'static str,
+    endpoint: Endpoint,
+    inputs: Vec<Input>,
+    codes: Vec<CodeLine>,
+    noise: Vec<NoiseLine>,
+    attempts: Vec<Attempt>,
+    findings: Vec<Finding>,
+    gaps: Vec<Gap>,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    id: Option<String>,
+    host: Option<String>,
+    build: Option<String>,
+    servicing_stack: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Input {
+    path: String,
+    source: Option<&'static str>,
+    encoding: &'static str,
+    bytes: u64,
+    records: u64,
+    skipped_bytes: u64,
+    utc_offsets: Vec<UtcOffset>,
+    first: Option<String>,
+    last: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct UtcOffset {
+    line: u64,
+    offset: String,
+    how: &'static str,
+}
+
+#[derive(Serialize)]
+struct CodeLine {
+    code: String,
+    space: &'static str,
+    names: Vec<&'static str>,
+    count: u64,
+    events: u64,
+    noise: u64,
+}
+
+#[derive(Serialize)]
+struct NoiseLine {
+    rule: String,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Attempt {
+    package: Option<String>,
+    kb: Option<String>,
+    client: Option<String>,
+    session: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    outcome: &'static str,
+    terminal_code: Option<String>,
+    finding: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    rule: Option<String>,
+    category: String,
+    severity: &'static str,
+    root_code: Option<String>,
+    root_name: Option<&'static str>,
+    terminal_code: Option<String>,
+    object: Option<String>,
+    kb: Option<String>,
+    package: Option<String>,
+    component: Option<String>,
+    utc_time: Option<String>,
+    logged: Option<String>,
+    confidence: u8,
+    reasons: Vec<String>,
+    count: u32,
+    title: String,
+    advice: Vec<String>,
+    evidence: Vec<Evidence>,
+}
+
+#[derive(Serialize)]
+struct Evidence {
+    path: String,
+    line: u64,
+    offset: u64,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Gap {
+    source: &'static str,
+    from: Option<String>,
+    to: Option<String>,
+    reason: String,
+}
+
+/// The answer as one JSON object.
+pub(crate) fn json(
+    rules: &Rules,
+    scan: &Scan,
+    endpoint: Option<&str>,
+    language: Language,
+) -> serde_json::Result<String> {
+    let answer = Answer {
+        version: 1,
+        verdict: scan.verdict.name(),
+        endpoint: Endpoint {
+            id: endpoint.map(str::to_owned),
+            host: None,
+            build: scan.servicing_stack.as_deref().map(build_of),
+            servicing_stack: scan.servicing_stack.clone(),
+        },
+        inputs: scan
+            .inputs
+            .iter()
+            .map(|input| Input {
+                path: input.path.to_string_lossy().into_owned(),
+                source: input.source.map(event::Source::name),
+                encoding: input.encoding.name(),
+                bytes: input.bytes,
+                records: input.records,
+                skipped_bytes: input.skipped_bytes,
+                utc_offsets: input
+                    .utc_changes
+                    .iter()
+                    .map(|(line, anchor)| UtcOffset {
+                        line: *line,
+                        offset: offset(anchor.minutes),
+                        how: anchor.how.name(),
+                    })
+                    .collect(),
+                first: shown(input.first),
+                last: shown(input.last),
+                reason: input.reason.clone(),
+            })
+            .collect(),
+        codes: scan
+            .codes
+            .iter()
+            .map(|(code, count)| CodeLine {
+                code: code.to_string(),
+                space: code.space().name(),
+                names: catalogue::names(*code).collect(),
+                count: count.records,
+                events: count.events,
+                noise: count.noise,
+            })
+            .collect(),
+        noise: scan
+            .noise
+            .iter()
+            .map(|(rule, count)| NoiseLine {
+                rule: rule.clone(),
+                count: *count,
+            })
+            .collect(),
+        attempts: scan
+            .derived
+            .attempts
+            .iter()
+            .map(|attempt| Attempt {
+                package: some(&attempt.package),
+                kb: some(&attempt.kb),
+                client: some(&attempt.client),
+                session: some(&attempt.session),
+                start: shown(attempt.start),
+                end: shown(attempt.end),
+                outcome: attempt.outcome.name(),
+                terminal_code: hex(attempt.terminal_code),
+                finding: attempt.finding,
+            })
+            .collect(),
+        findings: scan
+            .derived
+            .findings
+            .iter()
+            .map(|finding| finding_of(rules, scan, finding, language))
+            .collect(),
+        gaps: Vec::new(),
+    };
+    serde_json::to_string_pretty(&answer)
+}
+
+fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: Language) -> Finding {
+    Finding {
+        rule: some(&finding.rule),
+        category: finding.category.clone(),
+        severity: finding.severity.name(),
+        root_code: hex(finding.root_code),
+        root_name: finding.root_code.and_then(catalogue::name),
+        terminal_code: hex(finding.terminal_code),
+        object: some(&finding.object),
+        kb: some(&finding.kb),
+        package: some(&finding.package),
+        component: some(&finding.component),
+        utc_time: finding.utc.map(|utc| utc.to_string()),
+        logged: shown(finding.logged),
+        confidence: finding.confidence,
+        reasons: finding
+            .reasons
+            .iter()
+            .map(|reason| words::reason(reason, language))
+            .collect(),
+        count: finding.count,
+        title: title(rules, finding, language),
+        advice: advice(rules, finding, language),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|evidence| {
+                let place = scan.places.get(&(evidence.stream, evidence.offset));
+                Evidence {
+                    path: place
+                        .map(|place| scan.inputs[place.input].path.to_string_lossy().into_owned())
+                        .unwrap_or_default(),
+                    line: place.map_or(0, |place| place.line),
+                    offset: evidence.offset,
+                    text: evidence.text.clone(),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// `10.0.19041` of `10.0.19041.1220`.
+pub(crate) fn build_of(servicing_stack: &str) -> String {
+    servicing_stack
+        .split('.')
+        .take(3)
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+/// `+08:00`
+pub(crate) fn offset(minutes: i32) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn shown(time: Option<LoggedAt>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+fn hex(code: Option<Code>) -> Option<String> {
+    code.map(|code| code.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_written_with_sign_and_minutes() {
+        assert_eq!(
+            [offset(480), offset(-480), offset(210), offset(0)],
+            ["+08:00", "-08:00", "+03:30", "+00:00"]
+        );
+    }
+}

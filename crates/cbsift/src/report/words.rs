@@ -1,0 +1,279 @@
+//! The fixed words of reports in both languages; the compiler sees to it that none is missing.
+
+use clap::ValueEnum;
+
+/// Language of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English.
+    #[value(name = "en")]
+    English,
+    /// Chinese.
+    #[value(name = "zh")]
+    Chinese,
+}
+
+impl Language {
+    /// The language that the environment asks for: LC_ALL, LC_MESSAGES, LANG, in that order.
+    pub(crate) fn of_locale(locale: &str) -> Self {
+        if locale.to_ascii_lowercase().starts_with("zh") {
+            Self::Chinese
+        } else {
+            Self::English
+        }
+    }
+}
+
+pub(crate) struct Words {
+    pub(crate) failed: &'static str,
+    pub(crate) healthy: &'static str,
+    pub(crate) repaired: &'static str,
+    pub(crate) inconclusive: &'static str,
+    pub(crate) healthy_more: &'static str,
+    pub(crate) repaired_more: &'static str,
+    pub(crate) inconclusive_more: &'static str,
+    pub(crate) noticed: &'static str,
+    pub(crate) cause: &'static str,
+    pub(crate) raised_by: fn(function: &str, file: &str, line: &str) -> String,
+    pub(crate) same_as: &'static str,
+    pub(crate) as_logged: &'static str,
+    pub(crate) shown_as: &'static str,
+    pub(crate) ended_with: &'static str,
+    pub(crate) object: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) when: &'static str,
+    pub(crate) local: &'static str,
+    pub(crate) utc_unknown: &'static str,
+    pub(crate) no_time: &'static str,
+    pub(crate) confidence: &'static str,
+    pub(crate) high: &'static str,
+    pub(crate) medium: &'static str,
+    pub(crate) low: &'static str,
+    pub(crate) advice: &'static str,
+    pub(crate) not_the_cause: fn(codes: &str) -> String,
+    pub(crate) evidence: &'static str,
+    pub(crate) lines: fn(first: u64, last: u64) -> String,
+    pub(crate) joined: &'static str,
+    pub(crate) times: fn(count: u32) -> String,
+    pub(crate) attempts: &'static str,
+    pub(crate) attempts_sum: fn(all: usize, failed: usize) -> String,
+    pub(crate) not_seen: &'static str,
+    pub(crate) no_package: &'static str,
+    pub(crate) only_span: fn(span: &str) -> String,
+    pub(crate) no_utc: &'static str,
+    pub(crate) collect: &'static str,
+    pub(crate) collect_cbs: &'static str,
+    pub(crate) collect_events: &'static str,
+    pub(crate) noise: fn(records: u64, kinds: usize) -> String,
+    pub(crate) other_codes: &'static str,
+    pub(crate) skipped: &'static str,
+    pub(crate) unclassified: &'static str,
+    pub(crate) unnamed_object: &'static str,
+    pub(crate) records: fn(records: u64, lines: u64) -> String,
+    pub(crate) and_more: fn(count: usize) -> String,
+    pub(crate) seconds: fn(count: i64) -> String,
+}
+
+pub(crate) fn words(language: Language) -> &'static Words {
+    match language {
+        Language::English => &ENGLISH,
+        Language::Chinese => &CHINESE,
+    }
+}
+
+static ENGLISH: Words = Words {
+    failed: "FAILED",
+    healthy: "HEALTHY",
+    repaired: "REPAIRED",
+    inconclusive: "INCONCLUSIVE",
+    healthy_more: "no failed installation and no damage found",
+    repaired_more: "damaged files were found and repaired; no installation failed",
+    inconclusive_more: "no servicing record was read, so nothing can be said",
+    noticed: "NOTICED",
+    cause: "Cause",
+    raised_by: |function, file, line| format!(", raised by {function} at {file}({line})"),
+    same_as: "same as",
+    as_logged: "as logged",
+    shown_as: "shown by Windows Update as",
+    ended_with: "Ended with",
+    object: "Object",
+    package: "Package",
+    when: "When",
+    local: "local",
+    utc_unknown: "local; UTC offset unknown",
+    no_time: "unknown: the text carries no time stamps",
+    confidence: "Confidence",
+    high: "high",
+    medium: "medium",
+    low: "low",
+    advice: "What to do",
+    not_the_cause: |codes| format!("Not the cause: {codes} beside it is a stale last-error value"),
+    evidence: "Evidence",
+    lines: |first, last| {
+        if first == last {
+            format!("line {first}")
+        } else {
+            format!("line {first}-{last}")
+        }
+    },
+    joined: "two or more lines, one record: cut by the logger, re-joined",
+    times: |count| format!("{count} times"),
+    attempts: "Attempts",
+    attempts_sum: |all, failed| format!("{all} in all, {failed} failed"),
+    not_seen: "Not seen",
+    no_package: "which package was being installed",
+    only_span: |span| {
+        format!("whether this is the first failure: the input covers {span} of one log")
+    },
+    no_utc: "the clock's offset from UTC",
+    collect: "Collect next",
+    collect_cbs: "the whole CBS.log with CbsPersist_*.cab",
+    collect_events: "the Setup and System event logs",
+    noise: |records, kinds| format!("{records} harmless look-alikes of {kinds} kinds left out"),
+    other_codes: "Other codes",
+    skipped: "Skipped",
+    unclassified: "Failure without a known signature:",
+    unnamed_object: "the object in the evidence",
+    records: |records, lines| format!("{records} records in {lines} lines"),
+    and_more: |count| format!("and {count} more"),
+    seconds: |count| {
+        if count < 120 {
+            format!("{count} s")
+        } else if count < 7_200 {
+            format!("{} min", count / 60)
+        } else if count < 172_800 {
+            format!("{} h", count / 3_600)
+        } else {
+            format!("{} days", count / 86_400)
+        }
+    },
+};
+
+static CHINESE: Words = Words {
+    failed: "失败",
+    healthy: "正常",
+    repaired: "已修复",
+    inconclusive: "无法判断",
+    healthy_more: "没有失败的安装，也没有发现损坏",
+    repaired_more: "发现损坏的文件并已修复；没有失败的安装",
+    inconclusive_more: "没有读到任何服务记录，无法得出结论",
+    noticed: "注意",
+    cause: "根本原因",
+    raised_by: |function, file, line| format!("，由 {file}({line}) 的 {function} 报出"),
+    same_as: "等同于",
+    as_logged: "日志中的写法",
+    shown_as: "Windows 更新界面显示为",
+    ended_with: "最终结果",
+    object: "对象",
+    package: "更新包",
+    when: "发生时间",
+    local: "本地",
+    utc_unknown: "本地时间；与 UTC 的时差未知",
+    no_time: "未知：文本中没有时间戳",
+    confidence: "可信度",
+    high: "高",
+    medium: "中",
+    low: "低",
+    advice: "建议处理",
+    not_the_cause: |codes| format!("旁边的 {codes} 是残留的上一次错误值，与此无关"),
+    evidence: "证据",
+    lines: |first, last| {
+        if first == last {
+            format!("第 {first} 行")
+        } else {
+            format!("第 {first}-{last} 行")
+        }
+    },
+    joined: "多行同属一条记录：被日志程序截断，已重新拼接",
+    times: |count| format!("{count} 次"),
+    attempts: "安装尝试",
+    attempts_sum: |all, failed| format!("共 {all} 次，失败 {failed} 次"),
+    not_seen: "未见信息",
+    no_package: "正在安装哪个更新包",
+    only_span: |span| format!("是否首次失败：输入只含一份日志中的 {span}"),
+    no_utc: "本机时钟与 UTC 的时差",
+    collect: "建议再收集",
+    collect_cbs: "完整的 CBS.log 与 CbsPersist_*.cab",
+    collect_events: "Setup 与 System 事件日志",
+    noise: |records, kinds| format!("已略去 {records} 条无害的类似记录（{kinds} 种）"),
+    other_codes: "其他代码",
+    skipped: "已跳过",
+    unclassified: "没有已知特征的故障：",
+    unnamed_object: "证据中的对象",
+    records: |records, lines| format!("{lines} 行共 {records} 条记录"),
+    and_more: |count| format!("另有 {count} 项"),
+    seconds: |count| {
+        if count < 120 {
+            format!("{count} 秒")
+        } else if count < 7_200 {
+            format!("{} 分钟", count / 60)
+        } else if count < 172_800 {
+            format!("{} 小时", count / 3_600)
+        } else {
+            format!("{} 天", count / 86_400)
+        }
+    },
+};
+
+/// How a UTC offset is known, for people.
+pub(crate) fn how(how: event::UtcHow, language: Language) -> &'static str {
+    match (how, language) {
+        (event::UtcHow::CsiStamp, Language::English) => "from a CSI stamp",
+        (event::UtcHow::CsiStamp, Language::Chinese) => "由 CSI 时间戳推得",
+        (event::UtcHow::UniversalTime, Language::English) => "from a `Universal Time is` line",
+        (event::UtcHow::UniversalTime, Language::Chinese) => "由 `Universal Time is` 行推得",
+        (event::UtcHow::SessionId, Language::English) => "from session ids",
+        (event::UtcHow::SessionId, Language::Chinese) => "由会话编号推得",
+    }
+}
+
+/// A reason for a confidence, for people.
+pub(crate) fn reason(key: &str, language: Language) -> String {
+    let (english, chinese) = match key {
+        "known_signature" => ("the record bears a known signature", "记录符合已知特征"),
+        "origin_of_chain" => ("it is the origin of its chain", "它是错误链的起点"),
+        "chain_seen" => (
+            "the records that pass it on are there too",
+            "后续传递该错误的记录也在",
+        ),
+        "object_named" => ("it names the object", "它指明了对象"),
+        "path_length_matches" => (
+            "the path's length equals the log's own count",
+            "路径长度与日志自带的计数一致",
+        ),
+        "missing_would_be_tolerated" => (
+            "a missing object would have been tolerated (AllowFileNotFound), so it exists and is damaged",
+            "调用允许对象不存在（AllowFileNotFound），因此对象存在但已损坏",
+        ),
+        "same_as_terminal" => (
+            "it says the same as the code the attempt ended with",
+            "与该次尝试的最终代码含义相同",
+        ),
+        "only_a_wrapper" => (
+            "only a wrapper code was seen, its inner failure was not",
+            "只见到外层代码，未见到内层故障",
+        ),
+        "no_time" => (
+            "the text carries no time stamps, so order and context are unsure",
+            "文本没有时间戳，先后与上下文不确定",
+        ),
+        other => return other.to_owned(),
+    };
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_chooses() {
+        assert_eq!(Language::of_locale("zh_CN.UTF-8"), Language::Chinese);
+        assert_eq!(Language::of_locale("de_DE.UTF-8"), Language::English);
+        assert_eq!(Language::of_locale(""), Language::English);
+    }
+}
