@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::access::Access;
 use crate::body::{self, Piece};
-use crate::connection::{Class, Connection, Stream};
+use crate::connection::{Class, Connection, Statistics, Stream};
 use crate::engine::{DATABASE, Engine, spawn_on_engine_stack};
 use crate::exception::Exception;
 use crate::format::{self, Pieces};
@@ -31,9 +31,11 @@ const MAX_HEAD_BYTES: usize = 1024 * 1024;
 /// ClickHouse's default over HTTP.
 const DEFAULT_FORMAT: &str = "TabSeparated";
 
-/// Statements that the engine's parser calls "control" and that are safe to hand on: the grants
-/// decide. Any other of that class writes outside the engine.
-const CONTROL_VERBS: [&str; 5] = ["SET", "USE", "KILL", "SYSTEM", "INSERT"];
+/// Statements that the engine's parser may call "control" and for which the grants decide
+/// (`CREATE` and `DROP` because of temporary tables). Any other of that class writes a file.
+const CONTROL_VERBS: [&str; 9] = [
+    "SET", "USE", "KILL", "SYSTEM", "INSERT", "CREATE", "DROP", "BACKUP", "RESTORE",
+];
 
 /// Settings that make a result more than one sequence of rows.
 const WHOLE_RESULT_SETTINGS: [&str; 2] = ["extremes", "output_format_json_array_of_rows"];
@@ -56,14 +58,21 @@ impl Job {
         let (_unused, closed) = mpsc::channel(1);
         let pieces = std::mem::replace(&mut self.pieces, closed);
         let mut body = body::decoded(pieces, self.request.encoding);
-        if let Err(exception) = self.run_in_session(&mut *body) {
-            self.reply.fail(exception);
+        // Said only now, when the session is free again: the client may use it at once.
+        match self.run_in_session(&mut *body) {
+            Ok(Finish::Whole {
+                format,
+                bytes,
+                statistics,
+            }) => self.reply.whole(&format, bytes, statistics),
+            Ok(Finish::Streamed) => self.reply.end(),
+            Err(exception) => self.reply.fail(exception),
         }
         self.mark.done.store(true, Ordering::Release);
         drop(self.permit);
     }
 
-    fn run_in_session(&mut self, body: &mut dyn BufRead) -> Result<(), Exception> {
+    fn run_in_session(&mut self, body: &mut dyn BufRead) -> Result<Finish, Exception> {
         let mut empty: &[u8] = &[];
         let mut body = body;
         if let Some(boundary) = self.request.form_boundary.take() {
@@ -134,7 +143,7 @@ impl Job {
         &mut self,
         connection: &Connection,
         body: &mut dyn BufRead,
-    ) -> Result<(), Exception> {
+    ) -> Result<Finish, Exception> {
         let mut text = std::mem::take(&mut self.request.sql);
         if !text.is_empty() {
             text.push(b'\n');
@@ -175,7 +184,7 @@ impl Job {
         mut text: Vec<u8>,
         head: InsertHead,
         body: &mut dyn BufRead,
-    ) -> Result<(), Exception> {
+    ) -> Result<Finish, Exception> {
         if self.must_not_write() {
             return Err(not_for_readers());
         }
@@ -183,15 +192,17 @@ impl Job {
             return Err(no_files());
         }
         let parameters = &self.request.parameters;
-        if head.format == "Values" && !parameters.is_empty() {
-            // A stream knows the parameters of its head only; these stand among the values.
+        if head.format == "Values" {
+            // The engine ignores what follows a semicolon; a second statement must not vanish.
             read_to_end(body, &mut text)?;
-            if connection.classify(&text).0 > 1 {
+            if statement::has_more_after_semicolon(&text[head.data_at..]) {
                 return Err(one_at_a_time());
             }
-            let output = connection.query(&text, "Null", parameters)?;
-            self.reply.whole("Null", Bytes::new(), output.statistics());
-            return Ok(());
+            if !parameters.is_empty() {
+                // A stream knows the parameters of its head only; these stand among the values.
+                let output = connection.query(&text, "Null", parameters)?;
+                return Ok(Finish::nothing(&head.format, output.statistics()));
+            }
         }
         let mut insert = connection.insert(&text[..head.end], &head.format, parameters)?;
         if head.data_at < text.len() {
@@ -209,8 +220,7 @@ impl Job {
             body.consume(amount);
         }
         let statistics = insert.commit()?;
-        self.reply.whole(&head.format, Bytes::new(), statistics);
-        Ok(())
+        Ok(Finish::nothing(&head.format, statistics))
     }
 
     /// Any statement that is all text.
@@ -219,7 +229,7 @@ impl Job {
         connection: &Connection,
         text: &[u8],
         statement: Statement,
-    ) -> Result<(), Exception> {
+    ) -> Result<Finish, Exception> {
         if statement.verb.is_empty() {
             return Err(Exception::new(62, "SYNTAX_ERROR", "Empty query"));
         }
@@ -254,9 +264,11 @@ impl Job {
             }
         }
         let output = connection.query(sql, &format, &self.request.parameters)?;
-        let bytes = Bytes::copy_from_slice(output.bytes());
-        self.reply.whole(&format, bytes, output.statistics());
-        Ok(())
+        Ok(Finish::Whole {
+            bytes: Bytes::copy_from_slice(output.bytes()),
+            statistics: output.statistics(),
+            format,
+        })
     }
 
     fn pieces_of(&self, statement: &Statement, class: Class, format: &str) -> Pieces {
@@ -276,7 +288,7 @@ impl Job {
         mut stream: Stream<'_>,
         format: &str,
         pieces: Pieces,
-    ) -> Result<(), Exception> {
+    ) -> Result<Finish, Exception> {
         // The first piece decides about the status.
         let mut next = stream.next()?;
         self.reply.stream(format);
@@ -293,18 +305,38 @@ impl Job {
             if bytes.len() > repeated {
                 let piece = Bytes::copy_from_slice(&bytes[repeated..]);
                 if self.reply.piece(piece).is_err() {
-                    // Dropping the stream cancels the query.
-                    return Ok(());
+                    // Nobody listens. Dropping the stream cancels the query.
+                    break;
                 }
             }
             next = stream.next()?;
         }
-        self.reply.end();
-        Ok(())
+        Ok(Finish::Streamed)
     }
 
     fn must_not_write(&self) -> bool {
         self.request.is_get || self.request.access == Access::ReadOnly
+    }
+}
+
+/// How a statement that went well is answered.
+enum Finish {
+    Whole {
+        format: String,
+        bytes: Bytes,
+        statistics: Statistics,
+    },
+    /// The rows are on their way.
+    Streamed,
+}
+
+impl Finish {
+    fn nothing(format: &str, statistics: Statistics) -> Self {
+        Self::Whole {
+            format: format.to_owned(),
+            bytes: Bytes::new(),
+            statistics,
+        }
     }
 }
 

@@ -143,6 +143,20 @@ pub(crate) fn scan(text: &[u8], complete: bool) -> Scan {
     Scan::Other(statement)
 }
 
+/// Whether anything but comments and more semicolons follows a semicolon.
+pub(crate) fn has_more_after_semicolon(text: &[u8]) -> bool {
+    let mut tokens = Tokens { text, at: 0 };
+    let mut semicolon = false;
+    while let Some((token, _)) = tokens.next() {
+        let is_semicolon = token.is_symbol(b';');
+        if semicolon && !is_semicolon {
+            return true;
+        }
+        semicolon |= is_semicolon;
+    }
+    false
+}
+
 /// After the word `FORMAT` of an `INSERT`: its name, an optional semicolon, blanks, one line end.
 fn format_of_data(mut tokens: Tokens<'_>, end: usize, complete: bool, touches_files: bool) -> Scan {
     let text = tokens.text;

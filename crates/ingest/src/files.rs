@@ -32,8 +32,10 @@ pub struct Found {
 /// A log file and how to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
-    /// Where it is.
+    /// How a person names it.
     pub path: PathBuf,
+    /// Where it is, links resolved: what is opened.
+    pub real: PathBuf,
     /// Its size when it was looked at.
     pub bytes: u64,
     /// The kind of log.
@@ -52,7 +54,7 @@ impl LogFile {
             doing,
             source,
         };
-        let (file, bytes) = open(&self.path).map_err(|source| error("open", source))?;
+        let (file, bytes) = open(&self.real).map_err(|source| error("open", source))?;
         let mut hasher = Sha256::new();
         let mut reader = BufReader::with_capacity(READ_BYTES, file.take(bytes));
         loop {
@@ -138,7 +140,7 @@ impl Walk {
         } else if !kind.is_file() {
             self.skipped(path, 0, None, "not a regular file");
         } else if self.seen.insert(real.to_owned()) {
-            self.file(path);
+            self.file(path, real);
         }
     }
 
@@ -158,8 +160,8 @@ impl Walk {
         }
     }
 
-    fn file(&mut self, path: &Path) {
-        let (file, bytes) = match open(path) {
+    fn file(&mut self, path: &Path, real: &Path) {
+        let (file, bytes) = match open(real) {
             Ok(opened) => opened,
             Err(source) => return self.failed(path, "open", source),
         };
@@ -172,6 +174,7 @@ impl Walk {
         match detection.source {
             Some(source) => self.found.logs.push(LogFile {
                 path: path.to_owned(),
+                real: real.to_owned(),
                 bytes,
                 source,
                 encoding: detection.encoding,
@@ -207,15 +210,15 @@ impl Walk {
 
 /// Opens a regular file for reading and tells its size.
 ///
-/// The path may have become something else since it was looked at, so opening never waits for a FIFO's writer, and what was opened is
-/// looked at again.
+/// The path may have become something else since it was looked at, so a link is not followed, opening never waits for a FIFO's writer,
+/// and what was opened is looked at again.
 fn open(path: &Path) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC);
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     }
     let file = options.open(path)?;
     let metadata = file.metadata()?;

@@ -104,8 +104,13 @@ pub enum SendError {
     #[error("{0}")]
     Options(String),
     /// Every file would end the same way.
-    #[error(transparent)]
-    Client(#[from] ClientError),
+    #[error("{error}")]
+    Stopped {
+        /// How.
+        error: ClientError,
+        /// What was done before.
+        summary: Box<Summary>,
+    },
 }
 
 /// What is going on, for a progress bar. Comes from several threads.
@@ -185,7 +190,10 @@ pub fn send(
     summary.sent.sort_by(|a, b| a.path.cmp(&b.path));
     summary.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     match error {
-        Some(error) => Err(error.into()),
+        Some(error) => Err(SendError::Stopped {
+            error,
+            summary: Box::new(summary),
+        }),
         None => Ok(summary),
     }
 }

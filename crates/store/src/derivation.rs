@@ -29,10 +29,19 @@ pub struct UnitRows {
     pub events: Vec<Event>,
     /// Pieces of the streams that reach into these months, over the streams' whole length.
     pub pieces: Vec<Piece>,
-    /// Every input by the month it belongs to: (rows, hash). Superseded copies included, because this must never shrink.
+    /// Every event row by its month: how many, and their hash. Superseded copies included, because this must never shrink.
     inputs: BTreeMap<Month, (u64, u64)>,
-    /// The same for the pieces.
-    pieces_input: (u64, u64),
+}
+
+/// What the derivation of one month reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitView<'a> {
+    /// How well informed it is.
+    pub version: DerivationVersion,
+    /// Events of the month and its neighbours.
+    pub events: Vec<&'a Event>,
+    /// By stream, the pieces of those whose times reach into the month or a neighbour.
+    pub streams: Vec<&'a [Piece]>,
 }
 
 /// A derivation ready to be stored.
@@ -64,23 +73,30 @@ pub struct EndpointFacts {
 }
 
 impl UnitRows {
-    /// How well informed a derivation of a month is that was made of these rows.
-    pub fn version(&self, rule_set: u32, month: Month) -> DerivationVersion {
-        let (mut inputs, mut hash) = self.pieces_input;
-        for month in [month.before(), month, month.after()]
-            .into_iter()
-            .collect::<std::collections::BTreeSet<_>>()
-        {
-            if let Some(&(rows, of_month)) = self.inputs.get(&month) {
-                inputs += rows;
-                hash = hash.wrapping_add(of_month);
-            }
+    /// What the derivation of one of the months reads: the same, whichever other months were read along with it.
+    pub fn unit(&self, rule_set: u32, month: Month) -> UnitView<'_> {
+        let near = month.before()..=month.after();
+        let mut version = DerivationVersion { rule_set, ..DerivationVersion::default() };
+        for (rows, hash) in self.inputs.range(near.clone()).map(|(_, input)| input) {
+            version.inputs += rows;
+            version.hash = version.hash.wrapping_add(*hash);
         }
-        DerivationVersion {
-            rule_set,
-            inputs,
-            hash,
+        let streams: Vec<&[Piece]> = self
+            .pieces
+            .chunk_by(|a, b| a.stream == b.stream)
+            .filter(|pieces| {
+                let first = pieces.iter().map(|piece| month_of(piece.first)).min();
+                let last = pieces.iter().map(|piece| month_of(piece.last)).max();
+                first.is_some_and(|first| first <= *near.end()) && last.is_some_and(|last| last >= *near.start())
+            })
+            .collect();
+        for piece in streams.iter().copied().flatten() {
+            version.inputs += 1;
+            let hash = hash_parts(&[piece.stream.0, piece.offset, piece.end, piece.content_hash]);
+            version.hash = version.hash.wrapping_add(hash);
         }
+        let events = self.events.iter().filter(|event| near.contains(&month_of(event.logged))).collect();
+        UnitView { version, events, streams }
     }
 }
 
@@ -183,8 +199,9 @@ impl Store {
         // and whatever arrives in between only makes this derivation count as less informed than the one that follows.
         let pieces = self
             .pieces_where(
-                "AND stream IN (SELECT stream FROM coverage WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
-                 AND day <= toDate({last:UInt16}) AND greatest(day, ifNull(toDate(last), day)) >= toDate({first:UInt16}))",
+                "AND stream IN (SELECT stream FROM coverage \
+                 WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} GROUP BY stream \
+                 HAVING min(day) <= toDate({last:UInt16}) AND max(last_day) >= toDate({first:UInt16}))",
                 tenant,
                 endpoint,
                 &[("first", first), ("last", last)],
@@ -228,11 +245,6 @@ impl Store {
         rows.events = kept.into_values().map(|(_, event)| event).collect();
         rows.events
             .sort_unstable_by_key(|event| (event.stream, event.offset, event.id));
-        for piece in &pieces {
-            rows.pieces_input.0 += 1;
-            let hash = hash_parts(&[piece.stream.0, piece.offset, piece.end, piece.content_hash]);
-            rows.pieces_input.1 = rows.pieces_input.1.wrapping_add(hash);
-        }
         rows.pieces = pieces;
         Ok(rows)
     }

@@ -16,7 +16,7 @@ mod version;
 
 pub use batch::Batch;
 pub use config::{Profile, Secret, StoreConfig};
-pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows};
+pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows, UnitView};
 pub use error::{ErrorClass, StoreError};
 pub use migrations::ddl;
 pub use queries::*;

@@ -85,6 +85,16 @@ impl Store {
     ///
     /// Only sets of a lower version than the current one go: a set that is being written has a higher one.
     pub async fn tidy(&self) -> Result<()> {
+        self.tidy_when(STALE_ROWS_WORTH_CLEARING, NEWS_ROWS_WORTH_CLEARING).await
+    }
+
+    /// The same from this many rows on.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn tidy_beyond(&self, rows: u64) -> Result<()> {
+        self.tidy_when(rows, rows).await
+    }
+
+    async fn tidy_when(&self, stale_rows: u64, news_rows: u64) -> Result<()> {
         for table in ["attempts", "findings"] {
             let stale: u64 = self
                 .fetch_one(
@@ -97,7 +107,7 @@ impl Store {
                     )),
                 )
                 .await?;
-            if stale >= STALE_ROWS_WORTH_CLEARING {
+            if stale >= stale_rows {
                 self.execute(
                     "clear superseded rows",
                     &format!(
@@ -115,7 +125,7 @@ impl Store {
         let news: u64 = self
             .fetch_one("count news", self.sql("SELECT count() FROM news"))
             .await?;
-        if news >= NEWS_ROWS_WORTH_CLEARING {
+        if news >= news_rows {
             // A name is never used again once done, so a done pair may go; an open row alone stays.
             self.execute(
                 "clear news that is done",

@@ -53,7 +53,10 @@ fn explain(rules: &Rules, text: &str, language: Language) -> String {
 
 /// One code: names, meaning, equivalents, and the rule for an attempt that ends with it.
 fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
-    let names: Vec<&str> = code.names().collect();
+    // The name of what it wraps comes first: people use it.
+    let first = code.name();
+    let others = code.names().filter(|name| Some(*name) != first);
+    let names: Vec<&str> = first.into_iter().chain(others).collect();
     let _ = writeln!(
         out,
         "{code}  {}  {}",
@@ -192,10 +195,7 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
             continue;
         }
         seen.push(spelling.code);
-        let own = match spelling.code.space() {
-            event::Space::Hresult => Code::hresult(spelling.code.value()),
-            event::Space::Ntstatus => Code::ntstatus(spelling.code.value()),
-        };
+        let own = classify::catalogue::of(spelling.code);
         let _ = writeln!(out, "\n{}", &text[spelling.at..spelling.end]);
         code(out, rules, own, language);
     }

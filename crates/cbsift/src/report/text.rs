@@ -4,11 +4,10 @@ use super::words::{self, Words, words};
 use super::{Language, advice, named, title, upper};
 use crate::report::json::offset;
 use crate::scan::{Input, Scan};
-use classify::{Rules, Verdict};
+use classify::{Rules, Verdict, catalogue};
 use event::{Code, Evidence, Finding, LoggedAt, Severity};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use windows_error_codes as catalogue;
 
 /// Colour or plain; the plain text reads as well.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +20,7 @@ pub(crate) struct Style {
 /// At most so many findings in full; the rest are counted.
 const MAX_FINDINGS: usize = 12;
 /// Characters of an evidence line.
-const MAX_LINE: usize = 260;
+const MAX_LINE: usize = 420;
 
 /// The report.
 pub(crate) fn text(rules: &Rules, scan: &Scan, language: Language, style: Style) -> String {
@@ -278,7 +277,7 @@ impl Page<'_> {
         self.field(words.cause, &cause);
         let same = equivalents(root);
         if !same.is_empty() {
-            self.field("", &format!("{} {}", words.same_as, same.join(" = ")));
+            self.field("", &same.join(" = "));
         }
         if let Some(terminal) = finding.terminal_code.filter(|terminal| *terminal != root) {
             self.field(words.ended_with, &named(terminal));
@@ -509,17 +508,13 @@ impl Page<'_> {
 
 /// The other forms of a code: as CSI logs it, and what Windows Update shows.
 fn equivalents(code: Code) -> Vec<String> {
-    let own = match code.space() {
-        event::Space::Hresult => catalogue::Code::hresult(code.value()),
-        event::Space::Ntstatus => catalogue::Code::ntstatus(code.value()),
-    };
     if code.space() == event::Space::Hresult {
         return Vec::new();
     }
     let mut forms = vec![upper(code)];
     forms.push(format!("0x{:08X}", code.value() | 0x1000_0000));
-    let win32 = own.canonical();
-    if win32 != own {
+    let win32 = catalogue::of(code).canonical();
+    if win32 != catalogue::of(code) {
         let name = win32
             .name()
             .map(|name| format!(" ({name})"))

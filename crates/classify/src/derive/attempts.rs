@@ -206,7 +206,8 @@ impl Finder {
     /// Said of a package whose change is complete: at once, or at the startup after a reboot.
     fn change_report(&mut self, at: usize, event: &Event, result: Option<u32>) {
         let is_same = |one: &Try| one.kind == Kind::Install && one.package == event.package;
-        if self.open.iter().any(|index| is_same(&self.tries[*index])) {
+        // Said of a part of what is being installed right now, or of all of it: the end follows.
+        if !self.open.is_empty() {
             return;
         }
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");

@@ -26,11 +26,11 @@ fn everything(id: u64) -> Everything {
         id,
         time: 1_660_809_226_609 + id as i64,
         name: format!("made-up name {}", id % 7),
-        maybe: (id % 3 != 0).then_some(id as i32 - 500),
+        maybe: (!id.is_multiple_of(3)).then_some(id as i32 - 500),
         list: (0..id as u32 % 5).collect(),
         map: vec![("quote ' and \n".to_owned(), "ключ 值".to_owned())],
         version: u128::MAX - u128::from(id),
-        flag: id % 2 == 0,
+        flag: id.is_multiple_of(2),
     }
 }
 
@@ -86,7 +86,7 @@ async fn parameters_arrive_as_they_are() {
 #[tokio::test]
 async fn a_statement_with_parameters_inserts_values() {
     let table = table("values_with_parameters", "a UInt32, b String").await;
-    let query = "INSERT INTO ? VALUES ({a:UInt32}, {b:String}), (2, concat('x', 'y'))";
+    let query = "INSERT INTO ? VALUES ({a:UInt32}, {b:String}),\n\n(2, concat('x', 'y'))";
     let query = client().query(query).bind(Identifier(&table));
     let query = query.param("a", 1).param("b", "it's\n\nhere");
     query.execute().await.expect("insert");

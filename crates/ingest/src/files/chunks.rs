@@ -39,7 +39,7 @@ pub struct FileChunks<R = File> {
 impl FileChunks {
     /// Opens a log; `target` is the wished size of a piece in source bytes.
     pub fn open(log: &LogFile, target: usize) -> Result<Self, FileError> {
-        let (file, bytes) = open(&log.path).map_err(|source| FileError {
+        let (file, bytes) = open(&log.real).map_err(|source| FileError {
             path: log.path.clone(),
             doing: "open",
             source,

@@ -2,7 +2,7 @@
 
 use crate::Config;
 use crate::http::refusal::Refusal;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -73,7 +73,9 @@ pub(crate) fn declared_length(
 /// Reads the body as sent: bounded in size, and in time by its least rate.
 pub(crate) async fn read(mut body: Body, config: &Config) -> Result<Vec<u8>, Refusal> {
     let start = Instant::now();
-    let mut bytes = Vec::new();
+    // Only as large as what there is room for: the head's length was checked before.
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(declared.min(config.body_max));
     loop {
         let earned = Duration::from_secs_f64(bytes.len() as f64 / config.body_rate_min as f64);
         let frame = tokio::time::timeout_at(start + config.body_grace + earned, body.frame()).await;

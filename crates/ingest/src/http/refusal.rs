@@ -68,20 +68,20 @@ impl Refusal {
     }
 }
 
+/// The sender is told what to do; the reason, which may name our inner parts, goes to our own log.
 impl From<SinkError> for Refusal {
     fn from(error: SinkError) -> Self {
-        let text = error.to_string();
-        match error {
+        tracing::debug!(%error, "chunks were not taken");
+        let (status, text, wait) = match error {
             SinkError::Busy { retry_after } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(retry_after)
+                (StatusCode::SERVICE_UNAVAILABLE, "busy", retry_after)
             }
             SinkError::Unavailable(_) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(AWAY)
+                (StatusCode::SERVICE_UNAVAILABLE, "the store is away", AWAY)
             }
-            SinkError::Full(_) => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, text).retry_after(FULL)
-            }
-        }
+            SinkError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "no space is left", FULL),
+        };
+        Self::new(status, text).retry_after(wait)
     }
 }
 

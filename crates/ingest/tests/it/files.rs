@@ -138,6 +138,14 @@ fn a_file_that_is_gone_or_replaced_when_it_is_opened_is_an_error_that_names_it()
     assert!(error.to_string().contains("CBS.log"), "{error}");
     fs::create_dir(&path).unwrap();
     assert!(FileChunks::open(&log, 4096).is_err());
+    #[cfg(unix)]
+    {
+        let elsewhere = folder.path().join("secret");
+        fs::write(&elsewhere, "made up").unwrap();
+        fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(FileChunks::open(&log, 4096).is_err());
+    }
 }
 
 #[test]
@@ -164,6 +172,7 @@ fn a_file_is_streamed_into_pieces_that_tile_it() {
         let log = find(std::slice::from_ref(&path)).logs.remove(0);
         let expected = LogFile {
             path: path.clone(),
+            real: fs::canonicalize(&path).unwrap(),
             bytes: bytes.len() as u64,
             source: Source::Cbs,
             encoding,

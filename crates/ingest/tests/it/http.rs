@@ -297,6 +297,38 @@ fn a_head_that_is_too_large_or_too_slow_ends() {
 }
 
 #[test]
+fn idle_connections_make_room_for_healthy_ones() {
+    let server = Server::start(Config {
+        connections_max: 2,
+        head_timeout: Duration::from_millis(200),
+        ..Config::default()
+    });
+    let idle: Vec<_> = (0..20).map(|_| connect(server.address)).collect();
+    let text = log(1);
+    assert_eq!(
+        Request::put("offset=0&open=1", text.as_bytes())
+            .send(server.address)
+            .status,
+        200
+    );
+    drop(idle);
+}
+
+#[test]
+fn reasons_inside_the_store_stay_inside() {
+    let server = Server::start(Config::default());
+    let secret = "made-up-password-of-the-store";
+    for error in [
+        SinkError::Unavailable(secret.to_owned()),
+        SinkError::Full(secret.to_owned()),
+    ] {
+        server.sink.with(|state| state.errors.push_back(error));
+        let answer = Request::put("offset=0", log(1)).send(server.address);
+        assert!(answer.status >= 500 && !format!("{answer:?}").contains(secret));
+    }
+}
+
+#[test]
 fn a_slow_body_ends_and_a_healthy_sender_goes_on_beside_it() {
     let config = Config {
         body_grace: Duration::from_millis(300),

@@ -5,6 +5,7 @@ use event::TextEncoding;
 use ingest::send::{ClientError, Progress, SendError, SendFailure, SendOptions, Summary, send};
 use ingest::{Config, SinkError};
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -255,7 +256,10 @@ fn a_wrong_token_stops_everything_at_once_with_a_hint() {
         assert!(
             matches!(
                 error,
-                SendError::Client(ClientError::Status { status: 401, .. })
+                SendError::Stopped {
+                    error: ClientError::Status { status: 401, .. },
+                    ..
+                }
             ),
             "{error:?}"
         );
@@ -279,7 +283,13 @@ fn nobody_at_the_address_is_told_soon() {
     };
     let error = send_quietly(&options, folder.path()).unwrap_err();
     assert!(
-        matches!(&error, SendError::Client(ClientError::Transport { .. })),
+        matches!(
+            &error,
+            SendError::Stopped {
+                error: ClientError::Transport { .. },
+                ..
+            }
+        ),
         "{error:?}"
     );
     assert!(error.to_string().contains(&address.to_string()), "{error}");
@@ -314,5 +324,46 @@ fn options_are_checked_before_anything_is_sent() {
             send(&options, &[PathBuf::from(".")], &|_| {}),
             Err(SendError::Options(_))
         ));
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_name_the_end_is_no_acknowledgement() {
+    // Made up: something between us and the intake that says yes to everything.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if connection.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            let body = "{\"next_offset\":1}";
+            let length = body.len();
+            let _ = write!(
+                connection,
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+        }
+    });
+    let folder = folder_with(log(3).as_bytes());
+    let options = SendOptions {
+        again: true,
+        patience: Duration::from_millis(300),
+        ..options(&url)
+    };
+    match send_quietly(&options, folder.path()).unwrap_err() {
+        SendError::Stopped {
+            error: ClientError::Transport { .. },
+            summary,
+        } => {
+            assert_eq!((summary.acknowledged_bytes, summary.sent.len()), (0, 0));
+        }
+        error => panic!("{error:?}"),
     }
 }

@@ -348,7 +348,7 @@ impl Ask<'_> {
         let raw = "SELECT uniqExact(endpoint), sum(bytes) FROM (\
              SELECT endpoint, intervalLengthSum(offset, `end`) AS bytes FROM coverage \
              WHERE tenant = {tenant:String} AND day <= toDate({to:UInt16}) \
-               AND greatest(day, ifNull(toDate(last), day)) >= toDate({from:UInt16}) \
+               AND last_day >= toDate({from:UInt16}) \
                AND ({endpoint:String} = '' OR endpoint = {endpoint:String}) GROUP BY endpoint, stream)";
         let (attempts, findings, failing, records, raw) = tokio::try_join!(
             self.one::<(u64, u64, u64)>("count attempts", attempts),

@@ -267,14 +267,13 @@ export function log(cause) {
   let offset = 3;
   return lines.map((line) => {
     const text = line.slice(50 - 1).trimStart();
-    const codes = Object.entries(CODES)
-      .filter(
-        ([code, [, names]]) =>
-          text.toLowerCase().includes(code) ||
-          names.some((name) => text.includes(name)) ||
-          (code === "0xc0000102" && text.includes("0xd0000102")),
-      )
-      .map(([code, [, names]]) => ({ code, name: names[0] }));
+    const codes = Object.entries(CODES).flatMap(([code, [, names]]) =>
+      [code, code.replace("0xc", "0xd"), ...names].flatMap((spelling) => {
+        const at = text.toLowerCase().indexOf(spelling.toLowerCase());
+        return at < 0 ? [] : [{ code, name: names[0], at, end: at + spelling.length }];
+      }),
+    );
+    codes.sort((a, b) => a.at - b.at);
     const logged = line.slice(0, 19);
     const record = {
       offset,

@@ -256,7 +256,7 @@ function endpointDetail(id) {
           { offset: "-08:00", how: "session_id", from_logged: "2022-08-01 08:00:10" },
           { offset: "+08:00", how: "universal_time", from_logged: "2022-08-02 08:10:10" },
         ],
-        gaps: [{ from: "2022-08-03 10:00:01", to: "2022-08-03 18:20:00", reason: "overwritten" }],
+        gaps: [{ from: 1_048_576, to: 1_310_720, reason: "not_received" }],
       },
       {
         stream: "00000000c0ffee03",

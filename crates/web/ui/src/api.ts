@@ -40,8 +40,8 @@ export interface Cause {
   object: string;
   count: number;
   endpoints: number;
-  first: string;
-  last: string;
+  first: string | null;
+  last: string | null;
 }
 
 export interface TopCode {
@@ -94,7 +94,8 @@ export interface Stream {
   first: string | null;
   last: string | null;
   utc_offsets: { offset: string; how: string; from_logged: string | null }[];
-  gaps: { from: string; to: string; reason: string }[];
+  /** Bytes `from..to` never arrived. */
+  gaps: { from: number; to: number; reason: string }[];
 }
 
 export interface Attempt {
@@ -152,7 +153,10 @@ export interface LogRecord {
   level: string;
   component: string;
   text: string;
-  codes: { code: string; name: string | null }[];
+  /** Bytes of the text left out at its end; absent where it is whole. */
+  omitted?: number;
+  /** Where the text spells a code, in UTF-16 units, by place, without overlaps. */
+  codes: { code: string; name: string | null; at: number; end: number }[];
   target: boolean;
 }
 

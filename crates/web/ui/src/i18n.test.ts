@@ -31,7 +31,7 @@ test("no text is empty, and no Chinese text was left in English", () => {
 test("counted words are right for one and for many", () => {
   expect(MESSAGES.en.overview.endpointsCount(1)).toBe("1 endpoint");
   expect(MESSAGES.en.overview.endpointsCount(1200)).toBe("1,200 endpoints");
-  expect(MESSAGES.zh.overview.failing(3, 240)).toBe("240 台终端中有 3 台更新安装失败");
+  expect(MESSAGES.zh.overview.failing(3, 240)).toBe("240 台终端中有 3 台存在故障");
 });
 
 test("every category has a label, a family and a colour; unknown ones keep their name", () => {

@@ -45,6 +45,7 @@ test("an offset that is none becomes the start", () => {
 test("the search box tells codes, KBs and names apart", () => {
   expect(searchUrl("0x80070570")).toBe("/codes/0x80070570");
   expect(searchUrl(" 8024402C ")).toBe("/codes/0x8024402c");
+  expect(searchUrl("error_file_corrupt")).toBe("/codes/ERROR_FILE_CORRUPT");
   expect(searchUrl("kb5016616")).toBe("/?kb=KB5016616");
   expect(searchUrl("BR-001")).toBe("/endpoints?q=BR-001");
   // Eight digits are a machine's name rather than a code unless they look like a failure.

@@ -88,6 +88,7 @@ export function searchUrl(text: string): string {
   if (/^(0x)?[0-9a-f]{8}$/i.test(wanted) && /^(0x|[89acd])/i.test(wanted)) {
     return codeUrl(`0x${wanted.replace(/^0x/i, "").toLowerCase()}`);
   }
+  if (/^[a-z]+(_[a-z0-9]+)+$/i.test(wanted)) return codeUrl(wanted.toUpperCase());
   if (/^kb\d{6,8}$/i.test(wanted)) return overviewUrl({ kb: wanted.toUpperCase() });
   return endpointsUrl(wanted, false);
 }

@@ -173,9 +173,7 @@ function Streams({ id, data }: { id: string; data: EndpointDetail }) {
               <details className="gaps">
                 <summary>{t.endpoint.gaps(stream.gaps.length)}</summary>
                 {stream.gaps.map((gap) => (
-                  <p key={`${gap.from} ${gap.to}`}>
-                    {t.endpoint.gap(gap.from, gap.to)} <small className="muted">{gap.reason}</small>
-                  </p>
+                  <p key={`${gap.from} ${gap.to}`}>{t.endpoint.gap(gap.from, gap.to)}</p>
                 ))}
               </details>
             )}

@@ -35,7 +35,8 @@ export function OverTime({ data, filters }: { data: Overview; filters: Filters }
 
   const narrow = (index: number) => {
     const day = series.slots[index]?.slice(0, 10);
-    if (day && data.range.step === "day") go(overviewUrl({ ...filters, from: day, to: day }), { keepScroll: true });
+    if (day && data.range.from !== data.range.to)
+      go(overviewUrl({ ...filters, from: day, to: day }), { keepScroll: true });
   };
   const quiet = series.categories.length === 0 && series.failed.every((failed) => failed === 0);
   return (

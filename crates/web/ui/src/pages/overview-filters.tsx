@@ -34,27 +34,41 @@ export function FilterBar({ filters, range }: { filters: Filters; range: Overvie
   const chips = FILTER_KEYS.filter((key) => key !== "from" && key !== "to" && filters[key]);
   return (
     <div className="filters" role="group" aria-label={t.overview.filters}>
-      <div className="presets" role="group" aria-label={t.overview.range}>
-        {PRESETS.map((days) => (
-          <Link
-            key={days}
-            href={overviewUrl(preset(days))}
-            keepScroll
-            title={t.overview.daysLong(days)}
-            aria-current={shown === days ? "true" : undefined}
-          >
-            {t.overview.days(days)}
-          </Link>
-        ))}
-      </div>
-      <label className="day">
-        <span>{t.overview.from}</span>
-        <input type="date" value={range.from} max={range.to} onChange={(event) => setDay("from", event.target.value)} />
-      </label>
-      <label className="day">
-        <span>{t.overview.to}</span>
-        <input type="date" value={range.to} min={range.from} onChange={(event) => setDay("to", event.target.value)} />
-      </label>
+      {range.from && (
+        <>
+          <div className="presets" role="group" aria-label={t.overview.range}>
+            {PRESETS.map((days) => (
+              <Link
+                key={days}
+                href={overviewUrl(preset(days))}
+                keepScroll
+                title={t.overview.daysLong(days)}
+                aria-current={shown === days ? "true" : undefined}
+              >
+                {t.overview.days(days)}
+              </Link>
+            ))}
+          </div>
+          <label className="day">
+            <span>{t.overview.from}</span>
+            <input
+              type="date"
+              value={range.from}
+              max={range.to}
+              onChange={(event) => setDay("from", event.target.value)}
+            />
+          </label>
+          <label className="day">
+            <span>{t.overview.to}</span>
+            <input
+              type="date"
+              value={range.to}
+              min={range.from}
+              onChange={(event) => setDay("to", event.target.value)}
+            />
+          </label>
+        </>
+      )}
       {chips.map((key) => {
         const value = label(t, key, filters[key]!);
         return (

@@ -52,7 +52,11 @@ export function Causes({ data, filters }: Props) {
               )}
             </span>
             <span className="cause-when muted">
-              <span className="mono">{t.overview.firstLast(cause.first.slice(0, 10), cause.last.slice(0, 10))}</span>
+              <span className="mono">
+                {cause.first && cause.last
+                  ? t.overview.firstLast(cause.first.slice(0, 10), cause.last.slice(0, 10))
+                  : t.overview.noTime}
+              </span>
               <span>{t.overview.timesHint(cause.count)}</span>
             </span>
           </li>

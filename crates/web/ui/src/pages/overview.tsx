@@ -76,7 +76,7 @@ function Headline({ data }: { data: Overview }) {
     <div className={`headline ${failing ? "bad" : totals.findings > 0 ? "warn" : "good"}`}>
       <h1>{sentence}</h1>
       <p>
-        <span className="mono">
+        <span className="mono" hidden={!data.range.from}>
           {data.range.from === data.range.to ? data.range.from : `${data.range.from} – ${data.range.to}`}
         </span>
         {failing && firstFailure && data.range.from !== data.range.to && <span>{t.overview.since(firstFailure)}</span>}

@@ -3,7 +3,7 @@
 import { Fragment, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ApiError, type LogRecord, type Records, get, useApi } from "../api";
 import { segments } from "../codes";
-import { utcBeside } from "../format";
+import { bytes, utcBeside } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
@@ -135,7 +135,7 @@ export function RecordsPage({ id, stream, offset }: Props) {
 }
 
 function Record({ record, reference }: { record: LogRecord; reference: string }) {
-  const { t } = useLang();
+  const { lang, t } = useLang();
   return (
     <>
       <span className="record-when">{record.logged ?? ""}</span>
@@ -158,6 +158,7 @@ function Record({ record, reference }: { record: LogRecord; reference: string })
             </Code>
           ),
         )}
+        {record.omitted ? <span className="muted">{t.records.omitted(bytes(lang, record.omitted))}</span> : null}
       </span>
       <span className="record-tools">
         <Copy text={reference} label={t.records.copyRecord} />

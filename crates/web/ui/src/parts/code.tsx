@@ -1,6 +1,6 @@
 // A code wherever it appears: a link to its page that says what it means on hover and on focus.
 
-import { Fragment, useEffect, useState, useSyncExternalStore } from "react";
+import { Fragment, useEffect, useReducer, useState, useSyncExternalStore } from "react";
 import { createPortal } from "react-dom";
 import { type CodeDetail, get } from "../api";
 import { useLang } from "../i18n";
@@ -9,7 +9,7 @@ import { codeUrl } from "../url";
 
 interface Tip {
   code: string;
-  anchor: DOMRect;
+  anchor: HTMLElement;
 }
 
 // One tip at a time on the page, kept outside React so that a thousand codes cost nothing.
@@ -23,7 +23,7 @@ const setTip = (next: Tip | null) => {
 const TIP_ID = "code-tip";
 
 export function Code({ code, name, children }: { code: string; name?: string | null; children?: string }) {
-  const show = (target: HTMLElement) => setTip({ code, anchor: target.getBoundingClientRect() });
+  const show = (target: HTMLElement) => setTip({ code, anchor: target });
   const hide = () => setTip(null);
   return (
     <Link
@@ -82,6 +82,8 @@ export function TipLayer() {
   );
   const { lang, t } = useLang();
   const [detail, setDetail] = useState<CodeDetail | null>(null);
+  // Focus by keyboard scrolls the page: the tip follows its code rather than vanish.
+  const [, moved] = useReducer((times: number) => times + 1, 0);
 
   useEffect(() => {
     setDetail(null);
@@ -92,27 +94,28 @@ export function TipLayer() {
       () => undefined,
     );
     const dismiss = (event: Event) => {
-      if (event.type === "scroll" || (event as KeyboardEvent).key === "Escape") setTip(null);
+      if ((event as KeyboardEvent).key === "Escape") setTip(null);
     };
     addEventListener("keydown", dismiss);
-    addEventListener("scroll", dismiss, { passive: true });
+    addEventListener("scroll", moved, { passive: true });
     return () => {
       current = false;
       removeEventListener("keydown", dismiss);
-      removeEventListener("scroll", dismiss);
+      removeEventListener("scroll", moved);
     };
   }, [shown]);
 
   if (!shown) return <div id={TIP_ID} role="tooltip" hidden />;
-  const below = shown.anchor.bottom + 160 < innerHeight;
+  const place = shown.anchor.getBoundingClientRect();
+  const below = place.bottom + 160 < innerHeight;
   return createPortal(
     <div
       id={TIP_ID}
       role="tooltip"
       className="tip"
       style={{
-        left: Math.max(8, Math.min(shown.anchor.left, innerWidth - 348)),
-        ...(below ? { top: shown.anchor.bottom + 6 } : { bottom: innerHeight - shown.anchor.top + 6 }),
+        left: Math.max(8, Math.min(place.left, innerWidth - 348)),
+        ...(below ? { top: place.bottom + 6 } : { bottom: innerHeight - place.top + 6 }),
       }}
     >
       <p className="tip-code">
