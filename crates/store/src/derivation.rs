@@ -76,7 +76,10 @@ impl UnitRows {
     /// What the derivation of one of the months reads: the same, whichever other months were read along with it.
     pub fn unit(&self, rule_set: u32, month: Month) -> UnitView<'_> {
         let near = month.before()..=month.after();
-        let mut version = DerivationVersion { rule_set, ..DerivationVersion::default() };
+        let mut version = DerivationVersion {
+            rule_set,
+            ..DerivationVersion::default()
+        };
         for (rows, hash) in self.inputs.range(near.clone()).map(|(_, input)| input) {
             version.inputs += rows;
             version.hash = version.hash.wrapping_add(*hash);
@@ -87,7 +90,8 @@ impl UnitRows {
             .filter(|pieces| {
                 let first = pieces.iter().map(|piece| month_of(piece.first)).min();
                 let last = pieces.iter().map(|piece| month_of(piece.last)).max();
-                first.is_some_and(|first| first <= *near.end()) && last.is_some_and(|last| last >= *near.start())
+                first.is_some_and(|first| first <= *near.end())
+                    && last.is_some_and(|last| last >= *near.start())
             })
             .collect();
         for piece in streams.iter().copied().flatten() {
@@ -95,8 +99,16 @@ impl UnitRows {
             let hash = hash_parts(&[piece.stream.0, piece.offset, piece.end, piece.content_hash]);
             version.hash = version.hash.wrapping_add(hash);
         }
-        let events = self.events.iter().filter(|event| near.contains(&month_of(event.logged))).collect();
-        UnitView { version, events, streams }
+        let events = self
+            .events
+            .iter()
+            .filter(|event| near.contains(&month_of(event.logged)))
+            .collect();
+        UnitView {
+            version,
+            events,
+            streams,
+        }
     }
 }
 

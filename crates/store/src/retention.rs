@@ -4,13 +4,28 @@ use crate::{error::Result, store::Store};
 use std::collections::BTreeMap;
 
 impl Store {
-    /// Bytes that our tables hold on disk, parts that wait for their removal included.
+    /// Bytes that our tables hold on disk. Parts that merges have replaced are not counted: they go within minutes, and
+    /// counted in they would make room be made twice.
     pub async fn disk_used(&self) -> Result<u64> {
         self.fetch_one(
             "read the space used",
             self.sql(
                 "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase()",
             ),
+        )
+        .await
+    }
+
+    /// Bytes that the raw text of a month, `YYYYMM`, holds on disk.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn raw_bytes_on_disk(&self, month: &str) -> Result<u64> {
+        self.fetch_one(
+            "read the space used by a month",
+            self.sql(
+                "SELECT sum(bytes_on_disk) FROM system.parts \
+                 WHERE database = currentDatabase() AND table = 'chunks' AND active AND partition = {month:String}",
+            )
+            .param("month", month),
         )
         .await
     }
@@ -65,7 +80,8 @@ impl Store {
             if stay.first().is_some_and(|(_, next, _)| next == month) {
                 self.execute_query(
                     "remove old days of `chunks`",
-                    self.sql("ALTER TABLE chunks DELETE WHERE day <= toDate({last:UInt16}) SETTINGS mutations_sync = 1")
+                    self.sql("ALTER TABLE chunks DELETE WHERE day <= toDate({last:UInt16})")
+                        .with_setting("mutations_sync", "1")
                         .param("last", *last),
                 )
                 .await?;
@@ -85,7 +101,8 @@ impl Store {
     ///
     /// Only sets of a lower version than the current one go: a set that is being written has a higher one.
     pub async fn tidy(&self) -> Result<()> {
-        self.tidy_when(STALE_ROWS_WORTH_CLEARING, NEWS_ROWS_WORTH_CLEARING).await
+        self.tidy_when(STALE_ROWS_WORTH_CLEARING, NEWS_ROWS_WORTH_CLEARING)
+            .await
     }
 
     /// The same from this many rows on.
@@ -108,15 +125,14 @@ impl Store {
                 )
                 .await?;
             if stale >= stale_rows {
-                self.execute(
+                self.mutate(
                     "clear superseded rows",
                     &format!(
                         "ALTER TABLE {table} DELETE WHERE (tenant, endpoint, month, `set`) IN (\
                            SELECT row.tenant, row.endpoint, row.month, row.`set` FROM {table} AS row INNER JOIN \
                              (SELECT tenant, endpoint, month, generation, max(version) AS version FROM derivations \
                               GROUP BY tenant, endpoint, month, generation) AS current \
-                             USING (tenant, endpoint, month, generation) WHERE row.version < current.version) \
-                         SETTINGS mutations_sync = 1, allow_nondeterministic_mutations = 1"
+                             USING (tenant, endpoint, month, generation) WHERE row.version < current.version)"
                     ),
                 )
                 .await?;
@@ -127,15 +143,24 @@ impl Store {
             .await?;
         if news >= news_rows {
             // A name is never used again once done, so a done pair may go; an open row alone stays.
-            self.execute(
+            self.mutate(
                 "clear news that is done",
                 "ALTER TABLE news DELETE WHERE (tenant, endpoint, month, id) IN \
-                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 1) \
-                 SETTINGS mutations_sync = 1, allow_nondeterministic_mutations = 1",
+                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 1)",
             )
             .await?;
         }
         Ok(())
+    }
+
+    /// Runs a deletion to its end. What it asks of other tables may differ between replicas in what is already gone, which
+    /// the engine calls nondeterministic; a later run removes the rest.
+    async fn mutate(&self, doing: &str, statement: &str) -> Result<()> {
+        let query = self
+            .sql(statement)
+            .with_setting("mutations_sync", "1")
+            .with_setting("allow_nondeterministic_mutations", "1");
+        self.execute_query(doing, query).await
     }
 }
 

@@ -98,14 +98,15 @@ impl Store {
                WHERE tenant = {{tenant:String}} AND ({{endpoint:String}} = '' OR endpoint = {{endpoint:String}}) GROUP BY endpoint\
              ) AS machine {join} JOIN (\
                SELECT endpoint, sum(failed) AS failed, max(failure_at) AS last_failure, \
-                 argMax(category, (failure, at, category, rule)) AS category, argMax(rule, (failure, at, category, rule)) AS rule FROM (\
+                 argMax(found.category, (failure, at, found.category, found.rule)) AS category, \
+                 argMax(found.rule, (failure, at, found.category, found.rule)) AS rule FROM (\
                  SELECT endpoint, toUInt64(outcome IN ('failed', 'rolled_back')) AS failed, 1 AS failure, category, rule, \
                    coalesce(`end`, start, toDateTime64(day, 0, 'UTC')) AS at, if(failed = 1, at, NULL) AS failure_at \
                  FROM current_attempts WHERE outcome IN ('failed', 'rolled_back') AND {narrow} \
                  UNION ALL \
                  SELECT endpoint, toUInt64(0) AS failed, 0 AS failure, category, rule, \
                    coalesce(logged, toDateTime64(day, 0, 'UTC')) AS at, NULL AS failure_at \
-                 FROM current_findings WHERE severity IN ('error', 'critical') AND {narrow}) \
+                 FROM current_findings WHERE severity IN ('error', 'critical') AND {narrow}) AS found \
                GROUP BY endpoint\
              ) AS failures ON machine.endpoint = failures.endpoint \
              WHERE endpoint > {{after:String}} \

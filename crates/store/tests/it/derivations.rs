@@ -1,0 +1,353 @@
+use crate::harness::{TENANT, put, store};
+use event::{
+    Attempt, Code, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,
+    Source, StreamId, Unit, UtcMillis,
+};
+use store::{DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing};
+
+fn unit(endpoint: &str) -> Unit {
+    Unit {
+        tenant: TENANT.to_owned(),
+        endpoint: endpoint.to_owned(),
+        month: Month::from_yyyymm(202208),
+    }
+}
+
+fn attempt(id: u64, kb: &str) -> Attempt {
+    Attempt {
+        id: EventId(id),
+        package: format!("Package_for_{kb}~made~up"),
+        kb: kb.to_owned(),
+        client: "WindowsUpdateAgent".to_owned(),
+        session: "1_2".to_owned(),
+        start: LoggedAt::parse(b"2022-08-18 15:53:46"),
+        end: LoggedAt::parse(b"2022-08-18 15:59:46"),
+        start_utc: Some(UtcMillis(1_660_809_226_609)),
+        outcome: Outcome::Failed,
+        terminal_code: Some(Code::new(0x8007_0570)),
+        finding: Some(0),
+    }
+}
+
+fn finding(id: u64) -> Finding {
+    Finding {
+        id: EventId(id),
+        rule: "made-up".to_owned(),
+        category: "filesystem_corruption".to_owned(),
+        severity: Severity::Error,
+        root_code: Some(Code::new(0xC000_0102)),
+        terminal_code: None,
+        object: r"C:\Program Files\Windows Defender".to_owned(),
+        kb: "KB1".to_owned(),
+        package: String::new(),
+        component: String::new(),
+        logged: LoggedAt::parse(b"2022-08-18 15:53:46"),
+        utc: Some(UtcMillis(1_660_809_226_609)),
+        confidence: 90,
+        reasons: vec!["origin".to_owned(), "names_object".to_owned()],
+        count: 2,
+        evidence: vec![Evidence {
+            id: EventId(id),
+            source: Source::Cbs,
+            stream: StreamId(7),
+            offset: 100,
+            length: 20,
+            text: "evidence".to_owned(),
+        }],
+    }
+}
+
+fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDerivation {
+    UnitDerivation {
+        unit: unit(endpoint),
+        version: DerivationVersion {
+            rule_set: 1,
+            inputs,
+            hash: inputs * 31,
+        },
+        derivation: Derivation {
+            attempts: (0..attempts)
+                .map(|at| attempt(at as u64, &format!("KB{inputs}{at}")))
+                .collect(),
+            findings: vec![finding(inputs)],
+        },
+    }
+}
+
+async fn kbs(store: &Store, endpoint: &str) -> Vec<String> {
+    let (attempts, findings) = store.derived(TENANT, endpoint).await.expect("derived");
+    assert!(attempts.iter().all(|attempt| {
+        attempt
+            .finding
+            .is_none_or(|at| (at as usize) < findings.len())
+    }));
+    attempts.into_iter().map(|attempt| attempt.kb).collect()
+}
+
+#[tokio::test]
+async fn what_was_derived_comes_back_whole() {
+    let store = store().await;
+    let unit = derived("derived-whole", 1, 1);
+    store
+        .insert_derivations(std::slice::from_ref(&unit), &[])
+        .await
+        .expect("insert");
+    let (attempts, findings) = store
+        .derived(TENANT, "derived-whole")
+        .await
+        .expect("derived");
+    assert_eq!(
+        (attempts, findings),
+        (unit.derivation.attempts, unit.derivation.findings)
+    );
+}
+
+#[tokio::test]
+async fn a_less_informed_writer_never_wins() {
+    let store = store().await;
+    for (endpoint, order) in [("informed-last", [3u64, 5]), ("informed-first", [5, 3])] {
+        for inputs in order {
+            store
+                .insert_derivations(&[derived(endpoint, inputs, 2)], &[])
+                .await
+                .expect("insert");
+        }
+        assert_eq!(kbs(&store, endpoint).await, ["KB50", "KB51"]);
+    }
+}
+
+#[tokio::test]
+async fn rows_without_a_current_set_are_not_seen_and_repeats_fold() {
+    let store = store().await;
+    let endpoint = "derived-shrinks";
+    store
+        .insert_derivations(&[derived(endpoint, 1, 3)], &[])
+        .await
+        .expect("insert");
+    // The better informed one has fewer rows: nothing of the larger old set may shine through.
+    for _ in 0..2 {
+        store
+            .insert_derivations(&[derived(endpoint, 2, 1)], &[])
+            .await
+            .expect("insert");
+    }
+    assert_eq!(kbs(&store, endpoint).await, ["KB20"]);
+    store
+        .insert_derivations(&[derived(endpoint, 3, 0)], &[])
+        .await
+        .expect("insert");
+    assert_eq!(kbs(&store, endpoint).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn tidying_removes_only_what_nobody_sees() {
+    let store = store().await;
+    let endpoint = "derived-tidied";
+    store
+        .insert_derivations(&[derived(endpoint, 1, 3)], &[])
+        .await
+        .expect("insert");
+    store
+        .insert_derivations(&[derived(endpoint, 2, 2)], &[])
+        .await
+        .expect("insert");
+    store.tidy_beyond(0).await.expect("tidy");
+    assert_eq!(kbs(&store, endpoint).await, ["KB20", "KB21"]);
+}
+
+#[tokio::test]
+async fn news_is_open_until_it_is_closed_and_stays_closed() {
+    let store = store().await;
+    let endpoint = "news";
+    let rows = testing::rows(
+        endpoint,
+        0,
+        "2022-08-31 23:59:59 late\n2022-09-01 00:00:01 early\n",
+        false,
+    );
+    let id = put(&store, vec![rows.clone()]).await;
+    let of = async |endpoint: &str| -> Vec<OpenNews> {
+        let news = store.open_news(10_000).await.expect("news");
+        news.into_iter()
+            .filter(|news| news.unit.endpoint == endpoint)
+            .collect()
+    };
+    let open = of(endpoint).await;
+    let months: Vec<u32> = open.iter().map(|news| news.unit.month.yyyymm()).collect();
+    assert_eq!(months, [202208, 202209]);
+    assert!(open.iter().all(|news| news.ids == [id]));
+    assert!(store.pending_units().await.expect("count") >= 2);
+    store.close_news(&open[..1]).await.expect("close");
+    assert_eq!(of(endpoint).await, open[1..]);
+    let again = put(&store, vec![rows]).await;
+    assert_eq!(
+        of(endpoint)
+            .await
+            .iter()
+            .map(|news| news.ids.clone())
+            .collect::<Vec<_>>(),
+        [vec![again], vec![id, again]]
+    );
+    store.close_news(&of(endpoint).await).await.expect("close");
+    store.tidy_beyond(0).await.expect("tidy");
+    assert_eq!(of(endpoint).await, []);
+}
+
+#[tokio::test]
+async fn more_input_makes_a_greater_version_even_when_less_counts() {
+    let store = store().await;
+    let endpoint = "versions";
+    let month = Month::from_yyyymm(202208);
+    let version = async || {
+        store
+            .unit_rows(TENANT, endpoint, month, month)
+            .await
+            .expect("read")
+            .unit(1, month)
+            .version
+    };
+    put(
+        &store,
+        vec![testing::rows(
+            endpoint,
+            0,
+            "2022-08-18 15:53:46 cut he",
+            true,
+        )],
+    )
+    .await;
+    let open = version().await;
+    // The longer record means nothing: one event less counts, and yet more is known.
+    put(
+        &store,
+        vec![testing::rows(
+            endpoint,
+            0,
+            "2022-08-18 15:53:46 cut here: plain\n",
+            false,
+        )],
+    )
+    .await;
+    let closed = version().await;
+    assert!(closed > open, "{closed:?} {open:?}");
+    assert_eq!(
+        store
+            .unit_rows(TENANT, endpoint, month, month)
+            .await
+            .expect("read")
+            .events,
+        []
+    );
+    put(
+        &store,
+        vec![testing::rows(
+            endpoint,
+            0,
+            "2022-08-18 15:53:46 cut here: plain\n",
+            false,
+        )],
+    )
+    .await;
+    assert_eq!(version().await, closed);
+    // Read along with other months, a month's version is the same.
+    put(
+        &store,
+        vec![testing::rows(
+            endpoint,
+            90,
+            "2023-08-18 15:53:46 a year on\n",
+            false,
+        )],
+    )
+    .await;
+    let later = Month::from_yyyymm(202308);
+    let alone = version().await;
+    assert_eq!(
+        store
+            .unit_rows(TENANT, endpoint, month, later)
+            .await
+            .expect("read")
+            .unit(1, month)
+            .version,
+        alone
+    );
+}
+
+#[tokio::test]
+async fn neighbours_are_known_by_events_or_derivations() {
+    let store = store().await;
+    let endpoint = "neighbours";
+    put(
+        &store,
+        vec![testing::rows(endpoint, 0, "2022-09-18 15:53:46 x\n", false)],
+    )
+    .await;
+    store
+        .insert_derivations(&[derived(endpoint, 1, 1)], &[])
+        .await
+        .expect("insert");
+    let months: Vec<Month> = [202207, 202208, 202209, 202210]
+        .map(Month::from_yyyymm)
+        .to_vec();
+    let known = store
+        .known_months(TENANT, endpoint, &months)
+        .await
+        .expect("read");
+    assert_eq!(
+        known,
+        [Month::from_yyyymm(202208), Month::from_yyyymm(202209)]
+    );
+}
+
+#[tokio::test]
+async fn facts_of_a_machine_fold_in_any_order() {
+    let store = store().await;
+    let at = |text: &str| LoggedAt::parse(text.as_bytes());
+    let facts =
+        |endpoint: &str, stack: Option<(&str, &str)>, first: &str, last: &str| EndpointFacts {
+            tenant: TENANT.to_owned(),
+            endpoint: endpoint.to_owned(),
+            host: String::new(),
+            servicing_stack: stack
+                .map(|(when, stack)| (at(when).expect("a time"), stack.to_owned())),
+            first: at(first),
+            last: at(last),
+        };
+    for (endpoint, backwards) in [("facts-forwards", false), ("facts-backwards", true)] {
+        let mut all = vec![
+            facts(
+                endpoint,
+                Some(("2022-08-01 00:00:00", "10.0.17763.9")),
+                "2022-08-01 00:00:00",
+                "2022-08-02 00:00:00",
+            ),
+            facts(
+                endpoint,
+                Some(("2022-09-01 00:00:00", "10.0.17763.1")),
+                "2022-09-01 00:00:00",
+                "2022-09-02 00:00:00",
+            ),
+            facts(endpoint, None, "2022-07-01 00:00:00", "2022-07-02 00:00:00"),
+        ];
+        if backwards {
+            all.reverse();
+        }
+        for facts in all {
+            store
+                .insert_derivations(&[], &[facts])
+                .await
+                .expect("insert");
+        }
+        let head = store
+            .endpoint(TENANT, endpoint)
+            .await
+            .expect("read")
+            .expect("known")
+            .head;
+        assert_eq!(head.servicing_stack, "10.0.17763.1");
+        assert_eq!(
+            (head.first, head.last),
+            (at("2022-07-01 00:00:00"), at("2022-09-02 00:00:00"))
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! One engine for the whole test process, with migrated tables.
+
+use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use store::{Batch, ChunkRows, Store, StoreConfig};
+use tokio::net::TcpListener;
+
+const TOKEN: &str = "made-up-token";
+
+pub(crate) const TENANT: &str = "default";
+
+/// The engine's address. Without the library the test fails with the way to get it.
+fn served() -> SocketAddr {
+    static SERVED: OnceLock<SocketAddr> = OnceLock::new();
+    *SERVED.get_or_init(|| {
+        // Under target/tmp, so that a process that is killed leaves nothing elsewhere; emptied by the next run of the same name.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(
+            env!("CARGO_PKG_NAME"),
+            "-",
+            env!("CARGO_CRATE_NAME")
+        ));
+        let _ = std::fs::remove_dir_all(&folder);
+        let engine =
+            Engine::open(EngineConfig::new(folder)).unwrap_or_else(|error| panic!("{error}"));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let address = listener.local_addr().expect("an address");
+                let config = StoreConfig::embedded(format!("http://{address}"), TOKEN);
+                tokio::spawn(async move {
+                    let store = Store::connect(config)
+                        .await
+                        .unwrap_or_else(|error| panic!("{error}"));
+                    store
+                        .migrate()
+                        .await
+                        .unwrap_or_else(|error| panic!("{error}"));
+                    sender.send(address).expect("the test waits");
+                });
+                serve(
+                    Arc::new(engine),
+                    listener,
+                    Tokens::new(TOKEN),
+                    std::future::pending(),
+                )
+                .await
+            })
+        });
+        receiver.recv().expect("the tables are made")
+    })
+}
+
+pub(crate) async fn store() -> Store {
+    let address = tokio::task::spawn_blocking(served)
+        .await
+        .expect("the engine starts");
+    Store::connect(StoreConfig::embedded(format!("http://{address}"), TOKEN))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Stores rows as one batch of rule set 1.
+pub(crate) async fn put(store: &Store, rows: Vec<ChunkRows>) -> u64 {
+    put_as(store, 1, rows).await
+}
+
+/// Stores rows as one batch; returns its name in the outbox.
+pub(crate) async fn put_as(store: &Store, rule_set: u32, rows: Vec<ChunkRows>) -> u64 {
+    static NEWS: AtomicU64 = AtomicU64::new(1);
+    let news = NEWS.fetch_add(1, Ordering::Relaxed);
+    store
+        .insert_batch(&Batch::new(rule_set, news, rows))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    news
+}
+
+/// Texts of the events that count, by offset, as a derivation of the month reads them.
+pub(crate) async fn events(store: &Store, endpoint: &str, month: u32) -> Vec<(u64, String)> {
+    let month = event::Month::from_yyyymm(month);
+    let rows = store
+        .unit_rows(TENANT, endpoint, month, month)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut events: Vec<(u64, String)> = rows
+        .events
+        .into_iter()
+        .map(|event| (event.offset, event.text))
+        .collect();
+    events.sort();
+    events
+}
+
+/// Everything the store answers about an endpoint, as text to compare.
+pub(crate) async fn answers(store: &Store, endpoint: &str, month: u32) -> String {
+    let of = async {
+        let month = event::Month::from_yyyymm(month);
+        let rows = store.unit_rows(TENANT, endpoint, month, month).await?;
+        let codes = store.codes_of_endpoint(TENANT, endpoint).await?;
+        let bytes = store.covered_bytes(TENANT, endpoint).await?;
+        let mut detail = store.endpoint(TENANT, endpoint).await?;
+        if let Some(detail) = &mut detail {
+            detail.streams.sort_by_key(|stream| stream.stream);
+        }
+        Ok::<_, store::StoreError>(format!(
+            "{:#?}\n{codes:#?}\n{bytes}\n{detail:#?}",
+            rows.events
+        ))
+    };
+    of.await.unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,17 @@
+//! The store's SQL on the real embedded engine. One binary, because a process has one engine; tests share its tables, and each
+//! has endpoints of its own, named after it.
+//!
+//! - `schema`: migrations
+//! - `replay`: repeats and orders of inserts change no answer
+//! - `open_records`: growing copies and live tails
+//! - `derivations`: news, versions, current sets
+//! - `raw`: windows of text, resuming, imports
+//! - `pages`: what the pages ask
+
+mod derivations;
+mod harness;
+mod open_records;
+mod pages;
+mod raw;
+mod replay;
+mod schema;

@@ -1,0 +1,383 @@
+use crate::harness::{put, store};
+use event::{
+    Attempt, Code, Derivation, EventId, Finding, LoggedAt, Month, Outcome, Severity, Unit,
+};
+use store::{DerivationVersion, EndpointFacts, Filter, Store, UnitDerivation, testing};
+
+/// A tenant of its own, because these questions are about a whole fleet.
+const FLEET: &str = "pages";
+
+fn at(text: &str) -> Option<LoggedAt> {
+    LoggedAt::parse(text.as_bytes())
+}
+
+fn attempt(start: &str, kb: &str, outcome: Outcome, finding: Option<u32>) -> Attempt {
+    Attempt {
+        id: EventId(1),
+        package: format!("Package_for_{kb}~made~up"),
+        kb: kb.to_owned(),
+        client: "WindowsUpdateAgent".to_owned(),
+        session: String::new(),
+        start: at(start),
+        end: at(start),
+        start_utc: None,
+        outcome,
+        terminal_code: (outcome == Outcome::Failed).then_some(Code::new(0x8007_0570)),
+        finding,
+    }
+}
+
+fn finding(when: &str, category: &str, count: u32) -> Finding {
+    Finding {
+        id: EventId(2),
+        rule: format!("rule-{category}"),
+        category: category.to_owned(),
+        severity: Severity::Error,
+        root_code: Some(Code::new(0xC000_0102)),
+        terminal_code: None,
+        object: r"C:\Program Files\Windows Defender".to_owned(),
+        kb: "KB1".to_owned(),
+        package: String::new(),
+        component: String::new(),
+        logged: at(when),
+        utc: None,
+        confidence: 90,
+        reasons: Vec::new(),
+        count,
+        evidence: Vec::new(),
+    }
+}
+
+/// Three machines: one fails twice, one fails once and succeeds, one only succeeds.
+async fn fleet() -> Store {
+    static ONCE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+    let store = store().await;
+    ONCE.get_or_init(|| async {
+        let failed = |start: &str| attempt(start, "KB1", Outcome::Failed, Some(0));
+        let succeeded = |start: &str| attempt(start, "KB2", Outcome::Succeeded, None);
+        let machines = [
+            (
+                "pc-a",
+                vec![failed("2022-08-17 10:00:00"), failed("2022-08-18 11:00:00")],
+                vec![finding("2022-08-17 10:00:00", "filesystem_corruption", 2)],
+            ),
+            (
+                "pc-b",
+                vec![
+                    failed("2022-08-18 12:00:00"),
+                    succeeded("2022-08-18 13:00:00"),
+                ],
+                vec![finding("2022-08-18 12:00:00", "disk_full", 1)],
+            ),
+            ("pc-c", vec![succeeded("2022-08-18 14:00:00")], vec![]),
+        ];
+        for (endpoint, attempts, findings) in machines {
+            let mut rows = testing::rows(
+                endpoint,
+                0,
+                "2022-08-18 10:00:00 bad 0x80070570\n2022-08-18 10:00:01 noise 0x80070002\n",
+                false,
+            );
+            rows.chunk.tenant = FLEET.to_owned();
+            put(&store, vec![rows.clone()]).await;
+            // Sent twice, and still counted once.
+            put(&store, vec![rows]).await;
+            let derived = UnitDerivation {
+                unit: Unit {
+                    tenant: FLEET.to_owned(),
+                    endpoint: endpoint.to_owned(),
+                    month: Month::from_yyyymm(202208),
+                },
+                version: DerivationVersion {
+                    rule_set: 1,
+                    inputs: 1,
+                    hash: 1,
+                },
+                derivation: Derivation { attempts, findings },
+            };
+            let facts = EndpointFacts {
+                tenant: FLEET.to_owned(),
+                endpoint: endpoint.to_owned(),
+                host: format!("host-of-{endpoint}"),
+                servicing_stack: Some((LoggedAt(1), "10.0.17763.1".to_owned())),
+                first: at("2022-08-18 10:00:00"),
+                last: at("2022-08-18 10:00:01"),
+            };
+            store
+                .insert_derivations(&[derived], &[facts])
+                .await
+                .expect("insert");
+        }
+    })
+    .await;
+    store
+}
+
+fn filter() -> Filter {
+    Filter {
+        tenant: FLEET.to_owned(),
+        ..Filter::default()
+    }
+}
+
+#[tokio::test]
+async fn the_first_page_counts_each_thing_once() {
+    let store = fleet().await;
+    let page = store.overview(&filter()).await.expect("overview");
+    let totals = page.totals;
+    assert_eq!((totals.endpoints, totals.endpoints_failing), (3, 2));
+    assert_eq!(
+        (
+            totals.attempts,
+            totals.failed,
+            totals.succeeded,
+            totals.findings
+        ),
+        (5, 3, 2, 2)
+    );
+    assert_eq!((totals.events, totals.noise), (3, 3));
+    assert_eq!(totals.raw_bytes % 3, 0);
+    let over_time: Vec<(String, u64, u64)> = page
+        .over_time
+        .iter()
+        .map(|bucket| (bucket.at.to_string(), bucket.failed, bucket.succeeded))
+        .collect();
+    assert_eq!(
+        over_time,
+        [
+            ("2022-08-17 00:00:00".to_owned(), 1, 0),
+            ("2022-08-18 00:00:00".to_owned(), 2, 2)
+        ]
+    );
+    let categories: Vec<(&str, u64)> = page
+        .categories_over_time
+        .iter()
+        .map(|bucket| (bucket.category.as_str(), bucket.count))
+        .collect();
+    assert_eq!(categories, [("filesystem_corruption", 2), ("disk_full", 1)]);
+    assert_eq!(page.top_causes[0].category, "filesystem_corruption");
+    assert_eq!(
+        (page.top_causes[0].count, page.top_causes[0].endpoints),
+        (2, 1)
+    );
+    assert_eq!(page.top_causes[0].last, at("2022-08-17 10:00:00"));
+    let codes: Vec<(String, u64, u64, u64)> = page
+        .top_codes
+        .iter()
+        .map(|code| {
+            (
+                code.code.to_string(),
+                code.events,
+                code.endpoints,
+                code.noise,
+            )
+        })
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            ("0x80070570".to_owned(), 3, 3, 0),
+            ("0x80070002".to_owned(), 3, 3, 3)
+        ]
+    );
+    let kbs: Vec<(&str, u64, u64, u64)> = page
+        .kbs
+        .iter()
+        .map(|kb| {
+            (
+                kb.kb.as_str(),
+                kb.failed,
+                kb.succeeded,
+                kb.endpoints_failing,
+            )
+        })
+        .collect();
+    assert_eq!(kbs, [("KB1", 3, 0, 2), ("KB2", 0, 2, 0)]);
+    let endpoints: Vec<(&str, u64, &str)> = page
+        .endpoints
+        .iter()
+        .map(|line| (line.endpoint.as_str(), line.failed, line.category.as_str()))
+        .collect();
+    assert_eq!(
+        endpoints,
+        [
+            ("pc-a", 2, "filesystem_corruption"),
+            ("pc-b", 1, "disk_full")
+        ]
+    );
+    assert_eq!(page.endpoints[0].last_failure, at("2022-08-18 11:00:00"));
+    assert_eq!(page.endpoints[0].host, "host-of-pc-a");
+}
+
+#[tokio::test]
+async fn every_filter_narrows() {
+    let store = fleet().await;
+    let failed = async |filter: Filter| {
+        store
+            .overview(&filter)
+            .await
+            .expect("overview")
+            .totals
+            .failed
+    };
+    let day = (at("2022-08-18 00:00:00").expect("a time").0 / 86_400) as u16;
+    assert_eq!(
+        failed(Filter {
+            from: Some(day),
+            to: Some(day),
+            ..filter()
+        })
+        .await,
+        2
+    );
+    assert_eq!(
+        failed(Filter {
+            kb: Some("KB2".to_owned()),
+            ..filter()
+        })
+        .await,
+        0
+    );
+    assert_eq!(
+        failed(Filter {
+            category: Some("disk_full".to_owned()),
+            ..filter()
+        })
+        .await,
+        1
+    );
+    assert_eq!(
+        failed(Filter {
+            code: Some(Code::new(0xC000_0102)),
+            ..filter()
+        })
+        .await,
+        3
+    );
+    assert_eq!(
+        failed(Filter {
+            code: Some(Code::new(0x8000_0001)),
+            ..filter()
+        })
+        .await,
+        0
+    );
+    assert_eq!(
+        failed(Filter {
+            endpoint: Some("pc-b".to_owned()),
+            ..filter()
+        })
+        .await,
+        1
+    );
+    // What a stranger types is a value, never SQL.
+    assert_eq!(
+        failed(Filter {
+            kb: Some("' OR 1 = 1 --\n\\".to_owned()),
+            ..filter()
+        })
+        .await,
+        0
+    );
+    let one_day = store
+        .overview(&Filter {
+            from: Some(day),
+            to: Some(day),
+            ..filter()
+        })
+        .await
+        .expect("overview");
+    assert_eq!(one_day.over_time[0].at.to_string(), "2022-08-18 11:00:00");
+}
+
+#[tokio::test]
+async fn an_empty_store_has_an_empty_page() {
+    let store = store().await;
+    let nobody = Filter {
+        tenant: "nobody".to_owned(),
+        ..Filter::default()
+    };
+    assert_eq!(
+        store.overview(&nobody).await.expect("overview"),
+        store::Overview::default()
+    );
+    assert_eq!(
+        store.endpoint("nobody", "pc-a").await.expect("endpoint"),
+        None
+    );
+    assert_eq!(
+        store
+            .code_seen("nobody", Code::new(0x8007_0570))
+            .await
+            .expect("code"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn endpoints_are_listed_page_by_page_and_found_by_name() {
+    let store = fleet().await;
+    let first = store
+        .endpoints(FLEET, "", false, 2, None)
+        .await
+        .expect("list");
+    let names = |page: &store::EndpointPage| -> Vec<String> {
+        page.endpoints
+            .iter()
+            .map(|line| line.endpoint.clone())
+            .collect()
+    };
+    assert_eq!(
+        (names(&first), first.next.as_deref()),
+        (vec!["pc-a".to_owned(), "pc-b".to_owned()], Some("pc-b"))
+    );
+    let second = store
+        .endpoints(FLEET, "", false, 2, first.next.as_deref())
+        .await
+        .expect("list");
+    assert_eq!(
+        (names(&second), second.next),
+        (vec!["pc-c".to_owned()], None)
+    );
+    assert_eq!(second.endpoints[0].last_failure, None);
+    assert_eq!(
+        names(
+            &store
+                .endpoints(FLEET, "", true, 9, None)
+                .await
+                .expect("list")
+        ),
+        ["pc-a", "pc-b"]
+    );
+    assert_eq!(
+        names(
+            &store
+                .endpoints(FLEET, "OF-PC-C", false, 9, None)
+                .await
+                .expect("list")
+        ),
+        ["pc-c"]
+    );
+}
+
+#[tokio::test]
+async fn a_code_and_an_endpoint_know_where_they_were_seen() {
+    let store = fleet().await;
+    let seen = store
+        .code_seen(FLEET, Code::new(0x8007_0002))
+        .await
+        .expect("code")
+        .expect("seen");
+    assert_eq!(
+        (seen.events, seen.endpoints, seen.first.to_string().as_str()),
+        (3, 3, "2022-08-18 00:00:00")
+    );
+    let detail = store
+        .endpoint(FLEET, "pc-b")
+        .await
+        .expect("endpoint")
+        .expect("known");
+    assert_eq!(detail.attempts[0].finding, Some(0));
+    assert_eq!(detail.findings[0].category, "disk_full");
+    assert_eq!((detail.streams.len(), detail.streams[0].gaps.len()), (1, 0));
+}
