@@ -1,0 +1,121 @@
+//! Questions of the pages and their answers: the contract that README.md shows.
+
+mod codes;
+mod endpoint;
+mod endpoints;
+mod overview;
+mod records;
+
+pub(crate) use codes::code;
+pub(crate) use endpoint::endpoint;
+pub(crate) use endpoints::endpoints;
+pub(crate) use overview::overview;
+pub(crate) use records::records;
+
+use crate::error::ApiError;
+use axum::http::Uri;
+use event::{Code, LoggedAt};
+use store::Day;
+use windows_error_codes as wec;
+
+/// Any other address below `/api`.
+pub(crate) async fn unknown(uri: Uri) -> ApiError {
+    ApiError::NotFound {
+        message: format!("there is no `{}`", uri.path()),
+        hint: "the addresses are those of crates/web/README.md, under /api/v1",
+    }
+}
+
+/// A code in any spelling that people have at hand: `0x80070570`, `80070570`, `-2147023504`, `ERROR_FILE_CORRUPT`.
+fn read_code(text: &str) -> Result<wec::Code, ApiError> {
+    let readings = wec::decode(text);
+    // A plain number of eight hex digits has several readings; the first one is the likeliest.
+    readings
+        .first()
+        .map(|reading| reading.code)
+        .ok_or_else(|| ApiError::Request {
+            message: format!("`{}` is no code", shown(text)),
+            hint: "give it like 0x80070570, or by its name",
+        })
+}
+
+/// A code as records carry it, or nothing for spaces that records are not searched by.
+fn canonical(code: wec::Code) -> Option<Code> {
+    match code.space() {
+        wec::Space::Hresult | wec::Space::Ntstatus => Some(Code::new(code.value())),
+        wec::Space::Win32 if code.value() <= 0xFFFF => Some(Code::from_win32(code.value())),
+        _ => None,
+    }
+}
+
+/// `2022-08-18`
+fn read_day(text: &str, name: &str) -> Result<Day, ApiError> {
+    let wrong = || ApiError::Request {
+        message: format!("`{name}={}` is no day", shown(text)),
+        hint: "give it like 2022-08-18",
+    };
+    if text.len() != 10 || !text.is_ascii() {
+        return Err(wrong());
+    }
+    let midnight = LoggedAt::parse(format!("{text} 00:00:00").as_bytes()).ok_or_else(wrong)?;
+    Day::try_from(midnight.0 / 86_400).map_err(|_| wrong())
+}
+
+/// A bounded part of a stranger's text, for error messages.
+fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(60)
+        .collect()
+}
+
+fn day(day: Day) -> String {
+    let mut text = store::day_start(day).to_string();
+    text.truncate(10);
+    text
+}
+
+fn logged(at: Option<LoggedAt>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_and_written_back() {
+        for text in ["1990-01-01", "2022-08-18", "2100-12-31"] {
+            assert_eq!(day(read_day(text, "from").unwrap()), text);
+        }
+        for text in [
+            "",
+            "2022-8-18",
+            "2022-13-01",
+            "yesterday!",
+            "2022-08-18T",
+            "２022-0",
+        ] {
+            assert!(read_day(text, "from").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_in_every_spelling() {
+        for text in ["0xC0000102", "0xd0000102", "STATUS_FILE_CORRUPT_ERROR"] {
+            assert_eq!(
+                canonical(read_code(text).unwrap()),
+                Some(Code::new(0xC000_0102)),
+                "{text}"
+            );
+        }
+        for text in ["0x80070570", "80070570"] {
+            assert_eq!(
+                canonical(read_code(text).unwrap()),
+                Some(Code::new(0x8007_0570)),
+                "{text}"
+            );
+        }
+        assert!(read_code("<script>").is_err());
+    }
+}

@@ -1,0 +1,82 @@
+//! `/codes/{code}`: what a code means, how else it is spelled, where it was seen.
+
+use super::{canonical, logged, read_code};
+use crate::{
+    error::Result,
+    server::Web,
+    texts::{self, Text},
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Serialize;
+use windows_error_codes as wec;
+
+pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Result<CodeDetail> {
+    let code = read_code(&text)?;
+    let seen = match canonical(code) {
+        Some(code) => web.store.code_seen(&web.tenant, code).await?,
+        None => None,
+    };
+    Ok(Json(CodeDetail {
+        code: code.to_string(),
+        space: code.space().name(),
+        names: names(code),
+        facility: code.facility().map(|facility| match facility.name {
+            Some(name) => name.to_owned(),
+            None => format!("{:#05x}", facility.number),
+        }),
+        meaning: texts::meaning(code),
+        equivalents: code
+            .equivalents()
+            .map(|each| Equivalent {
+                code: each.to_string(),
+                space: each.space().name(),
+                names: names(each),
+            })
+            .collect(),
+        seen: seen.map(|seen| Seen {
+            events: seen.events,
+            endpoints: seen.endpoints,
+            first: logged(Some(seen.first)),
+            last: logged(Some(seen.last)),
+        }),
+    }))
+}
+
+/// Its own names, else that of what it wraps.
+fn names(code: wec::Code) -> Vec<&'static str> {
+    let own: Vec<&'static str> = code.names().collect();
+    if own.is_empty() {
+        code.name().into_iter().collect()
+    } else {
+        own
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct CodeDetail {
+    code: String,
+    space: &'static str,
+    names: Vec<&'static str>,
+    facility: Option<String>,
+    meaning: Option<Text>,
+    equivalents: Vec<Equivalent>,
+    seen: Option<Seen>,
+}
+
+#[derive(Serialize)]
+struct Equivalent {
+    code: String,
+    space: &'static str,
+    names: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    events: u64,
+    endpoints: u64,
+    first: Option<String>,
+    last: Option<String>,
+}

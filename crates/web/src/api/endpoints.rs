@@ -1,0 +1,92 @@
+//! `/endpoints`: every machine, by name or by failure.
+
+use super::logged;
+use crate::{
+    error::Result,
+    server::Web,
+    texts::{self, Text},
+};
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use classify::Rules;
+use serde::{Deserialize, Serialize};
+use store::EndpointSummary;
+
+/// A page unless asked for more: two screens.
+const LIMIT: usize = 50;
+/// More than a person reads, and still one short answer.
+const LIMIT_MAX: usize = 500;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    q: String,
+    failing: Option<String>,
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Endpoints {
+    endpoints: Vec<Row>,
+    next: Option<String>,
+}
+
+pub(crate) async fn endpoints(
+    State(web): State<Web>,
+    Query(asked): Query<Asked>,
+) -> Result<Endpoints> {
+    let failing = asked.failing.is_some_and(|failing| failing == "1");
+    let limit = asked.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
+    let page = web
+        .store
+        .endpoints(
+            &web.tenant,
+            asked.q.trim(),
+            failing,
+            limit,
+            asked.after.as_deref(),
+        )
+        .await?;
+    Ok(Json(Endpoints {
+        endpoints: page
+            .endpoints
+            .into_iter()
+            .map(|endpoint| Row::new(web.rules, endpoint))
+            .collect(),
+        next: page.next,
+    }))
+}
+
+/// One line of a list of endpoints.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    endpoint: String,
+    host: String,
+    build: String,
+    failed: u64,
+    last_failure: Option<String>,
+    last_seen: Option<String>,
+    category: Option<String>,
+    title: Option<Text>,
+}
+
+impl Row {
+    pub(crate) fn new(rules: &Rules, endpoint: EndpointSummary) -> Self {
+        let title = rules
+            .get(&endpoint.rule)
+            .map(|_| texts::title(rules, &endpoint.rule, "", None));
+        Self {
+            build: texts::build(&endpoint.servicing_stack),
+            endpoint: endpoint.endpoint,
+            host: endpoint.host,
+            failed: endpoint.failed,
+            last_failure: logged(endpoint.last_failure),
+            last_seen: logged(endpoint.last_seen),
+            category: (!endpoint.category.is_empty()).then_some(endpoint.category),
+            title,
+        }
+    }
+}

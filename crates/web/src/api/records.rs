@@ -1,0 +1,459 @@
+//! `/endpoints/{id}/records`: the log itself around one record, read again from its raw text.
+
+use super::{logged, shown};
+use crate::{
+    error::{ApiError, Result},
+    server::Web,
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use classify::{Spelling, catalogue, codes_in};
+use event::{StreamId, TextEncoding, UtcAnchor};
+use serde::{Deserialize, Serialize};
+use store::{RawSlice, RawWindow};
+
+/// Neighbours each way unless asked for: a screenful.
+const AROUND: usize = 20;
+/// More at once is no reading any more; the page asks again.
+const AROUND_MAX: usize = 500;
+/// A record is 150 bytes on average; thrice that finds enough neighbours at the first reading nearly always.
+const BYTES_PER_RECORD: u64 = 450;
+/// What one answer reads at most each way. Only records of many lines, or a hole, come near it.
+const BYTES_MAX: u64 = 8 << 20;
+/// A longer record is shown cut, and says so; none that a person reads is near it.
+const TEXT_MAX: usize = 64 << 10;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    stream: String,
+    #[serde(default)]
+    offset: u64,
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+pub(crate) async fn records(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Records> {
+    let stream: StreamId = asked.stream.parse().map_err(|_| ApiError::Request {
+        message: format!("`stream={}` is no stream", shown(&asked.stream)),
+        hint: "the streams of an endpoint are listed on its page",
+    })?;
+    let before = asked.before.unwrap_or(AROUND).min(AROUND_MAX);
+    let after = asked.after.unwrap_or(AROUND).min(AROUND_MAX);
+    let anchors: Vec<UtcAnchor> = web
+        .store
+        .pieces(&web.tenant, &id)
+        .await?
+        .into_iter()
+        .filter(|piece| piece.stream == stream)
+        .flat_map(|piece| piece.anchors)
+        .collect();
+    let changes = parse::utc_changes(&anchors);
+    let mut reach = (bytes_for(before), bytes_for(after));
+    loop {
+        let window = web
+            .store
+            .raw_window(&web.tenant, &id, stream, asked.offset, reach.0, reach.1)
+            .await?;
+        if window.end == 0 {
+            return Err(ApiError::NotFound {
+                message: format!("endpoint `{}` has no stream `{stream}`", shown(&id)),
+                hint: "the streams of an endpoint are listed on its page",
+            });
+        }
+        let shelf = Shelf::new(&window, asked.offset);
+        // Long records may fill the window before there are enough of them; one more than asked for tells whether there are more.
+        let wants_before = shelf.before() <= before
+            && asked.offset.saturating_sub(reach.0) > window.first
+            && reach.0 < BYTES_MAX;
+        let wants_after = shelf.after() <= after
+            && asked.offset.saturating_add(reach.1) < window.end
+            && reach.1 < BYTES_MAX;
+        if wants_before || wants_after {
+            /// Few rounds to the bound, little read in vain.
+            const GROWTH: u64 = 8;
+            reach.0 = if wants_before {
+                (reach.0 * GROWTH).min(BYTES_MAX)
+            } else {
+                reach.0
+            };
+            reach.1 = if wants_after {
+                (reach.1 * GROWTH).min(BYTES_MAX)
+            } else {
+                reach.1
+            };
+            continue;
+        }
+        return Ok(Json(shelf.take(&window, &changes, before, after)));
+    }
+}
+
+fn bytes_for(records: usize) -> u64 {
+    ((records as u64 + 1) * BYTES_PER_RECORD).min(BYTES_MAX)
+}
+
+/// A record's place: in which slice, where in its text, where in the source.
+struct Place<'a> {
+    slice: &'a RawSlice,
+    record: parse::Record<'a>,
+    offset: u64,
+    length: u64,
+}
+
+/// The records of a window, and the one that was asked for.
+struct Shelf<'a> {
+    places: Vec<Place<'a>>,
+    /// Index of the record that holds the offset asked for, or the last one before it.
+    target: Option<usize>,
+    is_held: bool,
+}
+
+impl<'a> Shelf<'a> {
+    fn new(window: &'a RawWindow, wanted: u64) -> Self {
+        let mut places = Vec::new();
+        for slice in &window.slices {
+            let mut offset = slice.offset + mark_length(slice);
+            for record in parse::records(&slice.text, slice.format) {
+                let length = parse::source_length(slice.encoding, record.raw);
+                if (slice.from..slice.until).contains(&offset) {
+                    places.push(Place {
+                        slice,
+                        record,
+                        offset,
+                        length,
+                    });
+                }
+                offset += length;
+            }
+        }
+        let after = places.partition_point(|place| place.offset <= wanted);
+        // An offset inside the byte-order mark means the first record.
+        let target = if places.is_empty() {
+            None
+        } else {
+            Some(after.saturating_sub(1))
+        };
+        let is_held = !window.expired;
+        Self {
+            places,
+            target,
+            is_held,
+        }
+    }
+
+    fn before(&self) -> usize {
+        self.target.unwrap_or(0)
+    }
+
+    fn after(&self) -> usize {
+        self.target
+            .map_or(0, |target| self.places.len() - target - 1)
+    }
+
+    fn take(
+        &self,
+        window: &RawWindow,
+        changes: &[UtcAnchor],
+        before: usize,
+        after: usize,
+    ) -> Records {
+        let target = self.target.unwrap_or(0);
+        let from = target.saturating_sub(before);
+        let to = self.places.len().min(target + after + 1);
+        let mut spellings = Vec::new();
+        let records: Vec<RecordOut> = self.places[from.min(to)..to]
+            .iter()
+            .enumerate()
+            .map(|(index, place)| {
+                RecordOut::new(
+                    place,
+                    changes,
+                    self.is_held && from + index == target,
+                    &mut spellings,
+                )
+            })
+            .collect();
+        let about = self.places.get(target).map(|place| place.slice);
+        Records {
+            path: about.map(|slice| slice.path.clone()).unwrap_or_default(),
+            source: about.map(|slice| slice.source.name()).unwrap_or_default(),
+            encoding: about.map(|slice| slice.encoding.name()).unwrap_or_default(),
+            expired: window.expired,
+            more_before: from > 0,
+            more_after: to < self.places.len(),
+            records,
+        }
+    }
+}
+
+/// Bytes of the byte-order mark that a stream's first chunk covers and its text does not; as `classify` counts them.
+fn mark_length(slice: &RawSlice) -> u64 {
+    let mark = match slice.encoding {
+        TextEncoding::Utf8 => 3,
+        TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
+        TextEncoding::Gb18030 => return 0,
+    };
+    let is_marked = slice.offset == 0
+        && slice.length == parse::source_length(slice.encoding, &slice.text) + mark;
+    if is_marked { mark } else { 0 }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Records {
+    path: String,
+    source: &'static str,
+    encoding: &'static str,
+    expired: bool,
+    records: Vec<RecordOut>,
+    more_before: bool,
+    more_after: bool,
+}
+
+#[derive(Serialize)]
+struct RecordOut {
+    offset: u64,
+    length: u64,
+    logged: Option<String>,
+    utc: Option<String>,
+    level: &'static str,
+    component: String,
+    text: String,
+    /// Bytes of the text left out at its end.
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: usize,
+    codes: Vec<CodeAt>,
+    target: bool,
+}
+
+/// A code and where it is spelled, in UTF-16 units as browsers count.
+#[derive(Serialize)]
+struct CodeAt {
+    code: String,
+    name: Option<&'static str>,
+    at: usize,
+    end: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl RecordOut {
+    fn new(
+        place: &Place<'_>,
+        changes: &[UtcAnchor],
+        target: bool,
+        spellings: &mut Vec<Spelling>,
+    ) -> Self {
+        let head = place.record.head();
+        let at = head.and_then(|head| head.logged);
+        let stamp = place.record.csi().and_then(|csi| csi.stamp);
+        let change = changes.partition_point(|change| change.offset <= place.offset);
+        // Before the first anchor the first one's offset is the best there is, as in derivation.
+        let by_anchor = || {
+            changes
+                .get(change.saturating_sub(1))
+                .zip(at)
+                .map(|(change, at)| at.to_utc(change.minutes))
+        };
+        let whole = place.record.text();
+        let text = &whole[..whole.floor_char_boundary(TEXT_MAX)];
+        spellings.clear();
+        codes_in(text, spellings);
+        Self {
+            offset: place.offset,
+            length: place.length,
+            logged: logged(at),
+            utc: stamp.or_else(by_anchor).map(|utc| utc.to_string()),
+            level: head.map_or("unknown", |head| head.level.name()),
+            component: head.map_or("", |head| head.component).to_owned(),
+            codes: code_places(text, spellings),
+            omitted: whole.len() - text.len(),
+            text: text.to_owned(),
+            target,
+        }
+    }
+}
+
+fn code_places(text: &str, spellings: &mut [Spelling]) -> Vec<CodeAt> {
+    spellings.sort_unstable_by_key(|spelling| (spelling.at, std::cmp::Reverse(spelling.end)));
+    let mut codes: Vec<CodeAt> = Vec::new();
+    let (mut bytes, mut units) = (0, 0);
+    for spelling in spellings.iter() {
+        // Of spellings that overlap the first and longest is shown.
+        let (Some(between), Some(word)) = (
+            text.get(bytes..spelling.at),
+            text.get(spelling.at..spelling.end),
+        ) else {
+            continue;
+        };
+        let at = units + between.encode_utf16().count();
+        let end = at + word.encode_utf16().count();
+        codes.push(CodeAt {
+            code: spelling.code.to_string(),
+            name: catalogue::name(spelling.code),
+            at,
+            end,
+        });
+        (bytes, units) = (spelling.end, end);
+    }
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event::{Format, Source};
+
+    // Made-up records.
+    const LINES: [&str; 4] = [
+        "2024-05-01 08:00:00, Info                  CBS    one\r\n",
+        "2024-05-01 08:00:01, Error                 CSI    00000001@2024/5/1:00:00:01.250 (F) STATUS_FILE_CORRUPT_ERROR 磁盘 [gle=0xd0000102]\r\n",
+        "2024-05-01 08:00:02, Info                  CBS    three\n  and more\r\n",
+        "2024-05-01 08:00:03, Info                  CBS    four\r\n",
+    ];
+
+    fn slice(encoding: TextEncoding, offset: u64, mark: u64, text: &str) -> RawSlice {
+        let length = parse::source_length(encoding, text) + mark;
+        RawSlice {
+            path: "CBS.log".to_owned(),
+            source: Source::Cbs,
+            encoding,
+            format: Format::Wds,
+            offset,
+            length,
+            from: offset,
+            until: offset + length,
+            text: text.to_owned(),
+        }
+    }
+
+    fn window(slices: Vec<RawSlice>) -> RawWindow {
+        let end = slices.last().map_or(0, |slice| slice.until);
+        RawWindow {
+            first: slices.first().map_or(0, |slice| slice.from),
+            end,
+            slices,
+            expired: false,
+        }
+    }
+
+    fn texts(records: &Records) -> Vec<&str> {
+        records
+            .records
+            .iter()
+            .map(|record| record.text.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn offsets_are_those_of_the_source_in_every_encoding() {
+        let text = LINES.concat();
+        for (encoding, mark) in [
+            (TextEncoding::Utf8, 0),
+            (TextEncoding::Utf8, 3),
+            (TextEncoding::Utf16le, 2),
+            (TextEncoding::Utf16be, 0),
+            (TextEncoding::Gb18030, 0),
+        ] {
+            let window = window(vec![slice(encoding, 0, mark, &text)]);
+            let second = mark + parse::source_length(encoding, LINES[0]);
+            for wanted in [second, second + 5] {
+                let found = Shelf::new(&window, wanted).take(&window, &[], 1, 1);
+                assert_eq!(found.records.len(), 3, "{encoding:?}");
+                let target = &found.records[1];
+                assert!(target.target && !found.records[0].target && !found.records[2].target);
+                assert_eq!((target.offset, found.records[0].offset), (second, mark));
+                assert_eq!((found.more_before, found.more_after), (false, true));
+            }
+            assert_eq!(
+                Shelf::new(&window, 0).target,
+                Some(0),
+                "inside the byte-order mark"
+            );
+        }
+    }
+
+    #[test]
+    fn slices_that_were_trimmed_show_each_record_once() {
+        let (head, tail) = (LINES[..3].concat(), LINES[2..].concat());
+        let third = (LINES[0].len() + LINES[1].len()) as u64;
+        let mut first = slice(TextEncoding::Utf8, 0, 0, &head);
+        first.until = third;
+        let window = window(vec![first, slice(TextEncoding::Utf8, third, 0, &tail)]);
+        let found = Shelf::new(&window, third).take(&window, &[], 9, 9);
+        assert_eq!(texts(&found)[2..], ["three\n  and more", "four"]);
+        assert!(found.records[2].target);
+        assert_eq!(found.records.len(), 4);
+    }
+
+    #[test]
+    fn codes_are_marked_where_browsers_count_them() {
+        let text = LINES.concat();
+        let window = window(vec![slice(TextEncoding::Utf8, 0, 0, &text)]);
+        let found = Shelf::new(&window, LINES[0].len() as u64).take(&window, &[], 0, 0);
+        let record = &found.records[0];
+        let units: Vec<u16> = record.text.encode_utf16().collect();
+        let spelled: Vec<String> = record
+            .codes
+            .iter()
+            .map(|code| String::from_utf16(&units[code.at..code.end]).unwrap())
+            .collect();
+        assert_eq!(spelled, ["STATUS_FILE_CORRUPT_ERROR", "0xd0000102"]);
+        assert!(record.codes.iter().all(|code| code.code == "0xc0000102"));
+        assert_eq!(record.utc.as_deref(), Some("2024-05-01T00:00:01.250Z"));
+    }
+
+    #[test]
+    fn utc_follows_the_offset_in_force() {
+        use event::{LoggedAt, UtcHow};
+        let text = LINES.concat();
+        let window = window(vec![slice(TextEncoding::Utf8, 0, 0, &text)]);
+        let anchor = |offset, minutes| UtcAnchor {
+            offset,
+            minutes,
+            how: UtcHow::CsiStamp,
+            logged: LoggedAt(0),
+        };
+        let last = (LINES[0].len() + LINES[1].len() + LINES[2].len()) as u64;
+        let found =
+            Shelf::new(&window, 0).take(&window, &[anchor(10, 480), anchor(last, 60)], 9, 9);
+        let utc: Vec<_> = found
+            .records
+            .iter()
+            .map(|record| record.utc.as_deref().unwrap())
+            .collect();
+        assert_eq!(
+            utc,
+            [
+                "2024-05-01T00:00:00.000Z",
+                "2024-05-01T00:00:01.250Z",
+                "2024-05-01T00:00:02.000Z",
+                "2024-05-01T07:00:03.000Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_window_has_no_record_and_an_expired_target_is_none() {
+        let empty = RawWindow {
+            end: 10,
+            expired: true,
+            ..RawWindow::default()
+        };
+        let found = Shelf::new(&empty, 3).take(&empty, &[], 5, 5);
+        assert!(
+            found.records.is_empty() && found.expired && !found.more_before && !found.more_after
+        );
+        let text = LINES.concat();
+        let mut held = window(vec![slice(TextEncoding::Utf8, 0, 0, &text)]);
+        held.expired = true;
+        let found = Shelf::new(&held, 5_000).take(&held, &[], 5, 5);
+        assert!(found.records.iter().all(|record| !record.target));
+    }
+}

@@ -1,0 +1,145 @@
+//! What stands before and after every answer: the name asked for, a turn, the headers.
+
+use crate::{error::ApiError, server::Web};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use std::{net::IpAddr, time::Duration};
+
+/// Longer than any page should take (p95 < 300 ms); shorter than a reader's patience with a spinner.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Refuses names that are not ours, so that no foreign page can point its own name at this address and read the answers.
+pub(crate) async fn check_host(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    if host.is_some_and(|host| is_ours(host, &web.hosts)) {
+        return next.run(request).await;
+    }
+    // The name is not repeated as it came: it is a stranger's text.
+    let body = json!({
+        "error": "this name is not one that the pages are served under",
+        "hint": "open http://127.0.0.1 with the port, or add the name to `web.hosts`",
+    });
+    (StatusCode::MISDIRECTED_REQUEST, Json(body)).into_response()
+}
+
+fn is_ours(host: &str, hosts: &[String]) -> bool {
+    let name = without_port(host).to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    name == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+        || hosts.iter().any(|host| host == name)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|digit| digit.is_ascii_digit())
+                && !name.ends_with(':')
+                && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+/// Answers a few questions at a time, each within a bound.
+pub(crate) async fn take_turn(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let answer = async {
+        let _turn = web
+            .turns
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+        next.run(request).await
+    };
+    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+        Ok(response) => response,
+        Err(_) => ApiError::Slow(ANSWER_WITHIN.as_secs()).into_response(),
+    }
+}
+
+/// Log text is hostile text: nothing may run but our own script, and nobody may frame or embed what we show.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+/// Adds to every answer what keeps it to our own pages; figures are never kept by a cache.
+pub(crate) async fn add_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_and_configured_names_are_ours() {
+        let hosts = ["cbsift.bank.example".to_owned()];
+        for ours in [
+            "127.0.0.1:8080",
+            "127.0.0.1",
+            "localhost:1",
+            "LOCALHOST",
+            "localhost.:80",
+            "[::1]:8080",
+            "[::1]",
+            "127.1.2.3:9",
+            "cbsift.bank.example:443",
+            "CBSIFT.bank.example",
+        ] {
+            assert!(is_ours(ours, &hosts), "{ours}");
+        }
+        for foreign in [
+            "",
+            "evil.example",
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "192.0.2.7:8080",
+            "cbsift.bank.example.evil.example",
+            "[::2]:80",
+            "0.0.0.0:80",
+            "evil.example#127.0.0.1",
+            "127.0.0.1@evil.example",
+        ] {
+            assert!(!is_ours(foreign, &hosts), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The router: which address asks what, and what every answer carries.
+
+use crate::{api, assets, config::Config, guard};
+use axum::{Router, middleware, routing::get};
+use classify::Rules;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// Everything the pages read from.
+#[derive(Clone)]
+pub struct Web {
+    pub(crate) store: Store,
+    pub(crate) rules: &'static Rules,
+    pub(crate) tenant: Arc<str>,
+    pub(crate) hosts: Arc<[String]>,
+    pub(crate) max_disk_bytes: u64,
+    pub(crate) disk_full: Arc<AtomicBool>,
+    pub(crate) turns: Arc<Semaphore>,
+}
+
+/// Answers made at the same time. One page asks several questions of the engine at once, and ingestion shares it on as few as two
+/// cores: more readers wait their turn rather than slow the writers. A guess, to be measured.
+const TURNS: usize = 4;
+
+impl Web {
+    /// Pages of a tenant, over a store. `max_disk_bytes` is the bound that `store.max_disk` sets, 0 where there is none.
+    pub fn new(
+        store: Store,
+        rules: &'static Rules,
+        tenant: &str,
+        max_disk_bytes: u64,
+        config: &Config,
+    ) -> Self {
+        Self {
+            store,
+            rules,
+            tenant: tenant.into(),
+            hosts: config
+                .hosts
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+            max_disk_bytes,
+            disk_full: Arc::default(),
+            turns: Arc::new(Semaphore::new(TURNS)),
+        }
+    }
+
+    /// A flag for whoever keeps the disk in bounds: while it is set, every page says that the disk is full.
+    pub fn disk_full(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.disk_full)
+    }
+
+    pub(crate) fn is_disk_full(&self, used_bytes: u64) -> bool {
+        self.disk_full.load(Ordering::Relaxed)
+            || (self.max_disk_bytes > 0 && used_bytes >= self.max_disk_bytes)
+    }
+}
+
+/// The pages and their API. Only GET and HEAD are answered.
+pub fn router(web: Web) -> Router {
+    let api = Router::new()
+        .route("/overview", get(api::overview))
+        .route("/endpoints", get(api::endpoints))
+        .route("/endpoints/{id}", get(api::endpoint))
+        .route("/endpoints/{id}/records", get(api::records))
+        .route("/codes/{code}", get(api::code))
+        .fallback(api::unknown)
+        .layer(middleware::from_fn_with_state(
+            web.clone(),
+            guard::take_turn,
+        ));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/api/{*path}", get(api::unknown))
+        .fallback(get(assets::serve))
+        .layer(middleware::from_fn_with_state(
+            web.clone(),
+            guard::check_host,
+        ))
+        .layer(middleware::map_response(guard::add_headers))
+        .with_state(web)
+}

@@ -1,0 +1,174 @@
+//! Words in both languages, and how codes are shown.
+
+use classify::{Rules, catalogue};
+use event::{Code, Space};
+use serde::Serialize;
+use windows_error_codes as wec;
+
+/// A text in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Text {
+    pub(crate) en: String,
+    pub(crate) zh: String,
+}
+
+impl Text {
+    fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
+        Self {
+            en: en.into(),
+            zh: zh.into(),
+        }
+    }
+}
+
+/// What a rule calls its findings, with the object put in its place.
+///
+/// Without a rule, the code is all there is to say. `object` empty: a list names no object.
+pub(crate) fn title(rules: &Rules, rule: &str, object: &str, code: Option<Code>) -> Text {
+    if let Some(rule) = rules.get(rule) {
+        let (en, zh) = if object.is_empty() {
+            ("a file or folder", "文件或目录")
+        } else {
+            (object, object)
+        };
+        return Text::new(
+            rule.title.en.replace("{object}", en),
+            rule.title.zh.replace("{object}", zh),
+        );
+    }
+    match code {
+        Some(code) => {
+            let name = catalogue::name(code)
+                .map(|name| format!(" {name}"))
+                .unwrap_or_default();
+            Text::new(
+                format!("Failed with {code}{name}"),
+                format!("失败，错误码 {code}{name}"),
+            )
+        }
+        None => Text::new("Failed for an unknown cause", "失败，原因未知"),
+    }
+}
+
+/// What to do, a step a line.
+pub(crate) fn advice(rules: &Rules, rule: &str) -> Text {
+    rules.get(rule).map_or_else(Text::default, |rule| {
+        Text::new(rule.advice.en.join("\n"), rule.advice.zh.join("\n"))
+    })
+}
+
+/// Why a cause has its confidence: the keys that `classify` gives, in words.
+pub(crate) fn reason(key: &str) -> Text {
+    let (en, zh) = match key {
+        "known_signature" => ("The record matches a known signature", "该记录符合已知特征"),
+        "origin_of_chain" => (
+            "The record is the origin of its failure chain",
+            "该记录是错误链的起点",
+        ),
+        "chain_seen" => (
+            "Other records of the same chain were seen",
+            "同一错误链的其他记录也已出现",
+        ),
+        "object_named" => ("The record names the object", "该记录指明了对象"),
+        "path_length_matches" => (
+            "The length of the path matches the log's own count",
+            "路径长度与日志自带的计数一致",
+        ),
+        "missing_would_be_tolerated" => (
+            "A missing object would have been tolerated, so it exists and is damaged",
+            "调用允许对象不存在，因此对象存在但已损坏",
+        ),
+        "same_as_terminal" => (
+            "The attempt ended with the same failure",
+            "安装尝试以同一错误结束",
+        ),
+        "only_a_wrapper" => (
+            "Only a wrapping code is known, not what it wraps (lowers the confidence)",
+            "仅知外层错误码，内层未知（降低可信度）",
+        ),
+        "no_time" => (
+            "The record has no time (lowers the confidence)",
+            "该记录没有时间（降低可信度）",
+        ),
+        // A newer rule set may know more reasons than this build.
+        other => return Text::new(other.replace('_', " "), other.replace('_', " ")),
+    };
+    Text::new(en, zh)
+}
+
+/// The catalogue's form of a canonical code.
+pub(crate) fn catalogued(code: Code) -> wec::Code {
+    match code.space() {
+        Space::Hresult => wec::Code::hresult(code.value()),
+        Space::Ntstatus => wec::Code::ntstatus(code.value()),
+    }
+}
+
+pub(crate) fn meaning(code: wec::Code) -> Option<Text> {
+    wec::meaning(code).map(|(en, zh)| Text::new(en, zh))
+}
+
+pub(crate) fn names(code: Code) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for name in catalogue::names(code) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The Windows build is the start of the servicing stack's version: `10.0.19041` of `10.0.19041.1852`.
+pub(crate) fn build(servicing_stack: &str) -> String {
+    servicing_stack
+        .splitn(4, '.')
+        .take(3)
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_names_its_object_and_no_braces() {
+        let rules = Rules::shipped();
+        let with = title(rules, "fs_corrupt_path", r"C:\Program Files\Made Up", None);
+        assert!(
+            with.en.contains(r"C:\Program Files\Made Up")
+                && with.zh.contains(r"C:\Program Files\Made Up")
+        );
+        for rule in rules.iter() {
+            for text in [
+                title(rules, &rule.id, "", None),
+                title(rules, &rule.id, "x", None),
+            ] {
+                assert!(
+                    !text.en.contains('{')
+                        && !text.zh.contains('{')
+                        && !text.en.is_empty()
+                        && !text.zh.is_empty(),
+                    "{}",
+                    rule.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_rule_the_code_is_the_title() {
+        let text = title(Rules::shipped(), "", "", Some(Code::new(0x8007_0570)));
+        assert!(
+            text.en.starts_with("Failed with 0x80070570 "),
+            "{}",
+            text.en
+        );
+    }
+
+    #[test]
+    fn the_build_is_the_start_of_the_servicing_stack() {
+        assert_eq!(build("10.0.19041.1852"), "10.0.19041");
+        assert_eq!(build(""), "");
+    }
+}

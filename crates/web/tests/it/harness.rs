@@ -1,0 +1,298 @@
+//! One engine for the process, a fleet of two machines in it, and the pages served over it.
+
+use classify::{Rules, StreamFacts, UnitInput, classify, derive};
+use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use event::{Chunk, Format, LoggedAt, Source, StreamId, TextEncoding, Unit};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread::JoinHandle,
+};
+use store::{
+    Batch, ChunkRows, DerivationVersion, EndpointFacts, Store, StoreConfig, UnitDerivation,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+const TOKEN: &str = "made-up-token";
+
+/// Made-up lines in the shape of a CBS.log: a session that installs an update and fails on a damaged folder.
+pub(crate) const FAILING: &str = concat!(
+    "2022-08-18 15:53:40, Info                  CBS    Loaded Servicing Stack v10.0.19041.1852 with Core: C:\\Windows\\winsxs\\amd64_microsoft-windows-servicingstack_31bf3856ad364e35_10.0.19041.1852_none_made_up\\cbscore.dll\r\n",
+    "2022-08-18 15:53:41, Info                  CBS    Session: 30979999_1234567890 initialized by client WindowsUpdateAgent, external staging directory: (null)\r\n",
+    "2022-08-18 15:53:42, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30979999_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
+    "2022-08-18 15:53:43, Info                  CBS    Failed to internally open package. [HRESULT = 0x800f0805 - CBS_E_INVALID_PACKAGE]\r\n",
+    "2022-08-18 15:53:46, Error                 CSI    00009626 (F) STATUS_FILE_CORRUPT_ERROR #34109804# from Windows::Rtl::SystemImplementation::DirectFileSystemProvider::SysCreateFile(flags = (AllowFileNotFound), oa = @0x5d->OBJECT_ATTRIBUTES {s:48; rd:NULL; on:[28]'\\??\\C:\\Program Files\\Made Up'; a:(OBJ_CASE_INSENSITIVE)}, cd = FILE_OPEN)[gle=0xd0000102]\r\n",
+    "2022-08-18 15:53:46, Error                 CSI    00009627@2022/8/18:07:53:46.609 (F) onecore\\base\\wcp\\sil\\ntsystem.cpp(2987): Error STATUS_FILE_CORRUPT_ERROR originated in function Windows::Rtl::SystemImplementation::DirectFileSystemProvider::SysCreateFile expression: (null)[gle=0x80004005]\r\n",
+    "2022-08-18 15:53:47, Info                  CBS    Exec: Processing complete.  Session: 30979999_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x80070570 - ERROR_FILE_CORRUPT]\r\n",
+    "2022-08-18 15:53:48, Info                  CBS    <img src=x onerror=alert(1)> is only text\r\n",
+    "2022-08-18 15:53:49, Info                  CBS    Trusted Installer is shutting down because: SHUTDOWN_REASON_AUTOSTOP\r\n",
+);
+
+/// The same update, installed.
+const HEALTHY: &str = concat!(
+    "2022-08-18 10:00:00, Info                  CBS    Session: 30979998_1234567890 initialized by client WindowsUpdateAgent, external staging directory: (null)\r\n",
+    "2022-08-18 10:00:01, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30979998_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
+    "2022-08-18 10:00:09, Info                  CBS    Exec: Processing complete.  Session: 30979998_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x00000000 - S_OK]\r\n",
+);
+
+pub(crate) const STREAM: StreamId = StreamId(0xC0FF_EE01);
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
+    }
+}
+
+/// The pages of this process, for as long as a test holds them.
+///
+/// The engine must be closed before the process ends, or libchdb's own exit handler crashes; statics are never dropped, so the
+/// last test that lets go closes it, and one that comes later opens it anew.
+pub(crate) async fn served() -> Arc<Served> {
+    static SERVED: Mutex<Weak<Served>> = Mutex::new(Weak::new());
+    let open = || {
+        let mut shared = SERVED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(Served::start());
+            *shared = Arc::downgrade(&made);
+            made
+        })
+    };
+    tokio::task::spawn_blocking(open)
+        .await
+        .expect("the engine starts; its error stands above")
+}
+
+/// The pages over the filled store, and over an empty one.
+pub(crate) struct Served {
+    pub(crate) pages: SocketAddr,
+    pub(crate) empty: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    fn start() -> Self {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async move {
+                let folder = folder();
+                let engine = Engine::open(EngineConfig::new(&folder))
+                    .unwrap_or_else(|error| panic!("{error}"));
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let address = listener.local_addr().expect("an address");
+                let shutdown = async {
+                    let _ = stopped.await;
+                };
+                let filled = async move { sender.send(fill_all(address).await) };
+                let served = serve(engine.into(), listener, Tokens::new(TOKEN), shutdown);
+                let (served, sent) = tokio::join!(served, filled);
+                served.expect("the engine is served");
+                sent.expect("the test waits");
+            });
+        });
+        let (pages, empty) = receiver
+            .recv()
+            .expect("the engine starts; its error stands above");
+        Self {
+            pages,
+            empty,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An empty folder, the same at every run, so that a killed run leaves nothing for long.
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web-it");
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+async fn fill_all(address: SocketAddr) -> (SocketAddr, SocketAddr) {
+    let config = StoreConfig::embedded(format!("http://{address}"), TOKEN);
+    let store = Store::connect(config).await.expect("the engine answers");
+    store.migrate().await.expect("tables are made");
+    fill(&store, "pc-0001", FAILING).await;
+    fill(&store, "pc-0002", HEALTHY).await;
+    // A store that never saw a log is another tenant's view of the same tables.
+    (
+        publish(store.clone(), "default").await,
+        publish(store, "nobody").await,
+    )
+}
+
+async fn publish(store: Store, tenant: &str) -> SocketAddr {
+    let config = web::Config {
+        hosts: vec!["cbsift.bank.example".to_owned()],
+    };
+    let router = web::router(web::Web::new(
+        store,
+        Rules::shipped(),
+        tenant,
+        1 << 40,
+        &config,
+    ));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// What the pipeline does with a chunk, without its loops.
+async fn fill(store: &Store, endpoint: &str, text: &str) {
+    let rules = Rules::shipped();
+    let rule_set = store
+        .publish_rule_set(rules.digest())
+        .await
+        .expect("rule set");
+    let chunk = Chunk {
+        tenant: "default".to_owned(),
+        endpoint: endpoint.to_owned(),
+        source: Source::Cbs,
+        stream: STREAM,
+        path: r"C:\Windows\Logs\CBS\CBS.log".to_owned(),
+        offset: 0,
+        length: text.len() as u64 + 3,
+        encoding: TextEncoding::Utf8,
+        format: Format::Wds,
+        open: false,
+        sender: "test".to_owned(),
+        received_ms: 1_700_000_000_000,
+        text: text.to_owned(),
+    };
+    let made = classify(rules, &chunk);
+    let (first, last) = (made.first, made.last);
+    let mut rows = ChunkRows::new(chunk);
+    rows.records = u32::try_from(made.records).expect("few records");
+    rows.events = made.events;
+    rows.noise = made.noise;
+    rows.anchors = made.anchors;
+    (rows.first, rows.last, rows.codes, rows.kbs) = (first, last, made.codes, made.kbs);
+    let batch = Batch::new(rule_set, 1, vec![rows]);
+    store.insert_batch(&batch).await.expect("rows are stored");
+
+    let month = first.map(LoggedAt::month).expect("the lines have times");
+    let unit_rows = store
+        .unit_rows("default", endpoint, month, month)
+        .await
+        .expect("rows are read");
+    let input = UnitInput {
+        events: unit_rows.events.clone(),
+        streams: unit_rows
+            .pieces
+            .iter()
+            .map(|piece| StreamFacts {
+                stream: piece.stream,
+                source: piece.source,
+                anchors: piece.anchors.clone(),
+                ranges: vec![(piece.offset, piece.end)],
+                first: piece.first,
+                last: piece.last,
+            })
+            .collect(),
+    };
+    let unit = Unit {
+        tenant: "default".to_owned(),
+        endpoint: endpoint.to_owned(),
+        month,
+    };
+    let derivation = derive(rules, &unit, &input);
+    let facts = EndpointFacts {
+        tenant: "default".to_owned(),
+        endpoint: endpoint.to_owned(),
+        host: format!("HOST-{endpoint}"),
+        servicing_stack: first.map(|at| (at, "10.0.19041.1852".to_owned())),
+        first,
+        last,
+    };
+    // The only derivation there is: how well informed it was decides nothing.
+    let version = DerivationVersion {
+        rule_set,
+        inputs: 1,
+        hash: 1,
+    };
+    store
+        .insert_derivations(
+            &[UnitDerivation {
+                unit,
+                version,
+                derivation,
+            }],
+            &[facts],
+        )
+        .await
+        .expect("derived rows");
+    let news = store.open_news(100).await.expect("news");
+    store.close_news(&news).await.expect("news is closed");
+}
+
+impl Served {
+    /// GET over the pages with the filled store.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        ask(self.pages, "GET", path, &[("Host", "127.0.0.1")]).await
+    }
+}
+
+/// A request spelled out, so that every header is ours.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("the pages listen");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the request is sent");
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .await
+        .expect("the answer comes");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+    let mut lines = head.lines();
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|code| code.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: body.to_owned(),
+    }
+}
