@@ -1,12 +1,14 @@
 //! Sends files to an intake: each byte until it is acknowledged, or until patience ends.
 
 mod client;
+mod uplink;
 mod upload;
 
 pub use client::ClientError;
+pub use uplink::{Part, Uplink};
 
 use self::client::Client;
-use crate::config::{CHUNK_MAX, CHUNK_MIN};
+use crate::config::CHUNK_MAX;
 use crate::files::{FileError, SkippedFile, find};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -143,11 +145,6 @@ pub fn send(
     paths: &[PathBuf],
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Summary, SendError> {
-    if !(CHUNK_MIN..=CHUNK_MAX).contains(&options.chunk_bytes) {
-        return Err(SendError::Options(format!(
-            "a chunk must have {CHUNK_MIN} to {CHUNK_MAX} bytes"
-        )));
-    }
     let client = Client::new(options)?;
     let found = find(paths);
     progress(Progress::Total {

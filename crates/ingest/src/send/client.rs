@@ -1,10 +1,10 @@
 //! One intake over HTTP: requests, their retries, and what an answer means.
 
-use super::{Progress, SendError, SendOptions};
+use super::{Part, Progress, SendError, SendOptions};
 use crate::FileDigest;
+use crate::config::{CHUNK_MAX, CHUNK_MIN};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use event::{Format, Source, TextEncoding};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -39,6 +39,7 @@ pub(super) struct Client {
     authorization: String,
     endpoint: Option<String>,
     compress: bool,
+    chunk_bytes: usize,
     patience: Duration,
     /// An answer of any kind has come.
     answered: AtomicBool,
@@ -67,19 +68,11 @@ pub enum ClientError {
     },
 }
 
-/// Whole records of a stream, as one body.
+/// A part of a stream, as one body.
 pub(super) struct PutBody<'a> {
-    pub(super) source: Source,
-    pub(super) first_record: u64,
-    pub(super) offset: u64,
-    pub(super) open: bool,
-    pub(super) encoding: TextEncoding,
-    pub(super) format: Format,
-    pub(super) path: &'a str,
-    pub(super) chunk_bytes: usize,
+    pub(super) part: Part<'a>,
     /// Digest and size of the file that ends with this body.
     pub(super) file: Option<(FileDigest, u64)>,
-    pub(super) bytes: &'a [u8],
 }
 
 impl ClientError {
@@ -115,6 +108,11 @@ impl ClientError {
 impl Client {
     /// Checks the address; sends nothing yet.
     pub(super) fn new(options: &SendOptions) -> Result<Self, SendError> {
+        if !(CHUNK_MIN..=CHUNK_MAX).contains(&options.chunk_bytes) {
+            return Err(SendError::Options(format!(
+                "a chunk must have {CHUNK_MIN} to {CHUNK_MAX} bytes"
+            )));
+        }
         let base = options.url.trim_end_matches('/').to_owned();
         let (loopback, https) = check_url(&base).map_err(SendError::Options)?;
         if !https && !loopback {
@@ -142,6 +140,7 @@ impl Client {
             authorization: format!("Bearer {}", options.token.trim()),
             endpoint: options.endpoint.clone(),
             compress: options.compress.unwrap_or(!loopback),
+            chunk_bytes: options.chunk_bytes,
             patience: options.patience,
             answered: AtomicBool::new(false),
         })
@@ -169,29 +168,30 @@ impl Client {
         body: &PutBody<'_>,
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(), ClientError> {
+        let part = &body.part;
         let url = format!(
             "{}/v1/streams/{}/{:016x}",
             self.base,
-            body.source.name(),
-            body.first_record
+            part.source.name(),
+            part.first_record
         );
-        let (coding, content) = self.content(body.bytes);
+        let (coding, content) = self.content(part.bytes);
         let digest = format!(
             "sha-256=:{}:",
             BASE64_STANDARD.encode(Sha256::digest(&*content))
         );
-        let end = body.offset + body.bytes.len() as u64;
+        let end = part.offset + part.bytes.len() as u64;
         self.patiently(progress, || {
             let mut request = self
                 .with_caller(self.agent.put(&url))
-                .query("offset", body.offset.to_string())
-                .query("length", body.bytes.len().to_string())
-                .query("encoding", body.encoding.name())
-                .query("format", body.format.name())
-                .query("chunk", body.chunk_bytes.to_string())
-                .query("path", short(body.path))
+                .query("offset", part.offset.to_string())
+                .query("length", part.bytes.len().to_string())
+                .query("encoding", part.encoding.name())
+                .query("format", part.format.name())
+                .query("chunk", self.chunk_bytes.to_string())
+                .query("path", short(part.path))
                 .header("content-digest", &digest);
-            if body.open {
+            if part.open {
                 request = request.query("open", "1");
             }
             if let Some(coding) = coding {

@@ -1,7 +1,7 @@
 //! One file, from its first byte to its last acknowledgement.
 
 use super::client::{Client, ClientError, PutBody};
-use super::{Progress, SendFailure, SendOptions, SentFile};
+use super::{Part, Progress, SendFailure, SendOptions, SentFile};
 use crate::FileDigest;
 use crate::files::{Cut, FileChunks, LogFile, SkippedFile};
 
@@ -110,7 +110,7 @@ impl Sending<'_> {
     }
 
     fn put(&mut self, body: &Body, file: Option<(FileDigest, u64)>) -> Result<(), SendFailure> {
-        let put = PutBody {
+        let part = Part {
             source: self.log.source,
             first_record: self.first_record,
             offset: body.offset,
@@ -118,10 +118,9 @@ impl Sending<'_> {
             encoding: self.log.encoding,
             format: self.log.format,
             path: &self.log.path.to_string_lossy(),
-            chunk_bytes: self.options.chunk_bytes,
-            file,
             bytes: &body.bytes,
         };
+        let put = PutBody { part, file };
         self.client
             .put(&put, self.progress)
             .map_err(|error| refused(self.log, error))?;

@@ -1,8 +1,10 @@
 //! Files sent whole, through faults.
 
 use crate::support::{Fault, Proxy, RELAY, Server, encode, log};
-use event::TextEncoding;
-use ingest::send::{ClientError, Progress, SendError, SendFailure, SendOptions, Summary, send};
+use event::{Format, Source, TextEncoding};
+use ingest::send::{
+    ClientError, Part, Progress, SendError, SendFailure, SendOptions, Summary, Uplink, send,
+};
 use ingest::{Config, SinkError};
 use std::fs;
 use std::io::{Read, Write};
@@ -366,4 +368,38 @@ fn an_answer_that_does_not_name_the_end_is_no_acknowledgement() {
         }
         error => panic!("{error:?}"),
     }
+}
+
+#[test]
+fn parts_that_are_no_files_are_sent_as_they_come() {
+    let server = Server::start(Config::default());
+    let text = log(40);
+    let cut = text.find("2024-05-01 08:00:20").unwrap();
+    let part = Part {
+        source: Source::Cbs,
+        first_record: parse::first_record_hash(&text),
+        offset: 0,
+        open: false,
+        encoding: TextEncoding::Utf8,
+        format: Format::Wds,
+        path: "made up",
+        bytes: &text.as_bytes()[..cut],
+    };
+    let rest = Part {
+        offset: cut as u64,
+        open: true,
+        bytes: &text.as_bytes()[cut..],
+        ..part
+    };
+    let uplink = Uplink::new(&options(&server.url())).unwrap();
+    server.sink.with(|state| {
+        state.errors.push_back(SinkError::Busy {
+            retry_after: Duration::ZERO,
+        })
+    });
+    for part in [rest, part] {
+        uplink.put(&part).unwrap();
+    }
+    assert!(server.sink.tiled_text(text.len()) == text);
+    assert!(server.sink.with(|state| state.imports.is_empty()));
 }
