@@ -126,7 +126,10 @@ impl Job {
             Some(database) => {
                 connection.execute(&format!("USE `{}`", escaped(database, '`')))?;
             }
-            None if is_new => connection.execute(&format!("USE {DATABASE}"))?,
+            None if is_new => {
+                // Fails if somebody dropped it, and must not keep them from making it again.
+                let _ = connection.execute(&format!("USE {DATABASE}"));
+            }
             None => {}
         }
         let mut settings = String::from("SET ");

@@ -17,6 +17,7 @@ use crate::harness::{client_at, count, fresh_folder, served, tokens};
 
 const FOLDER: &str = "EMBEDDED_CLICKHOUSE_TEST_FOLDER";
 const LIBRARY: &str = "EMBEDDED_CLICKHOUSE_TEST_LIBRARY";
+const REOPEN: &str = "EMBEDDED_CLICKHOUSE_TEST_REOPEN";
 
 /// Not a test of its own: what a child process does. Without the variable it does nothing.
 #[tokio::test]
@@ -24,7 +25,16 @@ async fn child_process() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let mut config = EngineConfig::new(PathBuf::from(folder));
+    let folder = PathBuf::from(folder);
+    if std::env::var_os(REOPEN).is_some() {
+        for name in ["one", "two", "one"] {
+            let engine = Engine::open(EngineConfig::new(folder.join(name)));
+            drop(engine.unwrap_or_else(|error| panic!("{name}: {error}")));
+        }
+        println!("\nreopened");
+        return;
+    }
+    let mut config = EngineConfig::new(folder);
     config.library = std::env::var_os(LIBRARY).map(PathBuf::from);
     let engine = match Engine::open(config) {
         Ok(engine) => Arc::new(engine),
@@ -47,19 +57,23 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, library: Option<&str>) -> Self {
+        let library = library.map(|library| (LIBRARY, library));
+        Self::start_with(folder, library)
+    }
+
+    fn start_with(folder: &Path, variable: Option<(&str, &str)>) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
         command
             .args(["--exact", "processes::child_process", "--nocapture"])
             .env(FOLDER, folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        if let Some(library) = library {
-            command.env(LIBRARY, library);
-        }
+        command.envs(variable);
         let mut child = command.spawn().expect("start");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut lines = output.lines().map_while(Result::ok);
-        let says = lines.find(|line| line.starts_with("address ") || line.starts_with("error "));
+        let first_words = ["address ", "error ", "reopened"];
+        let says = lines.find(|line| first_words.iter().any(|word| line.starts_with(word)));
         Self {
             child,
             says: says.expect("a child says how it went"),
@@ -108,9 +122,9 @@ async fn kill_9_keeps_every_acknowledged_row() {
             insert.end().await.expect("acknowledged");
             acknowledged += 1_000;
         }
-        // One more is under way when the process dies: it may be there or not, but never in part.
+        // One more is under way when the process dies, most of its rows sent but not its end.
         let mut insert = client.insert::<Number>("kept").await.expect("start");
-        for n in 0..500 {
+        for n in 0..100_000 {
             insert.write(&Number { n }).await.expect("write");
         }
         process.kill();
@@ -159,4 +173,10 @@ async fn a_file_that_is_no_library_is_told_with_a_hint() {
         "{says}"
     );
     assert!(says.contains("| hint: "), "{says}");
+}
+
+#[tokio::test]
+async fn an_engine_that_was_dropped_makes_room_for_another() {
+    let process = Process::start_with(&fresh_folder("reopened"), Some((REOPEN, "1")));
+    assert_eq!(process.says, "reopened");
 }
