@@ -60,16 +60,13 @@ impl Batch {
         &self.chunks
     }
 
-    /// Two halves, the second with a name of its own, or the batch itself where it holds one chunk.
-    pub fn halve(mut self, news: u64) -> (Self, Option<Self>) {
+    /// Two halves of the same name, to be stored both, or the batch itself where it holds one chunk.
+    pub fn halve(mut self) -> (Self, Option<Self>) {
         if self.chunks.len() < 2 {
             return (self, None);
         }
         let rest = self.chunks.split_off(self.chunks.len() / 2);
-        (
-            Self::new(self.rule_set, self.news, self.chunks),
-            Some(Self::new(self.rule_set, news, rest)),
-        )
+        (Self::new(self.rule_set, self.news, self.chunks), Some(Self::new(self.rule_set, self.news, rest)))
     }
 }
 
@@ -100,21 +97,21 @@ impl Store {
             id: batch.news,
             done: 0,
         });
-        self.insert_rows::<NewsRow<'_>, _>("news", news).await?;
+        self.insert_rows::<NewsRow<'static>, _>("news", news).await?;
         let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
         for rows in &batch.chunks {
             by_month.entry(rows.month()).or_default().push(rows);
         }
         try_join_all(by_month.values().map(|rows| {
             let rows = rows.iter().map(|rows| ChunkRow::new(batch.rule_set, rows));
-            self.insert_rows::<ChunkRow<'_>, _>("chunks", rows)
+            self.insert_rows::<ChunkRow<'static>, _>("chunks", rows)
         }))
         .await?;
         try_join_all(by_month.values().map(|rows| {
             let rows = rows
                 .iter()
                 .map(|rows| CoverageRow::new(batch.rule_set, rows));
-            self.insert_rows::<CoverageRow<'_>, _>("coverage", rows)
+            self.insert_rows::<CoverageRow<'static>, _>("coverage", rows)
         }))
         .await?;
         Ok(())
@@ -134,7 +131,7 @@ impl Store {
             let rows = events
                 .iter()
                 .map(|(chunk, event)| EventRow::new(batch.rule_set, chunk, event));
-            self.insert_rows::<EventRow<'_>, _>("events", rows)
+            self.insert_rows::<EventRow<'static>, _>("events", rows)
         }))
         .await?;
         Ok(())
@@ -165,13 +162,13 @@ impl Store {
             })
             .collect();
         let closed = try_join_all(sets.iter().map(|sets| {
-            self.insert_rows::<NoiseRow<'_>, _>("noise", sets.iter().map(|(key, ids)| key.row(ids)))
+            self.insert_rows::<NoiseRow<'static>, _>("noise", sets.iter().map(|(key, ids)| key.row(ids)))
         }));
         let open = try_join_all(open.values().map(|noise| {
             let rows = noise
                 .iter()
                 .map(|(chunk, noise)| OpenNoiseRow::new(chunk, noise));
-            self.insert_rows::<OpenNoiseRow<'_>, _>("open_noise", rows)
+            self.insert_rows::<OpenNoiseRow<'static>, _>("open_noise", rows)
         }));
         try_join(closed, open).await?;
         Ok(())

@@ -165,7 +165,7 @@ impl Store {
                 done: 1,
             })
         });
-        self.insert_rows::<NewsRow<'_>, _>("news", rows).await
+        self.insert_rows::<NewsRow<'static>, _>("news", rows).await
     }
 
     /// Of some months, those in which an endpoint has events or a derivation: the neighbours that news must wake too.
@@ -318,20 +318,20 @@ impl Store {
             first: facts.first,
             last: facts.last,
         });
-        self.insert_rows::<EndpointRow<'_>, _>("endpoints", endpoints)
+        self.insert_rows::<EndpointRow<'static>, _>("endpoints", endpoints)
             .await?;
         try_join_all(by_month.values().map(|derived| async {
             let attempts = derived.iter().flat_map(|&(derived, set)| {
                 (0..derived.derivation.attempts.len())
                     .map(move |at| AttemptRow::new(derived, set, at))
             });
-            self.insert_rows::<AttemptRow<'_>, _>("attempts", attempts)
+            self.insert_rows::<AttemptRow<'static>, _>("attempts", attempts)
                 .await?;
             let findings = derived.iter().flat_map(|&(derived, set)| {
                 (0..derived.derivation.findings.len())
                     .map(move |at| FindingRow::new(derived, set, at))
             });
-            self.insert_rows::<FindingRow<'_>, _>("findings", findings)
+            self.insert_rows::<FindingRow<'static>, _>("findings", findings)
                 .await?;
             let current = derived.iter().map(|&(derived, set)| DerivationRow {
                 tenant: &derived.unit.tenant,
@@ -343,7 +343,7 @@ impl Store {
                 attempts: derived.derivation.attempts.len() as u32,
                 findings: derived.derivation.findings.len() as u32,
             });
-            self.insert_rows::<DerivationRow<'_>, _>("derivations", current)
+            self.insert_rows::<DerivationRow<'static>, _>("derivations", current)
                 .await
         }))
         .await?;
@@ -366,7 +366,7 @@ impl Store {
             Some((sequence, _)) => sequence + 1,
             None => 1,
         };
-        self.insert_rows::<RuleSetRow<'_>, _>(
+        self.insert_rows::<RuleSetRow<'static>, _>(
             "rule_sets",
             std::iter::once(RuleSetRow { sequence, digest }),
         )

@@ -383,7 +383,7 @@ impl Store {
             path: &import.path,
             bytes: import.bytes,
         };
-        self.insert_rows::<ImportRow<'_>, _>("imports", std::iter::once(row))
+        self.insert_rows::<ImportRow<'static>, _>("imports", std::iter::once(row))
             .await
     }
 

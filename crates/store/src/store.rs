@@ -2,6 +2,7 @@
 
 use crate::{Profile, StoreConfig, StoreError, error::Result};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
+use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
 
 /// A connection to the store. Cheap to clone; used from many tasks at once.
@@ -132,27 +133,29 @@ impl Store {
     }
 
     /// Inserts rows of one partition as one statement; all are there, or none is. No rows, no statement.
-    pub(crate) async fn insert_rows<'a, T, I>(&self, table: &'static str, rows: I) -> Result<()>
+    ///
+    /// `T` is the row type with `'static`, which stands for it with any lifetime. Boxed, because the compiler cannot prove for
+    /// borrowed rows that a caller's future may change threads.
+    pub(crate) fn insert_rows<'a, T, I>(&'a self, table: &'static str, mut rows: I) -> BoxFuture<'a, Result<()>>
     where
-        T: Row + RowWrite,
-        I: Iterator<Item = T::Value<'a>> + Send,
-        T::Value<'a>: Send + Sync,
+        T: Row + RowWrite + 'static,
+        for<'row> T::Value<'row>: Send + Sync,
+        I: Iterator<Item = T::Value<'a>> + Send + 'a,
     {
-        let failed = |error| StoreError::new(format!("insert into `{table}`"), error);
-        let mut rows = rows.peekable();
-        if rows.peek().is_none() {
-            return Ok(());
-        }
-        let mut insert = self
-            .inserts
-            .insert::<T>(table)
-            .await
-            .map_err(failed)?
-            .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
-        for row in rows {
-            insert.write(&row).await.map_err(failed)?;
-        }
-        insert.end().await.map_err(failed)
+        Box::pin(async move {
+            let failed = |error| StoreError::new(format!("insert into `{table}`"), error);
+            let Some(first) = rows.next() else { return Ok(()) };
+            let mut insert = self
+                .inserts
+                .insert::<T>(table)
+                .await
+                .map_err(failed)?
+                .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
+            for row in std::iter::once(first).chain(rows) {
+                insert.write(&row).await.map_err(failed)?;
+            }
+            insert.end().await.map_err(failed)
+        })
     }
 }
 

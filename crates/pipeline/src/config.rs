@@ -1,0 +1,67 @@
+//! The pipeline's bounds, each with its reason.
+
+use std::time::Duration;
+
+/// The pipeline's bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// A batch is stored when it holds this much text.
+    /// An INSERT costs some 10 ms whatever it holds (measured on the engine), and one block of this size fits its memory well.
+    pub batch_bytes: usize,
+    /// … or this long after its first chunk came: a live tail waits no longer for the others to fill it.
+    pub batch_linger: Duration,
+    /// Batches stored at the same time: while one waits for the disk the next is classified.
+    pub batches_in_flight: usize,
+    /// Threads that classify.
+    pub workers: usize,
+    /// Text taken and not yet stored. A multiple of what is in flight, so that batches fill; beyond it senders wait.
+    pub queue_bytes: usize,
+    /// How long a sender waits for room before it is told to come again: well below its own deadline of 30 s.
+    pub queue_wait: Duration,
+    /// How long an insert is tried again before its senders are told; they keep their data and send it again.
+    pub give_up: Duration,
+    /// A unit is derived this long after its last news …
+    pub derive_quiet: Duration,
+    /// … or this long after its first, when news keeps coming.
+    pub derive_latest: Duration,
+    /// Derivation jobs at the same time: one computes while the other waits for the store.
+    pub derive_parallel: usize,
+    /// How often the store is asked for news that no process remembers, of a crash or another process.
+    pub sweep: Duration,
+    /// Days that text is kept after it was received; none keeps it until space is needed.
+    pub keep_days: Option<u16>,
+    /// The same for text in which a failure was found, so that evidence outlives the rest.
+    pub keep_evidence_days: Option<u16>,
+    /// Space that the store may take; the oldest raw text goes first.
+    pub max_disk_bytes: Option<u64>,
+    /// How often space is looked at: at 150 MB/s of text some 100 MB come in between.
+    pub disk_check: Duration,
+    /// How often superseded rows are cleared.
+    pub tidy: Duration,
+    /// How long a shutdown waits for what was taken.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            batch_bytes: 8 << 20,
+            batch_linger: Duration::from_millis(20),
+            batches_in_flight: 3,
+            workers: 2,
+            queue_bytes: 64 << 20,
+            queue_wait: Duration::from_secs(5),
+            give_up: Duration::from_secs(20),
+            derive_quiet: Duration::from_secs(1),
+            derive_latest: Duration::from_secs(5),
+            derive_parallel: 2,
+            sweep: Duration::from_secs(30),
+            keep_days: Some(90),
+            keep_evidence_days: Some(400),
+            max_disk_bytes: None,
+            disk_check: Duration::from_secs(5),
+            tidy: Duration::from_secs(300),
+            grace: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The step from a chunk to its rows. Live and reprocessing take the same one.
+
+use crate::{Config, PipelineError};
+use classify::{Rules, classify};
+use event::Chunk;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use store::ChunkRows;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Classifies a chunk. A panic stays with its chunk.
+pub(crate) fn rows_of(rules: &Rules, config: &Config, chunk: Chunk) -> Result<ChunkRows, PipelineError> {
+    let classified = catch_unwind(AssertUnwindSafe(|| classify(rules, &chunk))).map_err(|panic| {
+        let reason = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "panic without a message".to_owned());
+        PipelineError::Poison {
+            endpoint: chunk.endpoint.clone(),
+            path: chunk.path.clone(),
+            offset: chunk.offset,
+            reason,
+        }
+    })?;
+    let found = classified.events.iter().any(|event| !event.codes.is_empty());
+    let keep_days = if found { config.keep_evidence_days } else { config.keep_days };
+    let keep_until_day = keep_until(chunk.received_ms, keep_days);
+    let mut rows = ChunkRows::new(chunk);
+    rows.events = classified.events;
+    rows.noise = classified.noise;
+    rows.anchors = classified.anchors;
+    rows.records = u32::try_from(classified.records).unwrap_or(u32::MAX);
+    rows.first = classified.first;
+    rows.last = classified.last;
+    rows.codes = classified.codes;
+    rows.kbs = classified.kbs;
+    rows.keep_until_day = keep_until_day;
+    Ok(rows)
+}
+
+/// The last day a chunk is kept. One whose receipt nobody noted is kept until space is needed.
+fn keep_until(received_ms: i64, keep_days: Option<u16>) -> u16 {
+    match keep_days {
+        Some(days) if received_ms > 0 => {
+            u16::try_from(received_ms / DAY_MS + i64::from(days)).unwrap_or(ChunkRows::KEEP)
+        }
+        _ => ChunkRows::KEEP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_kept_from_its_receipt_on() {
+        assert_eq!(keep_until(10 * DAY_MS + 5, Some(30)), 40);
+        assert_eq!(keep_until(0, Some(30)), ChunkRows::KEEP);
+        assert_eq!(keep_until(10 * DAY_MS, None), ChunkRows::KEEP);
+    }
+}
