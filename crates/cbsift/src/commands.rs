@@ -1,9 +1,17 @@
 //! The command line: one file a command.
 
+mod config;
+mod engine;
 mod explain;
+mod migrate;
 mod scan;
+mod send;
+mod simulate;
+mod up;
 
-use clap::{Parser, Subcommand};
+use crate::settings::Settings;
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -28,6 +36,30 @@ Exit status: 0 = did it (also when failures were found), 1 = could not, 2 = wron
 enum Command {
     Scan(scan::Arguments),
     Explain(explain::Arguments),
+    Up(up::Arguments),
+    Send(send::Arguments),
+    Simulate(simulate::Arguments),
+    Engine(engine::Arguments),
+    Migrate(migrate::Arguments),
+    Config(config::Arguments),
+}
+
+/// What describes the site.
+#[derive(Args)]
+struct Site {
+    /// Configuration file; `cbsift config show` lists every key
+    #[arg(long, value_name = "FILE", env = "CBSIFT_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Folder of the embedded engine's data and of the token [default: store.data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+}
+
+impl Site {
+    /// Flags as keys of the configuration.
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        self.data.iter().map(|data| ("store.data", data.to_string_lossy().into_owned())).collect()
+    }
 }
 
 /// Wrong arguments or configuration: exit status 2.
@@ -46,6 +78,12 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Scan(arguments) => scan::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Up(arguments) => up::run(arguments),
+        Command::Send(arguments) => send::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Engine(arguments) => engine::run(arguments),
+        Command::Migrate(arguments) => migrate::run(arguments),
+        Command::Config(arguments) => config::run(arguments),
     }
 }
 
@@ -78,4 +116,22 @@ fn style() -> crate::report::Style {
         // Narrower than most terminals, as wide as a mail.
         width: columns.unwrap_or(110).clamp(60, 140),
     }
+}
+
+/// The token of who sends: a file, CBSIFT_TOKEN, or what `up` on this machine made.
+fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<String> {
+    match (file, std::env::var("CBSIFT_TOKEN")) {
+        (Some(file), _) => crate::token::read(file),
+        (None, Ok(token)) => Ok(token),
+        (None, Err(_)) => crate::token::read(&crate::token::path(&settings.data)).map_err(|error| {
+            error.context("no token was given\nhint: start `cbsift up` first, or name a token with --token-file or CBSIFT_TOKEN")
+        }),
+    }
+}
+
+/// Log lines go to standard error; RUST_LOG chooses them.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
 }

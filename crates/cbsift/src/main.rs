@@ -1,9 +1,14 @@
 //! cbsift: one binary for every role.
 
 mod commands;
+mod feed;
+mod keeper;
 mod progress;
 mod report;
+mod run;
 mod scan;
+mod settings;
+mod token;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -53,6 +53,11 @@ impl Progress {
         }
     }
 
+    /// Says something above the bar.
+    pub(crate) fn say(&self, text: &str) {
+        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+    }
+
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,0 +1,61 @@
+# A thin menu: real logic lives in Rust, in the crates' own scripts and in tests.
+CORPUS ?= ../shared/data
+CARGO ?= cargo
+LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb test-tools corpus-there clean
+
+help: ## This menu
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: ui libchdb ## Everything on this machine with a made-up fleet; prints the page's address
+	$(CARGO) build --release --bin cbsift
+	./target/release/cbsift up --data .cache/demo --simulate 240
+
+test: ui libchdb test-tools ## Everything, services included; nothing to start by hand
+	cd crates/web/ui && npm test --silent
+	$(CARGO) test --workspace
+
+test-fast: ui ## Without engine, browser and services: about a minute once built
+	$(CARGO) test -p event -p parse -p classify -p windows-error-codes -p simulate
+
+corpus: corpus-there ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
+	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
+
+bench: corpus-there ui libchdb ## MB/s per core of every leg on CORPUS, each checked against its answer
+	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
+
+check: ui ## Formatting, lints and docs; warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --features parse/corpus,windows-error-codes/corpus,cbsift/corpus -- -D warnings
+	cd crates/web/ui && npm run check --silent
+
+fix: ui ## Format
+	$(CARGO) fmt --all
+	cd crates/web/ui && npm run fix --silent
+
+gen: ## Make the table of error codes again from its sources
+	python3 crates/windows-error-codes/gen/generate.py
+
+ui: crates/web/ui/dist/index.html ## The pages
+
+crates/web/ui/dist/index.html: crates/web/ui/package-lock.json $(shell find crates/web/ui/src crates/web/ui/public crates/web/ui/index.html crates/web/ui/vite.config.ts -type f)
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer" >&2; exit 1; }
+	cd crates/web/ui && npm ci --silent && npm run build --silent && touch dist/index.html
+
+libchdb: $(LIBCHDB) ## The embedded ClickHouse engine: pinned, integrity checked
+
+$(LIBCHDB):
+	crates/embedded-clickhouse/fetch-libchdb
+
+test-tools: ## What only tests need: a Python environment, a browser
+	crates/embedded-clickhouse/make-venv
+	tests/browser/prepare
+
+corpus-there:
+	@test -d "$(CORPUS)" || { printf 'no corpus at `%s`\nhint: CORPUS=FOLDER make corpus\n' "$(CORPUS)" >&2; exit 2; }
+
+clean: ## Remove what was built; .cache keeps what was fetched
+	$(CARGO) clean
+	rm -rf crates/web/ui/dist crates/web/ui/node_modules tests/browser/node_modules .cache/demo

@@ -1,0 +1,24 @@
+//! `cbsift engine`: the embedded engine alone behind its ClickHouse address.
+
+use crate::{run, settings, token};
+use clap::Args;
+use std::process::ExitCode;
+
+/// Serve the embedded ClickHouse engine alone, for ClickHouse clients on this machine
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    site: super::Site,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    let token = token::make(&settings.data)?;
+    run::runtime()?.block_on(async {
+        let stop = run::stop_on_signal();
+        let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
+        eprintln!("engine    http://{}  user cbsift  password in {}", engine.address, token::path(&settings.data).display());
+        engine.ended().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

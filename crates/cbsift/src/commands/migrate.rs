@@ -1,0 +1,34 @@
+//! `cbsift migrate`: brings the tables up to date.
+
+use crate::{run, settings, token};
+use anyhow::Context;
+use clap::Args;
+use std::process::ExitCode;
+use store::{Store, StoreConfig};
+
+/// Bring the store's tables up to date; changes nothing where they are
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    site: super::Site,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    let token = token::make(&settings.data)?;
+    run::runtime()?.block_on(async {
+        let stop = tokio_util::sync::CancellationToken::new();
+        let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
+        let store = Store::connect(StoreConfig::embedded(format!("http://{}", engine.address), token.as_str())).await.context("connect to the store")?;
+        let ran = store.migrate().await.context("migrate the store")?;
+        for name in &ran {
+            eprintln!("migrated {name}");
+        }
+        if ran.is_empty() {
+            eprintln!("the tables are up to date");
+        }
+        stop.cancel();
+        engine.ended().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

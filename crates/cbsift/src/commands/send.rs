@@ -1,0 +1,81 @@
+//! `cbsift send`: uploads logs once, until they are acknowledged.
+
+use crate::progress::Progress as Bar;
+use crate::settings;
+use clap::Args;
+use ingest::send::{Progress, SendOptions, send};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Upload logs or folders of logs of one endpoint to an intake
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Logs, or folders of logs, of one endpoint
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Address of the intake [default: that of `cbsift up` on this machine]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// Endpoint that the logs belong to
+    #[arg(long, value_name = "ID")]
+    endpoint: Option<String>,
+    /// File that holds the token [default: CBSIFT_TOKEN, then the token of `cbsift up` on this machine]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Wished size of a chunk in KiB, 4 to 256
+    #[arg(long, value_name = "KIB", default_value_t = 256, value_parser = clap::value_parser!(u16).range(4..=256))]
+    chunk_kib: u16,
+    /// One chunk a request, as a live tail sends them
+    #[arg(long)]
+    single: bool,
+    /// Send files again that the intake already has
+    #[arg(long)]
+    again: bool,
+    /// No progress bar
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    site: super::Site,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    let url = arguments.to.unwrap_or_else(|| format!("http://{}", settings.ingest.listen));
+    let token = super::sender_token(arguments.token_file.as_deref(), &settings)?;
+    let mut options = SendOptions::new(url, token);
+    options.endpoint = arguments.endpoint;
+    options.chunk_bytes = usize::from(arguments.chunk_kib) * 1024;
+    options.again = arguments.again;
+    if arguments.single {
+        options.body_bytes = 1;
+    }
+    let bar = Bar::new(arguments.quiet);
+    let outcome = send(&options, &arguments.paths, &|progress| match progress {
+        Progress::Total { bytes, .. } => bar.start(bytes),
+        Progress::Advanced { bytes } => bar.add(bytes),
+        Progress::Waiting { error, wait } => bar.say(&format!("{error}; again in {} s", wait.as_secs_f32().ceil())),
+    });
+    bar.end();
+    let (summary, stopped) = match outcome {
+        Ok(summary) => (summary, None),
+        Err(ingest::send::SendError::Stopped { error, summary }) => (*summary, Some(error)),
+        Err(error) => return Err(super::Misuse(error.to_string()).into()),
+    };
+    for skipped in &summary.skipped {
+        eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
+    }
+    for failure in &summary.failed {
+        eprintln!("error: {failure}");
+    }
+    eprintln!(
+        "{} files sent, {} bytes acknowledged, {} skipped, {} failed",
+        summary.sent.len(),
+        summary.acknowledged_bytes,
+        summary.skipped.len(),
+        summary.failed.len()
+    );
+    if let Some(error) = stopped {
+        return Err(anyhow::anyhow!("{error}"));
+    }
+    Ok(ExitCode::from(u8::from(!summary.failed.is_empty())))
+}

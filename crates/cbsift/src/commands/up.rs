@@ -1,0 +1,73 @@
+//! `cbsift up`: everything in one process.
+
+use crate::{feed::Feed, run, settings, token};
+use clap::Args;
+use event::UtcMillis;
+use simulate::Fleet;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// Intake, pipeline, store and pages in one process, on the embedded engine
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Also play a made-up fleet of so many endpoints: a month of history, then live
+    #[arg(long, value_name = "ENDPOINTS")]
+    simulate: Option<usize>,
+    /// Seed of the made-up fleet
+    #[arg(long, default_value_t = 1, requires = "simulate")]
+    seed: u64,
+    #[command(flatten)]
+    site: super::Site,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    super::log_to_stderr();
+    run::runtime()?.block_on(async {
+        let stop = run::stop_on_signal();
+        let fleet = arguments.simulate.map(|endpoints| Fleet::new(arguments.seed, endpoints).ending(now()));
+        let token_path = token::path(&settings.data);
+        let feed_stop = stop.clone();
+        run::up(&settings, stop.clone(), |addresses, token| {
+            let page = format!("http://{}/", addresses.page);
+            eprintln!("intake    http://{}  token in {}", addresses.intake, token_path.display());
+            eprintln!("engine    http://{}  user cbsift  password = the token", addresses.engine);
+            eprintln!("health    http://{}/readyz", addresses.admin);
+            match fleet {
+                // The last line is the page's address, said when there is something to see.
+                Some(fleet) => play(fleet, format!("http://{}", addresses.intake), token.to_owned(), page, feed_stop),
+                None => eprintln!("page      {page}"),
+            }
+        })
+        .await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn play(fleet: Fleet, intake: String, token: String, page: String, stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let play = || -> anyhow::Result<()> {
+            let feed = Feed::new(&intake, &token)?;
+            eprintln!("sending a month of logs of {} made-up endpoints", fleet.endpoints);
+            for plan in fleet.plans() {
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+                feed.history(&plan.id, &simulate::logs(&plan))?;
+            }
+            eprintln!("page      {page}");
+            feed.live(&fleet, now, &stop)
+        };
+        if let Err(error) = play()
+            && !stop.is_cancelled()
+        {
+            tracing::error!("the made-up fleet stopped: {error:#}");
+        }
+    });
+}
+
+fn now() -> UtcMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,286 @@
+//! The configuration: default file, file, environment, flags, in that order.
+//!
+//! `config/default.toml` holds every key and is compiled in, so an unknown key is one that does not stand there.
+
+use crate::commands::Misuse;
+use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Every key with its default and a sentence.
+pub(crate) const DEFAULTS: &str = include_str!("../../../config/default.toml");
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    /// 0 = no bound.
+    pub(crate) max_disk: u64,
+    pub(crate) engine_listen: SocketAddr,
+    pub(crate) library: Option<PathBuf>,
+    pub(crate) max_memory: u64,
+    pub(crate) ingest: ingest::Config,
+    pub(crate) web_listen: SocketAddr,
+    pub(crate) web: web::Config,
+    pub(crate) admin_listen: SocketAddr,
+}
+
+/// A key's final value and where it came from.
+pub(crate) struct Shown {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    store: RawStore,
+    engine: RawEngine,
+    ingest: ingest::RawConfig,
+    web: RawWeb,
+    admin: RawAdmin,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStore {
+    data: String,
+    max_disk: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEngine {
+    listen: String,
+    library: String,
+    max_memory: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWeb {
+    listen: String,
+    hosts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAdmin {
+    listen: String,
+}
+
+/// The engine needs this much: with less, inserts fail.
+const MIN_MEMORY: u64 = 500 << 20;
+
+/// Below this the engine's own files and merges leave no room for logs.
+const MIN_DISK: u64 = 256 << 20;
+
+/// Reads and checks everything; all problems at once.
+pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<(Settings, Vec<Shown>), Misuse> {
+    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some(file) = file {
+        if !file.is_file() {
+            return Err(Misuse(format!("no configuration file at `{}`", file.display())));
+        }
+        builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+    }
+    builder = builder.add_source(Environment::with_prefix("CBSIFT").prefix_separator("__").separator("__").try_parsing(false));
+    for (key, value) in flags {
+        builder = builder.set_override(*key, value.as_str()).map_err(|error| Misuse(error.to_string()))?;
+    }
+    let merged = builder.build().map_err(|error| Misuse(format!("cannot read the configuration: {error}")))?;
+
+    let known = keys(&Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build().map_err(|error| Misuse(error.to_string()))?);
+    let found = keys(&merged);
+    let mut problems: Vec<String> = found
+        .iter()
+        .filter(|(key, _)| !known.contains_key(*key))
+        .map(|(key, value)| {
+            let near = known.keys().min_by_key(|known| distance(known, key)).map(String::as_str).unwrap_or_default();
+            format!("unknown key `{key}` (from {})\nhint: did you mean `{near}`? `cbsift config show` lists every key", origin(value, flags, key))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Misuse(problems.join("\n")));
+    }
+    let raw: Raw = merged.try_deserialize().map_err(|error| Misuse(format!("configuration: {error}")))?;
+    let shown = found
+        .iter()
+        .map(|(key, value)| Shown { key: key.clone(), value: text(value), origin: origin(value, flags, key) })
+        .collect();
+
+    let mut check = Check { problems: &mut problems };
+    let settings = Settings {
+        data: PathBuf::from(&raw.store.data),
+        max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
+        engine_listen: check.address("engine.listen", &raw.engine.listen),
+        library: (!raw.engine.library.is_empty()).then(|| PathBuf::from(&raw.engine.library)),
+        max_memory: check.size("engine.max_memory", &raw.engine.max_memory, MIN_MEMORY),
+        web_listen: check.address("web.listen", &raw.web.listen),
+        web: web::Config { hosts: raw.web.hosts },
+        admin_listen: check.address("admin.listen", &raw.admin.listen),
+        ingest: match ingest::Config::check(&raw.ingest) {
+            Ok(config) => {
+                check.address("ingest.listen", &raw.ingest.listen);
+                config
+            }
+            Err(more) => {
+                check.problems.extend(more);
+                ingest::Config::default()
+            }
+        },
+    };
+    if raw.store.data.is_empty() {
+        problems.push("`store.data` is empty, but must name a folder".to_owned());
+    }
+    if raw.engine.max_memory == "0" {
+        problems.push("`engine.max_memory` is \"0\", but the engine needs a bound of 500 MiB or more".to_owned());
+    }
+    if problems.is_empty() { Ok((settings, shown)) } else { Err(Misuse(problems.join("\n"))) }
+}
+
+struct Check<'a> {
+    problems: &'a mut Vec<String>,
+}
+
+impl Check<'_> {
+    fn size(&mut self, key: &str, text: &str, min: u64) -> u64 {
+        match bytes(text) {
+            Some(0) => 0,
+            Some(bytes) if bytes >= min => bytes,
+            _ => {
+                self.problems.push(format!("`{key}` is \"{text}\", but must be a size of {} MiB or more, such as \"20 GiB\", or \"0\"", min >> 20));
+                0
+            }
+        }
+    }
+
+    fn address(&mut self, key: &str, text: &str) -> SocketAddr {
+        let fallback = SocketAddr::from(([127, 0, 0, 1], 0));
+        match text.parse::<SocketAddr>() {
+            Ok(address) => {
+                if let Err(error) = ingest::check_listen(address) {
+                    self.problems.push(format!("`{key}`: {error}"));
+                }
+                address
+            }
+            Err(_) => {
+                self.problems.push(format!("`{key}` is \"{text}\", but must be an address with port, such as \"127.0.0.1:7070\""));
+                fallback
+            }
+        }
+    }
+}
+
+/// `20 GiB`, `512 MiB`, `4096`.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let shift = match text[digits..].trim() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
+/// Every key of the form `table.key`.
+fn keys(config: &Config) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    collect("", &config.cache, &mut found);
+    found
+}
+
+fn collect(prefix: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
+    if let ValueKind::Table(table) = &value.kind {
+        for (key, value) in table {
+            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            collect(&path, value, found);
+        }
+    } else {
+        found.insert(prefix.to_owned(), value.clone());
+    }
+}
+
+fn text(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::Array(values) => format!("[{}]", values.iter().map(text).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+fn origin(value: &Value, flags: &[(&str, String)], key: &str) -> String {
+    if flags.iter().any(|(flag, _)| *flag == key) {
+        return "flag".to_owned();
+    }
+    match value.origin() {
+        Some(origin) if origin.contains("environment") => format!("environment CBSIFT__{}", key.to_uppercase().replace('.', "__")),
+        Some(origin) => origin.to_owned(),
+        None => "default".to_owned(),
+    }
+}
+
+/// Edits between two short words, to guess what was meant.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let next = (diagonal + usize::from(a != *b)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_good_and_equal_the_crates_own() {
+        let (settings, shown) = load(None, &[]).unwrap();
+        assert_eq!(settings.max_disk, 20 << 30);
+        assert!(shown.iter().all(|shown| shown.origin == "default"));
+        let own = ingest::Config::default();
+        assert_eq!(format!("{:?}", settings.ingest), format!("{own:?}"));
+    }
+
+    #[test]
+    fn all_problems_are_said_at_once() {
+        let flags = [
+            ("store.max_disk", "much".to_owned()),
+            ("engine.listen", "0.0.0.0:7072".to_owned()),
+            ("web.listen", "here".to_owned()),
+        ];
+        let Err(Misuse(problems)) = load(None, &flags) else { panic!("accepted") };
+        for key in ["store.max_disk", "engine.listen", "web.listen"] {
+            assert!(problems.contains(key), "{key} in {problems}");
+        }
+        assert!(problems.contains("TLS"), "{problems}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+        let Err(Misuse(problem)) = load(None, &[("store.max_disc", "1 GiB".to_owned())]) else { panic!("accepted") };
+        assert!(problem.contains("unknown key `store.max_disc`") && problem.contains("`store.max_disk`"), "{problem}");
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(bytes("20 GiB"), Some(20 << 30));
+        assert_eq!(bytes("4096"), Some(4096));
+        assert_eq!(bytes("20 apples"), None);
+    }
+}

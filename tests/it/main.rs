@@ -1,0 +1,20 @@
+//! The real binary on the real engine, in a real browser.
+//!
+//! | file | covers |
+//! | --- | --- |
+//! | `harness.rs` | starts `up` on free ports with a folder of its own, and asks it |
+//! | `commands.rs` | arguments, errors with a way out, exit codes |
+//! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
+//! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
+//! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
+//! | `browser.rs` | the pages show what was sent |
+//! | `tidy.rs` | crates, arrows and documents agree |
+
+mod browser;
+mod commands;
+mod fixtures;
+mod harness;
+mod one_machine;
+mod scan;
+mod strangers;
+mod tidy;
