@@ -32,12 +32,6 @@ pub struct Config {
     pub keep_days: Option<u16>,
     /// The same for text in which a failure was found, so that evidence outlives the rest.
     pub keep_evidence_days: Option<u16>,
-    /// Space that the store may take; the oldest raw text goes first.
-    pub max_disk_bytes: Option<u64>,
-    /// How often space is looked at: at 150 MB/s of text some 100 MB come in between.
-    pub disk_check: Duration,
-    /// How often superseded rows are cleared.
-    pub tidy: Duration,
     /// How long a shutdown waits for what was taken.
     pub grace: Duration,
 }
@@ -58,9 +52,6 @@ impl Default for Config {
             sweep: Duration::from_secs(30),
             keep_days: Some(90),
             keep_evidence_days: Some(400),
-            max_disk_bytes: None,
-            disk_check: Duration::from_secs(5),
-            tidy: Duration::from_secs(300),
             grace: Duration::from_secs(10),
         }
     }

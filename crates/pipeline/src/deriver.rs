@@ -3,13 +3,14 @@
 use crate::{
     Config,
     outbox::{Due, Outbox},
+    status::Counters,
 };
 use classify::{Rules, StreamFacts, UnitInput, derive};
 use event::{LoggedAt, Marker, Month, Unit};
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 use store::{EndpointFacts, Piece, Store, StoreError, UnitDerivation, UnitRows};
 use tokio::{
@@ -25,6 +26,7 @@ pub(crate) struct Deriver {
     pub(crate) rules: &'static Rules,
     pub(crate) rule_set: u32,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Units of one job: their rows are inserted together, because an INSERT costs some 10 ms whatever it holds.
@@ -36,16 +38,18 @@ const MONTHS_OF_A_RUN: u32 = 6;
 /// Rows of news that one sweep reads; the next one goes on.
 const SWEEP_ROWS: usize = 50_000;
 
-/// Derives what has news until shutdown; returns how many units it derived. What is left stays open in the store.
-pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) -> u64 {
+/// Derives what has news until shutdown. What is left stays open in the store.
+pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     let (quiet, latest) = (deriver.config.derive_quiet, deriver.config.derive_latest);
     let mut sweep = interval(deriver.config.sweep);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut jobs: JoinSet<u64> = JoinSet::new();
-    let mut derived = 0;
+    let mut jobs: JoinSet<()> = JoinSet::new();
     while !shutdown.is_cancelled() {
         while jobs.len() < deriver.config.derive_parallel {
-            let due = deriver.outbox.take_due(std::time::Instant::now(), quiet, latest, UNITS_OF_A_JOB);
+            let due =
+                deriver
+                    .outbox
+                    .take_due(std::time::Instant::now(), quiet, latest, UNITS_OF_A_JOB);
             if due.is_empty() {
                 break;
             }
@@ -53,38 +57,51 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) -> u
             jobs.spawn(async move { deriver.job(due).await });
         }
         let is_free = jobs.len() < deriver.config.derive_parallel;
-        let next = deriver.outbox.next_due(quiet, latest).map(Instant::from_std);
+        let next = deriver
+            .outbox
+            .next_due(quiet, latest)
+            .map(Instant::from_std);
         tokio::select! {
-            Some(done) = jobs.join_next() => derived += done.unwrap_or_default(),
+            Some(_) = jobs.join_next() => {}
             () = deriver.outbox.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
             _ = sweep.tick() => deriver.sweep().await,
             () = shutdown.cancelled() => {}
         }
     }
-    while let Some(done) = jobs.join_next().await {
-        derived += done.unwrap_or_default();
-    }
-    derived
+    jobs.join_all().await;
 }
 
 impl Deriver {
     async fn sweep(&self) {
         match self.store.open_news(SWEEP_ROWS).await {
-            Ok(open) => self.outbox.absorb(&open, std::time::Instant::now(), self.config.derive_latest),
-            Err(error) => tracing::warn!(%error, "sweep for open news failed, the next one tries again"),
+            Ok(open) => {
+                self.outbox
+                    .absorb(&open, std::time::Instant::now(), self.config.derive_latest)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "sweep for open news failed, the next one tries again")
+            }
         }
     }
 
-    async fn job(&self, due: Vec<Due>) -> u64 {
+    async fn job(&self, due: Vec<Due>) {
         let result = self.derive_all(&due).await;
         self.outbox.done(&due);
         match result {
-            Ok(units) => units,
+            Ok(units) => {
+                _ = self
+                    .counters
+                    .derivations
+                    .fetch_add(units, Ordering::Relaxed)
+            }
+            // The news is still open in the store: the next sweep brings it back.
             Err(error) => {
-                // The news is still open in the store: the next sweep brings it back.
-                tracing::warn!(%error, endpoints = due.len(), "derivation failed, a sweep tries again");
-                0
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    endpoints = due.len(),
+                    "derivation failed, a sweep tries again"
+                );
             }
         }
     }
@@ -93,8 +110,13 @@ impl Deriver {
         let (mut derived, mut facts) = (Vec::new(), Vec::new());
         for due in due {
             for run in self.runs(due).await? {
-                let (Some(&from), Some(&to)) = (run.first(), run.last()) else { continue };
-                let rows = self.store.unit_rows(&due.tenant, &due.endpoint, from, to).await?;
+                let (Some(&from), Some(&to)) = (run.first(), run.last()) else {
+                    continue;
+                };
+                let rows = self
+                    .store
+                    .unit_rows(&due.tenant, &due.endpoint, from, to)
+                    .await?;
                 let (rules, rule_set) = (self.rules, self.rule_set);
                 let (tenant, endpoint) = (due.tenant.clone(), due.endpoint.clone());
                 let (of_run, of_machine) = tokio::task::spawn_blocking(move || {
@@ -108,7 +130,10 @@ impl Deriver {
             }
         }
         self.store.insert_derivations(&derived, &facts).await?;
-        let news: Vec<_> = due.iter().flat_map(|due| due.news.iter().cloned()).collect();
+        let news: Vec<_> = due
+            .iter()
+            .flat_map(|due| due.news.iter().cloned())
+            .collect();
         self.store.close_news(&news).await?;
         Ok(derived.len() as u64)
     }
@@ -123,12 +148,23 @@ impl Deriver {
             .filter(|month| !months.contains(month))
             .collect();
         let neighbours: Vec<Month> = neighbours.into_iter().collect();
-        let known = self.store.known_months(&due.tenant, &due.endpoint, &neighbours).await?;
-        let all: Vec<Month> = months.into_iter().chain(known).collect::<BTreeSet<_>>().into_iter().collect();
+        let known = self
+            .store
+            .known_months(&due.tenant, &due.endpoint, &neighbours)
+            .await?;
+        let all: Vec<Month> = months
+            .into_iter()
+            .chain(known)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         let mut runs: Vec<Vec<Month>> = Vec::new();
         for month in all {
             match runs.last_mut() {
-                Some(run) if run.last().is_some_and(|last| last.after() == month) && (run.len() as u32) < MONTHS_OF_A_RUN => {
+                Some(run)
+                    if run.last().is_some_and(|last| last.after() == month)
+                        && (run.len() as u32) < MONTHS_OF_A_RUN =>
+                {
                     run.push(month);
                 }
                 _ => runs.push(vec![month]),
@@ -151,14 +187,24 @@ fn derive_run(
         .iter()
         .map(|&month| {
             let view = rows.unit(rule_set, month);
-            let unit = Unit { tenant: tenant.to_owned(), endpoint: endpoint.to_owned(), month };
+            let unit = Unit {
+                tenant: tenant.to_owned(),
+                endpoint: endpoint.to_owned(),
+                month,
+            };
             let input = UnitInput {
                 events: view.events.into_iter().cloned().collect(),
                 streams: view.streams.into_iter().map(stream_facts).collect(),
             };
             let derivation = catch_unwind(AssertUnwindSafe(|| derive(rules, &unit, &input)))
-                .map_err(|_| anyhow::anyhow!("deriving month {month} of endpoint `{endpoint}` panicked"))?;
-            Ok(UnitDerivation { unit, version: view.version, derivation })
+                .map_err(|_| {
+                    anyhow::anyhow!("deriving month {month} of endpoint `{endpoint}` panicked")
+                })?;
+            Ok(UnitDerivation {
+                unit,
+                version: view.version,
+                derivation,
+            })
         })
         .collect()
 }
@@ -167,8 +213,14 @@ fn stream_facts(pieces: &[Piece]) -> StreamFacts {
     StreamFacts {
         stream: pieces[0].stream,
         source: pieces[0].source,
-        anchors: pieces.iter().flat_map(|piece| piece.anchors.iter().copied()).collect(),
-        ranges: pieces.iter().map(|piece| (piece.offset, piece.end)).collect(),
+        anchors: pieces
+            .iter()
+            .flat_map(|piece| piece.anchors.iter().copied())
+            .collect(),
+        ranges: pieces
+            .iter()
+            .map(|piece| (piece.offset, piece.end))
+            .collect(),
         first: pieces.iter().filter_map(|piece| piece.first).min(),
         last: pieces.iter().filter_map(|piece| piece.last).max(),
     }

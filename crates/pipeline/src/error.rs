@@ -17,10 +17,10 @@ pub enum PipelineError {
         /// What the store said.
         reason: String,
     },
-    /// No space is left, also after the oldest text went.
+    /// The store has no space left.
     #[error("the store is full: {reason}")]
     Full {
-        /// What is full.
+        /// What the store said.
         reason: String,
     },
     /// The store refuses these rows.
@@ -50,5 +50,10 @@ impl PipelineError {
     /// Whether sending the same again may succeed.
     pub fn is_retryable(&self) -> bool {
         !matches!(self, Self::Refused { .. } | Self::Poison { .. })
+    }
+
+    /// Whether space is what is missing.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
     }
 }

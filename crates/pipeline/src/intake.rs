@@ -1,10 +1,6 @@
 //! From chunks handed over to rows that are durable.
 
-use crate::{
-    Config, DiskStatus, PipelineError, keeper::Disk,
-    outbox::Outbox,
-    step::rows_of,
-};
+use crate::{Config, PipelineError, outbox::Outbox, status::Counters, step::rows_of};
 use classify::Rules;
 use event::Chunk;
 use std::{
@@ -14,7 +10,7 @@ use std::{
     },
     time::Duration,
 };
-use store::{Batch, ChunkRows, ErrorClass, Store, StoreError};
+use store::{Batch, ChunkRows, ErrorClass, Store};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
@@ -29,9 +25,6 @@ pub struct Handle {
     room: Arc<Semaphore>,
     room_kib: u32,
     queue_wait: Duration,
-    store: Store,
-    outbox: Arc<Outbox>,
-    disk: Arc<Disk>,
 }
 
 /// Chunks of one caller, acknowledged together.
@@ -47,17 +40,20 @@ pub(crate) struct Request {
 const REQUESTS: usize = 1024;
 
 impl Handle {
-    pub(crate) fn new(
-        config: &Config,
-        store: Store,
-        outbox: Arc<Outbox>,
-        disk: Arc<Disk>,
-    ) -> (Self, mpsc::Receiver<Request>) {
+    pub(crate) fn new(config: &Config) -> (Self, mpsc::Receiver<Request>) {
         let (requests, receiver) = mpsc::channel(REQUESTS);
         let room_kib = kib(config.queue_bytes);
         let room = Arc::new(Semaphore::new(room_kib as usize));
         let queue_wait = config.queue_wait;
-        (Self { requests, room, room_kib, queue_wait, store, outbox, disk }, receiver)
+        (
+            Self {
+                requests,
+                room,
+                room_kib,
+                queue_wait,
+            },
+            receiver,
+        )
     }
 
     /// Stores chunks; returns `Ok` only when all their rows are durable.
@@ -67,33 +63,29 @@ impl Handle {
         if chunks.is_empty() {
             return Ok(());
         }
-        if self.disk.status().full {
-            return Err(PipelineError::Full { reason: "`store.max_disk` is reached".to_owned() });
-        }
         let bytes: usize = chunks.iter().map(|chunk| chunk.text.len()).sum();
         let room = Arc::clone(&self.room).acquire_many_owned(kib(bytes).min(self.room_kib));
         let room = match timeout(self.queue_wait, room).await {
             Ok(Ok(room)) => room,
             Ok(Err(_)) => return Err(PipelineError::Stopping),
-            Err(_) => return Err(PipelineError::Busy { retry_after: self.queue_wait }),
+            Err(_) => {
+                return Err(PipelineError::Busy {
+                    retry_after: self.queue_wait,
+                });
+            }
         };
         let (reply, answer) = oneshot::channel();
-        let request = Request { chunks, bytes, reply, _room: room };
-        self.requests.send(request).await.map_err(|_| PipelineError::Stopping)?;
+        let request = Request {
+            chunks,
+            bytes,
+            reply,
+            _room: room,
+        };
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| PipelineError::Stopping)?;
         answer.await.unwrap_or(Err(PipelineError::Stopping))
-    }
-
-    /// Units whose derivation is due or under way; 0 means that everything acknowledged is derived.
-    pub async fn pending_units(&self) -> Result<u64, StoreError> {
-        // The store's news goes in before the acknowledgement and is closed after the derivation, so it alone is enough;
-        // batches in flight are counted so that somebody who waits while sending sees no zero in between.
-        let in_flight = self.outbox.in_flight() as u64;
-        Ok(self.store.pending_units().await? + in_flight)
-    }
-
-    /// Space used, as last seen.
-    pub fn disk(&self) -> DiskStatus {
-        self.disk.status()
     }
 }
 
@@ -101,34 +93,30 @@ fn kib(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
 }
 
-/// What the intake has stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) chunks: u64,
-    pub(crate) bytes: u64,
-    pub(crate) events: u64,
-    pub(crate) noise: u64,
-}
-
 /// What every batch needs.
 pub(crate) struct Intake {
-    pub(crate) config: Config,
-    pub(crate) store: Store,
-    pub(crate) rules: &'static Rules,
-    pub(crate) rule_set: u32,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) workers: Arc<Semaphore>,
-    pub(crate) news: NewsIds,
+    config: Config,
+    store: Store,
+    rules: &'static Rules,
+    rule_set: u32,
+    outbox: Arc<Outbox>,
+    counters: Arc<Counters>,
+    workers: Arc<Semaphore>,
+    news: NewsIds,
 }
 
 /// Names of batches in the outbox, unique across restarts: the start's time above a counter. They never reach an answer.
-pub(crate) struct NewsIds(AtomicU64);
+struct NewsIds(AtomicU64);
 
 impl NewsIds {
-    pub(crate) fn new() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    fn new() -> Self {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         // Microseconds leave room for 2^13 years, and a process makes far less than one batch per microsecond.
-        Self(AtomicU64::new(u64::try_from(now.as_micros()).unwrap_or_default()))
+        Self(AtomicU64::new(
+            u64::try_from(now.as_micros()).unwrap_or_default(),
+        ))
     }
 
     fn next(&self) -> u64 {
@@ -141,17 +129,13 @@ pub(crate) async fn run(
     intake: Arc<Intake>,
     mut requests: mpsc::Receiver<Request>,
     shutdown: CancellationToken,
-) -> Stored {
+) {
     let slots = Arc::new(Semaphore::new(intake.config.batches_in_flight));
-    let mut batches: JoinSet<Stored> = JoinSet::new();
-    let mut total = Stored::default();
+    let mut batches: JoinSet<()> = JoinSet::new();
     loop {
         let first = tokio::select! {
             request = requests.recv() => request,
-            Some(done) = batches.join_next() => {
-                total.add(done.unwrap_or_default());
-                continue;
-            }
+            Some(_) = batches.join_next() => continue,
             () = shutdown.cancelled(), if !requests.is_closed() => {
                 // Nothing new; what is in the channel still comes.
                 requests.close();
@@ -180,35 +164,44 @@ pub(crate) async fn run(
         };
         let intake = Arc::clone(&intake);
         batches.spawn(async move {
-            let stored = intake.batch(taken).await;
+            intake.batch(taken).await;
             drop(slot);
-            stored
         });
     }
-    while let Some(done) = batches.join_next().await {
-        total.add(done.unwrap_or_default());
-    }
-    total
-}
-
-impl Stored {
-    fn add(&mut self, other: Self) {
-        self.chunks += other.chunks;
-        self.bytes += other.bytes;
-        self.events += other.events;
-        self.noise += other.noise;
-    }
+    batches.join_all().await;
 }
 
 impl Intake {
+    pub(crate) fn new(
+        config: Config,
+        store: Store,
+        rules: &'static Rules,
+        rule_set: u32,
+        outbox: Arc<Outbox>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let workers = Arc::new(Semaphore::new(config.workers.max(1)));
+        Self {
+            config,
+            store,
+            rules,
+            rule_set,
+            outbox,
+            counters,
+            workers,
+            news: NewsIds::new(),
+        }
+    }
+
     /// Classifies and stores requests together, and answers each.
-    async fn batch(&self, requests: Vec<Request>) -> Stored {
+    async fn batch(&self, requests: Vec<Request>) {
         let (mut chunks, mut callers) = (Vec::new(), Vec::new());
         for (caller, request) in requests.into_iter().enumerate() {
             chunks.extend(request.chunks.into_iter().map(|chunk| (caller, chunk)));
             callers.push((request.reply, request._room, Ok(())));
         }
-        let mut rows: Vec<(usize, ChunkRows)> = Vec::with_capacity(chunks.len());
+        let taken = chunks.len();
+        let mut rows: Vec<(usize, ChunkRows)> = Vec::with_capacity(taken);
         for (caller, result) in self.classify(chunks).await {
             match result {
                 Ok(of_chunk) => rows.push((caller, of_chunk)),
@@ -221,17 +214,22 @@ impl Intake {
         // All of a caller or nothing: it is acknowledged as a whole.
         rows.retain(|(caller, _)| callers[*caller].2.is_ok());
         let rows: Vec<ChunkRows> = rows.into_iter().map(|(_, rows)| rows).collect();
-        let mut stored = Stored::default();
-        for rows in &rows {
-            stored.chunks += 1;
-            stored.bytes += rows.chunk.length;
-            stored.events += rows.events.len() as u64;
-            stored.noise += rows.noise.len() as u64;
-        }
-        if let Err(error) = self.insert(rows).await {
-            stored = Stored::default();
-            for (_, _, result) in &mut callers {
-                if result.is_ok() {
+        let count = |what: &AtomicU64, more: u64| what.fetch_add(more, Ordering::Relaxed);
+        let (taken, stored) = (taken as u64, rows.len() as u64);
+        let bytes: u64 = rows.iter().map(|rows| rows.chunk.length).sum();
+        let events: usize = rows.iter().map(|rows| rows.events.len()).sum();
+        let noise: usize = rows.iter().map(|rows| rows.noise.len()).sum();
+        match self.insert(rows).await {
+            Ok(()) => {
+                count(&self.counters.chunks, stored);
+                count(&self.counters.bytes, bytes);
+                count(&self.counters.events, events as u64);
+                count(&self.counters.noise, noise as u64);
+                count(&self.counters.refused, taken - stored);
+            }
+            Err(error) => {
+                count(&self.counters.refused, taken);
+                for (_, _, result) in callers.iter_mut().filter(|(_, _, result)| result.is_ok()) {
                     *result = Err(error.clone());
                 }
             }
@@ -241,21 +239,26 @@ impl Intake {
             let _ = reply.send(result);
             drop(room);
         }
-        stored
     }
 
     /// Classifies chunks on the worker threads, in the order given.
-    async fn classify(&self, chunks: Vec<(usize, Chunk)>) -> Vec<(usize, Result<ChunkRows, PipelineError>)> {
+    async fn classify(
+        &self,
+        chunks: Vec<(usize, Chunk)>,
+    ) -> Vec<(usize, Result<ChunkRows, PipelineError>)> {
         let count = chunks.len();
         // Alternating, because neighbours in a batch are neighbours in a log and cost alike.
-        let mut shares: Vec<Vec<(usize, usize, Chunk)>> = (0..self.config.workers.max(1)).map(|_| Vec::new()).collect();
+        let mut shares: Vec<Vec<(usize, usize, Chunk)>> = (0..self.config.workers.max(1))
+            .map(|_| Vec::new())
+            .collect();
         for (at, (caller, chunk)) in chunks.into_iter().enumerate() {
             let share = at % shares.len();
             shares[share].push((at, caller, chunk));
         }
         let mut work = JoinSet::new();
         for share in shares.into_iter().filter(|share| !share.is_empty()) {
-            let (workers, rules, config) = (Arc::clone(&self.workers), self.rules, self.config.clone());
+            let (workers, rules, config) =
+                (Arc::clone(&self.workers), self.rules, self.config.clone());
             work.spawn(async move {
                 let _worker = workers.acquire_owned().await;
                 let classify = move || -> Vec<_> {
@@ -264,7 +267,9 @@ impl Intake {
                         .map(|(at, caller, chunk)| (at, caller, rows_of(rules, &config, chunk)))
                         .collect()
                 };
-                tokio::task::spawn_blocking(classify).await.unwrap_or_default()
+                tokio::task::spawn_blocking(classify)
+                    .await
+                    .unwrap_or_default()
             });
         }
         let mut results = Vec::with_capacity(count);
@@ -272,7 +277,10 @@ impl Intake {
             results.extend(share);
         }
         results.sort_by_key(|(at, _, _)| *at);
-        results.into_iter().map(|(_, caller, result)| (caller, result)).collect()
+        results
+            .into_iter()
+            .map(|(_, caller, result)| (caller, result))
+            .collect()
     }
 
     async fn insert(&self, rows: Vec<ChunkRows>) -> Result<(), PipelineError> {
@@ -282,8 +290,14 @@ impl Intake {
         let news = self.news.next();
         self.outbox.begin(news);
         let mut stored = Vec::new();
-        let result = self.insert_all(Batch::new(self.rule_set, news, rows), &mut stored).await;
-        let stored: Vec<&Batch> = if result.is_ok() { stored.iter().collect() } else { Vec::new() };
+        let result = self
+            .insert_all(Batch::new(self.rule_set, news, rows), &mut stored)
+            .await;
+        let stored: Vec<&Batch> = if result.is_ok() {
+            stored.iter().collect()
+        } else {
+            Vec::new()
+        };
         self.outbox.finish(news, &stored, std::time::Instant::now());
         result
     }
@@ -300,7 +314,9 @@ impl Intake {
             match error.class() {
                 ErrorClass::Data => {
                     tracing::error!(%error, chunks = batch.chunks().len(), "the store refuses a batch");
-                    return Err(PipelineError::Refused { reason: error.to_string() });
+                    return Err(PipelineError::Refused {
+                        reason: error.to_string(),
+                    });
                 }
                 ErrorClass::Halve if batch.chunks().len() > 1 => {
                     let (half, rest) = batch.halve();

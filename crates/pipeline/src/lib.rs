@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 // In the order in which a chunk meets them.
+mod pipeline;
+
 mod intake;
 
 mod step;
@@ -9,14 +11,12 @@ mod outbox;
 
 mod deriver;
 
-mod keeper;
-
 mod config;
 mod error;
-mod pipeline;
+mod status;
 
 pub use config::Config;
 pub use error::PipelineError;
 pub use intake::Handle;
-pub use keeper::DiskStatus;
-pub use pipeline::{Pipeline, Summary};
+pub use pipeline::Pipeline;
+pub use status::{Counts, Status};

@@ -61,7 +61,12 @@ impl Outbox {
     pub(crate) fn absorb(&self, open: &[OpenNews], now: Instant, latest: Duration) {
         let mut state = self.state();
         for news in open {
-            let ids: Vec<u64> = news.ids.iter().copied().filter(|id| !state.in_flight.contains(id)).collect();
+            let ids: Vec<u64> = news
+                .ids
+                .iter()
+                .copied()
+                .filter(|id| !state.in_flight.contains(id))
+                .collect();
             if ids.is_empty() || state.running.contains(&news.unit) {
                 continue;
             }
@@ -73,12 +78,20 @@ impl Outbox {
     }
 
     /// Takes units that are due, all of an endpoint together, about `limit` of them. They are running until [`Outbox::done`].
-    pub(crate) fn take_due(&self, now: Instant, quiet: Duration, latest: Duration, limit: usize) -> Vec<Due> {
+    pub(crate) fn take_due(
+        &self,
+        now: Instant,
+        quiet: Duration,
+        latest: Duration,
+        limit: usize,
+    ) -> Vec<Due> {
         let mut state = self.state();
         let due: Vec<Unit> = state
             .waiting
             .iter()
-            .filter(|(unit, waiting)| waiting.due(quiet, latest) <= now && !state.running.contains(unit))
+            .filter(|(unit, waiting)| {
+                waiting.due(quiet, latest) <= now && !state.running.contains(unit)
+            })
             .map(|(unit, _)| unit.clone())
             .collect();
         let mut groups: Vec<Due> = Vec::new();
@@ -93,10 +106,17 @@ impl Outbox {
                 .filter_map(|unit| {
                     let waiting = state.waiting.remove(unit)?;
                     state.running.insert(unit.clone());
-                    Some(OpenNews { unit: unit.clone(), ids: waiting.ids.into_iter().collect() })
+                    Some(OpenNews {
+                        unit: unit.clone(),
+                        ids: waiting.ids.into_iter().collect(),
+                    })
                 })
                 .collect();
-            groups.push(Due { tenant: units[0].tenant.clone(), endpoint: units[0].endpoint.clone(), news });
+            groups.push(Due {
+                tenant: units[0].tenant.clone(),
+                endpoint: units[0].endpoint.clone(),
+                news,
+            });
         }
         groups
     }
@@ -147,7 +167,11 @@ impl State {
                 waiting.last = waiting.last.max(last);
             }
             None => {
-                let waiting = Waiting { ids: ids.iter().copied().collect(), first, last };
+                let waiting = Waiting {
+                    ids: ids.iter().copied().collect(),
+                    first,
+                    last,
+                };
                 self.waiting.insert(unit.clone(), waiting);
             }
         }
@@ -170,11 +194,19 @@ mod tests {
     const LATEST: Duration = Duration::from_secs(5);
 
     fn batch(endpoint: &str, news: u64) -> Batch {
-        Batch::new(1, news, vec![testing::rows(endpoint, 0, "2022-08-18 15:53:46 x\n", false)])
+        Batch::new(
+            1,
+            news,
+            vec![testing::rows(endpoint, 0, "2022-08-18 15:53:46 x\n", false)],
+        )
     }
 
     fn unit(endpoint: &str) -> Unit {
-        Unit { tenant: "default".to_owned(), endpoint: endpoint.to_owned(), month: Month::from_yyyymm(202208) }
+        Unit {
+            tenant: "default".to_owned(),
+            endpoint: endpoint.to_owned(),
+            month: Month::from_yyyymm(202208),
+        }
     }
 
     #[test]
@@ -188,33 +220,69 @@ mod tests {
         }
         assert_eq!(outbox.next_due(QUIET, LATEST), Some(start + LATEST));
         let due = outbox.take_due(start + LATEST, QUIET, LATEST, 9);
-        assert_eq!(due[0].news, [OpenNews { unit: unit("a"), ids: vec![1, 2, 3, 4, 5] }]);
+        assert_eq!(
+            due[0].news,
+            [OpenNews {
+                unit: unit("a"),
+                ids: vec![1, 2, 3, 4, 5]
+            }]
+        );
     }
 
     #[test]
     fn news_in_flight_is_not_handed_out_even_when_a_sweep_finds_it() {
         let (outbox, now) = (Outbox::default(), Instant::now());
         outbox.begin(7);
-        outbox.absorb(&[OpenNews { unit: unit("a"), ids: vec![6, 7] }], now, LATEST);
+        outbox.absorb(
+            &[OpenNews {
+                unit: unit("a"),
+                ids: vec![6, 7],
+            }],
+            now,
+            LATEST,
+        );
         let due = outbox.take_due(now, QUIET, LATEST, 9);
-        assert_eq!(due[0].news, [OpenNews { unit: unit("a"), ids: vec![6] }]);
+        assert_eq!(
+            due[0].news,
+            [OpenNews {
+                unit: unit("a"),
+                ids: vec![6]
+            }]
+        );
         outbox.done(&due);
         // A batch that failed wakes nobody; what it left behind is for the sweep.
         outbox.finish(7, &[], now);
         assert_eq!(outbox.next_due(QUIET, LATEST), None);
-        outbox.absorb(&[OpenNews { unit: unit("a"), ids: vec![7] }], now, LATEST);
+        outbox.absorb(
+            &[OpenNews {
+                unit: unit("a"),
+                ids: vec![7],
+            }],
+            now,
+            LATEST,
+        );
         assert_eq!(outbox.take_due(now, QUIET, LATEST, 9)[0].news[0].ids, [7]);
     }
 
     #[test]
     fn a_unit_runs_once_at_a_time() {
         let (outbox, now) = (Outbox::default(), Instant::now());
-        outbox.absorb(&[OpenNews { unit: unit("a"), ids: vec![1] }], now, LATEST);
+        outbox.absorb(
+            &[OpenNews {
+                unit: unit("a"),
+                ids: vec![1],
+            }],
+            now,
+            LATEST,
+        );
         let due = outbox.take_due(now, QUIET, LATEST, 9);
         outbox.begin(2);
         outbox.finish(2, &[&batch("a", 2)], now);
         assert_eq!(outbox.take_due(now + LATEST, QUIET, LATEST, 9), []);
         outbox.done(&due);
-        assert_eq!(outbox.take_due(now + LATEST, QUIET, LATEST, 9)[0].news[0].ids, [2]);
+        assert_eq!(
+            outbox.take_due(now + LATEST, QUIET, LATEST, 9)[0].news[0].ids,
+            [2]
+        );
     }
 }

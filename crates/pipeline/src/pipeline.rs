@@ -1,49 +1,77 @@
 //! The loops and what they share, wired in the order in which data flows.
 
 use crate::{
-    Config, Handle, deriver, deriver::Deriver, intake, intake::Intake, keeper, keeper::Disk, outbox::Outbox,
+    Config, Handle,
+    deriver::{self, Deriver},
+    intake::{self, Intake},
+    outbox::Outbox,
+    status::{Counters, Status},
 };
+use anyhow::Context;
 use classify::Rules;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use store::{Store, StoreError};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The pipeline before it runs.
+/// A running pipeline. Dropped without [`Pipeline::stop`] it runs on until the runtime ends.
 pub struct Pipeline {
-    config: Config,
-    store: Store,
-    rules: &'static Rules,
-    rule_set: u32,
     handle: Handle,
-    requests: tokio::sync::mpsc::Receiver<intake::Request>,
-    outbox: Arc<Outbox>,
-    disk: Arc<Disk>,
-}
-
-/// What a pipeline did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Chunks stored, repeats included.
-    pub chunks: u64,
-    /// Their source bytes.
-    pub bytes: u64,
-    /// Event rows written.
-    pub events: u64,
-    /// Noise records written.
-    pub noise: u64,
-    /// Derivations stored.
-    pub derivations: u64,
+    status: Status,
+    rule_set: u32,
+    grace: Duration,
+    stop_intake: CancellationToken,
+    stop_deriver: CancellationToken,
+    intake: JoinHandle<()>,
+    deriver: JoinHandle<()>,
 }
 
 impl Pipeline {
-    /// Publishes the rule set where it is new to the store, and readies everything. The store's tables must be there.
-    pub async fn new(config: Config, store: Store, rules: &'static Rules) -> Result<Self, StoreError> {
+    /// Starts with the default bounds.
+    pub async fn start(store: Store, rules: &'static Rules) -> Result<Self, StoreError> {
+        Self::start_with(Config::default(), store, rules).await
+    }
+
+    /// Publishes the rule set where it is new to the store, and starts the loops. The store's tables must be there.
+    pub async fn start_with(
+        config: Config,
+        store: Store,
+        rules: &'static Rules,
+    ) -> Result<Self, StoreError> {
         let rule_set = store.publish_rule_set(rules.digest()).await?;
-        let outbox = Arc::new(Outbox::default());
-        let disk = Arc::new(Disk::new(config.max_disk_bytes));
-        let (handle, requests) = Handle::new(&config, store.clone(), Arc::clone(&outbox), Arc::clone(&disk));
-        Ok(Self { config, store, rules, rule_set, handle, requests, outbox, disk })
+        let grace = config.grace;
+        let (outbox, counters) = (Arc::new(Outbox::default()), Arc::new(Counters::default()));
+        let (handle, requests) = Handle::new(&config);
+        let intake = Intake::new(
+            config.clone(),
+            store.clone(),
+            rules,
+            rule_set,
+            Arc::clone(&outbox),
+            Arc::clone(&counters),
+        );
+        let status = Status::new(Arc::clone(&outbox), Arc::clone(&counters));
+        let deriver = Deriver {
+            config,
+            store,
+            rules,
+            rule_set,
+            outbox,
+            counters,
+        };
+        let (stop_intake, stop_deriver) = (CancellationToken::new(), CancellationToken::new());
+        let intake = tokio::spawn(intake::run(Arc::new(intake), requests, stop_intake.clone()));
+        let deriver = tokio::spawn(deriver::run(Arc::new(deriver), stop_deriver.clone()));
+        Ok(Self {
+            handle,
+            status,
+            rule_set,
+            grace,
+            stop_intake,
+            stop_deriver,
+            intake,
+            deriver,
+        })
     }
 
     /// What chunks are given to.
@@ -51,49 +79,30 @@ impl Pipeline {
         self.handle.clone()
     }
 
+    /// What it is doing.
+    pub fn status(&self) -> Status {
+        self.status.clone()
+    }
+
     /// Sequence of the rule set it classifies with.
     pub fn rule_set(&self) -> u32 {
         self.rule_set
     }
 
-    /// Runs until shutdown is asked; then takes nothing more, stores and acknowledges what it took, and returns within the
-    /// grace period. What is not derived by then stays as open news in the store.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<Summary> {
-        let Self { config, store, rules, rule_set, handle, requests, outbox, disk } = self;
-        // Ours would keep the channel open.
-        drop(handle);
-        let intake = Arc::new(Intake {
-            config: config.clone(),
-            store: store.clone(),
-            rules,
-            rule_set,
-            outbox: Arc::clone(&outbox),
-            workers: Arc::new(Semaphore::new(config.workers.max(1))),
-            news: intake::NewsIds::new(),
-        });
-        let deriver = Arc::new(Deriver { config: config.clone(), store: store.clone(), rules, rule_set, outbox });
-        let last = CancellationToken::new();
-        let intake = tokio::spawn(intake::run(intake, requests, shutdown.clone()));
-        let deriver = tokio::spawn(deriver::run(deriver, last.clone()));
-        let keeper = tokio::spawn(keeper::run(config.clone(), store, disk, last.clone()));
-
-        shutdown.cancelled().await;
-        let stop = async {
-            let stored = intake.await?;
-            last.cancel();
-            let derivations = deriver.await?;
-            keeper.await?;
-            anyhow::Ok(Summary {
-                chunks: stored.chunks,
-                bytes: stored.bytes,
-                events: stored.events,
-                noise: stored.noise,
-                derivations,
-            })
+    /// Takes nothing more, stores and acknowledges what was taken, and ends within the grace period. What is not derived by
+    /// then stays as open news in the store.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let ended = async {
+            self.stop_intake.cancel();
+            self.intake.await.context("the intake loop")?;
+            self.stop_deriver.cancel();
+            self.deriver.await.context("the deriver loop")
         };
-        match timeout(config.grace, stop).await {
-            Ok(summary) => summary,
-            Err(_) => anyhow::bail!("not everything was stored within {:?}; what was not acknowledged is sent again", config.grace),
-        }
+        timeout(self.grace, ended).await.unwrap_or_else(|_| {
+            Err(anyhow::anyhow!(
+                "not everything was stored within {:?}; what was not acknowledged is sent again",
+                self.grace
+            ))
+        })
     }
 }

@@ -10,22 +10,34 @@ use store::ChunkRows;
 const DAY_MS: i64 = 86_400_000;
 
 /// Classifies a chunk. A panic stays with its chunk.
-pub(crate) fn rows_of(rules: &Rules, config: &Config, chunk: Chunk) -> Result<ChunkRows, PipelineError> {
-    let classified = catch_unwind(AssertUnwindSafe(|| classify(rules, &chunk))).map_err(|panic| {
-        let reason = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "panic without a message".to_owned());
-        PipelineError::Poison {
-            endpoint: chunk.endpoint.clone(),
-            path: chunk.path.clone(),
-            offset: chunk.offset,
-            reason,
-        }
-    })?;
-    let found = classified.events.iter().any(|event| !event.codes.is_empty());
-    let keep_days = if found { config.keep_evidence_days } else { config.keep_days };
+pub(crate) fn rows_of(
+    rules: &Rules,
+    config: &Config,
+    chunk: Chunk,
+) -> Result<ChunkRows, PipelineError> {
+    let classified =
+        catch_unwind(AssertUnwindSafe(|| classify(rules, &chunk))).map_err(|panic| {
+            let reason = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "panic without a message".to_owned());
+            PipelineError::Poison {
+                endpoint: chunk.endpoint.clone(),
+                path: chunk.path.clone(),
+                offset: chunk.offset,
+                reason,
+            }
+        })?;
+    let found = classified
+        .events
+        .iter()
+        .any(|event| !event.codes.is_empty());
+    let keep_days = if found {
+        config.keep_evidence_days
+    } else {
+        config.keep_days
+    };
     let keep_until_day = keep_until(chunk.received_ms, keep_days);
     let mut rows = ChunkRows::new(chunk);
     rows.events = classified.events;

@@ -66,7 +66,10 @@ impl Batch {
             return (self, None);
         }
         let rest = self.chunks.split_off(self.chunks.len() / 2);
-        (Self::new(self.rule_set, self.news, self.chunks), Some(Self::new(self.rule_set, self.news, rest)))
+        (
+            Self::new(self.rule_set, self.news, self.chunks),
+            Some(Self::new(self.rule_set, self.news, rest)),
+        )
     }
 }
 
@@ -97,7 +100,8 @@ impl Store {
             id: batch.news,
             done: 0,
         });
-        self.insert_rows::<NewsRow<'static>, _>("news", news).await?;
+        self.insert_rows::<NewsRow<'static>, _>("news", news)
+            .await?;
         let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
         for rows in &batch.chunks {
             by_month.entry(rows.month()).or_default().push(rows);
@@ -162,7 +166,10 @@ impl Store {
             })
             .collect();
         let closed = try_join_all(sets.iter().map(|sets| {
-            self.insert_rows::<NoiseRow<'static>, _>("noise", sets.iter().map(|(key, ids)| key.row(ids)))
+            self.insert_rows::<NoiseRow<'static>, _>(
+                "noise",
+                sets.iter().map(|(key, ids)| key.row(ids)),
+            )
         }));
         let open = try_join_all(open.values().map(|noise| {
             let rows = noise

@@ -136,7 +136,11 @@ impl Store {
     ///
     /// `T` is the row type with `'static`, which stands for it with any lifetime. Boxed, because the compiler cannot prove for
     /// borrowed rows that a caller's future may change threads.
-    pub(crate) fn insert_rows<'a, T, I>(&'a self, table: &'static str, mut rows: I) -> BoxFuture<'a, Result<()>>
+    pub(crate) fn insert_rows<'a, T, I>(
+        &'a self,
+        table: &'static str,
+        mut rows: I,
+    ) -> BoxFuture<'a, Result<()>>
     where
         T: Row + RowWrite + 'static,
         for<'row> T::Value<'row>: Send + Sync,
@@ -144,7 +148,9 @@ impl Store {
     {
         Box::pin(async move {
             let failed = |error| StoreError::new(format!("insert into `{table}`"), error);
-            let Some(first) = rows.next() else { return Ok(()) };
+            let Some(first) = rows.next() else {
+                return Ok(());
+            };
             let mut insert = self
                 .inserts
                 .insert::<T>(table)
