@@ -11,7 +11,12 @@ import { parseArgs } from "node:util";
 
 /** A page of a busy machine may take a while; every wait is for a condition, and this is its deadline. */
 const DEADLINE_MS = 30_000;
-const BROWSERS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const BROWSERS = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
 
 function stop(message, hint) {
   console.error(`${message}\nhint: ${hint}`);
@@ -20,28 +25,45 @@ function stop(message, hint) {
 
 let args;
 try {
-  args = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } }).values;
+  args = parseArgs({
+    options: { url: { type: "string" }, out: { type: "string" } },
+  }).values;
 } catch (error) {
-  stop(error.message, "node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR");
+  stop(
+    error.message,
+    "node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR",
+  );
 }
 if (!args.url || !args.out)
-  stop("`--url` and `--out` are needed", "node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR");
+  stop(
+    "`--url` and `--out` are needed",
+    "node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR",
+  );
 const executablePath = BROWSERS.find((path) => path && existsSync(path));
 if (!executablePath)
-  stop("no Chromium was found", "apt-get install -y chromium fonts-noto-cjk, or name one in CHROMIUM");
+  stop(
+    "no Chromium was found",
+    "apt-get install -y chromium fonts-noto-cjk, or name one in CHROMIUM",
+  );
 
 let chromium, axeSource;
 try {
   ({ chromium } = await import("playwright-core"));
   ({ source: axeSource } = (await import("axe-core")).default);
 } catch (error) {
-  stop(`the browser test's packages are missing: ${error.message.split("\n")[0]}`, "npm ci --prefix tests/browser");
+  stop(
+    `the browser test's packages are missing: ${error.message.split("\n")[0]}`,
+    "npm ci --prefix tests/browser",
+  );
 }
 
 const base = new URL(args.url);
 mkdirSync(args.out, { recursive: true });
 // Chromium refuses its sandbox to root, which is what build machines run as; it opens only our own page here.
-const browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+const browser = await chromium.launch({
+  executablePath,
+  args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+});
 let passed = 0;
 const failures = [];
 
@@ -68,16 +90,30 @@ function assert(condition, message) {
 
 /** A page that keeps every complaint of the browser: errors of scripts, of the content policy, of requests to elsewhere. */
 async function open(options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    ...options,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(DEADLINE_MS);
   page.complaints = [];
-  page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
+  page.on(
+    "console",
+    (message) =>
+      message.type() === "error" && page.complaints.push(message.text()),
+  );
   page.on("pageerror", (error) => page.complaints.push(error.message));
-  page.on("dialog", (dialog) => (page.complaints.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
+  page.on(
+    "dialog",
+    (dialog) => (
+      page.complaints.push(`dialog: ${dialog.message()}`),
+      dialog.dismiss()
+    ),
+  );
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol.startsWith("http") && url.host !== base.host) page.complaints.push(`request to ${url.host}`);
+    if (url.protocol.startsWith("http") && url.host !== base.host)
+      page.complaints.push(`request to ${url.host}`);
   });
   return page;
 }
@@ -86,13 +122,16 @@ const go = async (page, path) => {
   await page.goto(new URL(path, base).href);
   await page.locator("main h1").first().waitFor();
 };
-const shoot = (page, name) => page.screenshot({ path: join(args.out, `${name}.png`), fullPage: true });
+const shoot = (page, name) =>
+  page.screenshot({ path: join(args.out, `${name}.png`), fullPage: true });
 const texts = (locator) => locator.allInnerTexts();
 
 /** Accessibility by axe-core, run through the debugger so that the page's content policy stays as it is. */
 async function axe(page, name) {
   await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { resultTypes: ["violations"] }),
+  );
   const told = violations.map(
     ({ id, impact, nodes }) =>
       `${id} (${impact}): ${nodes
@@ -104,24 +143,39 @@ async function axe(page, name) {
 }
 
 async function noOverflow(page) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const over = await page.evaluate(
+    () =>
+      document.documentElement.scrollWidth -
+      document.documentElement.clientWidth,
+  );
   assert(over <= 0, `the page is ${over} px wider than its window`);
 }
 
 const page = await open({ locale: "en-US", colorScheme: "light" });
 const places = { overview: "/" };
 
-await check("the overview answers in a sentence and shows figures", async () => {
-  await go(page, "/?lang=en");
-  await page.locator(".totals").waitFor();
-  assert(/\d/.test(await page.locator("main h1").innerText()), "the headline holds no figure");
-  const figures = await texts(page.locator(".totals dd > :first-child"));
-  assert(figures.length === 5 && figures.every((figure) => /\d/.test(figure)), `totals: ${figures.join(", ")}`);
-});
+await check(
+  "the overview answers in a sentence and shows figures",
+  async () => {
+    await go(page, "/?lang=en");
+    await page.locator(".totals").waitFor();
+    assert(
+      /\d/.test(await page.locator("main h1").innerText()),
+      "the headline holds no figure",
+    );
+    const figures = await texts(page.locator(".totals dd > :first-child"));
+    assert(
+      figures.length === 5 && figures.every((figure) => /\d/.test(figure)),
+      `totals: ${figures.join(", ")}`,
+    );
+  },
+);
 
 await check("the charts are not empty", async () => {
   // ECharts paints a bar or a line as a filled or stroked path of an SVG; axes and grid lines are stroked in the colour of lines.
-  await page.waitForFunction(() => document.querySelectorAll(".chart svg path").length > 0);
+  await page.waitForFunction(
+    () => document.querySelectorAll(".chart svg path").length > 0,
+  );
   const drawn = await page.evaluate(() => {
     const style = getComputedStyle(document.documentElement);
     const colours = [...document.styleSheets]
@@ -129,12 +183,19 @@ await check("the charts are not empty", async () => {
       .flatMap((rule) => [...(rule.style ?? [])])
       .filter((name) => name.startsWith("--cat-"))
       .map((name) => style.getPropertyValue(name).trim());
-    const areas = [...document.querySelectorAll(".chart svg path")].filter((path) => {
-      const box = path.getBoundingClientRect();
-      return colours.includes(path.getAttribute("fill")) && box.width > 1 && box.height > 1;
-    });
+    const areas = [...document.querySelectorAll(".chart svg path")].filter(
+      (path) => {
+        const box = path.getBoundingClientRect();
+        return (
+          colours.includes(path.getAttribute("fill")) &&
+          box.width > 1 &&
+          box.height > 1
+        );
+      },
+    );
     const line = [...document.querySelectorAll(".chart svg path")].some(
-      (path) => path.getAttribute("stroke") === style.getPropertyValue("--good").trim(),
+      (path) =>
+        path.getAttribute("stroke") === style.getPropertyValue("--good").trim(),
     );
     return { bars: areas.length, line };
   });
@@ -142,20 +203,31 @@ await check("the charts are not empty", async () => {
   assert(drawn.line, "no line of the success rate");
   // The figures behind the drawing, which screen readers get: they must agree with the legend.
   await page.locator(".figures summary").click();
-  const sum = (await texts(page.locator(".figures tbody td:nth-child(n + 4)"))).reduce(
-    (total, each) => total + Number(each.replace(/\D/g, "")),
-    0,
-  );
+  await page.locator(".figures tbody tr").first().waitFor();
+  const sum = (
+    await texts(page.locator(".figures tbody td:nth-child(n + 4)"))
+  ).reduce((total, each) => total + Number(each.replace(/\D/g, "")), 0);
   const legend = (await texts(page.locator(".legend b"))).reduce(
     (total, each) => total + Number(each.replace(/\D/g, "")),
     0,
   );
-  assert(sum > 0 && sum === legend, `the table sums up to ${sum}, the legend to ${legend}`);
-  assert((await page.locator(".failbar .failed").count()) > 0, "no bars of updates");
+  assert(
+    sum > 0 && sum === legend,
+    `the table sums up to ${sum}, the legend to ${legend}`,
+  );
+  assert(
+    (await page.locator(".failbar .failed").count()) > 0,
+    "no bars of updates",
+  );
 });
 
 await check("causes, codes, updates and endpoints are listed", async () => {
-  for (const list of [".causes > li", ".codes > li", ".kbs tbody tr", ".endpoints tbody tr"]) {
+  for (const list of [
+    ".causes > li",
+    ".codes > li",
+    ".kbs tbody tr",
+    ".endpoints tbody tr",
+  ]) {
     assert((await page.locator(list).count()) > 0, `nothing in ${list}`);
   }
 });
@@ -165,33 +237,55 @@ await check("the language switches, and stays after a reload", async () => {
   const english = await page.locator("main h1").innerText();
   await page.locator("button.lang").click();
   await page.waitForFunction(() => document.documentElement.lang === "zh-CN");
-  assert(/[\u4e00-\u9fff]/.test(await page.locator("main h1").innerText()), "the headline is not Chinese");
+  assert(
+    /[\u4e00-\u9fff]/.test(await page.locator("main h1").innerText()),
+    "the headline is not Chinese",
+  );
   for (const heading of await texts(page.locator("h2")))
-    assert(/[\u4e00-\u9fff]/.test(heading), `a heading stayed English: ${heading}`);
+    assert(
+      /[\u4e00-\u9fff]/.test(heading),
+      `a heading stayed English: ${heading}`,
+    );
   await page.reload();
   await page.locator(".totals").waitFor();
-  assert((await page.evaluate(() => document.documentElement.lang)) === "zh-CN", "the choice was forgotten");
+  assert(
+    (await page.evaluate(() => document.documentElement.lang)) === "zh-CN",
+    "the choice was forgotten",
+  );
   await shoot(page, "overview-zh-light");
   await page.locator("button.lang").click();
-  assert((await page.locator("main h1").innerText()) === english, "English did not come back as it was");
+  assert(
+    (await page.locator("main h1").innerText()) === english,
+    "English did not come back as it was",
+  );
 });
 
-await check("a category narrows the page, its chip widens it again", async () => {
-  const before = await page.locator("main h1").innerText();
-  await page.locator(".legend a").first().click();
-  await page.waitForURL(/category=/);
-  await page.locator(".filters .chip").waitFor();
-  await page.locator(".filters .chip").click();
-  await page.waitForURL((url) => !url.search.includes("category="));
-  await page.waitForFunction((text) => document.querySelector("main h1")?.innerText === text, before);
-});
+await check(
+  "a category narrows the page, its chip widens it again",
+  async () => {
+    const before = await page.locator("main h1").innerText();
+    await page.locator(".legend a").first().click();
+    await page.waitForURL(/category=/);
+    await page.locator(".filters .chip").waitFor();
+    await page.locator(".filters .chip").click();
+    await page.waitForURL((url) => !url.search.includes("category="));
+    await page.waitForFunction(
+      (text) => document.querySelector("main h1")?.innerText === text,
+      before,
+    );
+  },
+);
 
 await check("a click in the chart narrows to its day", async () => {
   const at = await page.evaluate(() => {
     const style = getComputedStyle(document.documentElement);
     const first = style.getPropertyValue("--line").trim();
     const boxes = [...document.querySelectorAll(".chart svg path")]
-      .filter((path) => path.getAttribute("fill")?.startsWith("#") && path.getAttribute("fill") !== first)
+      .filter(
+        (path) =>
+          path.getAttribute("fill")?.startsWith("#") &&
+          path.getAttribute("fill") !== first,
+      )
       .map((path) => path.getBoundingClientRect())
       .filter((box) => box.width > 2 && box.width < 200 && box.height > 2);
     const box = boxes[0];
@@ -204,59 +298,85 @@ await check("a click in the chart narrows to its day", async () => {
   await page.locator(".totals").waitFor();
 });
 
-await check("from an endpoint to its finding, its evidence and the record", async () => {
-  await page.locator(".endpoints tbody a").first().click();
-  await page.waitForURL(/\/endpoints\/[^/]+$/);
-  await page.locator(".finding").first().waitFor();
-  places.endpoint = new URL(page.url()).pathname;
-  assert((await page.locator(".finding .advice").count()) > 0, "no advice");
-  assert((await page.locator(".finding meter").count()) > 0, "no confidence");
-  assert((await page.locator(".attempts tbody tr").count()) > 0, "no attempts");
-  assert((await page.locator(".streams > li").count()) > 0, "no streams");
-  await shoot(page, "endpoint-en-light");
-  const evidence = page.locator(".evidence li a").first();
-  const head = (await evidence.locator(".evidence-text").textContent()).trim().replace(/\s+/g, " ").slice(0, 40);
-  await evidence.click();
-  await page.waitForURL(/\/records\?/);
-  const target = page.locator(".record.target");
-  await target.waitFor();
-  places.records = page.url().slice(base.origin.length);
-  const text = (await target.locator(".record-text").textContent()).trim().replace(/\s+/g, " ");
-  const whole = (await target.textContent()).replace(/\s+/g, " ");
-  assert(
-    text.includes(head.slice(-20)) || head.includes(text.slice(0, 20)) || whole.includes(head),
-    `the record is not the evidence: ${head} / ${text.slice(0, 60)}`,
-  );
-  assert(
-    await target.evaluate((element) => {
-      const box = element.getBoundingClientRect();
-      return box.bottom > 0 && box.top < innerHeight;
-    }),
-    "the record is out of sight",
-  );
-  await page.screenshot({ path: join(args.out, "records-en-light.png") });
-});
+await check(
+  "from an endpoint to its finding, its evidence and the record",
+  async () => {
+    await page.locator(".endpoints tbody a").first().click();
+    await page.waitForURL(/\/endpoints\/[^/]+$/);
+    await page.locator(".finding").first().waitFor();
+    places.endpoint = new URL(page.url()).pathname;
+    assert((await page.locator(".finding .advice").count()) > 0, "no advice");
+    assert((await page.locator(".finding meter").count()) > 0, "no confidence");
+    assert(
+      (await page.locator(".attempts tbody tr").count()) > 0,
+      "no attempts",
+    );
+    assert((await page.locator(".streams > li").count()) > 0, "no streams");
+    await shoot(page, "endpoint-en-light");
+    const evidence = page.locator(".evidence li a").first();
+    const head = (await evidence.locator(".evidence-text").textContent())
+      .trim()
+      .replace(/\s+/g, " ")
+      .slice(0, 40);
+    await evidence.click();
+    await page.waitForURL(/\/records\?/);
+    const target = page.locator(".record.target");
+    await target.waitFor();
+    places.records = page.url().slice(base.origin.length);
+    const text = (await target.locator(".record-text").textContent())
+      .trim()
+      .replace(/\s+/g, " ");
+    const whole = (await target.textContent()).replace(/\s+/g, " ");
+    assert(
+      text.includes(head.slice(-20)) ||
+        head.includes(text.slice(0, 20)) ||
+        whole.includes(head),
+      `the record is not the evidence: ${head} / ${text.slice(0, 60)}`,
+    );
+    assert(
+      await target.evaluate((element) => {
+        const box = element.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+      }),
+      "the record is out of sight",
+    );
+    await page.screenshot({ path: join(args.out, "records-en-light.png") });
+  },
+);
 
-await check("neighbours are loaded both ways without moving the record", async () => {
-  const count = () => page.locator(".records > .record").count();
-  for (const way of ["↑", "↓"]) {
-    const button = page.locator(".log > .button", { hasText: way });
-    if ((await button.count()) === 0) continue;
-    const before = await count();
-    await button.click();
-    await page.waitForFunction((least) => document.querySelectorAll(".records > .record").length > least, before);
-  }
-  const offsets = await page.locator(".records > .record").count();
-  assert(offsets > 1, "the record has no neighbours");
-  assert((await page.locator(".record.target").count()) === 1, "the record is marked once");
-});
+await check(
+  "neighbours are loaded both ways without moving the record",
+  async () => {
+    const count = () => page.locator(".records > .record").count();
+    for (const way of ["↑", "↓"]) {
+      const button = page.locator(".log > .button", { hasText: way });
+      if ((await button.count()) === 0) continue;
+      const before = await count();
+      await button.click();
+      await page.waitForFunction(
+        (least) =>
+          document.querySelectorAll(".records > .record").length > least,
+        before,
+      );
+    }
+    const offsets = await page.locator(".records > .record").count();
+    assert(offsets > 1, "the record has no neighbours");
+    assert(
+      (await page.locator(".record.target").count()) === 1,
+      "the record is marked once",
+    );
+  },
+);
 
 await check("a code in the text says what it means on focus", async () => {
   const code = page.locator(".record .code.in-text").first();
   await code.scrollIntoViewIfNeeded();
   await code.focus();
   await page.locator(".tip .tip-code span").waitFor();
-  assert(/^0x[0-9a-f]{8}/.test(await page.locator(".tip .tip-code").innerText()), "the tip names no code");
+  assert(
+    /^0x[0-9a-f]{8}/.test(await page.locator(".tip .tip-code").innerText()),
+    "the tip names no code",
+  );
   await page.keyboard.press("Escape");
   await page.locator(".tip").waitFor({ state: "detached" });
   await code.click();
@@ -269,14 +389,18 @@ await check("a code in the text says what it means on focus", async () => {
 await check("endpoints are found by name", async () => {
   await go(page, "/endpoints");
   places.endpoints = "/endpoints";
-  const name = (await texts(page.locator(".endpoints tbody a").first()))[0];
+  const name = await page.locator(".endpoints tbody a").first().innerText();
   await page.locator(".field").fill(name);
   await page.waitForURL(/q=/);
   await page.waitForFunction((wanted) => {
     const rows = [...document.querySelectorAll(".endpoints tbody a")];
     return (
       rows.length > 0 &&
-      rows.every((row) => row.textContent === wanted || row.closest("th").textContent.includes(wanted))
+      rows.every(
+        (row) =>
+          row.textContent === wanted ||
+          row.closest("th").textContent.includes(wanted),
+      )
     );
   }, name);
   await page.locator("header .search input").fill("0x80070570");
@@ -286,7 +410,12 @@ await check("endpoints are found by name", async () => {
 
 await check("log text stays text", async () => {
   const markup = await page.evaluate(
-    () => [...document.querySelectorAll("main script, main iframe, main [onerror], main [onload], main img")].length,
+    () =>
+      [
+        ...document.querySelectorAll(
+          "main script, main iframe, main [onerror], main [onload], main img",
+        ),
+      ].length,
   );
   assert(markup === 0, "markup came from data");
   assert(page.complaints.length === 0, page.complaints.join("\n"));

@@ -16,6 +16,11 @@ fn pages_show_charts_and_lead_to_the_record() {
         .arg(&pictures)
         .output()
         .expect("node runs: install Node 20 or newer");
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     up.stop();
 }

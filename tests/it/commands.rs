@@ -7,13 +7,20 @@ fn check(arguments: &[&str], code: i32, said: &[&str]) {
     let all = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {all}");
     for word in said {
-        assert!(all.contains(word), "{arguments:?} does not say {word:?}: {all}");
+        assert!(
+            all.contains(word),
+            "{arguments:?} does not say {word:?}: {all}"
+        );
     }
 }
 
 #[test]
 fn help_teaches_and_wrong_arguments_end_with_2() {
-    check(&["--help"], 0, &["Start here", "scan", "explain", "Exit status"]);
+    check(
+        &["--help"],
+        0,
+        &["Start here", "scan", "explain", "Exit status"],
+    );
     check(&["scan"], 2, &["PATH"]);
     check(&["frobnicate"], 2, &["unrecognized subcommand"]);
     check(&["scan", "x", "--format", "xml"], 2, &["possible values"]);
@@ -21,7 +28,11 @@ fn help_teaches_and_wrong_arguments_end_with_2() {
 
 #[test]
 fn what_cannot_be_read_is_named_and_ends_with_1() {
-    check(&["scan", "/no/such/folder"], 1, &["/no/such/folder", "error:"]);
+    check(
+        &["scan", "/no/such/folder"],
+        1,
+        &["/no/such/folder", "error:"],
+    );
 }
 
 #[test]
@@ -29,27 +40,53 @@ fn an_unknown_key_is_named_with_a_hint_and_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cbsift.toml");
     std::fs::write(&file, "[store]\nmax_disc = \"1 GiB\"\n").unwrap();
-    check(&["config", "check", "--config", file.to_str().unwrap()], 2, &["unknown key `store.max_disc`", "hint:", "store.max_disk"]);
+    check(
+        &["config", "check", "--config", file.to_str().unwrap()],
+        2,
+        &["unknown key `store.max_disc`", "hint:", "store.max_disk"],
+    );
 }
 
 #[test]
 fn the_configuration_shows_each_value_and_where_it_came_from() {
-    let output = cbsift().args(["config", "show"]).env("CBSIFT__STORE__MAX_DISK", "7 GiB").output().unwrap();
+    let output = cbsift()
+        .args(["config", "show"])
+        .env("CBSIFT__STORE__MAX_DISK", "7 GiB")
+        .output()
+        .unwrap();
     let shown = text(&output.stdout);
-    let line = shown.lines().find(|line| line.starts_with("store.max_disk")).unwrap();
-    assert!(line.contains("7 GiB") && line.contains("CBSIFT__STORE__MAX_DISK"), "{line}");
-    assert!(shown.lines().any(|line| line.starts_with("web.listen") && line.ends_with("# default")), "{shown}");
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("store.max_disk"))
+        .unwrap();
+    assert!(
+        line.contains("7 GiB") && line.contains("CBSIFT__STORE__MAX_DISK"),
+        "{line}"
+    );
+    assert!(
+        shown
+            .lines()
+            .any(|line| line.starts_with("web.listen") && line.ends_with("# default")),
+        "{shown}"
+    );
 }
 
 #[test]
 fn an_address_off_this_machine_is_refused_without_tls() {
     let folder = tempfile::tempdir().unwrap();
     for table in ["INGEST", "ENGINE", "WEB", "ADMIN"] {
-        let output =
-            cbsift().args(["up", "--data"]).arg(folder.path()).env(format!("CBSIFT__{table}__LISTEN"), "0.0.0.0:7999").output().unwrap();
+        let output = cbsift()
+            .args(["up", "--data"])
+            .arg(folder.path())
+            .env(format!("CBSIFT__{table}__LISTEN"), "0.0.0.0:7999")
+            .output()
+            .unwrap();
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("TLS") && said.contains(&format!("{}.listen", table.to_lowercase())), "{said}");
+        assert!(
+            said.contains("TLS") && said.contains(&format!("{}.listen", table.to_lowercase())),
+            "{said}"
+        );
     }
 }
 
@@ -60,12 +97,18 @@ fn a_taken_port_is_named_with_a_way_out() {
     let output = cbsift()
         .args(["up", "--data"])
         .arg(folder.path())
-        .env("CBSIFT__INGEST__LISTEN", taken.local_addr().unwrap().to_string())
+        .env(
+            "CBSIFT__INGEST__LISTEN",
+            taken.local_addr().unwrap().to_string(),
+        )
         .output()
         .unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("ingest.listen") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("ingest.listen") && said.contains("hint:"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -80,33 +123,62 @@ fn a_missing_engine_is_named_with_a_way_out() {
         .unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("/no/such/libchdb.so") && said.contains("hint:"), "{said}");
+    assert!(
+        said.contains("/no/such/libchdb.so") && said.contains("hint:"),
+        "{said}"
+    );
 }
 
 #[test]
 fn sending_without_a_token_says_where_to_get_one() {
     let folder = tempfile::tempdir().unwrap();
-    let output = cbsift().args(["send", "--data"]).arg(folder.path()).arg(folder.path()).output().unwrap();
+    let output = cbsift()
+        .args(["send", "--data"])
+        .arg(folder.path())
+        .arg(folder.path())
+        .output()
+        .unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cbsift up") && said.contains("--token-file"), "{said}");
+    assert!(
+        said.contains("cbsift up") && said.contains("--token-file"),
+        "{said}"
+    );
 }
 
 /// One spelling for each row of the table of spellings, and its counter-examples.
 #[test]
 fn explain_decodes_every_spelling_and_refuses_what_is_no_code() {
     for (spelling, says) in [
-        ("[HRESULT = 0x800f0922 - CBS_E_INSTALLERS_FAILED]", "CBS_E_INSTALLERS_FAILED"),
-        ("[HRESULT = 0x8024402c - Unknown Error]", "WU_E_PT_WINHTTP_NAME_NOT_RESOLVED"),
+        (
+            "[HRESULT = 0x800f0922 - CBS_E_INSTALLERS_FAILED]",
+            "CBS_E_INSTALLERS_FAILED",
+        ),
+        (
+            "[HRESULT = 0x8024402c - Unknown Error]",
+            "WU_E_PT_WINHTTP_NAME_NOT_RESOLVED",
+        ),
         ("[gle=0xd0000102]", "STATUS_FILE_CORRUPT_ERROR"),
         ("HRESULT_FROM_WIN32(14098)", "0x80073712"),
         ("NTSTATUS_FROM_WIN32(ERROR_INVALID_DATA)", "0xc007000d"),
         ("NTSTATUS -1073283059", "0xc007000d"),
         ("STATUS_FILE_CORRUPT_ERROR #34109804#", "0xc0000102"),
-        ("c0000279 [Error,Facility=(system),Code=633 (0x0279)]", "STATUS_IO_REPARSE_TAG_NOT_HANDLED"),
-        ("hrStatus: 0x80070bc9 [ERROR_FAIL_REBOOT_REQUIRED]", "ERROR_FAIL_REBOOT_REQUIRED"),
-        ("Doqe: Recording result: 0x8007000d, for Inf: some.inf", "ERROR_INVALID_DATA"),
-        ("INSTALL index: 7, phase: 2, result 13, inf: some.inf", "ERROR_INVALID_DATA"),
+        (
+            "c0000279 [Error,Facility=(system),Code=633 (0x0279)]",
+            "STATUS_IO_REPARSE_TAG_NOT_HANDLED",
+        ),
+        (
+            "hrStatus: 0x80070bc9 [ERROR_FAIL_REBOOT_REQUIRED]",
+            "ERROR_FAIL_REBOOT_REQUIRED",
+        ),
+        (
+            "Doqe: Recording result: 0x8007000d, for Inf: some.inf",
+            "ERROR_INVALID_DATA",
+        ),
+        (
+            "INSTALL index: 7, phase: 2, result 13, inf: some.inf",
+            "ERROR_INVALID_DATA",
+        ),
         ("*FAILED* [8024000E]", "WU_E_XML_INVALID"),
         ("HRESULT=800F0922", "CBS_E_INSTALLERS_FAILED"),
         ("-2147010798", "ERROR_SXS_COMPONENT_STORE_CORRUPT"),
@@ -116,9 +188,19 @@ fn explain_decodes_every_spelling_and_refuses_what_is_no_code() {
     ] {
         check(&["explain", spelling], 0, &[says]);
     }
-    for no_code in ["@0xff83e97c", "Restored system sleep block state: 0x80000000", "flags 0x2", "0x40010006", "CSI Store 616570675040 (0x0000008f8e79df60) initialized"] {
+    for no_code in [
+        "@0xff83e97c",
+        "Restored system sleep block state: 0x80000000",
+        "flags 0x2",
+        "0x40010006",
+        "CSI Store 616570675040 (0x0000008f8e79df60) initialized",
+    ] {
         let said = text(&run(&["explain", no_code]).stdout).to_lowercase();
         assert!(said.contains("no failure"), "{no_code}: {said}");
     }
-    check(&["explain", "--lang", "zh", "0x80070570"], 0, &["含义", "chkdsk"]);
+    check(
+        &["explain", "--lang", "zh", "0x80070570"],
+        0,
+        &["含义", "chkdsk"],
+    );
 }

@@ -26,7 +26,9 @@ pub fn write_endpoint(plan: &EndpointPlan, folder: &Path) -> Truth {
 pub fn one_of_each(fleet: &Fleet) -> Vec<EndpointPlan> {
     let mut plans = Vec::new();
     for name in simulate::scenario_names() {
-        let plan = fleet.plans().find(|plan| plan.scenarios.iter().any(|scenario| scenario.name == name));
+        let plan = fleet
+            .plans()
+            .find(|plan| plan.scenarios.iter().any(|scenario| scenario.name == name));
         plans.push(plan.unwrap_or_else(|| panic!("no endpoint with scenario {name}")));
     }
     plans.sort_by_key(|plan| plan.index);
@@ -39,7 +41,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found.sort();
     found

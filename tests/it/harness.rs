@@ -16,19 +16,29 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn cbsift() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cbsift"));
-    command.env_remove("CBSIFT_TOKEN").env_remove("CBSIFT_CONFIG").env("LANG", "C");
+    command
+        .env_remove("CBSIFT_TOKEN")
+        .env_remove("CBSIFT_CONFIG")
+        .env("LANG", "C");
     // The library is fetched into the repository's own folder.
     command.current_dir(repository());
     command
 }
 
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// Runs to its end; the arguments are shown where a test fails on it.
 pub fn run(arguments: &[&str]) -> Output {
-    cbsift().args(arguments).stdin(Stdio::null()).output().unwrap()
+    cbsift()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -38,9 +48,15 @@ pub fn text(bytes: &[u8]) -> String {
 /// `scan --format json` of paths as one endpoint.
 pub fn scan(paths: &[&Path], endpoint: &str) -> Value {
     let mut command = cbsift();
-    command.args(["scan", "--format", "json", "--endpoint", endpoint]).args(paths);
+    command
+        .args(["scan", "--format", "json", "--endpoint", endpoint])
+        .args(paths);
     let output = command.output().unwrap();
-    assert!(output.status.success(), "scan {paths:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "scan {paths:?}: {}",
+        text(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -70,7 +86,12 @@ impl Up {
         for table in ["INGEST", "ENGINE", "WEB", "ADMIN"] {
             command.env(format!("CBSIFT__{table}__LISTEN"), "127.0.0.1:0");
         }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (lines, found) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -105,17 +126,34 @@ impl Up {
     }
 
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.data.join("token")).unwrap().trim().to_owned()
+        std::fs::read_to_string(self.data.join("token"))
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     pub fn send_command(&self, paths: &[&Path], endpoint: &str, arguments: &[&str]) -> Command {
         let mut command = cbsift();
-        command.args(["send", "--to", &self.intake, "--endpoint", endpoint, "--data"]).arg(&self.data).args(arguments).args(paths);
+        command
+            .args([
+                "send",
+                "--to",
+                &self.intake,
+                "--endpoint",
+                endpoint,
+                "--data",
+            ])
+            .arg(&self.data)
+            .args(arguments)
+            .args(paths);
         command
     }
 
     pub fn send(&self, paths: &[&Path], endpoint: &str, arguments: &[&str]) -> String {
-        let output = self.send_command(paths, endpoint, arguments).output().unwrap();
+        let output = self
+            .send_command(paths, endpoint, arguments)
+            .output()
+            .unwrap();
         let said = text(&output.stderr);
         assert!(output.status.success(), "send {paths:?}: {said}");
         said
@@ -138,11 +176,18 @@ impl Up {
         let (url, token) = (self.engine.clone(), self.token());
         let endpoint = endpoint.to_owned();
         block_on(async move {
-            let store = Store::connect(StoreConfig::embedded(url, token)).await.unwrap();
+            let store = Store::connect(StoreConfig::embedded(url, token))
+                .await
+                .unwrap();
             let (attempts, findings) = store.derived("default", &endpoint).await.unwrap();
             let codes = store.codes_of_endpoint("default", &endpoint).await.unwrap();
             let covered = store.covered_bytes("default", &endpoint).await.unwrap();
-            Answers::of_store(&attempts, &findings, codes.into_iter().map(|line| (line.code, line.events)), covered)
+            Answers::of_store(
+                &attempts,
+                &findings,
+                codes.into_iter().map(|line| (line.code, line.events)),
+                covered,
+            )
         })
     }
 
@@ -155,7 +200,13 @@ impl Up {
     /// SIGTERM, and waits for the end.
     pub fn stop(mut self) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -176,7 +227,11 @@ impl Drop for Up {
 }
 
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// What is to be equal however the bytes came in.
@@ -189,10 +244,20 @@ pub struct Answers {
 }
 
 impl Answers {
-    fn of_store(attempts: &[Attempt], findings: &[Finding], codes: impl Iterator<Item = (Code, u64)>, covered_bytes: u64) -> Self {
+    fn of_store(
+        attempts: &[Attempt],
+        findings: &[Finding],
+        codes: impl Iterator<Item = (Code, u64)>,
+        covered_bytes: u64,
+    ) -> Self {
         let hex = |code: Option<Code>| code.map(|code| code.to_string()).unwrap_or_default();
-        let mut answers = Self { covered_bytes, ..Self::default() };
-        answers.codes = codes.map(|(code, events)| (code.to_string(), events)).collect();
+        let mut answers = Self {
+            covered_bytes,
+            ..Self::default()
+        };
+        answers.codes = codes
+            .map(|(code, events)| (code.to_string(), events))
+            .collect();
         answers.findings = findings
             .iter()
             .map(|finding| {
@@ -210,16 +275,27 @@ impl Answers {
                     utc,
                     finding.confidence.to_string(),
                     finding.count.to_string(),
-                    finding.evidence.iter().map(|evidence| evidence.offset.to_string()).collect::<Vec<_>>().join(","),
+                    finding
+                        .evidence
+                        .iter()
+                        .map(|evidence| evidence.offset.to_string())
+                        .collect::<Vec<_>>()
+                        .join(","),
                 ]
                 .join(" | ")
             })
             .collect();
-        let cause = |index: Option<u32>| index.map(|index| answers.findings[index as usize].clone()).unwrap_or_default();
+        let cause = |index: Option<u32>| {
+            index
+                .map(|index| answers.findings[index as usize].clone())
+                .unwrap_or_default()
+        };
         answers.attempts = attempts
             .iter()
             .map(|attempt| {
-                let time = |time: Option<event::LoggedAt>| time.map(|time| time.to_string()).unwrap_or_default();
+                let time = |time: Option<event::LoggedAt>| {
+                    time.map(|time| time.to_string()).unwrap_or_default()
+                };
                 [
                     attempt.package.clone(),
                     attempt.kb.clone(),
@@ -242,19 +318,40 @@ impl Answers {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let list = |name: &str| scan[name].as_array().unwrap().iter();
         let mut answers = Self {
-            covered_bytes: list("inputs").filter(|input| !input["source"].is_null()).map(|input| input["bytes"].as_u64().unwrap()).sum(),
-            codes: list("codes").map(|line| (word(&line["code"]), line["events"].as_u64().unwrap())).collect(),
+            covered_bytes: list("inputs")
+                .filter(|input| !input["source"].is_null())
+                .map(|input| input["bytes"].as_u64().unwrap())
+                .sum(),
+            codes: list("codes")
+                .map(|line| (word(&line["code"]), line["events"].as_u64().unwrap()))
+                .collect(),
             ..Self::default()
         };
         answers.findings = list("findings")
             .map(|finding| {
-                let mut fields: Vec<String> = ["rule", "category", "severity", "root_code", "terminal_code", "object", "kb", "package", "component", "utc_time"]
-                    .iter()
-                    .map(|name| word(&finding[*name]))
-                    .collect();
+                let mut fields: Vec<String> = [
+                    "rule",
+                    "category",
+                    "severity",
+                    "root_code",
+                    "terminal_code",
+                    "object",
+                    "kb",
+                    "package",
+                    "component",
+                    "utc_time",
+                ]
+                .iter()
+                .map(|name| word(&finding[*name]))
+                .collect();
                 fields.push(finding["confidence"].to_string());
                 fields.push(finding["count"].to_string());
-                let offsets: Vec<String> = finding["evidence"].as_array().unwrap().iter().map(|evidence| evidence["offset"].to_string()).collect();
+                let offsets: Vec<String> = finding["evidence"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|evidence| evidence["offset"].to_string())
+                    .collect();
                 fields.push(offsets.join(","));
                 fields.join(" | ")
             })
@@ -262,9 +359,25 @@ impl Answers {
         let causes = answers.findings.clone();
         answers.attempts = list("attempts")
             .map(|attempt| {
-                let mut fields: Vec<String> =
-                    ["package", "kb", "client", "session", "start", "end", "outcome", "terminal_code"].iter().map(|name| word(&attempt[*name])).collect();
-                fields.push(attempt["finding"].as_u64().map(|index| causes[usize::try_from(index).unwrap()].clone()).unwrap_or_default());
+                let mut fields: Vec<String> = [
+                    "package",
+                    "kb",
+                    "client",
+                    "session",
+                    "start",
+                    "end",
+                    "outcome",
+                    "terminal_code",
+                ]
+                .iter()
+                .map(|name| word(&attempt[*name]))
+                .collect();
+                fields.push(
+                    attempt["finding"]
+                        .as_u64()
+                        .map(|index| causes[usize::try_from(index).unwrap()].clone())
+                        .unwrap_or_default(),
+                );
                 fields.join(" | ")
             })
             .collect();
@@ -289,11 +402,27 @@ pub fn get_as(url: &str, token: Option<&str>) -> (u16, String) {
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut socket = std::net::TcpStream::connect(host).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let credential = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    write!(socket, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n{credential}\r\n").unwrap();
+    let credential = token
+        .map(|token| format!("Authorization: Bearer {token}\r\n"))
+        .unwrap_or_default();
+    write!(
+        socket,
+        "GET /{path} HTTP/1.0\r\nHost: {host}\r\n{credential}\r\n"
+    )
+    .unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
     let answer = text(&answer);
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no HTTP answer from {url}: {answer}"));
-    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no HTTP answer from {url}: {answer}"));
+    (
+        status,
+        answer
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
+            .unwrap_or_default(),
+    )
 }

@@ -24,7 +24,10 @@ fn endpoints() -> Vec<(String, TempDir)> {
 
 fn check(up: &Up, endpoint: &str, folder: &Path, why: &str) {
     let expected = Answers::of_scan(&scan(&[folder], endpoint));
-    assert!(!expected.attempts.is_empty() && !expected.findings.is_empty(), "the fixture says something");
+    assert!(
+        !expected.attempts.is_empty() && !expected.findings.is_empty(),
+        "the fixture says something"
+    );
     assert_eq!(up.answers(endpoint), expected, "{endpoint}: {why}");
 }
 
@@ -38,12 +41,23 @@ fn sent_logs_answer_like_scanned_ones_however_they_are_sent() {
         }
         up.settle();
     };
-    let check_all = |why: &str| endpoints.iter().for_each(|(endpoint, folder)| check(&up, endpoint, folder.path(), why));
+    let check_all = |why: &str| {
+        endpoints
+            .iter()
+            .for_each(|(endpoint, folder)| check(&up, endpoint, folder.path(), why))
+    };
     all(&[]);
     check_all("first");
     let said = up.send(&[endpoints[0].1.path()], &endpoints[0].0, &[]);
-    assert!(said.contains("0 files sent"), "a file that is there whole is not sent again: {said}");
-    for arguments in [["--again", "--chunk-kib", "256"], ["--again", "--chunk-kib", "64"], ["--again", "--chunk-kib", "4"]] {
+    assert!(
+        said.contains("0 files sent"),
+        "a file that is there whole is not sent again: {said}"
+    );
+    for arguments in [
+        ["--again", "--chunk-kib", "256"],
+        ["--again", "--chunk-kib", "64"],
+        ["--again", "--chunk-kib", "4"],
+    ] {
         all(&arguments);
         check_all(&format!("{arguments:?}"));
     }
@@ -78,8 +92,16 @@ fn kill_9_in_the_middle_of_sending_loses_nothing_acknowledged_and_doubles_nothin
     for (endpoint, folder) in &endpoints {
         let up = Up::on(data.path(), &[]);
         // Small chunks, one a request: many places to die at.
-        let mut sender =
-            up.send_command(&[folder.path()], endpoint, &["--chunk-kib", "4", "--single"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut sender = up
+            .send_command(
+                &[folder.path()],
+                endpoint,
+                &["--chunk-kib", "4", "--single"],
+            )
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         // The sender is far from its end when some of it is stored.
         while up.answers(endpoint).covered_bytes == 0 && sender.try_wait().unwrap().is_none() {
             std::thread::yield_now();
@@ -91,7 +113,12 @@ fn kill_9_in_the_middle_of_sending_loses_nothing_acknowledged_and_doubles_nothin
         let up = Up::on(data.path(), &[]);
         up.send(&[folder.path()], endpoint, &[]);
         up.settle();
-        check(&up, endpoint, folder.path(), "after kill -9 and a second try");
+        check(
+            &up,
+            endpoint,
+            folder.path(),
+            "after kill -9 and a second try",
+        );
         up.stop();
     }
     assert!(cut > 0, "no kill came in the middle");

@@ -7,12 +7,16 @@ use simulate::{Fleet, Truth};
 use std::collections::BTreeMap;
 
 pub fn schema() -> jsonschema::Validator {
-    let schema: Value = serde_json::from_str(include_str!("../../crates/cbsift/scan.schema.json")).unwrap();
+    let schema: Value =
+        serde_json::from_str(include_str!("../../crates/cbsift/scan.schema.json")).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
 
 fn check_schema(answer: &Value) {
-    let faults: Vec<String> = schema().iter_errors(answer).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+    let faults: Vec<String> = schema()
+        .iter_errors(answer)
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -22,7 +26,11 @@ fn the_cause_of_a_cut_record_is_the_answer_in_both_languages() {
     let log = folder.path().join("excerpt.log");
     std::fs::write(&log, CUT_RECORD).unwrap();
     let report = |language: &str| {
-        let output = cbsift().args(["scan", "--lang", language]).arg(&log).output().unwrap();
+        let output = cbsift()
+            .args(["scan", "--lang", language])
+            .arg(&log)
+            .output()
+            .unwrap();
         assert!(output.status.success());
         text(&output.stdout)
     };
@@ -43,7 +51,15 @@ fn the_cause_of_a_cut_record_is_the_answer_in_both_languages() {
         assert!(english.contains(part), "{part} in\n{english}");
     }
     let chinese = report("zh");
-    for part in ["失败", "根本原因", "STATUS_FILE_CORRUPT_ERROR", "第 2-4 行", "建议处理", "chkdsk", "同属一条记录"] {
+    for part in [
+        "失败",
+        "根本原因",
+        "STATUS_FILE_CORRUPT_ERROR",
+        "第 2-4 行",
+        "建议处理",
+        "chkdsk",
+        "同属一条记录",
+    ] {
         assert!(chinese.contains(part), "{part} in\n{chinese}");
     }
     for word in ["Cause", "Evidence", "What to do", "line 2"] {
@@ -56,7 +72,11 @@ fn the_cause_of_a_cut_record_is_the_answer_in_both_languages() {
     assert_eq!(finding["root_code"], "0xc0000102");
     assert_eq!(finding["utc_time"], "2024-05-06T02:20:31.250Z");
     assert_eq!(finding["evidence"][0]["line"], 2);
-    assert_eq!(finding["kb"], Value::Null, "only what the input shows is said");
+    assert_eq!(
+        finding["kb"],
+        Value::Null,
+        "only what the input shows is said"
+    );
 }
 
 #[test]
@@ -64,7 +84,12 @@ fn fail_on_failure_ends_with_3() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("excerpt.log");
     std::fs::write(&log, CUT_RECORD).unwrap();
-    let status = cbsift().args(["scan", "--fail-on", "failure"]).arg(&log).output().unwrap().status;
+    let status = cbsift()
+        .args(["scan", "--fail-on", "failure"])
+        .arg(&log)
+        .output()
+        .unwrap()
+        .status;
     assert_eq!(status.code(), Some(3));
 }
 
@@ -76,7 +101,12 @@ fn what_is_no_log_is_skipped_with_a_reason_and_nothing_is_claimed() {
     check_schema(&answer);
     assert_eq!(answer["verdict"], "inconclusive");
     assert_eq!(answer["inputs"][0]["source"], Value::Null);
-    assert!(answer["inputs"][0]["reason"].as_str().unwrap().contains("no record head"));
+    assert!(
+        answer["inputs"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("no record head")
+    );
 }
 
 /// Of what was planted each is found, and nothing else: attempts with their causes, findings, noise per code.
@@ -86,20 +116,37 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     let findings = answer["findings"].as_array().unwrap();
     let id = word(&truth["id"]);
     let is_same = |one: &str, other: &str| -> bool {
-        let code = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(windows_error_codes::Code::hresult);
+        let code = |text: &str| {
+            u32::from_str_radix(text.trim_start_matches("0x"), 16)
+                .ok()
+                .map(windows_error_codes::Code::hresult)
+        };
         let canonical = |text: &str| {
             code(text).map(|code| {
                 let value = code.value();
-                if value >> 30 == 3 { windows_error_codes::Code::ntstatus(value).canonical() } else { code.canonical() }
+                if value >> 30 == 3 {
+                    windows_error_codes::Code::ntstatus(value).canonical()
+                } else {
+                    code.canonical()
+                }
             })
         };
         one == other || (canonical(one).is_some() && canonical(one) == canonical(other))
     };
 
     let key = |attempt: &Value| {
-        ["session", "package", "kb", "client", "start", "end", "outcome", "terminal_code"]
-            .map(|name| word(&attempt[name]))
-            .join(" | ")
+        [
+            "session",
+            "package",
+            "kb",
+            "client",
+            "start",
+            "end",
+            "outcome",
+            "terminal_code",
+        ]
+        .map(|name| word(&attempt[name]))
+        .join(" | ")
     };
     let mut found: BTreeMap<String, &Value> = BTreeMap::new();
     for attempt in answer["attempts"].as_array().unwrap() {
@@ -114,10 +161,16 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
             continue;
         };
         let cause = &planted["cause"];
-        let finding = attempt["finding"].as_u64().map(|index| usize::try_from(index).unwrap());
+        let finding = attempt["finding"]
+            .as_u64()
+            .map(|index| usize::try_from(index).unwrap());
         match (cause.is_null(), finding) {
             (true, None) => {}
-            (true, Some(index)) => faults.push(format!("{id}: cause {} of an attempt without one: {}", findings[index]["category"], key(planted))),
+            (true, Some(index)) => faults.push(format!(
+                "{id}: cause {} of an attempt without one: {}",
+                findings[index]["category"],
+                key(planted)
+            )),
             (false, None) => {
                 // A cancelled attempt has no cause but its own end.
                 if word(&planted["outcome"]) != "cancelled" {
@@ -135,7 +188,10 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     }
     for planted in truth["findings"].as_array().unwrap() {
         let cause = &planted["cause"];
-        let matches = |finding: &&Value| finding["category"] == cause["category"] && is_same(&word(&finding["root_code"]), &word(&cause["root_code"]));
+        let matches = |finding: &&Value| {
+            finding["category"] == cause["category"]
+                && is_same(&word(&finding["root_code"]), &word(&cause["root_code"]))
+        };
         match findings.iter().position(|finding| matches(&finding)) {
             Some(index) => {
                 used[index] = true;
@@ -146,7 +202,10 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     }
     for (index, finding) in findings.iter().enumerate() {
         if !used[index] && finding["severity"] != "info" {
-            faults.push(format!("{id}: finding made up: {} {} {}", finding["rule"], finding["root_code"], finding["evidence"][0]["text"]));
+            faults.push(format!(
+                "{id}: finding made up: {} {} {}",
+                finding["rule"], finding["root_code"], finding["evidence"][0]["text"]
+            ));
         }
     }
 
@@ -163,22 +222,39 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     }
     for (code, (planted, found)) in noise {
         if planted != found {
-            faults.push(format!("{id}: noise {code}: planted {planted}, found {found}"));
+            faults.push(format!(
+                "{id}: noise {code}: planted {planted}, found {found}"
+            ));
         }
     }
 }
 
-fn check_cause(id: &str, cause: &Value, finding: &Value, is_same: &dyn Fn(&str, &str) -> bool, faults: &mut Vec<String>) {
+fn check_cause(
+    id: &str,
+    cause: &Value,
+    finding: &Value,
+    is_same: &dyn Fn(&str, &str) -> bool,
+    faults: &mut Vec<String>,
+) {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if finding["category"] != cause["category"] {
-        faults.push(format!("{id}: category {} instead of {}", finding["category"], cause["category"]));
+        faults.push(format!(
+            "{id}: category {} instead of {}",
+            finding["category"], cause["category"]
+        ));
     }
     if !is_same(&word(&finding["root_code"]), &word(&cause["root_code"])) {
-        faults.push(format!("{id}: {}: root {} instead of {}", cause["category"], finding["root_code"], cause["root_code"]));
+        faults.push(format!(
+            "{id}: {}: root {} instead of {}",
+            cause["category"], finding["root_code"], cause["root_code"]
+        ));
     }
     let (expected, object) = (word(&cause["object"]), word(&finding["object"]));
     if !expected.is_empty() && !object.contains(&expected) {
-        faults.push(format!("{id}: {}: object {object:?} instead of {expected:?}", cause["category"]));
+        faults.push(format!(
+            "{id}: {}: object {object:?} instead of {expected:?}",
+            cause["category"]
+        ));
     }
 }
 
@@ -195,5 +271,10 @@ fn what_the_simulator_plants_is_found_and_nothing_else() {
         compare(&truth, &answer, &mut faults);
     }
     assert!(plans.len() >= 8, "{} endpoints", plans.len());
-    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults[..faults.len().min(40)].join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} faults\n{}",
+        faults.len(),
+        faults[..faults.len().min(40)].join("\n")
+    );
 }

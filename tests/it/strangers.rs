@@ -30,14 +30,36 @@ fn a_clickhouse_client_lists_tables_and_counts_and_gets_401_without_the_token() 
     up.send(&[&log], "pc-1", &[]);
     up.settle();
     let python = repository().join(".cache/venv/bin/python");
-    assert!(python.is_file(), "no Python environment at {}\nhint: make test-tools", python.display());
-    let output = Command::new(python).args(["-c", SCRIPT, &up.engine, &up.token()]).output().unwrap();
+    assert!(
+        python.is_file(),
+        "no Python environment at {}\nhint: make test-tools",
+        python.display()
+    );
+    let output = Command::new(python)
+        .args(["-c", SCRIPT, &up.engine, &up.token()])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout).trim(), format!("2 {}", CUT_RECORD.len()));
+    assert_eq!(
+        text(&output.stdout).trim(),
+        format!("2 {}", CUT_RECORD.len())
+    );
 
     assert_eq!(get(&format!("{}/?query=SELECT%201", up.engine)).0, 401);
-    assert_eq!(get_as(&format!("{}/?query=SELECT%201", up.engine), Some("wrong")).0, 401);
-    assert_eq!(get_as(&format!("{}/?query=SELECT%201", up.engine), Some(&up.token())), (200, "1\n".to_owned()));
-    assert_eq!(get(&format!("{}/v1/imports/{}", up.intake, "0".repeat(64))).0, 401);
+    assert_eq!(
+        get_as(&format!("{}/?query=SELECT%201", up.engine), Some("wrong")).0,
+        401
+    );
+    assert_eq!(
+        get_as(
+            &format!("{}/?query=SELECT%201", up.engine),
+            Some(&up.token())
+        ),
+        (200, "1\n".to_owned())
+    );
+    assert_eq!(
+        get(&format!("{}/v1/imports/{}", up.intake, "0".repeat(64))).0,
+        401
+    );
     up.stop();
 }

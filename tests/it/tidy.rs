@@ -6,14 +6,22 @@ use std::fs;
 
 fn crates() -> BTreeMap<String, BTreeSet<String>> {
     let folder = repository().join("crates");
-    let names: BTreeSet<String> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let names: BTreeSet<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names
         .iter()
         .map(|name| {
             let manifest = fs::read_to_string(folder.join(name).join("Cargo.toml")).unwrap();
             let (_, dependencies) = manifest.split_once("[dependencies]").unwrap_or_default();
             let dependencies = dependencies.split("\n[").next().unwrap_or_default();
-            let uses = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|word| names.contains(*word)).map(str::to_owned).collect();
+            let uses = dependencies
+                .lines()
+                .filter_map(|line| line.split(['.', ' ', '=']).next())
+                .filter(|word| names.contains(*word))
+                .map(str::to_owned)
+                .collect();
             (name.clone(), uses)
         })
         .collect()
@@ -31,16 +39,35 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("store", &["event"]),
         ("ingest", &["event", "parse"]),
         ("pipeline", &["event", "parse", "classify", "store"]),
-        ("web", &["event", "parse", "classify", "store", "windows-error-codes"]),
+        (
+            "web",
+            &["event", "parse", "classify", "store", "windows-error-codes"],
+        ),
         (
             "cbsift",
-            &["event", "parse", "classify", "windows-error-codes", "embedded-clickhouse", "simulate", "store", "ingest", "pipeline", "web"],
+            &[
+                "event",
+                "parse",
+                "classify",
+                "windows-error-codes",
+                "embedded-clickhouse",
+                "simulate",
+                "store",
+                "ingest",
+                "pipeline",
+                "web",
+            ],
         ),
     ]);
     for (name, uses) in crates() {
-        let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("crate `{name}` is not in this list and in ARCHITECTURE.md"));
+        let allowed = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("crate `{name}` is not in this list and in ARCHITECTURE.md"));
         for used in uses {
-            assert!(allowed.contains(&used.as_str()), "`{name}` must not know `{used}`");
+            assert!(
+                allowed.contains(&used.as_str()),
+                "`{name}` must not know `{used}`"
+            );
         }
     }
 }
@@ -49,20 +76,41 @@ fn arrows_between_crates_are_those_of_the_architecture() {
 fn every_crate_has_a_readme_and_stands_in_the_architecture() {
     let architecture = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
     for name in crates().keys() {
-        assert!(repository().join("crates").join(name).join("README.md").is_file(), "no README in crates/{name}");
-        assert!(architecture.contains(&format!("`{name}`")), "`{name}` is not in ARCHITECTURE.md");
+        assert!(
+            repository()
+                .join("crates")
+                .join(name)
+                .join("README.md")
+                .is_file(),
+            "no README in crates/{name}"
+        );
+        assert!(
+            architecture.contains(&format!("`{name}`")),
+            "`{name}` is not in ARCHITECTURE.md"
+        );
     }
 }
 
 #[test]
 fn unsafe_code_and_sql_stay_where_they_belong() {
-    for name in crates().keys().filter(|name| *name != "embedded-clickhouse") {
+    for name in crates()
+        .keys()
+        .filter(|name| *name != "embedded-clickhouse")
+    {
         for file in rust_files(name) {
             let text = fs::read_to_string(&file).unwrap();
-            assert!(!text.contains("unsafe {"), "unsafe code in {}", file.display());
+            assert!(
+                !text.contains("unsafe {"),
+                "unsafe code in {}",
+                file.display()
+            );
             if name != "store" {
                 for statement in ["INSERT INTO ", "SELECT * FROM", "CREATE TABLE"] {
-                    assert!(!text.contains(statement), "`{statement}` in {}", file.display());
+                    assert!(
+                        !text.contains(statement),
+                        "`{statement}` in {}",
+                        file.display()
+                    );
                 }
             }
         }
@@ -70,7 +118,10 @@ fn unsafe_code_and_sql_stay_where_they_belong() {
 }
 
 fn rust_files(name: &str) -> Vec<std::path::PathBuf> {
-    crate::fixtures::files(&repository().join("crates").join(name).join("src")).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+    crate::fixtures::files(&repository().join("crates").join(name).join("src"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
 }
 
 #[test]

@@ -11,9 +11,9 @@ mod up;
 
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
-use std::path::{Path, PathBuf};
 use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Finds the record that caused a failed Windows update.
@@ -58,7 +58,10 @@ struct Site {
 impl Site {
     /// Flags as keys of the configuration.
     fn flags(&self) -> Vec<(&'static str, String)> {
-        self.data.iter().map(|data| ("store.data", data.to_string_lossy().into_owned())).collect()
+        self.data
+            .iter()
+            .map(|data| ("store.data", data.to_string_lossy().into_owned()))
+            .collect()
     }
 }
 
@@ -133,5 +136,9 @@ fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<Stri
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
 }

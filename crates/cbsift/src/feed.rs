@@ -20,7 +20,9 @@ const TICK: Duration = Duration::from_secs(2);
 
 impl Feed {
     pub(crate) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
-        Ok(Self { options: SendOptions::new(url, token) })
+        Ok(Self {
+            options: SendOptions::new(url, token),
+        })
     }
 
     fn uplink(&self, endpoint: &str) -> anyhow::Result<Uplink> {
@@ -33,16 +35,43 @@ impl Feed {
     pub(crate) fn history(&self, endpoint: &str, logs: &[LogFile]) -> anyhow::Result<()> {
         let uplink = self.uplink(endpoint)?;
         for log in logs {
-            let detection = parse::detect(&log.path, &log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)]);
-            let Some(source) = detection.source else { continue };
-            self.put(&uplink, source, detection.encoding, detection.format, &log.path, 0, &log.bytes, first_record(log, &detection))
-                .with_context(|| format!("send `{}` of `{endpoint}`", log.path))?;
+            let detection = parse::detect(
+                &log.path,
+                &log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)],
+            );
+            let Some(source) = detection.source else {
+                continue;
+            };
+            self.put(
+                &uplink,
+                source,
+                detection.encoding,
+                detection.format,
+                &log.path,
+                0,
+                &log.bytes,
+                first_record(log, &detection),
+            )
+            .with_context(|| format!("send `{}` of `{endpoint}`", log.path))?;
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of one request")]
-    fn put(&self, uplink: &Uplink, source: Source, encoding: TextEncoding, format: Format, path: &str, offset: u64, bytes: &[u8], first_record: u64) -> anyhow::Result<()> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the fields of one request"
+    )]
+    fn put(
+        &self,
+        uplink: &Uplink,
+        source: Source,
+        encoding: TextEncoding,
+        format: Format,
+        path: &str,
+        offset: u64,
+        bytes: &[u8],
+        first_record: u64,
+    ) -> anyhow::Result<()> {
         let mut cutter = parse::Cutter::new(encoding, format, offset, parse::MAX_RECORD_BYTES);
         let mut pieces = Vec::new();
         cutter.push(bytes, &mut pieces);
@@ -53,7 +82,16 @@ impl Feed {
             length += usize::try_from(piece.length)?;
             let is_last = number + 1 == pieces.len();
             if is_last || length >= BODY_BYTES {
-                uplink.put(&Part { source, first_record, offset: offset + from as u64, open: is_last, encoding, format, path, bytes: &bytes[from..from + length] })?;
+                uplink.put(&Part {
+                    source,
+                    first_record,
+                    offset: offset + from as u64,
+                    open: is_last,
+                    encoding,
+                    format,
+                    path,
+                    bytes: &bytes[from..from + length],
+                })?;
                 from += length;
                 length = 0;
             }
@@ -62,15 +100,30 @@ impl Feed {
     }
 
     /// Goes on until it is told to stop.
-    pub(crate) fn live(&self, fleet: &Fleet, now: impl Fn() -> UtcMillis, stop: &CancellationToken) -> anyhow::Result<()> {
+    pub(crate) fn live(
+        &self,
+        fleet: &Fleet,
+        now: impl Fn() -> UtcMillis,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let start = now();
         let mut senders = Vec::new();
         for plan in fleet.plans() {
             let history = simulate::logs(&plan);
-            let newest = history.iter().find(|log| log.source == Source::Cbs.name()).context("every endpoint has a CBS log")?;
-            let detection = parse::detect(&newest.path, &newest.bytes[..newest.bytes.len().min(parse::HEAD_BYTES)]);
+            let newest = history
+                .iter()
+                .find(|log| log.source == Source::Cbs.name())
+                .context("every endpoint has a CBS log")?;
+            let detection = parse::detect(
+                &newest.path,
+                &newest.bytes[..newest.bytes.len().min(parse::HEAD_BYTES)],
+            );
             let first = first_record(newest, &detection);
-            senders.push((Live::new(&plan, start, Pace::default()), self.uplink(&plan.id)?, first));
+            senders.push((
+                Live::new(&plan, start, Pace::default()),
+                self.uplink(&plan.id)?,
+                first,
+            ));
         }
         while !stop.is_cancelled() {
             for (live, uplink, first) in &mut senders {
@@ -80,7 +133,16 @@ impl Feed {
                 let offset = live.offset();
                 let bytes = live.next(now());
                 if !bytes.is_empty() {
-                    self.put(uplink, Source::Cbs, TextEncoding::Utf8, Format::Wds, live.path(), offset, &bytes, *first)?;
+                    self.put(
+                        uplink,
+                        Source::Cbs,
+                        TextEncoding::Utf8,
+                        Format::Wds,
+                        live.path(),
+                        offset,
+                        &bytes,
+                        *first,
+                    )?;
                 }
             }
             std::thread::sleep(TICK);
@@ -92,7 +154,10 @@ impl Feed {
 fn first_record(log: &LogFile, detection: &parse::Detection) -> u64 {
     let mut cutter = parse::Cutter::new(detection.encoding, detection.format, 0, 1);
     let mut pieces = Vec::new();
-    cutter.push(&log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)], &mut pieces);
+    cutter.push(
+        &log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)],
+        &mut pieces,
+    );
     cutter.finish(&mut pieces);
     let head: String = pieces.into_iter().take(4).map(|piece| piece.text).collect();
     parse::first_record_hash(&head)

@@ -13,8 +13,17 @@ const EVERY: Duration = Duration::from_secs(5);
 const DOWN_TO_TENTHS: u64 = 9;
 
 /// `flags` are set while the store is full although nothing raw is left to free.
-pub(crate) async fn keep(store: Store, max_disk: u64, flags: Vec<Arc<AtomicBool>>, stop: CancellationToken) -> anyhow::Result<()> {
-    let set = |full: bool| flags.iter().for_each(|flag| flag.store(full, Ordering::Relaxed));
+pub(crate) async fn keep(
+    store: Store,
+    max_disk: u64,
+    flags: Vec<Arc<AtomicBool>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let set = |full: bool| {
+        flags
+            .iter()
+            .for_each(|flag| flag.store(full, Ordering::Relaxed))
+    };
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -30,7 +39,10 @@ pub(crate) async fn keep(store: Store, max_disk: u64, flags: Vec<Arc<AtomicBool>
         match free(&store, max_disk).await {
             Ok(is_full) => {
                 if is_full && !flags.iter().any(|flag| flag.load(Ordering::Relaxed)) {
-                    tracing::error!(max_disk, "the disk bound is reached and no raw text is left to free: the intake refuses logs");
+                    tracing::error!(
+                        max_disk,
+                        "the disk bound is reached and no raw text is left to free: the intake refuses logs"
+                    );
                 }
                 set(is_full);
             }
@@ -48,6 +60,11 @@ async fn free(store: &Store, max_disk: u64) -> Result<bool, store::StoreError> {
     let excess = used - max_disk / 10 * DOWN_TO_TENTHS;
     let days = store.free_oldest_raw(excess).await?;
     let left = store.disk_used().await?;
-    tracing::warn!(used, left, days, "freed the oldest raw text: the disk bound was reached");
+    tracing::warn!(
+        used,
+        left,
+        days,
+        "freed the oldest raw text: the disk bound was reached"
+    );
     Ok(left > max_disk)
 }

@@ -55,7 +55,11 @@ impl Progress {
 
     /// Says something above the bar.
     pub(crate) fn say(&self, text: &str) {
-        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+        if self.bar.is_hidden() {
+            eprintln!("{text}")
+        } else {
+            self.bar.println(text)
+        }
     }
 
     pub(crate) fn end(&self) {

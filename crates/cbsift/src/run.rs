@@ -23,7 +23,10 @@ use tokio_util::sync::CancellationToken;
 const TENANT: &str = "default";
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")
 }
 
 /// Cancelled at the first SIGINT or SIGTERM; the second one ends the process at once.
@@ -41,7 +44,10 @@ pub(crate) fn stop_on_signal() -> CancellationToken {
 
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -65,15 +71,26 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) async fn start(settings: &Settings, token: &str, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        settings: &Settings,
+        token: &str,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let listener = listen(settings.engine_listen, "engine.listen").await?;
         let mut config = embedded_clickhouse::EngineConfig::new(settings.data.join("engine"));
         config.library.clone_from(&settings.library);
         config.max_memory_bytes = settings.max_memory;
-        let engine = tokio::task::spawn_blocking(move || embedded_clickhouse::Engine::open(config)).await?.context("open the embedded engine")?;
+        let engine = tokio::task::spawn_blocking(move || embedded_clickhouse::Engine::open(config))
+            .await?
+            .context("open the embedded engine")?;
         let address = listener.local_addr()?;
         let tokens = embedded_clickhouse::Tokens::new(token);
-        let server = tokio::spawn(embedded_clickhouse::serve(Arc::new(engine), listener, tokens, stop.cancelled_owned()));
+        let server = tokio::spawn(embedded_clickhouse::serve(
+            Arc::new(engine),
+            listener,
+            tokens,
+            stop.cancelled_owned(),
+        ));
         Ok(Self { address, server })
     }
 
@@ -91,7 +108,11 @@ pub(crate) struct Addresses {
 }
 
 /// Runs everything until `stop`; `ready` is called once all addresses answer.
-pub(crate) async fn up(settings: &Settings, stop: CancellationToken, ready: impl FnOnce(&Addresses, &str)) -> anyhow::Result<()> {
+pub(crate) async fn up(
+    settings: &Settings,
+    stop: CancellationToken,
+    ready: impl FnOnce(&Addresses, &str),
+) -> anyhow::Result<()> {
     let token = token::make(&settings.data)?;
     // Ports first: a taken one must not cost the time to open the engine.
     let intake_listener = listen(settings.ingest.listen, "ingest.listen").await?;
@@ -101,16 +122,24 @@ pub(crate) async fn up(settings: &Settings, stop: CancellationToken, ready: impl
     // The engine goes last of all, so it has a stop of its own.
     let engine_stop = CancellationToken::new();
     let engine = Engine::start(settings, &token, engine_stop.clone()).await?;
-    let store = Store::connect(StoreConfig::embedded(format!("http://{}", engine.address), token.as_str())).await.context("connect to the store")?;
+    let store = Store::connect(StoreConfig::embedded(
+        format!("http://{}", engine.address),
+        token.as_str(),
+    ))
+    .await
+    .context("connect to the store")?;
     store.migrate().await.context("migrate the store")?;
 
     let rules = Rules::shipped();
-    let pipeline = Pipeline::start(store.clone(), rules).await.context("start the pipeline")?;
+    let pipeline = Pipeline::start_with(settings.pipeline.clone(), store.clone(), rules)
+        .await
+        .context("start the pipeline")?;
     let is_full = Arc::new(AtomicBool::new(false));
 
     let mut tokens = match &settings.ingest.tokens_file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("read token file `{}`", path.display()))?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("read token file `{}`", path.display()))?;
             ingest::Tokens::parse(&text).map_err(|errors| {
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 anyhow!("token file `{}`: {}", path.display(), errors.join("; "))
@@ -119,11 +148,32 @@ pub(crate) async fn up(settings: &Settings, stop: CancellationToken, ready: impl
         None => ingest::Tokens::default(),
     };
     tokens = tokens.with_relay(&token);
-    let sink = Sink { pipeline: pipeline.handle(), is_full: Arc::clone(&is_full) };
-    let intake = ingest::router(sink, Held { store: store.clone() }, Arc::new(tokens), &settings.ingest);
-    let web = web::Web::new(store.clone(), rules, TENANT, settings.max_disk, &settings.web);
+    let sink = Sink {
+        pipeline: pipeline.handle(),
+        is_full: Arc::clone(&is_full),
+    };
+    let intake = ingest::router(
+        sink,
+        Held {
+            store: store.clone(),
+        },
+        Arc::new(tokens),
+        &settings.ingest,
+    );
+    let web = web::Web::new(
+        store.clone(),
+        rules,
+        TENANT,
+        settings.max_disk,
+        &settings.web,
+    );
     let web_is_full = web.disk_full();
-    let admin = admin(store.clone(), pipeline.status(), settings.max_disk, Arc::clone(&is_full));
+    let admin = admin(
+        store.clone(),
+        pipeline.status(),
+        settings.max_disk,
+        Arc::clone(&is_full),
+    );
 
     let addresses = Addresses {
         page: page_listener.local_addr()?,
@@ -134,10 +184,29 @@ pub(crate) async fn up(settings: &Settings, stop: CancellationToken, ready: impl
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let ingest_config = settings.ingest.clone();
     let (one, two, three) = (stop.clone(), stop.clone(), stop.clone());
-    tasks.spawn(async move { ingest::serve(intake_listener, intake, &ingest_config, one).await.context("serve the intake") });
-    tasks.spawn(async move { axum::serve(page_listener, web::router(web)).with_graceful_shutdown(two.cancelled_owned()).await.context("serve the pages") });
-    tasks.spawn(async move { axum::serve(admin_listener, admin).with_graceful_shutdown(three.cancelled_owned()).await.context("serve health and metrics") });
-    tasks.spawn(keeper::keep(store, settings.max_disk, vec![is_full, web_is_full], stop.clone()));
+    tasks.spawn(async move {
+        ingest::serve(intake_listener, intake, &ingest_config, one)
+            .await
+            .context("serve the intake")
+    });
+    tasks.spawn(async move {
+        axum::serve(page_listener, web::router(web))
+            .with_graceful_shutdown(two.cancelled_owned())
+            .await
+            .context("serve the pages")
+    });
+    tasks.spawn(async move {
+        axum::serve(admin_listener, admin)
+            .with_graceful_shutdown(three.cancelled_owned())
+            .await
+            .context("serve health and metrics")
+    });
+    tasks.spawn(keeper::keep(
+        store,
+        settings.max_disk,
+        vec![is_full, web_is_full],
+        stop.clone(),
+    ));
 
     ready(&addresses, &token);
 
@@ -176,7 +245,11 @@ impl ChunkSink for Sink {
             return Err(SinkError::Full("`store.max_disk` is reached".to_owned()));
         }
         self.pipeline.store(chunks).await.map_err(|error| {
-            if error.is_full() { SinkError::Full(error.to_string()) } else { SinkError::Unavailable(error.to_string()) }
+            if error.is_full() {
+                SinkError::Full(error.to_string())
+            } else {
+                SinkError::Unavailable(error.to_string())
+            }
         })
     }
 }
@@ -188,12 +261,23 @@ struct Held {
 }
 
 impl Offsets for Held {
-    async fn next_offset(&self, owner: &Owner, _source: Source, stream: StreamId) -> Result<u64, SinkError> {
-        self.store.next_offset(&owner.tenant, &owner.endpoint, stream).await.map_err(away)
+    async fn next_offset(
+        &self,
+        owner: &Owner,
+        _source: Source,
+        stream: StreamId,
+    ) -> Result<u64, SinkError> {
+        self.store
+            .next_offset(&owner.tenant, &owner.endpoint, stream)
+            .await
+            .map_err(away)
     }
 
     async fn is_imported(&self, owner: &Owner, digest: FileDigest) -> Result<bool, SinkError> {
-        self.store.is_imported(&owner.tenant, &owner.endpoint, &digest.to_string()).await.map_err(away)
+        self.store
+            .is_imported(&owner.tenant, &owner.endpoint, &digest.to_string())
+            .await
+            .map_err(away)
     }
 
     async fn record_import(&self, import: Import) -> Result<(), SinkError> {
@@ -215,14 +299,25 @@ fn away(error: store::StoreError) -> SinkError {
 }
 
 /// Health and metrics, on an address of their own.
-fn admin(store: Store, status: pipeline::Status, max_disk: u64, is_full: Arc<AtomicBool>) -> Router {
+fn admin(
+    store: Store,
+    status: pipeline::Status,
+    max_disk: u64,
+    is_full: Arc<AtomicBool>,
+) -> Router {
     let ready = {
         let (store, status) = (store.clone(), status.clone());
         move || async move {
             match status.pending_units(&store).await {
                 Ok(0) => (StatusCode::OK, "ready\n".to_owned()),
-                Ok(pending) => (StatusCode::SERVICE_UNAVAILABLE, format!("{pending} units left to derive\n")),
-                Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the store does not answer: {error}\n")),
+                Ok(pending) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("{pending} units left to derive\n"),
+                ),
+                Err(error) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("the store does not answer: {error}\n"),
+                ),
             }
         }
     };
@@ -242,5 +337,8 @@ fn admin(store: Store, status: pipeline::Status, max_disk: u64, is_full: Arc<Ato
             counts.chunks, counts.bytes, counts.derivations
         )
     };
-    Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready)).route("/metrics", get(metrics))
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
 }

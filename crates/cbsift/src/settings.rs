@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// 0 = no bound.
     pub(crate) max_disk: u64,
+    pub(crate) pipeline: pipeline::Config,
     pub(crate) engine_listen: SocketAddr,
     pub(crate) library: Option<PathBuf>,
     pub(crate) max_memory: u64,
@@ -49,6 +50,8 @@ struct Raw {
 struct RawStore {
     data: String,
     max_disk: String,
+    keep_days: u16,
+    keep_evidence_days: u16,
 }
 
 #[derive(Deserialize)]
@@ -79,21 +82,41 @@ const MIN_MEMORY: u64 = 500 << 20;
 const MIN_DISK: u64 = 256 << 20;
 
 /// Reads and checks everything; all problems at once.
-pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<(Settings, Vec<Shown>), Misuse> {
+pub(crate) fn load(
+    file: Option<&Path>,
+    flags: &[(&str, String)],
+) -> Result<(Settings, Vec<Shown>), Misuse> {
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some(file) = file {
         if !file.is_file() {
-            return Err(Misuse(format!("no configuration file at `{}`", file.display())));
+            return Err(Misuse(format!(
+                "no configuration file at `{}`",
+                file.display()
+            )));
         }
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
-    builder = builder.add_source(Environment::with_prefix("CBSIFT").prefix_separator("__").separator("__").try_parsing(false));
+    builder = builder.add_source(
+        Environment::with_prefix("CBSIFT")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(false),
+    );
     for (key, value) in flags {
-        builder = builder.set_override(*key, value.as_str()).map_err(|error| Misuse(error.to_string()))?;
+        builder = builder
+            .set_override(*key, value.as_str())
+            .map_err(|error| Misuse(error.to_string()))?;
     }
-    let merged = builder.build().map_err(|error| Misuse(format!("cannot read the configuration: {error}")))?;
+    let merged = builder
+        .build()
+        .map_err(|error| Misuse(format!("cannot read the configuration: {error}")))?;
 
-    let known = keys(&Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build().map_err(|error| Misuse(error.to_string()))?);
+    let known = keys(
+        &Config::builder()
+            .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .build()
+            .map_err(|error| Misuse(error.to_string()))?,
+    );
     let found = keys(&merged);
     let mut problems: Vec<String> = found
         .iter()
@@ -106,21 +129,32 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<(Set
     if !problems.is_empty() {
         return Err(Misuse(problems.join("\n")));
     }
-    let raw: Raw = merged.try_deserialize().map_err(|error| Misuse(format!("configuration: {error}")))?;
+    let raw: Raw = merged
+        .try_deserialize()
+        .map_err(|error| Misuse(format!("configuration: {error}")))?;
     let shown = found
         .iter()
-        .map(|(key, value)| Shown { key: key.clone(), value: text(value), origin: origin(value, flags, key) })
+        .map(|(key, value)| Shown {
+            key: key.clone(),
+            value: text(value),
+            origin: origin(value, flags, key),
+        })
         .collect();
 
-    let mut check = Check { problems: &mut problems };
-    let settings = Settings {
+    let mut check = Check {
+        problems: &mut problems,
+    };
+    let mut settings = Settings {
         data: PathBuf::from(&raw.store.data),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
+        pipeline: pipeline::Config::default(),
         engine_listen: check.address("engine.listen", &raw.engine.listen),
         library: (!raw.engine.library.is_empty()).then(|| PathBuf::from(&raw.engine.library)),
         max_memory: check.size("engine.max_memory", &raw.engine.max_memory, MIN_MEMORY),
         web_listen: check.address("web.listen", &raw.web.listen),
-        web: web::Config { hosts: raw.web.hosts },
+        web: web::Config {
+            hosts: raw.web.hosts,
+        },
         admin_listen: check.address("admin.listen", &raw.admin.listen),
         ingest: match ingest::Config::check(&raw.ingest) {
             Ok(config) => {
@@ -133,13 +167,23 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<(Set
             }
         },
     };
+    settings.pipeline.keep_days = (raw.store.keep_days > 0).then_some(raw.store.keep_days);
+    settings.pipeline.keep_evidence_days =
+        (raw.store.keep_evidence_days > 0).then_some(raw.store.keep_evidence_days);
     if raw.store.data.is_empty() {
         problems.push("`store.data` is empty, but must name a folder".to_owned());
     }
     if raw.engine.max_memory == "0" {
-        problems.push("`engine.max_memory` is \"0\", but the engine needs a bound of 500 MiB or more".to_owned());
+        problems.push(
+            "`engine.max_memory` is \"0\", but the engine needs a bound of 500 MiB or more"
+                .to_owned(),
+        );
     }
-    if problems.is_empty() { Ok((settings, shown)) } else { Err(Misuse(problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok((settings, shown))
+    } else {
+        Err(Misuse(problems.join("\n")))
+    }
 }
 
 struct Check<'a> {
@@ -178,7 +222,9 @@ impl Check<'_> {
 /// `20 GiB`, `512 MiB`, `4096`.
 fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let shift = match text[digits..].trim() {
         "" | "B" => 0,
@@ -201,7 +247,11 @@ fn keys(config: &Config) -> BTreeMap<String, Value> {
 fn collect(prefix: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
     if let ValueKind::Table(table) = &value.kind {
         for (key, value) in table {
-            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
             collect(&path, value, found);
         }
     } else {
@@ -212,7 +262,10 @@ fn collect(prefix: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
 fn text(value: &Value) -> String {
     match &value.kind {
         ValueKind::String(text) => format!("{text:?}"),
-        ValueKind::Array(values) => format!("[{}]", values.iter().map(text).collect::<Vec<_>>().join(", ")),
+        ValueKind::Array(values) => format!(
+            "[{}]",
+            values.iter().map(text).collect::<Vec<_>>().join(", ")
+        ),
         other => other.to_string(),
     }
 }
@@ -222,7 +275,10 @@ fn origin(value: &Value, flags: &[(&str, String)], key: &str) -> String {
         return "flag".to_owned();
     }
     match value.origin() {
-        Some(origin) if origin.contains("environment") => format!("environment CBSIFT__{}", key.to_uppercase().replace('.', "__")),
+        Some(origin) if origin.contains("environment") => format!(
+            "environment CBSIFT__{}",
+            key.to_uppercase().replace('.', "__")
+        ),
         Some(origin) => origin.to_owned(),
         None => "default".to_owned(),
     }
@@ -236,7 +292,9 @@ fn distance(one: &str, other: &str) -> usize {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, b) in other.iter().enumerate() {
-            let next = (diagonal + usize::from(a != *b)).min(row[j] + 1).min(row[j + 1] + 1);
+            let next = (diagonal + usize::from(a != *b))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             diagonal = row[j + 1];
             row[j + 1] = next;
         }
@@ -264,7 +322,9 @@ mod tests {
             ("engine.listen", "0.0.0.0:7072".to_owned()),
             ("web.listen", "here".to_owned()),
         ];
-        let Err(Misuse(problems)) = load(None, &flags) else { panic!("accepted") };
+        let Err(Misuse(problems)) = load(None, &flags) else {
+            panic!("accepted")
+        };
         for key in ["store.max_disk", "engine.listen", "web.listen"] {
             assert!(problems.contains(key), "{key} in {problems}");
         }
@@ -273,8 +333,14 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_the_one_that_was_meant() {
-        let Err(Misuse(problem)) = load(None, &[("store.max_disc", "1 GiB".to_owned())]) else { panic!("accepted") };
-        assert!(problem.contains("unknown key `store.max_disc`") && problem.contains("`store.max_disk`"), "{problem}");
+        let Err(Misuse(problem)) = load(None, &[("store.max_disc", "1 GiB".to_owned())]) else {
+            panic!("accepted")
+        };
+        assert!(
+            problem.contains("unknown key `store.max_disc`")
+                && problem.contains("`store.max_disk`"),
+            "{problem}"
+        );
     }
 
     #[test]

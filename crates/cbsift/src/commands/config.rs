@@ -27,7 +27,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.action {
         Action::Check => super::print("configuration is good\n")?,
         Action::Show => {
-            let width = shown.iter().map(|shown| shown.key.len() + shown.value.len() + 3).max().unwrap_or_default();
+            let width = shown
+                .iter()
+                .map(|shown| shown.key.len() + shown.value.len() + 3)
+                .max()
+                .unwrap_or_default();
             let mut out = String::new();
             for shown in shown {
                 let assignment = format!("{} = {}", shown.key, shown.value);

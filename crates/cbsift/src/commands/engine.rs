@@ -17,7 +17,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::runtime()?.block_on(async {
         let stop = run::stop_on_signal();
         let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
-        eprintln!("engine    http://{}  user cbsift  password in {}", engine.address, token::path(&settings.data).display());
+        eprintln!(
+            "engine    http://{}  user cbsift  password in {}",
+            engine.address,
+            token::path(&settings.data).display()
+        );
         engine.ended().await?;
         Ok(ExitCode::SUCCESS)
     })

@@ -19,7 +19,12 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::runtime()?.block_on(async {
         let stop = tokio_util::sync::CancellationToken::new();
         let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
-        let store = Store::connect(StoreConfig::embedded(format!("http://{}", engine.address), token.as_str())).await.context("connect to the store")?;
+        let store = Store::connect(StoreConfig::embedded(
+            format!("http://{}", engine.address),
+            token.as_str(),
+        ))
+        .await
+        .context("connect to the store")?;
         let ran = store.migrate().await.context("migrate the store")?;
         for name in &ran {
             eprintln!("migrated {name}");

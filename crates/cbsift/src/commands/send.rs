@@ -40,7 +40,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    let url = arguments.to.unwrap_or_else(|| format!("http://{}", settings.ingest.listen));
+    let url = arguments
+        .to
+        .unwrap_or_else(|| format!("http://{}", settings.ingest.listen));
     let token = super::sender_token(arguments.token_file.as_deref(), &settings)?;
     let mut options = SendOptions::new(url, token);
     options.endpoint = arguments.endpoint;
@@ -53,7 +55,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let outcome = send(&options, &arguments.paths, &|progress| match progress {
         Progress::Total { bytes, .. } => bar.start(bytes),
         Progress::Advanced { bytes } => bar.add(bytes),
-        Progress::Waiting { error, wait } => bar.say(&format!("{error}; again in {} s", wait.as_secs_f32().ceil())),
+        Progress::Waiting { error, wait } => bar.say(&format!(
+            "{error}; again in {} s",
+            wait.as_secs_f32().ceil()
+        )),
     });
     bar.end();
     let (summary, stopped) = match outcome {

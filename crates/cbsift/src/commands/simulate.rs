@@ -58,8 +58,12 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let uplink = match &arguments.to {
         Some(url) => {
-            let (settings, _) = crate::settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-            Some(crate::feed::Feed::new(url, &super::sender_token(arguments.token_file.as_deref(), &settings)?)?)
+            let (settings, _) =
+                crate::settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+            Some(crate::feed::Feed::new(
+                url,
+                &super::sender_token(arguments.token_file.as_deref(), &settings)?,
+            )?)
         }
         None => None,
     };
@@ -74,9 +78,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             if let Some(out) = &arguments.out {
                 let path = out.join(&plan.id).join(&log.path);
                 if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder).with_context(|| format!("create `{}`", folder.display()))?;
+                    fs::create_dir_all(folder)
+                        .with_context(|| format!("create `{}`", folder.display()))?;
                 }
-                fs::write(&path, &log.bytes).with_context(|| format!("write `{}`", path.display()))?;
+                fs::write(&path, &log.bytes)
+                    .with_context(|| format!("write `{}`", path.display()))?;
             }
         }
         if let Some(uplink) = &uplink {
@@ -88,10 +94,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     progress.end();
     if let Some(path) = &arguments.truth {
-        let file = fs::File::create(path).with_context(|| format!("create `{}`", path.display()))?;
+        let file =
+            fs::File::create(path).with_context(|| format!("create `{}`", path.display()))?;
         let mut file = BufWriter::new(file);
-        serde_json::to_writer_pretty(&mut file, &truths).with_context(|| format!("write `{}`", path.display()))?;
-        file.flush().with_context(|| format!("write `{}`", path.display()))?;
+        serde_json::to_writer_pretty(&mut file, &truths)
+            .with_context(|| format!("write `{}`", path.display()))?;
+        file.flush()
+            .with_context(|| format!("write `{}`", path.display()))?;
     }
     eprintln!("{} endpoints, {bytes} bytes of logs", fleet.endpoints);
     Ok(ExitCode::SUCCESS)

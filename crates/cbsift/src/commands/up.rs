@@ -26,17 +26,32 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr();
     run::runtime()?.block_on(async {
         let stop = run::stop_on_signal();
-        let fleet = arguments.simulate.map(|endpoints| Fleet::new(arguments.seed, endpoints).ending(now()));
+        let fleet = arguments
+            .simulate
+            .map(|endpoints| Fleet::new(arguments.seed, endpoints).ending(now()));
         let token_path = token::path(&settings.data);
         let feed_stop = stop.clone();
         run::up(&settings, stop.clone(), |addresses, token| {
             let page = format!("http://{}/", addresses.page);
-            eprintln!("intake    http://{}  token in {}", addresses.intake, token_path.display());
-            eprintln!("engine    http://{}  user cbsift  password = the token", addresses.engine);
+            eprintln!(
+                "intake    http://{}  token in {}",
+                addresses.intake,
+                token_path.display()
+            );
+            eprintln!(
+                "engine    http://{}  user cbsift  password = the token",
+                addresses.engine
+            );
             eprintln!("health    http://{}/readyz", addresses.admin);
             match fleet {
                 // The last line is the page's address, said when there is something to see.
-                Some(fleet) => play(fleet, format!("http://{}", addresses.intake), token.to_owned(), page, feed_stop),
+                Some(fleet) => play(
+                    fleet,
+                    format!("http://{}", addresses.intake),
+                    token.to_owned(),
+                    page,
+                    feed_stop,
+                ),
                 None => eprintln!("page      {page}"),
             }
         })
@@ -49,7 +64,10 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
     std::thread::spawn(move || {
         let play = || -> anyhow::Result<()> {
             let feed = Feed::new(&intake, &token)?;
-            eprintln!("sending a month of logs of {} made-up endpoints", fleet.endpoints);
+            eprintln!(
+                "sending a month of logs of {} made-up endpoints",
+                fleet.endpoints
+            );
             for plan in fleet.plans() {
                 if stop.is_cancelled() {
                     return Ok(());
@@ -68,6 +86,8 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
 }
 
 fn now() -> UtcMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
