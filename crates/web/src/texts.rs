@@ -23,17 +23,25 @@ impl Text {
 
 /// What a rule calls its findings, with the object put in its place.
 ///
-/// Without a rule, the code is all there is to say. `object` empty: a list names no object.
+/// Without a rule, the code is all there is to say.
 pub(crate) fn title(rules: &Rules, rule: &str, object: &str, code: Option<Code>) -> Text {
+    if object.is_empty() || rules.get(rule).is_none() {
+        return kind(rules, rule, code);
+    }
+    rules.get(rule).map_or_else(Text::default, |rule| {
+        Text::new(
+            rule.title.en.replace(OBJECT, object),
+            rule.title.zh.replace(OBJECT, object),
+        )
+    })
+}
+
+/// The same without an object, for lists that show it elsewhere or sum over several.
+pub(crate) fn kind(rules: &Rules, rule: &str, code: Option<Code>) -> Text {
     if let Some(rule) = rules.get(rule) {
-        let (en, zh) = if object.is_empty() {
-            ("a file or folder", "文件或目录")
-        } else {
-            (object, object)
-        };
         return Text::new(
-            rule.title.en.replace("{object}", en),
-            rule.title.zh.replace("{object}", zh),
+            without_object(&rule.title.en),
+            without_object(&rule.title.zh),
         );
     }
     match code {
@@ -48,6 +56,17 @@ pub(crate) fn title(rules: &Rules, rule: &str, object: &str, code: Option<Code>)
         }
         None => Text::new("Failed for an unknown cause", "失败，原因未知"),
     }
+}
+
+/// Where a rule's title wants the object.
+const OBJECT: &str = "{object}";
+
+/// Most titles name their object last, behind a colon or in brackets; in the midst of a sentence a gap stands for it.
+fn without_object(title: &str) -> String {
+    [": {object}", "：{object}", " ({object})", "（{object}）"]
+        .iter()
+        .find_map(|tail| title.strip_suffix(tail))
+        .map_or_else(|| title.replace(OBJECT, "…"), str::to_owned)
 }
 
 /// What to do, a step a line.
@@ -153,6 +172,18 @@ mod tests {
                     rule.id
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_title_without_its_object_is_still_a_sentence() {
+        for (title, short) in [
+            ("Access denied: {object}", "Access denied"),
+            ("组件存储已损坏（{object}）", "组件存储已损坏"),
+            ("Windows cannot open {object}", "Windows cannot open …"),
+            ("The system drive is full", "The system drive is full"),
+        ] {
+            assert_eq!(without_object(title), short);
         }
     }
 

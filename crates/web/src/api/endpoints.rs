@@ -77,7 +77,7 @@ impl Row {
     pub(crate) fn new(rules: &Rules, endpoint: EndpointSummary) -> Self {
         let title = rules
             .get(&endpoint.rule)
-            .map(|_| texts::title(rules, &endpoint.rule, "", None));
+            .map(|_| texts::kind(rules, &endpoint.rule, None));
         Self {
             build: texts::build(&endpoint.servicing_stack),
             endpoint: endpoint.endpoint,

@@ -58,7 +58,7 @@ pub(crate) async fn overview(
         .top_causes
         .into_iter()
         .map(|cause| Cause {
-            title: texts::title(web.rules, &cause.rule, &cause.object, cause.root_code),
+            title: texts::kind(web.rules, &cause.rule, cause.root_code),
             root_code: cause.root_code.map(|code| code.to_string()),
             root_name: cause.root_code.and_then(classify::catalogue::name),
             category: cause.category,

@@ -90,7 +90,7 @@ const en = {
     findingsNote: "problems, each with its cause",
     events: "Events",
     eventsNote: (noise: number) => `distinct records; ${n(noise)} noise apart`,
-    raw: "Raw log held",
+    raw: "Raw log received",
     rawNote: (used: string, max: string) => `${used} of ${max} on disk`,
     overTime: "Failures over time",
     overTimeHint:
@@ -372,7 +372,7 @@ const zh: Messages = {
     findingsNote: "每项问题均附原因",
     events: "事件",
     eventsNote: (noise) => `去重后的记录；另有噪声 ${z(noise)} 条`,
-    raw: "保留的原始日志",
+    raw: "收到的原始日志",
     rawNote: (used, max) => `磁盘已用 ${used} / ${max}`,
     overTime: "失败趋势",
     overTimeHint: "上方为各类别的发现数，下方为安装成功率。点击柱形可只看当天。",

@@ -1,7 +1,7 @@
 // Failures over time: findings by category above, the share of attempts that succeeded below, on one axis of days.
 
 import type { EChartsCoreOption } from "echarts/core";
-import { useCallback, useMemo } from "react";
+import { useCallback, useMemo, useState } from "react";
 import type { Overview } from "../api";
 import { colourVariable } from "../categories";
 import { count, percent, slots } from "../format";
@@ -28,6 +28,7 @@ interface Series {
 
 export function OverTime({ data, filters }: { data: Overview; filters: Filters }) {
   const { lang, t } = useLang();
+  const [open, setOpen] = useState(false);
   // The poll brings equal data most of the time: drawing again only when it differs keeps tooltips in place.
   const key = JSON.stringify([data.range, data.over_time, data.categories_over_time]);
   const series = useMemo(() => seriesOf(data), [key]);
@@ -69,46 +70,54 @@ export function OverTime({ data, filters }: { data: Overview; filters: Filters }
         height={264}
         onSlot={narrow}
       />
-      <details className="figures">
+      <details className="figures" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{t.overview.table}</summary>
-        <div className="scroll" tabIndex={0} role="group" aria-label={t.overview.table}>
-          <table className="grid">
-            <thead>
-              <tr>
-                <th scope="col">{t.overview.range}</th>
-                <th scope="col" className="num">
-                  {t.overview.failed}
-                </th>
-                <th scope="col" className="num">
-                  {t.overview.succeeded}
-                </th>
-                {series.categories.map(({ category }) => (
-                  <th scope="col" className="num" key={category}>
-                    {category === REST ? "+" : word(t.categories, category)}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {series.slots.map((slot, index) => (
-                <tr key={slot}>
-                  <th scope="row" className="mono nowrap">
-                    {slot}
-                  </th>
-                  <td className="num">{count(lang, series.failed[index]!)}</td>
-                  <td className="num">{count(lang, series.succeeded[index]!)}</td>
-                  {series.categories.map(({ category, counts }) => (
-                    <td className="num" key={category}>
-                      {count(lang, counts[index]!)}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        {open && <Figures series={series} />}
       </details>
     </Panel>
+  );
+}
+
+/** The figures behind the drawing. */
+function Figures({ series }: { series: Series }) {
+  const { lang, t } = useLang();
+  return (
+    <div className="scroll" tabIndex={0} role="group" aria-label={t.overview.table}>
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">{t.overview.range}</th>
+            <th scope="col" className="num">
+              {t.overview.failed}
+            </th>
+            <th scope="col" className="num">
+              {t.overview.succeeded}
+            </th>
+            {series.categories.map(({ category }) => (
+              <th scope="col" className="num" key={category}>
+                {category === REST ? "+" : word(t.categories, category)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {series.slots.map((slot, index) => (
+            <tr key={slot}>
+              <th scope="row" className="mono nowrap">
+                {slot}
+              </th>
+              <td className="num">{count(lang, series.failed[index]!)}</td>
+              <td className="num">{count(lang, series.succeeded[index]!)}</td>
+              {series.categories.map(({ category, counts }) => (
+                <td className="num" key={category}>
+                  {count(lang, counts[index]!)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -1,5 +1,6 @@
 // The lists beside the chart: causes, updates, codes. Each row narrows the page to itself.
 
+import { useState } from "react";
 import type { Overview } from "../api";
 import { count, middle } from "../format";
 import { useLang, word } from "../i18n";
@@ -10,19 +11,39 @@ import { Empty, Panel } from "../parts/states";
 import { type Filters, overviewUrl } from "../url";
 import { without } from "./overview-filters";
 
+/** Rows of a list at first: the whole page is to be read at a glance; the rest is a click away. */
+const SHOWN = 8;
+
 interface Props {
   data: Overview;
   filters: Filters;
 }
 
+/** The first rows of a list, and the button that shows the others. */
+function useShown() {
+  const { t } = useLang();
+  const [all, setAll] = useState(false);
+  return {
+    shown: <T,>(rows: T[]) => (all ? rows : rows.slice(0, SHOWN)),
+    more: (rows: unknown[]) =>
+      !all &&
+      rows.length > SHOWN && (
+        <button type="button" className="button wide-button" onClick={() => setAll(true)}>
+          {t.endpoint.more(rows.length - SHOWN)}
+        </button>
+      ),
+  };
+}
+
 export function Causes({ data, filters }: Props) {
   const { lang, t } = useLang();
+  const { shown, more } = useShown();
   const max = Math.max(1, ...data.top_causes.map((cause) => cause.endpoints));
   return (
     <Panel title={t.overview.causes} hint={t.overview.causesHint}>
       {data.top_causes.length === 0 && <Empty text={t.overview.noCauses} />}
       <ol className="causes">
-        {data.top_causes.map((cause) => (
+        {shown(data.top_causes).map((cause) => (
           <li key={`${cause.rule} ${cause.category} ${cause.root_code} ${cause.object}`}>
             <Link
               className="cause-title"
@@ -62,12 +83,14 @@ export function Causes({ data, filters }: Props) {
           </li>
         ))}
       </ol>
+      {more(data.top_causes)}
     </Panel>
   );
 }
 
 export function Kbs({ data, filters }: Props) {
   const { lang, t } = useLang();
+  const { shown, more } = useShown();
   const max = Math.max(1, ...data.kbs.map((kb) => kb.failed + kb.succeeded));
   return (
     <Panel title={t.overview.kbs} hint={t.overview.kbsHint} className="kbs-panel">
@@ -88,7 +111,7 @@ export function Kbs({ data, filters }: Props) {
             </tr>
           </thead>
           <tbody>
-            {data.kbs.map((kb) => (
+            {shown(data.kbs).map((kb) => (
               <tr key={kb.kb} title={t.overview.failingOnly(kb.endpoints_failing)}>
                 <th scope="row">
                   <Link
@@ -110,18 +133,20 @@ export function Kbs({ data, filters }: Props) {
           </tbody>
         </table>
       )}
+      {more(data.kbs)}
     </Panel>
   );
 }
 
 export function Codes({ data, filters }: Props) {
   const { lang, t } = useLang();
+  const { shown, more } = useShown();
   const max = Math.max(1, ...data.top_codes.map((code) => code.events));
   return (
     <Panel title={t.overview.codes} hint={t.overview.codesHint}>
       {data.top_codes.length === 0 && <Empty text={t.overview.noCodes} />}
       <ol className="codes">
-        {data.top_codes.map((code) => (
+        {shown(data.top_codes).map((code) => (
           <li key={code.code}>
             <Code code={code.code} name={code.names[0] ?? null} />
             <Link
@@ -146,6 +171,7 @@ export function Codes({ data, filters }: Props) {
           </li>
         ))}
       </ol>
+      {more(data.top_codes)}
     </Panel>
   );
 }
