@@ -145,9 +145,9 @@ function NoDataYet() {
       <h1>{t.overview.empty}</h1>
       <p>{t.overview.emptyText}</p>
       <p>{t.overview.emptySend}</p>
-      <pre>{`cbsift send C:\\Windows\\Logs\\CBS --to ${location.origin}`}</pre>
+      <pre>cbsift send PATH --endpoint NAME</pre>
       <p>{t.overview.emptySimulate}</p>
-      <pre>{`cbsift simulate --to ${location.origin}`}</pre>
+      <pre>cbsift simulate --to http://127.0.0.1:7070</pre>
     </div>
   );
 }
