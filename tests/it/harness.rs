@@ -397,6 +397,10 @@ pub fn get(url: &str) -> (u16, String) {
 }
 
 pub fn get_as(url: &str, token: Option<&str>) -> (u16, String) {
+    request("GET", url, token)
+}
+
+pub fn request(method: &str, url: &str, token: Option<&str>) -> (u16, String) {
     use std::io::{Read, Write};
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -1,7 +1,7 @@
 //! A ClickHouse client from elsewhere; no answer without the token.
 
 use crate::fixtures::CUT_RECORD;
-use crate::harness::{Up, get, get_as, repository, text};
+use crate::harness::{Up, get, get_as, repository, request, text};
 use std::process::Command;
 
 const SCRIPT: &str = r#"

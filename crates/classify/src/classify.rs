@@ -233,7 +233,8 @@ impl<'a> Examiner<'a> {
                     }
                     !is_excused
                 });
-                is_noise |= before != codes.len();
+                // A stale last error says nothing of the record it stands on.
+                is_noise |= before != codes.len() && !rule.wants_last_error();
             } else {
                 is_noise = true;
                 if codes.is_empty() {
@@ -249,7 +250,11 @@ impl<'a> Examiner<'a> {
             .scratch
             .found
             .iter()
-            .filter(|found| !self.rules.at(found.rule).noise && !is_excused)
+            .filter(|found| {
+                let rule = self.rules.at(found.rule);
+                // What is only worth knowing may be said of noise too.
+                !rule.noise && (!is_excused || rule.severity == event::Severity::Info)
+            })
             .max_by_key(|found| {
                 (
                     self.rules.at(found.rule).layer,
@@ -264,7 +269,12 @@ impl<'a> Examiner<'a> {
                 .and_then(|found| found.captures.iter().find(|(key, _)| key == name))
                 .map(|(_, value)| value.as_str())
         };
-        let object = capture("object").map(entities::path).unwrap_or_default();
+        let mut object = capture("object").map(entities::path).unwrap_or_default();
+        if let Some(version) = capture("object_version") {
+            // Where only both together name the object.
+            object.push(' ');
+            object.push_str(version);
+        }
         let mut fields: Vec<(String, String)> = marked
             .fields
             .iter()
@@ -279,7 +289,10 @@ impl<'a> Examiner<'a> {
             .map(|found| found.captures.as_slice())
             .unwrap_or_default()
         {
-            if !matches!(name.as_str(), "object" | "length" | "package" | "component") {
+            if !matches!(
+                name.as_str(),
+                "object" | "object_version" | "length" | "package" | "component"
+            ) {
                 fields.push((name.clone(), value.clone()));
             }
         }
@@ -329,6 +342,7 @@ impl<'a> Examiner<'a> {
                 .to_owned(),
             package,
             component_identity: capture("component")
+                .map(|name| name.trim_end_matches([',', '"', '\'', '.']))
                 .or_else(|| entities::component(&text))
                 .unwrap_or_default()
                 .to_owned(),

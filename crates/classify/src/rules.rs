@@ -108,6 +108,11 @@ impl Rule {
             .is_some_and(|when| !when.codes.is_empty())
     }
 
+    /// Whether it asks for a code in `[gle=…]`.
+    pub(crate) fn wants_last_error(&self) -> bool {
+        self.when.as_ref().is_some_and(|when| when.last_error)
+    }
+
     /// Whether, as noise, it excuses this code of a record with these spellings.
     pub(crate) fn excuses(&self, code: Code, spellings: &[crate::codes::Spelling]) -> bool {
         let Some(when) = &self.when else { return false };

@@ -75,6 +75,8 @@ fn load(path: PathBuf) -> Result<Library, EngineError> {
     // SAFETY: the prototypes in `Calls` are those of chdb.h, and `handle` is leaked below.
     let calls = unsafe { Calls::load(&handle) }.map_err(failed)?;
     std::mem::forget(handle);
+    // SAFETY: registers a function for the process's end; it has no argument to outlive.
+    unsafe { on_exit(leave, std::ptr::null_mut()) };
 
     // SAFETY: returns a static NUL-terminated string.
     let version = unsafe { std::ffi::CStr::from_ptr((calls.chdb_version)()) }
@@ -163,4 +165,22 @@ calls! {
     fn chdb_result_bytes_written(RawResult) -> u64;
     fn chdb_result_error(RawResult) -> Text;
     fn chdb_classify_query_n(RawConnection, Text, usize, Text, usize, *mut RawAnalysis) -> c_int;
+}
+
+#[expect(unsafe_code, reason = "two functions of the C library")]
+unsafe extern "C" {
+    /// glibc: calls a function with the exit status at the process's end, the last registered first.
+    fn on_exit(
+        function: extern "C" fn(std::ffi::c_int, *mut std::ffi::c_void),
+        argument: *mut std::ffi::c_void,
+    ) -> std::ffi::c_int;
+    fn _exit(status: std::ffi::c_int) -> !;
+}
+
+/// Ends the process before the library's own exit handlers run: with connections open, as after an error, they crash more often than not.
+/// What is acknowledged is on disk by then, and Rust has flushed its output.
+#[expect(unsafe_code, reason = "ends the process")]
+extern "C" fn leave(status: std::ffi::c_int, _argument: *mut std::ffi::c_void) {
+    // SAFETY: never returns and touches nothing of ours.
+    unsafe { _exit(status) }
 }

@@ -263,6 +263,15 @@ impl Finder {
         if !matches!(outcome, Outcome::Failed | Outcome::Cancelled) {
             return;
         }
+        // What a session says on its way out belongs to what it did.
+        for one in self
+            .tries
+            .iter_mut()
+            .filter(|one| one.session == event.session && one.outcome != Outcome::Unknown)
+        {
+            one.to = at;
+            self.after_last = at + 1;
+        }
         let (ended, open): (Vec<usize>, Vec<usize>) = self
             .open
             .iter()

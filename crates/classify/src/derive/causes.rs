@@ -6,7 +6,7 @@
 use super::Line;
 use crate::catalogue::is_same_failure;
 use crate::rules::{Layer, Rule, Rules};
-use event::{Code, Event};
+use event::{Code, Event, Severity};
 use std::ops::RangeInclusive;
 
 /// Codes that say only that something else failed.
@@ -63,9 +63,11 @@ pub(super) fn choose<'r>(
     let ruled = |at: &usize| -> Option<(Layer, usize)> {
         let event = events[*at];
         let rule = rules.get(&event.rule)?;
+        // Of an ended attempt, what is only worth knowing or was merely found by a check needs the code to be linked by.
+        let is_weak =
+            terminal.is_some() && (rule.layer == Layer::Agent || rule.severity == Severity::Info);
         let is_linked = rule.layer >= Layer::Installer
-            || opens
-            || event.codes.is_empty()
+            || (!is_weak && (opens || event.codes.is_empty()))
             || event.codes.iter().any(|code| is_terminal(*code))
             || rule.terminal.iter().any(|code| is_terminal(*code));
         is_linked.then_some((rule.layer, *at))
@@ -153,7 +155,7 @@ pub(super) fn choose<'r>(
         cause,
         named: named.map(|place| events[place]),
         is_terminal: root.is_some_and(is_terminal),
-        is_wrapper: root.is_none_or(is_wrapper),
+        is_wrapper: root.is_some_and(is_wrapper),
         has_kin: kin
             .iter()
             .any(|place| events[*place].field("failure_trace").is_some()),

@@ -47,8 +47,7 @@ pub(super) fn collect(
         if month_of(start) != month {
             continue;
         }
-        let needs_cause = one.outcome.is_failure()
-            || (one.kind == Kind::Repair && one.outcome == Outcome::Cancelled);
+        let needs_cause = one.outcome.is_failure() || one.outcome == Outcome::Cancelled;
         let cause = if needs_cause {
             causes::choose(
                 rules,
@@ -171,8 +170,7 @@ fn finding(rules: &Rules, timeline: &Line<'_>, cause: &Cause<'_>, one: &Try) -> 
     let mut finding = bare_finding(timeline, cause, one.terminal);
     finding.package.clone_from(&one.package);
     finding.kb.clone_from(&one.kb);
-    if one.kind == Kind::Repair
-        && one.outcome == Outcome::Cancelled
+    if one.outcome == Outcome::Cancelled
         && let Some(rule) = one
             .terminal
             .and_then(|terminal| rules.for_terminal(terminal))
@@ -182,6 +180,28 @@ fn finding(rules: &Rules, timeline: &Line<'_>, cause: &Cause<'_>, one: &Try) -> 
         finding.category.clone_from(&rule.category);
         finding.severity = rule.severity;
         finding.root_code = one.terminal;
+    }
+    // What could not be repaired, and where the files were to come from, stand in records of their own.
+    if finding.category == "repair_source_missing" {
+        let events = || (one.from..=one.to).map(|at| timeline.events[at]);
+        if finding.root_code != one.terminal
+            && let Some(path) = events().find_map(|event| {
+                (event.marker == Marker::SourceAdded)
+                    .then(|| event.field("path"))
+                    .flatten()
+            })
+        {
+            path.clone_into(&mut finding.object);
+        } else if finding.object.is_empty()
+            && let Some(event) = events().find(|event| {
+                let is_damage =
+                    |rule: &crate::rules::Rule| rule.category == "component_store_corrupt";
+                !event.object.is_empty() && rules.get(&event.rule).is_some_and(is_damage)
+            })
+        {
+            finding.object.clone_from(&event.object);
+            finding.component.clone_from(&event.component_identity);
+        }
     }
     // The package an installation was to bring is its object where the cause names none.
     if finding.object.is_empty() && finding.category == "fod_content_not_found" {
@@ -262,10 +282,14 @@ fn store_check(rules: &Rules, timeline: &Line<'_>, one: &Try, parts: &mut Parts)
     };
     for at in one.from..=one.to {
         let event = timeline.events[at];
-        if event.marker == Marker::CheckSur
-            && number(event, "detected") > number(event, "repaired")
-            && !event.rule.is_empty()
-        {
+        // Since Windows 10 each row of the summary is a record, and a row of damage stands for itself.
+        let is_left = match event.marker {
+            Marker::CheckSur => number(event, "detected") > number(event, "repaired"),
+            _ => rules
+                .get(&event.rule)
+                .is_some_and(|rule| rule.category == "component_store_corrupt"),
+        };
+        if is_left && !event.rule.is_empty() {
             if let Some(cause) = causes::choose(rules, timeline, at..=at, None, "") {
                 parts.add(bare_finding(timeline, &cause, None), false);
             }
