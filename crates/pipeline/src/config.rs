@@ -32,6 +32,11 @@ pub struct Config {
     pub keep_days: Option<u16>,
     /// The same for text in which a failure was found, so that evidence outlives the rest.
     pub keep_evidence_days: Option<u16>,
+    /// News younger than this is left alone by sweeps: its batch may still be on its way in another process, and a derivation
+    /// that could not read all of it must not close it. Longer than an insert may take, its repeats included.
+    pub sweep_age: Duration,
+    /// The same for the sweep at start. None where no other process writes to this store: what is open then was left by a crash.
+    pub first_sweep_age: Duration,
     /// How long a shutdown waits for what was taken.
     pub grace: Duration,
 }
@@ -50,6 +55,8 @@ impl Default for Config {
             derive_latest: Duration::from_secs(5),
             derive_parallel: 2,
             sweep: Duration::from_secs(30),
+            sweep_age: Duration::from_secs(120),
+            first_sweep_age: Duration::ZERO,
             keep_days: Some(90),
             keep_evidence_days: Some(400),
             grace: Duration::from_secs(10),

@@ -11,6 +11,7 @@ use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 use store::{EndpointFacts, Piece, Store, StoreError, UnitDerivation, UnitRows};
 use tokio::{
@@ -43,6 +44,7 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     let (quiet, latest) = (deriver.config.derive_quiet, deriver.config.derive_latest);
     let mut sweep = interval(deriver.config.sweep);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut age = deriver.config.first_sweep_age;
     let mut jobs: JoinSet<()> = JoinSet::new();
     while !shutdown.is_cancelled() {
         while jobs.len() < deriver.config.derive_parallel {
@@ -65,7 +67,10 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
             Some(_) = jobs.join_next() => {}
             () = deriver.outbox.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
-            _ = sweep.tick() => deriver.sweep().await,
+            _ = sweep.tick() => {
+                deriver.sweep(age).await;
+                age = deriver.config.sweep_age;
+            }
             () = shutdown.cancelled() => {}
         }
     }
@@ -73,8 +78,8 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
 }
 
 impl Deriver {
-    async fn sweep(&self) {
-        match self.store.open_news(SWEEP_ROWS).await {
+    async fn sweep(&self, age: Duration) {
+        match self.store.open_news(age, SWEEP_ROWS).await {
             Ok(open) => {
                 self.outbox
                     .absorb(&open, std::time::Instant::now(), self.config.derive_latest)

@@ -8,7 +8,9 @@ CREATE TABLE IF NOT EXISTS news {{on_cluster}}
     endpoint String,
     month    UInt32 COMMENT 'YYYYMM as logged',
     id       UInt64,
-    done     UInt8
+    done     UInt8,
+    -- The one clock: a sweep leaves young news to the process whose batch may still be on its way. It reaches no answer.
+    at       DateTime DEFAULT now()
 )
 ENGINE = {{engine:ReplacingMergeTree}}(done)
 ORDER BY (tenant, endpoint, month, id)

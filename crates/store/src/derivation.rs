@@ -10,7 +10,10 @@ use clickhouse::Row;
 use event::{Code, Derivation, Event, Finding, LoggedAt, Month, Unit, UtcMillis};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// A unit with open news, and the names of that news.
@@ -113,16 +116,18 @@ impl UnitRows {
 }
 
 impl Store {
-    /// Units with open news, oldest unit first, at most `limit` rows of news.
-    pub async fn open_news(&self, limit: usize) -> Result<Vec<OpenNews>> {
+    /// Units with open news that is at least so old, at most `limit` rows of news.
+    pub async fn open_news(&self, age: Duration, limit: usize) -> Result<Vec<OpenNews>> {
         let rows: Vec<(String, String, u32, u64)> = self
             .fetch_all(
                 "read open news",
                 self.sql(
                     "SELECT tenant, endpoint, month, id FROM news \
-                     GROUP BY tenant, endpoint, month, id HAVING max(done) = 0 \
+                     GROUP BY tenant, endpoint, month, id \
+                     HAVING max(done) = 0 AND min(at) <= now() - toIntervalSecond({age:UInt32}) \
                      ORDER BY tenant, endpoint, month, id LIMIT {limit:UInt64}",
                 )
+                .param("age", u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
                 .param("limit", limit as u64),
             )
             .await?;

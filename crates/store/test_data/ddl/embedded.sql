@@ -183,7 +183,9 @@ CREATE TABLE IF NOT EXISTS news
     endpoint String,
     month    UInt32 COMMENT 'YYYYMM as logged',
     id       UInt64,
-    done     UInt8
+    done     UInt8,
+    -- The one clock: a sweep leaves young news to the process whose batch may still be on its way. It reaches no answer.
+    at       DateTime DEFAULT now()
 )
 ENGINE = ReplacingMergeTree(done)
 ORDER BY (tenant, endpoint, month, id)

@@ -167,7 +167,10 @@ async fn news_is_open_until_it_is_closed_and_stays_closed() {
     );
     let id = put(&store, vec![rows.clone()]).await;
     let of = async |endpoint: &str| -> Vec<OpenNews> {
-        let news = store.open_news(10_000).await.expect("news");
+        let news = store
+            .open_news(std::time::Duration::ZERO, 10_000)
+            .await
+            .expect("news");
         news.into_iter()
             .filter(|news| news.unit.endpoint == endpoint)
             .collect()
@@ -176,6 +179,11 @@ async fn news_is_open_until_it_is_closed_and_stays_closed() {
     let months: Vec<u32> = open.iter().map(|news| news.unit.month.yyyymm()).collect();
     assert_eq!(months, [202208, 202209]);
     assert!(open.iter().all(|news| news.ids == [id]));
+    let old = store
+        .open_news(std::time::Duration::from_secs(3_600), 10_000)
+        .await
+        .expect("news");
+    assert!(old.iter().all(|news| news.unit.endpoint != endpoint));
     assert!(store.pending_units().await.expect("count") >= 2);
     store.close_news(&open[..1]).await.expect("close");
     assert_eq!(of(endpoint).await, open[1..]);

@@ -29,7 +29,7 @@ fn served() -> SocketAddr {
         let _ = std::fs::remove_dir_all(&folder);
         let engine =
             Engine::open(EngineConfig::new(folder)).unwrap_or_else(|error| panic!("{error}"));
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async move {

@@ -1,0 +1,10 @@
+//! The pipeline on the real embedded engine, fed with made-up logs. One binary, because a process has one engine; each test has
+//! endpoints of its own.
+//!
+//! - `whole`: what is stored and derived equals what classifying and deriving in memory gives, however the logs were cut
+//! - `faults`: a store that is away, restarts, stopping
+
+mod faults;
+mod harness;
+mod logs;
+mod whole;

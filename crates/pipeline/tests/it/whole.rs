@@ -1,0 +1,76 @@
+use crate::{
+    harness::{quick, settle, store},
+    logs::{chunks, cut, expected, logs, stored},
+};
+use classify::Rules;
+use event::Chunk;
+use pipeline::Pipeline;
+
+/// Machines of the simulated fleet with different failures among them.
+const MACHINES: [usize; 4] = [0, 3, 11, 42];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_logs_are_cut_the_store_answers_what_memory_answers() {
+    let (store, rules) = (store().await, Rules::shipped());
+    let pipeline = Pipeline::start_with(quick(), store.clone(), rules)
+        .await
+        .expect("start");
+    let mut failures = 0;
+    for machine in MACHINES {
+        let logs = logs(machine);
+        let endpoint = format!("whole-{machine}");
+        let expected = expected(rules, &endpoint, &logs);
+        failures += expected.findings.len();
+        assert!(
+            !expected.attempts.is_empty() && !expected.codes.is_empty(),
+            "the logs say something"
+        );
+        for target in [256 << 10, 4 << 10, 64 << 10] {
+            let chunks = chunks(&endpoint, &logs, target);
+            // Several callers at once, as an intake has.
+            let mut senders = tokio::task::JoinSet::new();
+            for part in chunks.chunks(chunks.len().div_ceil(8)) {
+                let (handle, part) = (pipeline.handle(), part.to_vec());
+                senders.spawn(async move { handle.store(part).await });
+            }
+            for sent in senders.join_all().await {
+                sent.expect("stored");
+            }
+            settle(&store, &endpoint).await;
+            assert_eq!(
+                stored(&store, &endpoint).await,
+                expected,
+                "{endpoint} in chunks of {target}"
+            );
+        }
+    }
+    assert!(failures > 0, "some machine of the fleet fails");
+    let counts = pipeline.status().counts();
+    assert!(counts.derivations > 0 && counts.refused == 0, "{counts:?}");
+    pipeline.stop().await.expect("stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_sent_as_growing_prefixes_answers_like_the_whole() {
+    let (store, rules) = (store().await, Rules::shipped());
+    let pipeline = Pipeline::start_with(quick(), store.clone(), rules)
+        .await
+        .expect("start");
+    let logs = logs(MACHINES[1]);
+    let endpoint = "prefixes";
+    let expected = expected(rules, endpoint, &logs);
+    for log in &logs {
+        // Cuts at odd bytes fall into the middle of records.
+        let step = (log.bytes.len() / 5) | 1;
+        for bytes in (step..log.bytes.len())
+            .step_by(step)
+            .chain([log.bytes.len()])
+        {
+            let chunks: Vec<Chunk> = cut(endpoint, log, bytes, 16 << 10);
+            pipeline.handle().store(chunks).await.expect("stored");
+        }
+    }
+    settle(&store, endpoint).await;
+    assert_eq!(stored(&store, endpoint).await, expected);
+    pipeline.stop().await.expect("stop");
+}

@@ -1,0 +1,56 @@
+//! A restart, in a process of its own: the sweep at start takes whatever news is open.
+
+#[path = "it/harness.rs"]
+#[expect(dead_code, reason = "shared with the larger binary")]
+mod harness;
+#[path = "it/logs.rs"]
+mod logs;
+
+use classify::Rules;
+use harness::{quick, settle, store};
+use logs::{chunks, expected, logs, stored};
+use pipeline::{Config, Pipeline};
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_that_was_stopped_before_deriving_goes_on_after_its_restart() {
+    let (store, rules) = (store().await, Rules::shipped());
+    let logs = logs(5);
+    let endpoint = "restarted";
+    let never = Config {
+        derive_quiet: Duration::from_secs(3600),
+        derive_latest: Duration::from_secs(3600),
+        sweep: Duration::from_secs(3600),
+        ..quick()
+    };
+    let first = Pipeline::start_with(never, store.clone(), rules)
+        .await
+        .expect("start");
+    first
+        .handle()
+        .store(chunks(endpoint, &logs, 64 << 10))
+        .await
+        .expect("stored");
+    assert!(first.status().pending_units(&store).await.expect("count") > 0);
+    first.stop().await.expect("stop");
+    let second = Pipeline::start_with(
+        Config {
+            first_sweep_age: Duration::ZERO,
+            ..quick()
+        },
+        store.clone(),
+        rules,
+    )
+    .await
+    .expect("start");
+    settle(&store, endpoint).await;
+    assert_eq!(
+        second.status().pending_units(&store).await.expect("count"),
+        0
+    );
+    assert_eq!(
+        stored(&store, endpoint).await,
+        expected(rules, endpoint, &logs)
+    );
+    second.stop().await.expect("stop");
+}
