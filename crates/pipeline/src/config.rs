@@ -26,6 +26,8 @@ pub struct Config {
     pub derive_latest: Duration,
     /// Derivation jobs at the same time: one computes while the other waits for the store.
     pub derive_parallel: usize,
+    /// A failed derivation is tried again after this: a store that hiccups is back by then.
+    pub derive_retry: Duration,
     /// How often the store is asked for news that no process remembers, of a crash or another process.
     pub sweep: Duration,
     /// Days that text is kept after it was received; none keeps it until space is needed.
@@ -54,6 +56,7 @@ impl Default for Config {
             derive_quiet: Duration::from_secs(1),
             derive_latest: Duration::from_secs(5),
             derive_parallel: 2,
+            derive_retry: Duration::from_secs(5),
             sweep: Duration::from_secs(30),
             sweep_age: Duration::from_secs(120),
             first_sweep_age: Duration::ZERO,

@@ -91,22 +91,21 @@ impl Deriver {
     }
 
     async fn job(&self, due: Vec<Due>) {
-        let result = self.derive_all(&due).await;
-        self.outbox.done(&due);
-        match result {
+        match self.derive_all(&due).await {
             Ok(units) => {
-                _ = self
-                    .counters
+                self.counters
                     .derivations
-                    .fetch_add(units, Ordering::Relaxed)
+                    .fetch_add(units, Ordering::Relaxed);
+                self.outbox.done(&due);
             }
-            // The news is still open in the store: the next sweep brings it back.
             Err(error) => {
                 tracing::warn!(
                     error = format!("{error:#}"),
                     endpoints = due.len(),
-                    "derivation failed, a sweep tries again"
+                    "derivation failed and is tried again"
                 );
+                let at = std::time::Instant::now() + self.config.derive_retry;
+                self.outbox.again(&due, at, self.config.derive_quiet);
             }
         }
     }

@@ -77,7 +77,8 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// Takes units that are due, all of an endpoint together, about `limit` of them. They are running until [`Outbox::done`].
+    /// Takes units that are due, all of an endpoint together, about `limit` of them. They are running until
+    /// [`Outbox::done`] or [`Outbox::again`].
     pub(crate) fn take_due(
         &self,
         now: Instant,
@@ -121,11 +122,23 @@ impl Outbox {
         groups
     }
 
-    /// A job has ended. When it failed its news is still open in the store, and a sweep brings it back.
+    /// A job has ended well.
     pub(crate) fn done(&self, due: &[Due]) {
         let mut state = self.state();
         for news in due.iter().flat_map(|due| &due.news) {
             state.running.remove(&news.unit);
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// A job has failed: its units wait until `at`. Should this process end before, a sweep finds them in the store.
+    pub(crate) fn again(&self, due: &[Due], at: Instant, quiet: Duration) {
+        let mut state = self.state();
+        for news in due.iter().flat_map(|due| &due.news) {
+            state.running.remove(&news.unit);
+            let since = at.checked_sub(quiet).unwrap_or(at);
+            state.wake(&news.unit, &news.ids, since, since);
         }
         drop(state);
         self.changed.notify_one();
