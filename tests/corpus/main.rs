@@ -1,1 +1,404 @@
-//! Real logs.
+//! What the binary says of real logs, against labels made by people.
+//!
+//! The logs are not part of this repository: `CORPUS` names their folder (`make corpus`).
+
+#[path = "../it/harness.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the system tests, which use the rest"
+)]
+mod harness;
+
+use harness::{Answers, Up, scan};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+use windows_error_codes::Code;
+
+fn corpus() -> PathBuf {
+    let folder = std::env::var_os("CORPUS").map_or_else(
+        || harness::repository().join("../shared/data"),
+        PathBuf::from,
+    );
+    assert!(
+        folder.join("labels/answers.json").is_file(),
+        "no corpus at {}\nhint: set CORPUS to its folder",
+        folder.display()
+    );
+    folder
+}
+
+fn labels(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(corpus().join("labels").join(name)).unwrap()).unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
+    }
+    found.sort();
+    found
+}
+
+/// One folder of logs is one endpoint.
+fn endpoints() -> Vec<(String, PathBuf)> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(corpus().join("logs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.sort();
+    folders
+        .into_iter()
+        .map(|folder| {
+            (
+                folder.file_name().unwrap().to_string_lossy().into_owned(),
+                folder,
+            )
+        })
+        .collect()
+}
+
+/// Codes are the same when they stand for the same Windows error.
+fn canonical(text: &str) -> Option<Code> {
+    let value = u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()?;
+    let code = if value >> 30 == 3 {
+        Code::ntstatus(value)
+    } else {
+        Code::hresult(value)
+    };
+    Some(code.canonical())
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_answer_follows_the_schema_and_accounts_for_every_byte() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../crates/cbsift/scan.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let mut checked = 0;
+    for path in files(&corpus().join("logs"))
+        .into_iter()
+        .chain(files(&corpus().join("cases")))
+    {
+        let answer = scan(&[&path], "corpus");
+        let faults: Vec<String> = schema
+            .iter_errors(&answer)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert!(
+            faults.is_empty(),
+            "{}\n{}",
+            path.display(),
+            faults.join("\n")
+        );
+        if answer["inputs"][0]["source"] != Value::Null {
+            assert_eq!(
+                answer["inputs"][0]["bytes"].as_u64().unwrap(),
+                std::fs::metadata(&path).unwrap().len(),
+                "{}",
+                path.display()
+            );
+        }
+        checked += 1;
+    }
+    println!("{checked} files follow the schema");
+    assert!(checked >= 30);
+}
+
+#[test]
+fn the_founding_case_is_answered_within_a_second() {
+    let path = corpus().join("cases/founding_0x80070570_defender.log");
+    let started = Instant::now();
+    let output = harness::cbsift()
+        .args(["scan", "--lang", "en"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    println!("scan of the founding case took {:?}", started.elapsed());
+    let report = harness::text(&output.stdout);
+    for part in [
+        "STATUS_FILE_CORRUPT_ERROR (0xC0000102)",
+        r"C:\Program Files\Windows Defender",
+        "one record",
+        "0xC0000102 = 0xD0000102 = 0x80070570 (ERROR_FILE_CORRUPT)",
+        "UTC+08:00",
+        "2022-08-18 07:53:46.609 UTC",
+        "line 2-4",
+        "chkdsk",
+    ] {
+        assert!(report.contains(part), "{part} in\n{report}");
+    }
+    assert!(
+        !report.contains("KB5"),
+        "the excerpt names no KB:\n{report}"
+    );
+    let answer = scan(&[&path], "pc");
+    assert_eq!(answer["inputs"][0]["records"], 3);
+    assert_eq!(
+        answer["findings"][0]["utc_time"],
+        "2022-08-18T07:53:46.609Z"
+    );
+    assert_eq!(answer["findings"].as_array().unwrap().len(), 1);
+}
+
+/// Compares with `answers.json`; prints one line per kind of label.
+#[test]
+fn answers_equal_the_labels() {
+    let labels = labels("answers.json");
+    let mut faults: Vec<String> = Vec::new();
+    let mut checked: BTreeMap<&str, usize> = BTreeMap::new();
+    for (file, label) in labels["files"].as_object().unwrap() {
+        let answer = scan(&[&corpus().join("logs").join(file)], "corpus");
+        let mut check = |kind: &'static str, expected: String, found: String| {
+            *checked.entry(kind).or_default() += 1;
+            if expected != found {
+                faults.push(format!(
+                    "{file}: {kind}: expected {expected}, found {found}"
+                ));
+            }
+        };
+        check("verdict", word(&label["verdict"]), word(&answer["verdict"]));
+        if let Some(records) = label["records"].as_u64() {
+            check(
+                "records",
+                records.to_string(),
+                answer["inputs"][0]["records"].to_string(),
+            );
+        }
+        if let Some(outcomes) = label["attempts"].as_object() {
+            let mut found: BTreeMap<String, u64> = BTreeMap::new();
+            for attempt in answer["attempts"].as_array().unwrap() {
+                *found.entry(word(&attempt["outcome"])).or_default() += 1;
+            }
+            let expected: BTreeMap<String, u64> = outcomes
+                .iter()
+                .map(|(outcome, count)| (outcome.clone(), count.as_u64().unwrap()))
+                .collect();
+            check("attempts", format!("{expected:?}"), format!("{found:?}"));
+        }
+        if let Some(causes) = label["causes"].as_array() {
+            let mut expected: BTreeMap<(String, String), u64> = BTreeMap::new();
+            for cause in causes {
+                *expected
+                    .entry((word(&cause["category"]), word(&cause["root_code"])))
+                    .or_default() += cause["attempts"].as_u64().unwrap();
+            }
+            let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
+            for attempt in answer["attempts"].as_array().unwrap() {
+                if let Some(index) = attempt["finding"].as_u64() {
+                    let finding = &answer["findings"][usize::try_from(index).unwrap()];
+                    *found
+                        .entry((word(&finding["category"]), word(&finding["root_code"])))
+                        .or_default() += 1;
+                }
+            }
+            check("causes", format!("{expected:?}"), format!("{found:?}"));
+        }
+        if let Some(findings) = label["findings"].as_array() {
+            let key = |finding: &Value| {
+                let root = if finding["category"] == "cancelled" || finding["root_code"].is_null() {
+                    String::new()
+                } else {
+                    word(&finding["root_code"])
+                };
+                let terminal = if finding["category"] == "sfc_unrepairable" {
+                    String::new()
+                } else {
+                    word(&finding["terminal_code"])
+                };
+                (word(&finding["category"]), terminal, root)
+            };
+            let mut expected: Vec<_> = findings.iter().map(key).collect();
+            let mut found: Vec<_> = answer["findings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(key)
+                .collect();
+            expected.sort();
+            found.sort();
+            check("findings", format!("{expected:?}"), format!("{found:?}"));
+        }
+        if let Some(noise) = label["noise"].as_object() {
+            for (code, count) in noise {
+                let line = answer["codes"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|line| line["code"] == *code);
+                let found = line.map_or(0, |line| line["noise"].as_u64().unwrap());
+                check(
+                    "noise",
+                    format!("{code} {count}"),
+                    format!("{code} {found}"),
+                );
+            }
+        }
+        if let Some(offsets) = label["utc_offsets"].as_array() {
+            let found: Vec<Value> = answer["inputs"][0]["utc_offsets"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|change| change["offset"].clone())
+                .collect();
+            check("utc_offsets", format!("{offsets:?}"), format!("{found:?}"));
+        }
+    }
+    println!("labels checked: {checked:?}, {} faults", faults.len());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Terminal and root code differ in half of the cases: an answer that echoes the terminal code is half wrong.
+#[test]
+fn cases_are_answered_with_their_root_category_and_object() {
+    let table = std::fs::read_to_string(corpus().join("cases/CASES.tsv")).unwrap();
+    let mut lines = table
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let column = |name: &str| header.iter().position(|title| *title == name).unwrap();
+    let (file, root, category, object) = (
+        column("file"),
+        column("root_code"),
+        column("category"),
+        column("object"),
+    );
+    let (mut right, mut unread, mut faults) = (0, Vec::new(), Vec::new());
+    for case in lines {
+        let answer = scan(&[&corpus().join("cases").join(case[file])], "corpus");
+        if answer["inputs"][0]["source"] == Value::Null {
+            unread.push(format!(
+                "{} ({})",
+                case[file],
+                word(&answer["inputs"][0]["reason"])
+            ));
+            continue;
+        }
+        assert_eq!(answer["verdict"], "failed", "{}", case[file]);
+        let finding = &answer["findings"][0];
+        let found = word(&finding["object"]).to_lowercase();
+        let wanted = case[object].to_lowercase();
+        if finding["category"] != case[category]
+            || canonical(&word(&finding["root_code"])) != canonical(case[root])
+            || !found.contains(&wanted)
+        {
+            faults.push(format!(
+                "{}: {} {} {found:?} instead of {} {} {wanted:?}",
+                case[file], finding["category"], finding["root_code"], case[category], case[root]
+            ));
+        } else {
+            right += 1;
+        }
+    }
+    println!("{right} cases right, not read yet: {unread:?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(right >= 8);
+}
+
+/// Logs sent as endpoints answer like scanned ones: first, again, cut otherwise, as growing copies, after kill -9.
+#[test]
+fn what_is_sent_answers_like_what_is_scanned() {
+    let data = tempfile::tempdir().unwrap();
+    let mut expected: Vec<(String, PathBuf, Answers)> = Vec::new();
+    for (endpoint, folder) in endpoints() {
+        let answer = scan(&[&folder], &endpoint);
+        if answer["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|input| !input["source"].is_null())
+        {
+            expected.push((endpoint, folder, Answers::of_scan(&answer)));
+        }
+    }
+    assert!(expected.len() >= 12, "{} endpoints", expected.len());
+    let check_all = |up: &Up, why: &str| {
+        for (endpoint, _, answers) in &expected {
+            assert_eq!(&up.answers(endpoint), answers, "{endpoint}: {why}");
+        }
+        let bytes: u64 = expected
+            .iter()
+            .map(|(_, _, answers)| answers.covered_bytes)
+            .sum();
+        println!(
+            "{why}: {} endpoints, {bytes} bytes covered, answers equal",
+            expected.len()
+        );
+    };
+    let send_all = |up: &Up, arguments: &[&str]| {
+        for (endpoint, folder, _) in &expected {
+            up.send(&[folder], endpoint, arguments);
+        }
+        up.settle();
+    };
+
+    // Killed in the middle of the first sending, started again.
+    let up = Up::on(data.path(), &[]);
+    let (endpoint, folder, _) = expected
+        .iter()
+        .max_by_key(|(_, _, answers)| answers.covered_bytes)
+        .unwrap();
+    let mut sender = up
+        .send_command(&[folder], endpoint, &["--chunk-kib", "4", "--single"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while up.answers(endpoint).covered_bytes == 0 && sender.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(
+        sender.try_wait().unwrap().is_none(),
+        "the kill comes in the middle"
+    );
+    up.kill();
+    sender.kill().unwrap();
+    sender.wait().unwrap();
+
+    let up = Up::on(data.path(), &[]);
+    send_all(&up, &[]);
+    check_all(&up, "after kill -9 and a whole sending");
+    for kib in ["256", "64", "4"] {
+        send_all(&up, &["--again", "--chunk-kib", kib]);
+        check_all(&up, &format!("again in chunks of {kib} KiB"));
+    }
+    // Copies that end anywhere, on endpoints of their own.
+    for share in [17, 43, 71, 100] {
+        for (endpoint, folder, _) in &expected {
+            let copy = tempfile::tempdir().unwrap();
+            for file in files(folder) {
+                let bytes = std::fs::read(&file).unwrap();
+                let path = copy.path().join(file.strip_prefix(folder).unwrap());
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, &bytes[..bytes.len() * share / 100]).unwrap();
+            }
+            up.send(&[copy.path()], &format!("{endpoint}.growing"), &["--again"]);
+        }
+    }
+    up.settle();
+    for (endpoint, folder, _) in &expected {
+        let own = format!("{endpoint}.growing");
+        assert_eq!(
+            up.answers(&own),
+            Answers::of_scan(&scan(&[folder], &own)),
+            "{endpoint}: as growing copies"
+        );
+    }
+    println!(
+        "growing copies: {} endpoints, answers equal",
+        expected.len()
+    );
+    up.stop();
+}

@@ -411,7 +411,7 @@ pub fn request(method: &str, url: &str, token: Option<&str>) -> (u16, String) {
         .unwrap_or_default();
     write!(
         socket,
-        "GET /{path} HTTP/1.0\r\nHost: {host}\r\n{credential}\r\n"
+        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\n{credential}\r\n"
     )
     .unwrap();
     let mut answer = Vec::new();

@@ -57,9 +57,8 @@ fn a_clickhouse_client_lists_tables_and_counts_and_gets_401_without_the_token() 
         ),
         (200, "1\n".to_owned())
     );
-    assert_eq!(
-        get(&format!("{}/v1/imports/{}", up.intake, "0".repeat(64))).0,
-        401
-    );
+    let import = format!("{}/v1/imports/{}", up.intake, "0".repeat(64));
+    assert_eq!(request("HEAD", &import, None).0, 401);
+    assert_eq!(request("HEAD", &import, Some("wrong")).0, 401);
     up.stop();
 }

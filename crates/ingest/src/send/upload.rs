@@ -48,7 +48,7 @@ pub(super) fn upload(
         bodies: 0,
     };
     let result = sending.all();
-    (sending.acknowledged, result.map(Outcome::Sent))
+    (sending.acknowledged, result)
 }
 
 fn is_imported(
@@ -80,13 +80,23 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn all(&mut self) -> Result<SentFile, SendFailure> {
+    fn all(&mut self) -> Result<Outcome, SendFailure> {
         let mut chunks = FileChunks::open(self.log, self.options.chunk_bytes)?
             .with_raw()
             .with_digest();
         let mut body = Body::default();
         while let Some(cut) = chunks.next() {
             let cut = cut?;
+            if cut.piece.offset == 0 && cut.piece.open && !cut.piece.text.contains('\n') {
+                // A stream is known by its first line: half of one would make another stream of the same log.
+                let skipped = SkippedFile {
+                    path: self.log.path.clone(),
+                    bytes: self.log.bytes,
+                    encoding: Some(self.log.encoding),
+                    reason: "its first line is not complete yet",
+                };
+                return Ok(Outcome::Skipped(skipped));
+            }
             self.first_record = chunks.first_record().unwrap_or_default();
             if !body.bytes.is_empty() && body.bytes.len() + cut.raw.len() > self.options.body_bytes
             {
@@ -102,11 +112,11 @@ impl Sending<'_> {
                 chunks.digest().map(|digest| (digest, chunks.bytes())),
             )?;
         }
-        Ok(SentFile {
+        Ok(Outcome::Sent(SentFile {
             path: self.log.path.clone(),
             bytes: self.acknowledged,
             bodies: self.bodies,
-        })
+        }))
     }
 
     fn put(&mut self, body: &Body, file: Option<(FileDigest, u64)>) -> Result<(), SendFailure> {
