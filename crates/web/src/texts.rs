@@ -76,43 +76,13 @@ pub(crate) fn advice(rules: &Rules, rule: &str) -> Text {
     })
 }
 
-/// Why a cause has its confidence: the keys that `classify` gives, in words.
+/// Why a cause has its confidence: the keys that `classify` gives, in words. The page lists them, so each begins like a sentence.
 pub(crate) fn reason(key: &str) -> Text {
-    let (en, zh) = match key {
-        "known_signature" => ("The record matches a known signature", "该记录符合已知特征"),
-        "origin_of_chain" => (
-            "The record is the origin of its failure chain",
-            "该记录是错误链的起点",
-        ),
-        "chain_seen" => (
-            "Other records of the same chain were seen",
-            "同一错误链的其他记录也已出现",
-        ),
-        "object_named" => ("The record names the object", "该记录指明了对象"),
-        "path_length_matches" => (
-            "The length of the path matches the log's own count",
-            "路径长度与日志自带的计数一致",
-        ),
-        "missing_would_be_tolerated" => (
-            "A missing object would have been tolerated, so it exists and is damaged",
-            "调用允许对象不存在，因此对象存在但已损坏",
-        ),
-        "same_as_terminal" => (
-            "The attempt ended with the same failure",
-            "安装尝试以同一错误结束",
-        ),
-        "only_a_wrapper" => (
-            "Only a wrapping code is known, not what it wraps (lowers the confidence)",
-            "仅知外层错误码，内层未知（降低可信度）",
-        ),
-        "no_time" => (
-            "The record has no time (lowers the confidence)",
-            "该记录没有时间（降低可信度）",
-        ),
-        // A newer rule set may know more reasons than this build.
-        other => return Text::new(other.replace('_', " "), other.replace('_', " ")),
-    };
-    Text::new(en, zh)
+    let text = classify::reason_text(key);
+    let mut characters = text.en.chars();
+    let first = characters.next().map(|c| c.to_ascii_uppercase());
+    let en: String = first.into_iter().chain(characters).collect();
+    Text::new(en, text.zh)
 }
 
 /// The catalogue's form of a canonical code.

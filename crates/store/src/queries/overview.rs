@@ -116,8 +116,10 @@ pub struct Cause {
     pub rule: String,
     /// The code that started it.
     pub root_code: Option<Code>,
-    /// The object named, or empty.
+    /// The object named where all name the same one, or empty.
     pub object: String,
+    /// Distinct objects named.
+    pub objects: u64,
     /// Attempts and repeats.
     pub count: u64,
     /// Endpoints.
@@ -228,11 +230,12 @@ impl Store {
                 "GROUP BY at, category ORDER BY at, category"
             )),
             ask.all("read the top causes", derived!(
-                "SELECT category, rule, root_code, object, sum(repeats) AS count, uniqExact(endpoint) AS endpoints, \
-                 min(logged) AS first, max(logged) AS last",
-                "(SELECT *, toUInt64(count) AS repeats FROM current_findings WHERE severity != 'info')",
-                "GROUP BY category, rule, root_code, object \
-                 ORDER BY count DESC, endpoints DESC, category, rule, root_code, object LIMIT {top:UInt64}"
+                "SELECT category, rule, root_code, if(uniqExact(named) = 1, any(named), '') AS object, uniqExactIf(named, named != '') AS objects, \
+                 sum(repeats) AS count, uniqExact(endpoint) AS endpoints, min(logged) AS first, max(logged) AS last",
+                "(SELECT * EXCEPT object, object AS named, toUInt64(count) AS repeats FROM current_findings WHERE severity != 'info')",
+                // A cause that hits many machines matters more than one machine that tries all day.
+                "GROUP BY category, rule, root_code \
+                 ORDER BY endpoints DESC, count DESC, category, rule, root_code LIMIT {top:UInt64}"
             )),
             ask.all("read the top codes", records!(
                 "SELECT arrayJoin(codes) AS code, uniqExact(id) AS events, uniqExact(endpoint) AS endpoints, uniqExactIf(id, noise = 1) AS noise",

@@ -54,7 +54,7 @@ pub(crate) async fn overview(
         text
     };
     let shown = |found: Option<store::Day>, asked| found.or(asked).map(day).unwrap_or_default();
-    let mut top_causes: Vec<Cause> = found
+    let top_causes: Vec<Cause> = found
         .top_causes
         .into_iter()
         .map(|cause| Cause {
@@ -64,14 +64,13 @@ pub(crate) async fn overview(
             category: cause.category,
             rule: cause.rule,
             object: cause.object,
+            objects: cause.objects,
             count: cause.count,
             endpoints: cause.endpoints,
             first: logged(cause.first),
             last: logged(cause.last),
         })
         .collect();
-    // A cause that hits many machines matters more than one machine that tries all day.
-    top_causes.sort_by_key(|cause| std::cmp::Reverse((cause.endpoints, cause.count)));
     Ok(Json(Overview {
         range: Range {
             from: shown(found.from, filter.from),
@@ -202,6 +201,7 @@ struct Cause {
     root_code: Option<String>,
     root_name: Option<&'static str>,
     object: String,
+    objects: u64,
     count: u64,
     endpoints: u64,
     first: Option<String>,

@@ -78,6 +78,7 @@ function overview(query) {
           root_code: cause.root,
           root_name: CODES[cause.root][1][0],
           object: cause.object,
+          objects: cause.object ? 1 : 0,
           count: list.length,
           endpoints: machines(list),
           first: list[0].start,

@@ -37,7 +37,9 @@ export interface Cause {
   title: Text;
   root_code: string | null;
   root_name: string | null;
+  /** The object where all name the same one, or empty. */
   object: string;
+  objects: number;
   count: number;
   endpoints: number;
   first: string | null;

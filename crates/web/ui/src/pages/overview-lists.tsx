@@ -66,6 +66,7 @@ export function Causes({ data, filters }: Props) {
             <span className="cause-facts">
               <Category category={cause.category} />
               {cause.root_code && <Code code={cause.root_code} name={cause.root_name} />}
+              {cause.objects > 1 && <span>{t.overview.objects(cause.objects)}</span>}
               {cause.object && (
                 <span className="mono object" title={cause.object}>
                   {middle(cause.object, 64)}
