@@ -6,9 +6,11 @@ mod codes;
 mod derive;
 mod entities;
 mod marker;
+mod reasons;
 mod rules;
 
 pub use classify::{Classified, classify, rules_matching};
 pub use codes::{Spelling, codes_in};
 pub use derive::{StreamFacts, UnitInput, Verdict, derive, derive_all, month_of, utc_of, verdict};
+pub use reasons::reason_text;
 pub use rules::{Bilingual, Fault, Layer, Rule, Rules, Steps, Tests};

@@ -217,41 +217,11 @@ pub(crate) fn how(how: event::UtcHow, language: Language) -> &'static str {
 
 /// A reason for a confidence, for people.
 pub(crate) fn reason(key: &str, language: Language) -> String {
-    let (english, chinese) = match key {
-        "known_signature" => ("the record bears a known signature", "记录符合已知特征"),
-        "origin_of_chain" => ("it is the origin of its chain", "它是错误链的起点"),
-        "chain_seen" => (
-            "the records that pass it on are there too",
-            "后续传递该错误的记录也在",
-        ),
-        "object_named" => ("it names the object", "它指明了对象"),
-        "path_length_matches" => (
-            "the path's length equals the log's own count",
-            "路径长度与日志自带的计数一致",
-        ),
-        "missing_would_be_tolerated" => (
-            "a missing object would have been tolerated (AllowFileNotFound), so it exists and is damaged",
-            "调用允许对象不存在（AllowFileNotFound），因此对象存在但已损坏",
-        ),
-        "same_as_terminal" => (
-            "it says the same as the code the attempt ended with",
-            "与该次尝试的最终代码含义相同",
-        ),
-        "only_a_wrapper" => (
-            "only a wrapper code was seen, its inner failure was not",
-            "只见到外层代码，未见到内层故障",
-        ),
-        "no_time" => (
-            "the text carries no time stamps, so order and context are unsure",
-            "文本没有时间戳，先后与上下文不确定",
-        ),
-        other => return other.to_owned(),
-    };
+    let text = classify::reason_text(key);
     match language {
-        Language::English => english,
-        Language::Chinese => chinese,
+        Language::English => text.en,
+        Language::Chinese => text.zh,
     }
-    .to_owned()
 }
 
 #[cfg(test)]
