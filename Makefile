@@ -11,7 +11,7 @@ help: ## This menu
 
 demo: ui libchdb ## Everything on this machine with a made-up fleet; prints the page's address
 	$(CARGO) build --release --bin cbsift
-	./target/release/cbsift up --data .cache/demo --simulate 240
+	rm -rf .cache/demo && ./target/release/cbsift up --data .cache/demo --simulate 240
 
 test: ui libchdb test-tools ## Everything, services included; nothing to start by hand
 	cd crates/web/ui && npm test --silent

@@ -204,3 +204,138 @@ fn explain_decodes_every_spelling_and_refuses_what_is_no_code() {
         &["含义", "chkdsk"],
     );
 }
+
+/// A made-up rule file in a folder of its own.
+fn rule_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const GOOD_RULE: &str = "\
+- id: printer_on_fire
+  title: { en: The printer burns, zh: 打印机着火 }
+  advice: { en: [call for help], zh: [求助] }
+  category: disk_full
+  severity: error
+  when: { all: [printer on fire] }
+  tests: { match: [Info CBS lp0 says printer on fire], no_match: [Info CBS printer ready] }
+";
+
+#[test]
+fn lint_finds_every_planted_fault_in_one_run() {
+    let bad = "\
+- id: bad_pattern
+  title: { en: word, zh: 词 }
+  advice: { en: [mend], zh: [修复] }
+  category: disk_full
+  severity: error
+  when: { all: [q], regex: '(unclosed' }
+  tests: { match: [Info CBS q], no_match: [Info CBS r] }
+- id: half_a_title
+  title: { en: word }
+  colour: red
+  advice: { en: [mend], zh: [修复] }
+  category: disk_full
+  severity: error
+  when: { all: [q] }
+  tests: { match: [Info CBS q], no_match: [Info CBS r] }
+- id: printer_on_fire
+  title: { en: word, zh: 词 }
+  advice: { en: [mend], zh: [修复] }
+  category: disk_full
+  severity: error
+  when: { all: [q] }
+  tests: { match: [Info CBS q], no_match: [Info CBS r] }
+";
+    let folder = rule_folder(&[("a.yaml", GOOD_RULE), ("b.yaml", bad), ("notes.txt", "x")]);
+    let path = folder.path().to_str().unwrap();
+    check(
+        &["rules", "lint", path],
+        1,
+        &[
+            "b.yaml:6: rule `bad_pattern`: regex `(unclosed`",
+            "b.yaml:9: rule `half_a_title` has no title in `zh`",
+            "b.yaml:10: unknown field `colour`",
+            "b.yaml:16: duplicate id `printer_on_fire`",
+            "4 faults",
+        ],
+    );
+    check(&["rules", "test", path], 1, &["4 faults"]);
+}
+
+#[test]
+fn the_shipped_rules_have_no_fault_and_hold_their_tests() {
+    check(&["rules", "lint"], 0, &["no fault"]);
+    check(&["rules", "test"], 0, &["0 failed"]);
+    check(&["rules", "lint", "/no/such/folder"], 2, &["hint:"]);
+    check(&["rules", "coverage"], 2, &["PATH"]);
+    let empty = rule_folder(&[]);
+    check(
+        &["rules", "lint", empty.path().to_str().unwrap()],
+        2,
+        &["no rule file"],
+    );
+}
+
+#[test]
+fn a_test_that_does_not_hold_is_named_with_file_and_line() {
+    let bad = GOOD_RULE.replace("[Info CBS printer ready]", "[Info CBS a printer on fire]");
+    let folder = rule_folder(&[("a.yaml", &bad)]);
+    check(
+        &["rules", "test", folder.path().to_str().unwrap()],
+        1,
+        &[
+            "a.yaml:7: rule `printer_on_fire` matches, and must not: Info CBS a printer on fire",
+            "1 failed",
+        ],
+    );
+}
+
+#[test]
+fn coverage_counts_what_fires_and_clusters_what_no_rule_knows() {
+    let silent = GOOD_RULE
+        .replace("printer_on_fire", "never_seen")
+        .replace("printer on fire", "flood");
+    let rules = rule_folder(&[("a.yaml", GOOD_RULE), ("b.yaml", &silent)]);
+    let logs = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    for number in 1..=3 {
+        log += &format!(
+            "2024-05-06 10:20:3{number}, Info                  CBS    lp{number} says printer on fire\r\n"
+        );
+        log += &format!(
+            "2024-05-06 10:20:3{number}, Error                 CBS    Cannot feed tray {number} of C:\\Trays\\t{number}.bin [HRESULT = 0x8007000{number}]\r\n"
+        );
+        log += &format!(
+            "2024-05-06 10:20:3{number}, Info                  CBS    all is well {number}\r\n"
+        );
+    }
+    std::fs::write(logs.path().join("CBS.log"), log).unwrap();
+    let output = run(&[
+        "rules",
+        "coverage",
+        "--rules",
+        rules.path().to_str().unwrap(),
+        logs.path().to_str().unwrap(),
+    ]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for said in [
+        "9 records, 3 of them match a rule; 1 of 2 rules fire",
+        "Never fire here: 1 rules\n  never_seen",
+        "Unclassified: 3 records in 1 clusters",
+        "3  CBS Cannot feed tray <n> of <path>",
+        "CBS.log:2: CBS Cannot feed tray 1",
+        "us per record for the whole set",
+    ] {
+        assert!(shown.contains(said), "{said} in\n{shown}");
+    }
+    let line = shown
+        .lines()
+        .find(|line| line.ends_with("  printer_on_fire"));
+    let numbers: Vec<&str> = line.expect("it fires").split_whitespace().collect();
+    assert_eq!(numbers[..2], ["3", "3"], "records and candidates");
+}

@@ -3,7 +3,7 @@
 use event::{Attempt, Code, Finding};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -88,19 +88,25 @@ impl Up {
         }
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (lines, found) = mpsc::channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                // Shown where a test fails.
-                eprintln!("up: {line}");
-                let _ = lines.send(line);
-            }
-        });
+        let (lines, found) = mpsc::sync_channel(64);
+        let outputs: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for output in outputs {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    // Shown where a test fails.
+                    eprintln!("up: {line}");
+                    let _ = lines.send(line);
+                }
+            });
+        }
         let mut addresses: BTreeMap<String, String> = BTreeMap::new();
         let deadline = Instant::now() + PATIENCE;
         while !addresses.contains_key("page") {
@@ -401,7 +407,7 @@ pub fn get_as(url: &str, token: Option<&str>) -> (u16, String) {
 }
 
 pub fn request(method: &str, url: &str, token: Option<&str>) -> (u16, String) {
-    use std::io::{Read, Write};
+    use std::io::Write;
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut socket = std::net::TcpStream::connect(host).unwrap();

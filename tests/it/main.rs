@@ -10,6 +10,8 @@
 //! | `browser.rs` | the pages show what was sent |
 //! | `tidy.rs` | crates, arrows and documents agree |
 
+#![expect(unreachable_pub, reason = "helpers of one test binary")]
+
 mod browser;
 mod commands;
 mod fixtures;

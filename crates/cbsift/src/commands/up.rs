@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     page,
                     feed_stop,
                 ),
-                None => eprintln!("page      {page}"),
+                None => println!("page      {page}"),
             }
         })
         .await?;
@@ -74,7 +74,7 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
                 }
                 feed.history(&plan.id, &simulate::logs(&plan))?;
             }
-            eprintln!("page      {page}");
+            println!("page      {page}");
             feed.live(&fleet, now, &stop)
         };
         if let Err(error) = play()

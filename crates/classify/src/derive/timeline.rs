@@ -15,6 +15,9 @@ pub(crate) struct Timeline<'a> {
     common: Option<i32>,
 }
 
+/// A stream's events with its first time.
+type Dated<'a> = (Option<LoggedAt>, Vec<&'a Event>);
+
 pub(super) fn build<'a>(events: &[&'a Event], streams: &[StreamFacts]) -> Vec<Timeline<'a>> {
     let changes = std::rc::Rc::new(super::changes(streams));
     let mut offsets: Vec<i32> = changes
@@ -37,7 +40,7 @@ pub(super) fn build<'a>(events: &[&'a Event], streams: &[StreamFacts]) -> Vec<Ti
             .or_default()
             .push(event);
     }
-    let mut by_source: BTreeMap<Source, Vec<(Option<LoggedAt>, Vec<&Event>)>> = BTreeMap::new();
+    let mut by_source: BTreeMap<Source, Vec<Dated<'_>>> = BTreeMap::new();
     for ((source, _), mut events) in by_stream {
         events.sort_unstable_by_key(|event| (event.offset, event.id));
         let first = events.iter().find_map(|event| event.logged);
