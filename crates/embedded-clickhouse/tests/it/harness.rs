@@ -31,7 +31,7 @@ pub(crate) fn served() -> &'static Served {
             Ok(engine) => Arc::new(engine),
             Err(error) => panic!("{error}"),
         };
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let for_server = engine.clone();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
