@@ -49,9 +49,9 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
     let mut out = Classified::default();
     let mut examiner = Examiner::new(rules, chunk);
     let mut stamps: Option<(&[u8], &[u8])> = None;
-    let mut hits = rules.prefilter().find_iter(&chunk.text);
-    let mut next_hit = hits.next().map(|hit| hit.start());
+    let mut hits = rules.prefilter().hits(&chunk.text);
     let mut utc = UtcChanges::default();
+    let is_other = !matches!(chunk.format, Format::Wds | Format::WdsHeadless);
     for record in parse::records(&chunk.text, chunk.format) {
         let end = record.offset + record.raw.len();
         if record.has_head() {
@@ -66,13 +66,14 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             if may_show_utc(record.raw.as_bytes()) {
                 utc.observe(&record, &examiner, &mut out);
             }
+        } else if is_other && let Some(logged) = record.head().and_then(|head| head.logged) {
+            out.first = Some(out.first.map_or(logged, |first| first.min(logged)));
+            out.last = out.last.max(Some(logged));
+            utc.observe(&record, &examiner, &mut out);
         }
-        if next_hit.is_some_and(|hit| hit < end) {
+        if hits.before(end) {
             let is_last = end == chunk.text.len();
             examiner.examine(&record, chunk.open && is_last, &mut out);
-            while next_hit.is_some_and(|hit| hit < end) {
-                next_hit = hits.next().map(|hit| hit.start());
-            }
         }
     }
     if let Some((first, last)) = stamps {
@@ -317,6 +318,10 @@ impl<'a> Examiner<'a> {
             .iter()
             .find(|(name, _)| *name == "identifier")
             .map_or("", |(_, value)| value);
+        let rule = decided
+            .map(|found| self.rules.speaker(self.rules.at(found.rule), &codes))
+            .map(|rule| rule.id.clone())
+            .unwrap_or_default();
         out.event_places.push(record.offset);
         out.events.push(Event {
             id,
@@ -331,9 +336,7 @@ impl<'a> Examiner<'a> {
             component: component.to_owned(),
             marker: marked.marker,
             codes,
-            rule: decided
-                .map(|found| self.rules.at(found.rule).id.clone())
-                .unwrap_or_default(),
+            rule,
             object,
             kb: entities::kb(&package)
                 .or_else(|| entities::kb(kb_text))

@@ -4,7 +4,7 @@
 //! success codes however frightening they look (`0x80070bc2`).
 
 use event::Code;
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr_iter, memmem, memrchr};
 use windows_error_codes::{Space, lookup};
 
 /// A code and how it is spelled.
@@ -60,7 +60,7 @@ fn hexadecimal(text: &str, found: &mut Vec<Spelling>) {
     }
 }
 
-/// `8024000E` in brackets after a word, `HRESULT=800F0922`, `c0000279 [Error,Facility=(system),Code=633 (0x0279)]`.
+/// `8024000E` in brackets after a word, `HRESULT=800F0922`, `c0000279 [Error,Facility=(system),Code=633 (0x0279)]`, a column of what the update agent reports.
 fn bare(text: &str, found: &mut Vec<Spelling>) {
     let bytes = text.as_bytes();
     let mut take = |at: usize| {
@@ -78,6 +78,16 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
     for intro in ["HRESULT=", "FAILED* [", "resultMapped="] {
         for at in memmem::find_iter(bytes, intro) {
             take(at + intro.len());
+        }
+    }
+    // `80240438<tab>client<tab>Failure<tab>`: in ReportingEvents.log, and where WindowsUpdate.log repeats it.
+    for outcome in ["\tFailure\t", "\tSuccess\t"] {
+        if let Some(end) = memmem::find(bytes, outcome.as_bytes())
+            && let Some(client) = memrchr(b'\t', &bytes[..end])
+            && client >= 9
+            && bytes[client - 9] == b'\t'
+        {
+            take(client - 8);
         }
     }
     for at in memmem::find_iter(bytes, ",Facility=") {
@@ -365,6 +375,18 @@ mod tests {
         );
         check("*FAILED* [8024000E] X", &[0x8024_000E]);
         check("HRESULT=800F0922", &[0x800F_0922]);
+        check(
+            "182 [X]\t101\t{g}\t200\t80070570\tclient\tFailure\tContent Install\ttext",
+            &[0x8007_0570],
+        );
+        check(
+            "163 [X]\t101\t{g}\t200\t8024000b\tclient\tSuccess\tContent Download\ttext",
+            &[0x8024_000B],
+        );
+        check(
+            "LogHistory called for x, resultMapped=80070643, resultUnMapped=FFFE",
+            &[0x8007_0643],
+        );
         check("hr=0x80070308", &[0x8007_0308]);
         check("install failed -2147010798", &[0x8007_3712]);
     }
@@ -382,6 +404,11 @@ mod tests {
             &[],
         );
         check("flags: 0x2 and 0x40010006", &[]);
+        check(
+            "183 [X]\t101\t{g}\t200\t240010\tclient\tSuccess\tContent Install\ttext",
+            &[],
+        );
+        check("resultMapped=240006, resultUnMapped=0", &[]);
         check("hash 0x800f0922aa and 80240020beef", &[]);
         check(
             "[HRESULT = 0x80070bc2 - ERROR_SUCCESS_REBOOT_REQUIRED]",

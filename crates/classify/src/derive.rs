@@ -2,6 +2,7 @@
 //!
 //! The unit is an endpoint's month; its input is that month with both neighbours, so that the cost does not grow with history.
 
+mod agent;
 mod attempts;
 mod causes;
 mod findings;

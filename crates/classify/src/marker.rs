@@ -11,7 +11,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 14] = [
+pub(crate) const LITERALS: [&str; 15] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -26,7 +26,11 @@ pub(crate) const LITERALS: [&str; 14] = [
     "Checking System Update Readiness",
     "Loaded Servicing Stack ",
     "[SR] ",
+    AGENT_TARGET,
 ];
+
+/// In front of the package that the update agent hands to the servicing stack.
+const AGENT_TARGET: &str = "CBS package identity: ";
 
 /// Reads a record's text.
 pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
@@ -47,7 +51,11 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
         Some(b'C') => text
             .starts_with("Checking System Update Readiness")
             .then(|| check_sur(text))
-            .flatten(),
+            .flatten()
+            .or_else(|| {
+                text.starts_with(AGENT_TARGET)
+                    .then(|| marked(Marker::AgentTarget))
+            }),
         Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text),
         _ => None,
     }

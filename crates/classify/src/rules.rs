@@ -2,11 +2,11 @@
 
 mod load;
 mod matcher;
+mod prefilter;
 
 pub use load::Fault;
 pub(crate) use matcher::Scratch;
 
-use aho_corasick::AhoCorasick;
 use event::{Code, Severity, Source};
 use regex::Regex;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 const CLASSIFIER_VERSION: u32 = 1;
 
 /// The shipped rule files, by subject.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 7] = [
     (
         "noise.yaml",
         include_str!("../../../config/rules/noise.yaml"),
@@ -40,6 +40,10 @@ const SHIPPED: [(&str, &str); 6] = [
     (
         "system.yaml",
         include_str!("../../../config/rules/system.yaml"),
+    ),
+    (
+        "agent.yaml",
+        include_str!("../../../config/rules/agent.yaml"),
     ),
 ];
 
@@ -91,6 +95,8 @@ pub struct Rule {
     pub layer: Layer,
     /// A harmless look-alike.
     pub noise: bool,
+    /// The record carries a result, and the rule whose `terminal` lists its code says what that means; this rule only where none does.
+    pub by_code: bool,
     /// Further reading.
     pub references: Vec<String>,
     /// An attempt that ends with one of these has this cause, where nothing nearer is known.
@@ -226,7 +232,7 @@ impl Rules {
     }
 
     /// A search over whole chunks for anything that a rule, a marker or a code could stand on.
-    pub(crate) fn prefilter(&self) -> &AhoCorasick {
+    pub(crate) fn prefilter(&self) -> &prefilter::Prefilter {
         self.matcher.prefilter()
     }
 
@@ -240,6 +246,16 @@ impl Rules {
     ) {
         self.matcher
             .find(&self.rules, source, component, text, spellings, scratch);
+    }
+
+    /// The rule that speaks for a record on which `rule` decided.
+    pub(crate) fn speaker<'a>(&'a self, rule: &'a Rule, codes: &[Code]) -> &'a Rule {
+        let by_code = || codes.iter().find_map(|code| self.for_terminal(*code));
+        if rule.by_code {
+            by_code().unwrap_or(rule)
+        } else {
+            rule
+        }
     }
 
     pub(crate) fn at(&self, index: usize) -> &Rule {

@@ -3,14 +3,23 @@
 use classify::{Rules, rules_matching};
 use event::{Format, Source};
 
-/// Lines with a stamp are taken as they stand, others as people paste them.
+/// Lines with a stamp are taken as they stand, in the format they show, others as people paste them.
 fn matching<'a>(rules: &'a Rules, line: &str) -> Vec<&'a str> {
-    let format = if line.starts_with("20") {
-        Format::Wds
-    } else {
-        Format::WdsHeadless
+    let detection = parse::detect("line", line.as_bytes());
+    let (format, sources) = match detection.source {
+        Some(source) if !matches!(detection.format, Format::Wds | Format::WdsHeadless) => {
+            (detection.format, vec![source])
+        }
+        _ => {
+            let format = if line.starts_with("20") {
+                Format::Wds
+            } else {
+                Format::WdsHeadless
+            };
+            (format, vec![Source::Cbs, Source::Dism, Source::Setup])
+        }
     };
-    [Source::Cbs, Source::Dism, Source::Setup]
+    sources
         .into_iter()
         .flat_map(|source| rules_matching(rules, source, format, line))
         .map(|(id, ..)| id)

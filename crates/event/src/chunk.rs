@@ -101,22 +101,42 @@ pub enum Format {
     Wds,
     /// The same without time stamps, as people paste it: one record per line that starts with `Level [0x…] Component`.
     WdsHeadless,
+    /// ReportingEvents.log: a row of TAB-separated columns, with the UTC offset in its stamp.
+    ReportingEvents,
+    /// WindowsUpdate.log as `Get-WindowsUpdateLog` writes it since Windows 10.
+    WindowsUpdate,
+    /// WindowsUpdate.log up to Windows 8.1: TAB-separated columns.
+    WindowsUpdateOld,
+    /// PFRO.log: file operations done while Windows starts.
+    Pfro,
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 6] = [
+        Self::Wds,
+        Self::WdsHeadless,
+        Self::ReportingEvents,
+        Self::WindowsUpdate,
+        Self::WindowsUpdateOld,
+        Self::Pfro,
+    ];
+
     /// The name in headers and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Wds => "wds",
             Self::WdsHeadless => "wds_headless",
+            Self::ReportingEvents => "reporting_events",
+            Self::WindowsUpdate => "windows_update",
+            Self::WindowsUpdateOld => "windows_update_old",
+            Self::Pfro => "pfro",
         }
     }
 
     /// Back from [`Format::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Wds, Self::WdsHeadless]
-            .into_iter()
-            .find(|format| format.name() == name)
+        Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
@@ -128,6 +148,8 @@ pub enum UtcHow {
     CsiStamp,
     /// A line `Universal Time is: …`.
     UniversalTime,
+    /// The record's own stamp carries the offset, `2023-06-28 04:15:45:293+0300`.
+    StampOffset,
     /// A session id, which is the UTC time of its making; weaker, as ids run ahead when the clock was stepped back.
     SessionId,
 }
@@ -138,15 +160,21 @@ impl UtcHow {
         match self {
             Self::CsiStamp => "csi_stamp",
             Self::UniversalTime => "universal_time",
+            Self::StampOffset => "stamp_offset",
             Self::SessionId => "session_id",
         }
     }
 
     /// Back from [`UtcHow::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::CsiStamp, Self::UniversalTime, Self::SessionId]
-            .into_iter()
-            .find(|how| how.name() == name)
+        [
+            Self::CsiStamp,
+            Self::UniversalTime,
+            Self::StampOffset,
+            Self::SessionId,
+        ]
+        .into_iter()
+        .find(|how| how.name() == name)
     }
 
     /// Session ids count only where a stream has nothing better.

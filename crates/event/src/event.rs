@@ -217,11 +217,13 @@ pub enum Marker {
     SfcCannotRepair,
     /// `[SR] Repairing corrupted file …`, or repaired from the store.
     SfcRepaired,
+    /// `CBS package identity: P`: what the update agent's next result is about.
+    AgentTarget,
 }
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::None,
         Self::StackLoaded,
         Self::SourceAdded,
@@ -240,6 +242,7 @@ impl Marker {
         Self::CheckSur,
         Self::SfcCannotRepair,
         Self::SfcRepaired,
+        Self::AgentTarget,
     ];
 
     /// The name in tables.
@@ -263,6 +266,7 @@ impl Marker {
             Self::CheckSur => "check_sur",
             Self::SfcCannotRepair => "sfc_cannot_repair",
             Self::SfcRepaired => "sfc_repaired",
+            Self::AgentTarget => "agent_target",
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Cutter {
 }
 
 /// Bytes of text that must follow a line end to tell a record's start from a continuation: the head and a CSI sequence number.
-const LOOK_AHEAD: usize = 64;
+pub(crate) const LOOK_AHEAD: usize = 64;
 
 impl Cutter {
     /// `offset` = source offset of the first byte pushed; `target` = wished size of a piece in source bytes (a piece is longer only to keep its first record whole).

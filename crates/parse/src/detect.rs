@@ -1,6 +1,6 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
-use crate::head;
+use crate::{formats, head};
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
 
@@ -40,15 +40,34 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     }
     let text = crate::cut::decode_all(encoding, &head[bom..]);
     let mut heads = Heads::default();
+    let mut others = [0_usize; OTHERS.len()];
     for line in text.lines() {
         if let Some((head, _)) = head::read(line) {
             heads.count(head.component);
+        } else if let Some(other) = OTHERS
+            .iter()
+            .position(|(format, _)| formats::starts(line, *format))
+        {
+            others[other] += 1;
         } else if head::read_headless(line).is_some_and(|(head, _)| is_component(head.component)) {
             heads.without_stamp += 1;
         }
     }
+    let most = (0..OTHERS.len()).max_by_key(|other| others[*other]);
+    if let Some(other) = most
+        && others[other] > heads.with_stamp() + heads.without_stamp
+    {
+        let (format, source) = OTHERS[other];
+        return Detection {
+            source: Some(source),
+            encoding,
+            bom,
+            format,
+            reason: "",
+        };
+    }
     if heads.with_stamp() == 0 && heads.without_stamp == 0 {
-        return none("no record head of a CBS, DISM or setup log found");
+        return none("no record head of a log we know found");
     }
     let format = if heads.with_stamp() > 0 {
         Format::Wds
@@ -63,6 +82,14 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         reason: "",
     }
 }
+
+/// Formats told by their heads alone, whatever the file's name.
+const OTHERS: [(Format, Source); 4] = [
+    (Format::ReportingEvents, Source::ReportingEvents),
+    (Format::WindowsUpdate, Source::WindowsUpdate),
+    (Format::WindowsUpdateOld, Source::WindowsUpdate),
+    (Format::Pfro, Source::Pfro),
+];
 
 #[derive(Default)]
 struct Heads {
@@ -214,6 +241,40 @@ mod tests {
             Some(Source::Setup)
         );
         assert_eq!(source_of("pasted.txt", "Info CBS one\n"), Some(Source::Cbs));
+    }
+
+    // Made-up records.
+    #[test]
+    fn other_formats_are_told_by_their_heads() {
+        for (text, format, source) in [
+            (
+                "{0F0E0D0C-0B0A-0908-0706-050403020100}\t2024-05-01 08:00:05:293+0300\t1\t147 [X]\r\n",
+                Format::ReportingEvents,
+                Source::ReportingEvents,
+            ),
+            (
+                "2024/05/01 08:00:05.1234567 8096  8116  Agent           x\r\n",
+                Format::WindowsUpdate,
+                Source::WindowsUpdate,
+            ),
+            (
+                "2016-05-01\t08:00:05:755\t 648\t13bc\tHandler\tx\r\n",
+                Format::WindowsUpdateOld,
+                Source::WindowsUpdate,
+            ),
+            (
+                "8/2/2017 8:7:41 - 0 Successful PFRO operations\r\n\r\n",
+                Format::Pfro,
+                Source::Pfro,
+            ),
+        ] {
+            let text = text.repeat(3);
+            let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for bytes in [text.as_bytes(), &utf16] {
+                let detection = detect("renamed.txt", bytes);
+                assert_eq!((detection.source, detection.format), (Some(source), format));
+            }
+        }
     }
 
     #[test]

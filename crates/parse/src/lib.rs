@@ -4,10 +4,14 @@ mod checksur;
 mod csi;
 mod cut;
 mod detect;
+mod formats;
 mod head;
+mod pfro;
 mod record;
+mod reporting_events;
 mod stream;
 mod utc;
+mod windows_update;
 
 pub use checksur::{CheckSur, CorruptItem, check_sur};
 pub use csi::{Csi, CsiSequence, SequenceReport};

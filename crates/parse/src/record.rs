@@ -1,6 +1,7 @@
 //! Where records start and end, and a record's text with its pieces joined.
 
 use crate::csi::{self, Csi};
+use crate::formats;
 use crate::head::{self, Head};
 use event::Format;
 use memchr::memchr;
@@ -50,7 +51,7 @@ impl<'a> Iterator for Records<'a> {
         }
         let (length, is_cut, has_head) = match self.format {
             Format::Wds => measure(rest.as_bytes()),
-            Format::WdsHeadless => measure_headless(rest),
+            format => measure_lines(rest, format),
         };
         let length = bounded(rest, length);
         let record = Record {
@@ -90,12 +91,13 @@ fn measure(rest: &[u8]) -> (usize, bool, bool) {
     (rest.len(), is_cut, has_head)
 }
 
-fn measure_headless(rest: &str) -> (usize, bool, bool) {
-    let has_head = head::read_headless(rest).is_some();
+/// The same for formats in which a record is what stands between two heads.
+fn measure_lines(rest: &str, format: Format) -> (usize, bool, bool) {
+    let has_head = formats::starts(rest, format);
     let mut end = 0;
     while let Some(newline) = memchr(b'\n', &rest.as_bytes()[end..]) {
         end += newline + 1;
-        if head::read_headless(&rest[end..]).is_some() || end > MAX_RECORD_BYTES {
+        if formats::starts(&rest[end..], format) || end > MAX_RECORD_BYTES {
             return (end, false, has_head);
         }
     }
@@ -117,7 +119,7 @@ fn bounded(rest: &str, length: usize) -> usize {
 pub(crate) fn is_sure_start(line: &str, format: Format) -> bool {
     match format {
         Format::Wds => head::starts_head(line.as_bytes()) && !csi::is_continuation(line.as_bytes()),
-        Format::WdsHeadless => head::read_headless(line).is_some(),
+        format => formats::starts(line, format),
     }
 }
 
@@ -185,6 +187,13 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Minutes ahead of UTC, where the record's own stamp carries them.
+    pub(crate) fn stamp_offset(&self) -> Option<i32> {
+        (self.has_head && self.format == Format::ReportingEvents)
+            .then(|| crate::reporting_events::utc_minutes(self.raw))
+            .flatten()
+    }
+
     /// A CSI head without a sequence number whose record did not stand before it.
     pub fn is_orphan(&self) -> bool {
         self.has_head && self.format == Format::Wds && csi::is_continuation(self.raw.as_bytes())
@@ -195,10 +204,7 @@ impl<'a> Record<'a> {
         if !self.has_head {
             return None;
         }
-        match self.format {
-            Format::Wds => head::read(self.raw),
-            Format::WdsHeadless => head::read_headless(self.raw),
-        }
+        formats::read(self.raw, self.format)
     }
 }
 
@@ -317,7 +323,7 @@ mod tests {
         #[test]
         fn any_text_is_kept_whole(lines in proptest::collection::vec("(2024-05-01 08:00:00, (Info|Error)       {4,12}(CBS|CSI|)    ?[0-9a-f]{0,9}.{0,30}|.{0,40})", 0..40), crlf in any::<bool>()) {
             let text = lines.join(if crlf { "\r\n" } else { "\n" });
-            for format in [Format::Wds, Format::WdsHeadless] {
+            for format in Format::ALL {
                 let mut end = 0;
                 for record in records(&text, format) {
                     prop_assert_eq!(record.offset, end);

@@ -22,6 +22,14 @@ const FILETIME_TO_UNIX_S: i64 = 11_644_473_600;
 pub fn utc_anchor(record: &Record<'_>, offset: u64) -> Option<UtcAnchor> {
     let head = record.head()?;
     let logged = head.logged?;
+    if let Some(minutes) = record.stamp_offset() {
+        return Some(UtcAnchor {
+            offset,
+            minutes,
+            how: UtcHow::StampOffset,
+            logged,
+        });
+    }
     let (utc, how) = match head.component {
         "CSI" => (record.csi()?.stamp?, UtcHow::CsiStamp),
         _ => {
@@ -120,6 +128,18 @@ mod tests {
         check(
             "2023-11-11 11:26:02, Info                  CBS    Session: 31069300_2212357542 initialized by client X, y",
             Some((210, UtcHow::SessionId)),
+        );
+    }
+
+    #[test]
+    fn a_stamp_with_its_offset_is_an_anchor() {
+        let row =
+            "{0F0E0D0C-0B0A-0908-0706-050403020100}\t2024-05-01 08:00:05:293+0330\t1\t147 [X]";
+        let record = crate::records(row, Format::ReportingEvents).next().unwrap();
+        let anchor = utc_anchor(&record, 7).unwrap();
+        assert_eq!(
+            (anchor.minutes, anchor.how, anchor.offset),
+            (210, UtcHow::StampOffset, 7)
         );
     }
 

@@ -210,6 +210,8 @@ pub(crate) fn how(how: event::UtcHow, language: Language) -> &'static str {
         (event::UtcHow::CsiStamp, Language::Chinese) => "由 CSI 时间戳推得",
         (event::UtcHow::UniversalTime, Language::English) => "from a `Universal Time is` line",
         (event::UtcHow::UniversalTime, Language::Chinese) => "由 `Universal Time is` 行推得",
+        (event::UtcHow::StampOffset, Language::English) => "stated by the records' own stamps",
+        (event::UtcHow::StampOffset, Language::Chinese) => "由记录自身的时间戳给出",
         (event::UtcHow::SessionId, Language::English) => "from session ids",
         (event::UtcHow::SessionId, Language::Chinese) => "由会话编号推得",
     }

@@ -20,7 +20,7 @@ const WRAPPERS: [u32; 6] = [
 ];
 
 /// Records kept as evidence of one finding: the cause, its neighbours in the chain, the end.
-const MAX_EVIDENCE: usize = 6;
+pub(super) const MAX_EVIDENCE: usize = 6;
 
 pub(super) struct Cause<'r> {
     /// Place of the record that started it.

@@ -1,5 +1,6 @@
 //! Tries and lone records to attempts and findings.
 
+use super::agent::{self, Failure};
 use super::attempts::{Kind, Try};
 use super::causes::{self, Cause};
 use super::{Line, month_of};
@@ -21,6 +22,8 @@ const MAX_EVIDENCE_BYTES: usize = 2 * 1024;
 pub(super) struct Parts {
     attempts: Vec<(Option<usize>, Attempt)>,
     findings: Vec<Draft>,
+    /// What failed by the servicing logs, for what the agent says of the same.
+    failures: Vec<Failure>,
 }
 
 struct Draft {
@@ -44,10 +47,12 @@ pub(super) fn collect(
     }
     for one in tries {
         let start = timeline.events[one.from];
+        let needs_cause = one.outcome.is_failure() || one.outcome == Outcome::Cancelled;
+        let failure = needs_cause.then(|| Failure::of(timeline, one));
         if month_of(start) != month {
+            parts.failures.extend(failure);
             continue;
         }
-        let needs_cause = one.outcome.is_failure() || one.outcome == Outcome::Cancelled;
         let cause = if needs_cause {
             causes::choose(
                 rules,
@@ -65,6 +70,9 @@ pub(super) fn collect(
                 one.kind == Kind::Install,
             )
         });
+        parts
+            .failures
+            .extend(failure.map(|failure| failure.told_by(draft)));
         if one.kind == Kind::Install {
             parts.attempts.push((draft, attempt(timeline, one)));
         } else if !one.outcome.is_failure() {
@@ -108,6 +116,19 @@ impl Parts {
             items: BTreeSet::new(),
         });
         self.findings.len() - 1
+    }
+
+    /// The records of another log speak for a finding there is.
+    fn support(&mut self, told_by: Option<usize>, other: &Finding) {
+        let Some(draft) = told_by.and_then(|index| self.findings.get_mut(index)) else {
+            return;
+        };
+        let evidence = &mut draft.finding.evidence;
+        for one in &other.evidence {
+            if evidence.len() < causes::MAX_EVIDENCE && !evidence.contains(one) {
+                evidence.push(one.clone());
+            }
+        }
     }
 
     pub(super) fn finish(self) -> Derivation {
@@ -289,10 +310,11 @@ fn store_check(rules: &Rules, timeline: &Line<'_>, one: &Try, parts: &mut Parts)
                 .get(&event.rule)
                 .is_some_and(|rule| rule.category == "component_store_corrupt"),
         };
-        if is_left && !event.rule.is_empty() {
-            if let Some(cause) = causes::choose(rules, timeline, at..=at, None, "") {
-                parts.add(bare_finding(timeline, &cause, None), false);
-            }
+        if is_left
+            && !event.rule.is_empty()
+            && let Some(cause) = causes::choose(rules, timeline, at..=at, None, "")
+        {
+            parts.add(bare_finding(timeline, &cause, None), false);
         }
     }
 }
@@ -346,8 +368,7 @@ fn incident(rules: &Rules, timeline: &Line<'_>, run: &[usize], month: Month, par
         let tail = run
             .iter()
             .copied()
-            .filter(|at| at > last && timeline.events[*at].rule.is_empty())
-            .last();
+            .rfind(|at| at > last && timeline.events[*at].rule.is_empty());
         let terminal = tail.and_then(|at| {
             timeline.events[at]
                 .codes
@@ -376,6 +397,15 @@ fn incident(rules: &Rules, timeline: &Line<'_>, run: &[usize], month: Month, par
         }
         if finding.package.is_empty() {
             finding.package = named(|event| &event.package).unwrap_or_default().to_owned();
+        }
+        if agent::speaks(timeline.source) {
+            agent::name_target(timeline, *first, &mut finding);
+            // The agent tells results, so its code is what the failure ended in.
+            finding.terminal_code = finding.terminal_code.or(finding.root_code);
+            if let Some(failure) = agent::same(&parts.failures, &finding) {
+                parts.support(failure, &finding);
+                continue;
+            }
         }
         let items: BTreeSet<String> = only
             .iter()

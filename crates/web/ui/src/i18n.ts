@@ -240,6 +240,7 @@ const en = {
   how: {
     csi_stamp: "shown by a CSI stamp",
     universal_time: "shown by a Universal Time line",
+    stamp_offset: "stated by the records' own stamps",
     session_id: "worked out from session ids",
   },
   outcomes: {
@@ -522,6 +523,7 @@ const zh: Messages = {
   how: {
     csi_stamp: "由 CSI 时间戳得知",
     universal_time: "由 Universal Time 行得知",
+    stamp_offset: "由记录自身的时间戳给出",
     session_id: "由会话标识推得",
   },
   outcomes: {

@@ -1,0 +1,31 @@
+//! Formats whose records start with a head of their own and go on until the next one: where they start, and their heads.
+//!
+//! A start is told from the first [`crate::cut::LOOK_AHEAD`] characters of a line, so that it is the same wherever a source is cut.
+
+use crate::head::{self, Head};
+use crate::{pfro, reporting_events, windows_update};
+use event::Format;
+
+/// Whether a record of this format starts at the start of `line`.
+pub(crate) fn starts(line: &str, format: Format) -> bool {
+    match format {
+        Format::Wds => head::starts_head(line.as_bytes()),
+        Format::WdsHeadless => head::read_headless(line).is_some(),
+        Format::ReportingEvents => reporting_events::starts(line),
+        Format::WindowsUpdate => windows_update::starts(line),
+        Format::WindowsUpdateOld => windows_update::starts_old(line),
+        Format::Pfro => pfro::starts(line),
+    }
+}
+
+/// Reads the head at the start of a record; returns it with the place where the message starts.
+pub(crate) fn read(record: &str, format: Format) -> Option<(Head<'_>, usize)> {
+    match format {
+        Format::Wds => head::read(record),
+        Format::WdsHeadless => head::read_headless(record),
+        Format::ReportingEvents => reporting_events::read(record),
+        Format::WindowsUpdate => windows_update::read(record),
+        Format::WindowsUpdateOld => windows_update::read_old(record),
+        Format::Pfro => pfro::read(record),
+    }
+}

@@ -1,0 +1,179 @@
+//! WindowsUpdate.log, of both generations.
+//!
+//! ```text
+//! 2023/05/22 08:08:32.6295131 8096  8116  Agent           text           since Windows 10, from ETW; separators of the date follow the locale
+//! 2016-10-31  11:25:11:755  1384  1174  Handler  FATAL: text             up to Windows 8.1; columns separated by TABs
+//! ```
+
+use crate::head::Head;
+use event::{Level, LoggedAt};
+
+/// Whether a record of the newer form starts here, told from its first 20 characters.
+pub(crate) fn starts(line: &str) -> bool {
+    let line = line.as_bytes();
+    stamp(line, b' ').is_some() && line.get(19) == Some(&b'.')
+}
+
+/// Whether a record of the older form starts here, told from its first 20 characters.
+pub(crate) fn starts_old(line: &str) -> bool {
+    let line = line.as_bytes();
+    stamp(line, b'\t').is_some() && line.get(19) == Some(&b':')
+}
+
+/// Reads the head of the newer form; returns it with the place of the message.
+pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
+    if !starts(record) {
+        return None;
+    }
+    let line = record.lines().next().unwrap_or_default();
+    let digits = line[20..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut at = 20 + digits;
+    // Process and thread are padded, so the component does not start at a fixed column; it is padded to 16 itself.
+    for _ in 0..2 {
+        at = skip_word(line, at);
+    }
+    let component_at = skip_blanks(line, at);
+    let end = line[component_at..]
+        .find(' ')
+        .map_or(line.len(), |blank| component_at + blank);
+    let component = &line[component_at..end];
+    let message_at = skip_blanks(line, end);
+    Some((
+        head(record, b' ', component, &line[message_at..]),
+        message_at,
+    ))
+}
+
+/// Reads the head of the older form; returns it with the place of the message.
+pub(crate) fn read_old(record: &str) -> Option<(Head<'_>, usize)> {
+    if !starts_old(record) {
+        return None;
+    }
+    let line = record.lines().next().unwrap_or_default();
+    // Date, time, process, thread, component.
+    let mut tabs = line.match_indices('\t').map(|(tab, _)| tab).skip(3);
+    let component_at = tabs.next().map_or(line.len(), |tab| tab + 1);
+    let (end, message_at) = tabs
+        .next()
+        .map_or((line.len(), line.len()), |tab| (tab, tab + 1));
+    let component = line[component_at..end].trim();
+    Some((
+        head(record, b'\t', component, &line[message_at..]),
+        message_at,
+    ))
+}
+
+fn head<'a>(record: &'a str, between: u8, component: &'a str, message: &'a str) -> Head<'a> {
+    // The agent writes no level; words in front of a message stand for one.
+    let message = message.trim_start_matches(' ');
+    let (level, level_word) = if message.starts_with("FATAL: ") {
+        (Level::Error, "FATAL")
+    } else if message.starts_with("WARNING: ") {
+        (Level::Warning, "WARNING")
+    } else {
+        (Level::Unknown, "")
+    };
+    Head {
+        logged: stamp(record.as_bytes(), between),
+        level,
+        level_word,
+        message_id: None,
+        component,
+    }
+}
+
+/// `2023/05/22 08:08:32` with any of the separators that locales use.
+fn stamp(line: &[u8], between: u8) -> Option<LoggedAt> {
+    let mut text: [u8; 19] = line.get(..19)?.try_into().ok()?;
+    if text[4] != text[7] || !matches!(text[4], b'/' | b'-' | b'.') || text[10] != between {
+        return None;
+    }
+    text[4] = b'-';
+    text[7] = b'-';
+    text[10] = b' ';
+    LoggedAt::parse(&text)
+}
+
+fn skip_blanks(line: &str, at: usize) -> usize {
+    at + line[at..].bytes().take_while(|byte| *byte == b' ').count()
+}
+
+fn skip_word(line: &str, at: usize) -> usize {
+    let at = skip_blanks(line, at);
+    at + line[at..].bytes().take_while(u8::is_ascii_digit).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        read: Option<(Head<'_>, usize)>,
+        line: &str,
+        logged: &str,
+        level: Level,
+        component: &str,
+        message: &str,
+    ) {
+        let (head, at) = read.unwrap();
+        assert_eq!(
+            (
+                head.logged.unwrap().to_string().as_str(),
+                head.level,
+                head.component,
+                &line[at..]
+            ),
+            (logged, level, component, message)
+        );
+    }
+
+    // Made-up records.
+    #[test]
+    fn both_generations_are_read() {
+        for line in [
+            "2024/05/01 08:00:05.1234567 8096  8116  DownloadManager *FAILED* [8024000E] x",
+            "2024-05-01 08:00:05.1234567 19516 572   DownloadManager *FAILED* [8024000E] x",
+            "2024.05.01 08:00:05.12 1 2 DownloadManager *FAILED* [8024000E] x",
+        ] {
+            check(
+                read(line),
+                line,
+                "2024-05-01 08:00:05",
+                Level::Unknown,
+                "DownloadManager",
+                "*FAILED* [8024000E] x",
+            );
+            assert!(read_old(line).is_none());
+        }
+        let line = "2016-05-01\t08:00:05:755\t 648\t13bc\tHandler\tFATAL: CBS called Error with 0x80070308, ";
+        check(
+            read_old(line),
+            line,
+            "2016-05-01 08:00:05",
+            Level::Error,
+            "Handler",
+            "FATAL: CBS called Error with 0x80070308, ",
+        );
+        assert!(read(line).is_none());
+    }
+
+    #[test]
+    fn short_lines_are_heads_and_other_text_is_none() {
+        for line in [
+            "2024/05/01 08:00:05.1",
+            "2024/05/01 08:00:05.1234567 8096  8116  ",
+            "2024/05/01 08:00:05.1 é",
+        ] {
+            assert!(read(line).is_some(), "{line}");
+        }
+        assert!(read_old("2016-05-01\t08:00:05:755\t1").is_some());
+        for line in [
+            "",
+            "2024/05/01 08:00:05",
+            "2024/13/01 08:00:05.1 1 2 x",
+            "2024-05-01 08:00:05, Info",
+        ] {
+            assert!(read(line).is_none() && read_old(line).is_none(), "{line}");
+        }
+    }
+}
