@@ -4,7 +4,6 @@
 //! An added rule adds its literals to that search, and next to nothing to the time.
 
 use super::Rule;
-use super::prefilter::Prefilter;
 use crate::codes::Spelling;
 use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
@@ -33,7 +32,7 @@ const CODE_LITERALS: [&str; 17] = [
 
 #[derive(Debug)]
 pub(super) struct Matcher {
-    prefilter: Prefilter,
+    prefilter: AhoCorasick,
     literals: AhoCorasick,
     /// Per literal: the rules it belongs to and its bit there.
     uses: Vec<Vec<(usize, u32)>>,
@@ -112,7 +111,7 @@ impl Matcher {
         }
     }
 
-    pub(super) fn prefilter(&self) -> &Prefilter {
+    pub(super) fn prefilter(&self) -> &AhoCorasick {
         &self.prefilter
     }
 
@@ -200,7 +199,7 @@ fn matches(
 }
 
 /// Every record that could mean something holds one of these literals.
-fn prefilter(rules: &[Rule]) -> Prefilter {
+fn prefilter(rules: &[Rule]) -> AhoCorasick {
     let mut literals: Vec<&str> = CODE_LITERALS
         .iter()
         .chain(&crate::marker::LITERALS)
@@ -221,7 +220,18 @@ fn prefilter(rules: &[Rule]) -> Prefilter {
             literals.extend(when.any.iter().map(String::as_str));
         }
     }
-    Prefilter::new(literals)
+    // A literal that holds another one is found with it.
+    literals.sort_unstable_by_key(|literal| (literal.len(), *literal));
+    let mut kept: Vec<&str> = Vec::new();
+    for literal in literals {
+        if !kept.iter().any(|known| literal.contains(known)) {
+            kept.push(literal);
+        }
+    }
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(&kept)
+        .expect("a few hundred short literals stay far below the automaton's limits")
 }
 
 fn automaton(literals: &[&str]) -> AhoCorasick {
