@@ -1,15 +1,19 @@
 //! Paths to files: what is there, which of it is a log we know, and why the rest is not.
 
+mod archive;
 mod chunks;
 
+pub use archive::Member;
+pub(crate) use archive::clean_name;
 pub use chunks::{Cut, FileChunks};
 
 use crate::FileDigest;
+use archive::{Limits, MemberReader, State};
 use event::{Format, Source, TextEncoding};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, Take};
 use std::path::{Path, PathBuf};
 
 /// Deepest folder below a named one: real bundles nest about six deep, and a loop of mounts must end.
@@ -29,14 +33,16 @@ pub struct Found {
     pub failed: Vec<FileError>,
 }
 
-/// A log file and how to read it.
+/// A log file and how to read it; the file may stand in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
-    /// How a person names it.
+    /// How a person names it; `bundle.zip!Windows/Logs/CBS/CBS.log` where it is inside an archive.
     pub path: PathBuf,
     /// Where it is, links resolved: what is opened.
     pub real: PathBuf,
-    /// Its size when it was looked at.
+    /// Where it stands in `real`, if that is an archive.
+    pub member: Option<Member>,
+    /// Its size when it was looked at, unpacked.
     pub bytes: u64,
     /// The kind of log.
     pub source: Source,
@@ -47,26 +53,60 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Hash of the file's bytes, up to the size it has now.
-    pub fn digest(&self) -> Result<FileDigest, FileError> {
-        let error = |doing, source| FileError {
-            path: self.path.clone(),
-            doing,
-            source,
+    /// Reads the log, unpacked, up to the size it has now.
+    pub fn reader(&self) -> Result<LogReader, FileError> {
+        let open = || {
+            let (file, bytes) = open(&self.real)?;
+            Ok(LogReader(match &self.member {
+                // A log that grows while it is read is read to the size it had, or it might never end.
+                None => Reader::File(file.take(bytes)),
+                Some(member) => Reader::Member(member.reader(file, self.bytes)?),
+            }))
         };
-        let (file, bytes) = open(&self.real).map_err(|source| error("open", source))?;
+        open().map_err(|source| FileError {
+            path: self.path.clone(),
+            doing: "open",
+            source,
+        })
+    }
+
+    /// Hash of the log's bytes, unpacked, up to the size it has now.
+    pub fn digest(&self) -> Result<FileDigest, FileError> {
         let mut hasher = Sha256::new();
-        let mut reader = BufReader::with_capacity(READ_BYTES, file.take(bytes));
+        let mut reader = BufReader::with_capacity(READ_BYTES, self.reader()?);
         loop {
             let read = match reader.fill_buf() {
                 Ok([]) => return Ok(FileDigest(hasher.finalize().into())),
                 Ok(read) => read,
                 Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(error("read", source)),
+                Err(source) => {
+                    return Err(FileError {
+                        path: self.path.clone(),
+                        doing: "read",
+                        source,
+                    });
+                }
             };
             hasher.update(read);
             let count = read.len();
             reader.consume(count);
+        }
+    }
+}
+
+/// The bytes of a log, wherever it stands. It ends by itself, and a damaged member of an archive ends with an error.
+pub struct LogReader(Reader);
+
+enum Reader {
+    File(Take<File>),
+    Member(MemberReader),
+}
+
+impl Read for LogReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Reader::File(reader) => reader.read(buffer),
+            Reader::Member(reader) => reader.read(buffer),
         }
     }
 }
@@ -99,7 +139,7 @@ pub struct FileError {
 /// Finds the logs under files and folders.
 ///
 /// Folders are walked without following links, regular files only, sorted, to a bounded depth. A path that is itself a link is followed,
-/// because a person named it. A file reached twice counts once.
+/// because a person named it. A file reached twice counts once. Zip archives and cabinets are opened one level deep, within limits.
 pub fn find(paths: &[PathBuf]) -> Found {
     let mut walk = Walk::default();
     for path in paths {
@@ -161,20 +201,78 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path, real: &Path) {
-        let (file, bytes) = match open(real) {
+        let (mut file, bytes) = match open(real) {
             Ok(opened) => opened,
             Err(source) => return self.failed(path, "open", source),
         };
         let mut head = Vec::with_capacity(parse::HEAD_BYTES);
-        if let Err(source) = file.take(parse::HEAD_BYTES as u64).read_to_end(&mut head) {
+        if let Err(source) = (&mut file)
+            .take(parse::HEAD_BYTES as u64)
+            .read_to_end(&mut head)
+        {
             return self.failed(path, "read", source);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let detection = parse::detect(&name, &head);
+        match archive::kind(&head) {
+            Some(kind) => match file.rewind() {
+                Ok(()) => self.archive(kind, path, real, file, bytes),
+                Err(source) => self.failed(path, "read", source),
+            },
+            None => self.judged(path, real, None, bytes, &head),
+        }
+    }
+
+    fn archive(&mut self, kind: archive::Kind, path: &Path, real: &Path, file: File, bytes: u64) {
+        let listing = match archive::list(kind, file, bytes, &Limits::DEFAULT) {
+            Ok(listing) => listing,
+            Err(source) => return self.failed(path, "open", source),
+        };
+        let is_empty =
+            listing.members.is_empty() && listing.skipped.is_none() && listing.failed.is_none();
+        for listed in listing.members {
+            let inside = archive::member_path(path, &listed.name);
+            match listed.state {
+                State::Skipped(reason) => self.skipped(&inside, listed.bytes, None, reason),
+                State::Failed(source) => self.failed(&inside, "read", source),
+                State::Readable { head, .. } if archive::kind(&head).is_some() => {
+                    self.skipped(&inside, listed.bytes, None, archive::NESTED);
+                }
+                // Damaged before anything could be told of it; what is known for a log is read up to the damage.
+                State::Readable {
+                    error: Some(source),
+                    head,
+                    ..
+                } if !is_log(&inside, &head) => self.failed(&inside, "read", source),
+                State::Readable { member, head, .. } => {
+                    self.judged(&inside, real, Some(member), listed.bytes, &head);
+                }
+            }
+        }
+        if let Some(reason) = listing.skipped {
+            self.skipped(path, bytes, None, reason);
+        }
+        if let Some(source) = listing.failed {
+            self.failed(path, "read", source);
+        }
+        if is_empty {
+            self.skipped(path, bytes, None, "empty archive");
+        }
+    }
+
+    /// Takes a file for a log, or for none, by its first bytes.
+    fn judged(
+        &mut self,
+        path: &Path,
+        real: &Path,
+        member: Option<Member>,
+        bytes: u64,
+        head: &[u8],
+    ) {
+        let detection = detect(path, head);
         match detection.source {
             Some(source) => self.found.logs.push(LogFile {
                 path: path.to_owned(),
                 real: real.to_owned(),
+                member,
                 bytes,
                 source,
                 encoding: detection.encoding,
@@ -206,6 +304,15 @@ impl Walk {
             source,
         });
     }
+}
+
+fn detect(path: &Path, head: &[u8]) -> parse::Detection {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    parse::detect(&name, head)
+}
+
+fn is_log(path: &Path, head: &[u8]) -> bool {
+    detect(path, head).source.is_some()
 }
 
 /// Opens a regular file for reading and tells its size.

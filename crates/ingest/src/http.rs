@@ -8,6 +8,7 @@ mod serve;
 pub use serve::{ListenError, check_listen, serve};
 
 use crate::config::CHUNK_MIN;
+use crate::files::clean_name;
 use crate::http::body::Coding;
 use crate::http::limits::Limits;
 use crate::http::refusal::Refusal;
@@ -37,9 +38,6 @@ pub const FILE_SIZE_HEADER: &str = "cbsift-file-size";
 
 /// Offsets above this are mistakes; below it they are exact in JSON.
 const OFFSET_MAX: u64 = 1 << 53;
-
-/// Longest path kept: four times what Windows allows without its long form. It is text for people.
-const PATH_MAX: usize = 1024;
 
 /// The routes of the intake. Needs [`serve`] for the limits on heads and connections.
 pub fn router<S: ChunkSink, O: Offsets>(
@@ -240,7 +238,7 @@ impl Cut {
             caller,
             source,
             stream,
-            path: clean_path(&query.path),
+            path: clean_name(&query.path),
             offset: query.offset,
             open: query.open == 1,
             encoding,
@@ -374,19 +372,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refus
         .map_err(|_| Refusal::bad_request(format!("the header `{name}` is not text")))
 }
 
-/// A path as people may see it: no control characters, none that turn the writing direction, bounded.
-fn clean_path(path: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut clean = String::new();
-    for c in path.chars().filter(|c| !c.is_control() && !turns(*c)) {
-        if clean.len() + c.len_utf8() > PATH_MAX {
-            break;
-        }
-        clean.push(c);
-    }
-    clean
-}
-
 /// Waits for the sink or the store, but not for ever: the sender's own deadline is near.
 async fn within<T>(
     config: &Config,
@@ -420,23 +405,4 @@ fn now_ms() -> i64 {
         .map_or(0, |since| {
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_lose_what_could_forge_a_line_and_stay_short() {
-        assert_eq!(
-            clean_path("C:\\Windows\\Logs\\CBS\\CBS.log"),
-            "C:\\Windows\\Logs\\CBS\\CBS.log"
-        );
-        assert_eq!(
-            clean_path("a\r\nb\u{1b}[31m\u{202e}c\u{7f}\u{9b}日志"),
-            "ab[31mc日志"
-        );
-        let long = clean_path(&"日".repeat(1000));
-        assert_eq!(long.len(), 1023);
-    }
 }

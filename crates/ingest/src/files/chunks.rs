@@ -1,12 +1,11 @@
 //! A file, streamed into runs of whole records.
 
-use super::{FileError, LogFile, READ_BYTES, open};
+use super::{FileError, LogFile, LogReader, READ_BYTES};
 use crate::FileDigest;
 use event::{Format, TextEncoding};
 use parse::{Cutter, Piece};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Read, Take};
 use std::path::PathBuf;
 
@@ -21,15 +20,17 @@ pub struct Cut {
 
 /// Yields the pieces of a source from its first byte to the size it had when it was opened.
 ///
-/// Memory: one read, one piece and one record, whatever the size of the source. After an error it ends.
-/// Any reader will do, so that a member of an archive is read the same way.
-pub struct FileChunks<R = File> {
+/// Memory: one read, one piece and one record, whatever the size of the source. An error comes after the pieces read before it, and ends it.
+/// Any reader will do; [`LogReader`] is that of a log, also of one inside an archive.
+pub struct FileChunks<R = LogReader> {
     reader: Take<R>,
     path: PathBuf,
     /// Gone at the end of the source.
     cutter: Option<Cutter>,
     buffer: Vec<u8>,
     pieces: VecDeque<Piece>,
+    /// What ended the source before its end.
+    error: Option<io::Error>,
     raw: Option<Vec<u8>>,
     hasher: Option<Sha256>,
     first_record: Option<u64>,
@@ -39,15 +40,10 @@ pub struct FileChunks<R = File> {
 impl FileChunks {
     /// Opens a log; `target` is the wished size of a piece in source bytes.
     pub fn open(log: &LogFile, target: usize) -> Result<Self, FileError> {
-        let (file, bytes) = open(&log.real).map_err(|source| FileError {
-            path: log.path.clone(),
-            doing: "open",
-            source,
-        })?;
-        // A log that grows while it is read is read to the size it had, or it might never end.
+        // The reader ends by itself; asked once more, it tells of damage that only shows at the end.
         Ok(Self::from_reader(
-            file,
-            bytes,
+            log.reader()?,
+            u64::MAX,
             log.path.clone(),
             log.encoding,
             log.format,
@@ -72,6 +68,7 @@ impl<R: Read> FileChunks<R> {
             cutter: Some(Cutter::new(encoding, format, 0, target)),
             buffer: Vec::new(),
             pieces: VecDeque::new(),
+            error: None,
             raw: None,
             hasher: None,
             first_record: None,
@@ -118,13 +115,13 @@ impl<R: Read> FileChunks<R> {
                 result => break result?,
             }
         };
+        if count == 0 {
+            self.finish();
+            return Ok(());
+        }
         let read = &self.buffer[..count];
         let mut pieces = Vec::new();
-        if count == 0 {
-            if let Some(cutter) = self.cutter.take() {
-                cutter.finish(&mut pieces);
-            }
-        } else if let Some(cutter) = &mut self.cutter {
+        if let Some(cutter) = &mut self.cutter {
             cutter.push(read, &mut pieces);
         }
         if let Some(raw) = &mut self.raw {
@@ -134,11 +131,24 @@ impl<R: Read> FileChunks<R> {
             hasher.update(read);
         }
         self.bytes += count as u64;
+        self.take(pieces);
+        Ok(())
+    }
+
+    /// Cuts what is left.
+    fn finish(&mut self) {
+        let mut pieces = Vec::new();
+        if let Some(cutter) = self.cutter.take() {
+            cutter.finish(&mut pieces);
+        }
+        self.take(pieces);
+    }
+
+    fn take(&mut self, pieces: Vec<Piece>) {
         if let (None, Some(first)) = (self.first_record, pieces.first()) {
             self.first_record = Some(parse::first_record_hash(&first.text));
         }
         self.pieces.extend(pieces);
-        Ok(())
     }
 
     fn cut(&mut self, piece: Piece) -> Cut {
@@ -159,14 +169,18 @@ impl<R: Read> Iterator for FileChunks<R> {
             if let Some(piece) = self.pieces.pop_front() {
                 return Some(Ok(self.cut(piece)));
             }
-            self.cutter.as_ref()?;
-            if let Err(source) = self.read() {
-                self.cutter = None;
+            if let Some(source) = self.error.take() {
                 return Some(Err(FileError {
                     path: self.path.clone(),
                     doing: "read",
                     source,
                 }));
+            }
+            self.cutter.as_ref()?;
+            if let Err(source) = self.read() {
+                // What was read is still evidence.
+                self.finish();
+                self.error = Some(source);
             }
         }
     }

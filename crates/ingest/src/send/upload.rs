@@ -86,7 +86,16 @@ impl Sending<'_> {
             .with_digest();
         let mut body = Body::default();
         while let Some(cut) = chunks.next() {
-            let cut = cut?;
+            let cut = match cut {
+                Ok(cut) => cut,
+                Err(error) => {
+                    // What stands before the damage is evidence all the same.
+                    if !body.bytes.is_empty() {
+                        self.put(&body, None)?;
+                    }
+                    return Err(error.into());
+                }
+            };
             if cut.piece.offset == 0 && cut.piece.open && !cut.piece.text.contains('\n') {
                 // A stream is known by its first line: half of one would make another stream of the same log.
                 let skipped = SkippedFile {

@@ -173,6 +173,7 @@ fn a_file_is_streamed_into_pieces_that_tile_it() {
         let expected = LogFile {
             path: path.clone(),
             real: fs::canonicalize(&path).unwrap(),
+            member: None,
             bytes: bytes.len() as u64,
             source: Source::Cbs,
             encoding,

@@ -1,11 +1,15 @@
 //! The intake and its client over real sockets, against a sink in memory.
 //!
+//! - `archives.rs`: logs inside zip archives and cabinets.
 //! - `files.rs`: what is found under paths, and how files are streamed.
 //! - `http.rs`: statuses, limits and headers of the intake, byte by byte.
+//! - `lzx.rs`: cabinets that no crate writes.
 //! - `send.rs`: files sent whole, through faults.
 //! - `support.rs`: made-up logs, the sink, the server, a breakable proxy.
 
+mod archives;
 mod files;
 mod http;
+mod lzx;
 mod send;
 mod support;
