@@ -277,3 +277,86 @@ fn what_the_simulator_plants_is_found_and_nothing_else() {
         faults[..faults.len().min(40)].join("\n")
     );
 }
+
+/// Members of a folder as a zip has them.
+fn zip_of(folder: &std::path::Path) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for path in crate::fixtures::files(folder) {
+        let name = path.strip_prefix(folder).unwrap();
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(name.to_str().unwrap(), options).unwrap();
+        writer.write_all(&std::fs::read(&path).unwrap()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// The same in one folder of a cabinet, with the names that Windows gives.
+fn cab_of(folder: &std::path::Path) -> Vec<u8> {
+    use std::io::Write;
+    let paths = crate::fixtures::files(folder);
+    let mut builder = cab::CabinetBuilder::new();
+    let packed = builder.add_folder(cab::CompressionType::MsZip);
+    for path in &paths {
+        let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
+        packed.add_file(name.replace('/', "\\"));
+    }
+    let mut writer = builder.build(std::io::Cursor::new(Vec::new())).unwrap();
+    let mut paths = paths.iter();
+    while let Some(mut file) = writer.next_file().unwrap() {
+        let bytes = std::fs::read(paths.next().unwrap()).unwrap();
+        file.write_all(&bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_folder_a_zip_and_a_cabinet_of_the_same_logs_give_the_same_answer() {
+    let fleet = Fleet::new(7, 200);
+    let plans = one_of_each(&fleet);
+    // Names apart, nothing of an answer may tell what the logs came in.
+    fn without_paths(value: &Value) -> Value {
+        match value {
+            Value::Array(values) => values.iter().map(without_paths).collect(),
+            Value::Object(fields) => fields
+                .iter()
+                .filter(|(name, _)| *name != "path")
+                .map(|(name, value)| (name.clone(), without_paths(value)))
+                .collect(),
+            value => value.clone(),
+        }
+    }
+    let mut attempts = 0;
+    for plan in &plans[..plans.len().min(4)] {
+        let (folder, archives) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write_endpoint(plan, folder.path());
+        let plain = scan(&[folder.path()], &plan.id);
+        for (name, archive) in [
+            ("bundle.zip", zip_of(folder.path())),
+            ("bundle.cab", cab_of(folder.path())),
+        ] {
+            let path = archives.path().join(name);
+            std::fs::write(&path, archive).unwrap();
+            let answer = scan(&[&path], &plan.id);
+            check_schema(&answer);
+            for part in [
+                "verdict", "endpoint", "codes", "noise", "attempts", "findings",
+            ] {
+                assert_eq!(
+                    without_paths(&answer[part]),
+                    without_paths(&plain[part]),
+                    "{name} of {}: {part}",
+                    plan.id
+                );
+            }
+            let inputs = answer["inputs"].as_array().unwrap();
+            assert_eq!(inputs.len(), plain["inputs"].as_array().unwrap().len());
+            let inside = format!("{}!", path.display());
+            for input in inputs {
+                assert!(input["path"].as_str().unwrap().starts_with(&inside));
+            }
+        }
+        attempts += plain["attempts"].as_array().unwrap().len();
+    }
+    assert!(attempts > 0);
+}
