@@ -49,8 +49,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
     let mut out = Classified::default();
     let mut examiner = Examiner::new(rules, chunk);
     let mut stamps: Option<(&[u8], &[u8])> = None;
-    let mut hits = rules.prefilter().find_iter(&chunk.text);
-    let mut next_hit = hits.next().map(|hit| hit.start());
+    let mut hits = rules.prefilter().hits(&chunk.text);
     let mut utc = UtcChanges::default();
     let is_other = !matches!(chunk.format, Format::Wds | Format::WdsHeadless);
     for record in parse::records(&chunk.text, chunk.format) {
@@ -72,12 +71,9 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             out.last = out.last.max(Some(logged));
             utc.observe(&record, &examiner, &mut out);
         }
-        if next_hit.is_some_and(|hit| hit < end) {
+        if hits.before(end) {
             let is_last = end == chunk.text.len();
             examiner.examine(&record, chunk.open && is_last, &mut out);
-            while next_hit.is_some_and(|hit| hit < end) {
-                next_hit = hits.next().map(|hit| hit.start());
-            }
         }
     }
     if let Some((first, last)) = stamps {

@@ -2,11 +2,11 @@
 
 mod load;
 mod matcher;
+mod prefilter;
 
 pub use load::Fault;
 pub(crate) use matcher::Scratch;
 
-use aho_corasick::AhoCorasick;
 use event::{Code, Severity, Source};
 use regex::Regex;
 use std::collections::HashMap;
@@ -232,7 +232,7 @@ impl Rules {
     }
 
     /// A search over whole chunks for anything that a rule, a marker or a code could stand on.
-    pub(crate) fn prefilter(&self) -> &AhoCorasick {
+    pub(crate) fn prefilter(&self) -> &prefilter::Prefilter {
         self.matcher.prefilter()
     }
 

@@ -4,6 +4,7 @@
 //! An added rule adds its literals to that search, and next to nothing to the time.
 
 use super::Rule;
+use super::prefilter::Prefilter;
 use crate::codes::Spelling;
 use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
@@ -32,7 +33,7 @@ const CODE_LITERALS: [&str; 17] = [
 
 #[derive(Debug)]
 pub(super) struct Matcher {
-    prefilter: AhoCorasick,
+    prefilter: Prefilter,
     literals: AhoCorasick,
     /// Per literal: the rules it belongs to and its bit there.
     uses: Vec<Vec<(usize, u32)>>,
@@ -111,7 +112,7 @@ impl Matcher {
         }
     }
 
-    pub(super) fn prefilter(&self) -> &AhoCorasick {
+    pub(super) fn prefilter(&self) -> &Prefilter {
         &self.prefilter
     }
 
@@ -199,7 +200,7 @@ fn matches(
 }
 
 /// Every record that could mean something holds one of these literals.
-fn prefilter(rules: &[Rule]) -> AhoCorasick {
+fn prefilter(rules: &[Rule]) -> Prefilter {
     let mut literals: Vec<&str> = CODE_LITERALS
         .iter()
         .chain(&crate::marker::LITERALS)
@@ -220,18 +221,7 @@ fn prefilter(rules: &[Rule]) -> AhoCorasick {
             literals.extend(when.any.iter().map(String::as_str));
         }
     }
-    // A literal that holds another one is found with it.
-    literals.sort_unstable_by_key(|literal| (literal.len(), *literal));
-    let mut kept: Vec<&str> = Vec::new();
-    for literal in literals {
-        if !kept.iter().any(|known| literal.contains(known)) {
-            kept.push(literal);
-        }
-    }
-    AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostFirst)
-        .build(&kept)
-        .expect("a few hundred short literals stay far below the automaton's limits")
+    Prefilter::new(literals)
 }
 
 fn automaton(literals: &[&str]) -> AhoCorasick {
