@@ -58,15 +58,62 @@ pub(crate) fn is_csi(line: &[u8]) -> bool {
 
 /// Reads the head at the start of a line; returns it with the column where the message starts.
 pub(crate) fn read(line: &str) -> Option<(Head<'_>, usize)> {
+    let (mut head, at) = read_untimed(line)?;
+    head.logged = LoggedAt::parse(line.as_bytes());
+    Some((head, at))
+}
+
+/// The same without the time, which is half of the work.
+#[inline]
+pub(crate) fn read_untimed(line: &str) -> Option<(Head<'_>, usize)> {
     if !starts_head(line.as_bytes()) {
         return None;
     }
-    let logged = LoggedAt::parse(line.as_bytes());
+    plain(line).or_else(|| unusual(line))
+}
+
+/// A head as nearly all are: known level, no message id, columns as they should be.
+#[inline]
+fn plain(line: &str) -> Option<(Head<'_>, usize)> {
+    let columns: &[u8; MESSAGE] = line.as_bytes().first_chunk()?;
+    let is_printable = columns
+        .iter()
+        .fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+    let level = match &columns[LEVEL..COMPONENT] {
+        b"Info                  " => Level::Info,
+        b"Error                 " => Level::Error,
+        b"Warning               " => Level::Warning,
+        _ => return None,
+    };
+    let component = &columns[COMPONENT..MESSAGE];
+    let length = component
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(component.len());
+    if !is_printable || component[length..].iter().any(|byte| *byte != b' ') {
+        return None;
+    }
+    let word = match level {
+        Level::Info => 4,
+        Level::Error => 5,
+        _ => 7,
+    };
+    let head = Head {
+        logged: None,
+        level,
+        level_word: line.get(LEVEL..LEVEL + word)?,
+        message_id: None,
+        component: line.get(COMPONENT..COMPONENT + length)?,
+    };
+    Some((head, MESSAGE))
+}
+
+fn unusual(line: &str) -> Option<(Head<'_>, usize)> {
     let first_line = line.lines().next().unwrap_or_default();
     if let Some(fields) = by_column(first_line) {
         let (level_word, message_id, component) = fields;
         let head = Head {
-            logged,
+            logged: None,
             level: level(level_word),
             level_word,
             message_id,
@@ -80,7 +127,7 @@ pub(crate) fn read(line: &str) -> Option<(Head<'_>, usize)> {
     let after = rest.get(level_word.len()..).unwrap_or_default();
     let message_at = first_line.len() - after.trim_start().len();
     let head = Head {
-        logged,
+        logged: None,
         level: level(level_word),
         level_word,
         message_id: None,

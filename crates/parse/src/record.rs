@@ -155,7 +155,7 @@ impl<'a> Record<'a> {
     ///
     /// Every piece but the last loses its `[gle=…]`, which the logger appends to each.
     pub fn text(&self) -> Cow<'a, str> {
-        let message = match self.read_head() {
+        let message = match self.read_untimed() {
             Some((_, at)) => &self.raw[at..],
             None => self.raw,
         };
@@ -179,7 +179,7 @@ impl<'a> Record<'a> {
 
     /// Sequence number, stamp and flag of a CSI record; none elsewhere.
     pub fn csi(&self) -> Option<Csi> {
-        let (head, at) = self.read_head()?;
+        let (head, at) = self.read_untimed()?;
         if head.component == "CSI" {
             csi::read(&self.raw[at..])
         } else {
@@ -206,10 +206,22 @@ impl<'a> Record<'a> {
         }
         formats::read(self.raw, self.format)
     }
+
+    /// The head, where its time is not asked for: reading that is half of the work.
+    #[inline]
+    fn read_untimed(&self) -> Option<(Head<'a>, usize)> {
+        if self.has_head && self.format == Format::Wds {
+            return head::read_untimed(self.raw);
+        }
+        self.read_head()
+    }
 }
 
+#[inline]
 fn trim_end(text: &str) -> &str {
-    text.trim_end_matches(['\r', '\n', ' ', '\t', '\0'])
+    let is_blank = |byte: &u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | b'\0');
+    let end = text.bytes().rposition(|byte| !is_blank(&byte));
+    &text[..end.map_or(0, |last| last + 1)]
 }
 
 /// The text without the `[gle=0x…]` at its end.
