@@ -158,9 +158,9 @@ fn container(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"ElfFile\0") {
         Some("event log (.evtx): this version does not read it yet")
     } else if head.starts_with(b"MSCF") {
-        Some("cabinet: this version does not open it yet; expand it and scan the log inside")
+        Some("cabinet: no log itself; the logs inside are read where it is a file of its own")
     } else if head.starts_with(b"PK\x03\x04") {
-        Some("zip archive: this version does not open it yet; unpack it and scan the folder")
+        Some("zip archive: no log itself; the logs inside are read where it is a file of its own")
     } else {
         None
     }
