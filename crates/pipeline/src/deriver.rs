@@ -8,7 +8,7 @@ use crate::{
 use classify::{Rules, StreamFacts, UnitInput, derive};
 use event::{LoggedAt, Marker, Month, Unit};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -30,11 +30,14 @@ pub(crate) struct Deriver {
     pub(crate) counters: Arc<Counters>,
 }
 
-/// Units of one job: their rows are inserted together, because an INSERT costs some 10 ms whatever it holds.
-const UNITS_OF_A_JOB: usize = 64;
+/// Units of one job: their rows are inserted together, because an INSERT costs some 15 ms of CPU whatever it holds.
+const UNITS_OF_A_JOB: usize = 256;
 
 /// Months read together: units of a run share their neighbours, and memory stays bounded by months and not by history.
-const MONTHS_OF_A_RUN: u32 = 6;
+const MONTHS_OF_A_RUN: usize = 6;
+
+/// Endpoints read together: enough to share the cost of a question, few enough to hold their events in memory.
+const ENDPOINTS_OF_A_READ: usize = 16;
 
 /// Rows of news that one sweep reads; the next one goes on.
 const SWEEP_ROWS: usize = 50_000;
@@ -46,23 +49,26 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut age = deriver.config.first_sweep_age;
     let mut jobs: JoinSet<()> = JoinSet::new();
+    // Jobs start as far apart as a unit must be quiet: units that are due meanwhile share the next one's inserts.
+    let mut next_job = Instant::now();
     while !shutdown.is_cancelled() {
-        while jobs.len() < deriver.config.derive_parallel {
+        let is_free = jobs.len() < deriver.config.derive_parallel;
+        if is_free && Instant::now() >= next_job {
             let due =
                 deriver
                     .outbox
                     .take_due(std::time::Instant::now(), quiet, latest, UNITS_OF_A_JOB);
-            if due.is_empty() {
-                break;
+            if !due.is_empty() {
+                next_job = Instant::now() + quiet;
+                let deriver = Arc::clone(&deriver);
+                jobs.spawn(async move { deriver.job(due).await });
+                continue;
             }
-            let deriver = Arc::clone(&deriver);
-            jobs.spawn(async move { deriver.job(due).await });
         }
-        let is_free = jobs.len() < deriver.config.derive_parallel;
         let next = deriver
             .outbox
             .next_due(quiet, latest)
-            .map(Instant::from_std);
+            .map(|due| Instant::from_std(due).max(next_job));
         tokio::select! {
             Some(_) = jobs.join_next() => {}
             () = deriver.outbox.changed() => {}
@@ -112,25 +118,28 @@ impl Deriver {
 
     async fn derive_all(&self, due: &[Due]) -> anyhow::Result<u64> {
         let (mut derived, mut facts) = (Vec::new(), Vec::new());
-        for due in due {
-            for run in self.runs(due).await? {
-                let (Some(&from), Some(&to)) = (run.first(), run.last()) else {
-                    continue;
-                };
-                let rows = self
-                    .store
-                    .unit_rows(&due.tenant, &due.endpoint, from, to)
-                    .await?;
-                let (rules, rule_set) = (self.rules, self.rule_set);
-                let (tenant, endpoint) = (due.tenant.clone(), due.endpoint.clone());
-                let (of_run, of_machine) = tokio::task::spawn_blocking(move || {
-                    let facts = facts_of(&tenant, &endpoint, &rows);
-                    let derived = derive_run(rules, rule_set, &tenant, &endpoint, &run, &rows);
-                    derived.map(|derived| (derived, facts))
+        for ((tenant, run), endpoints) in self.runs(due).await? {
+            let (Some(&from), Some(&to)) = (run.first(), run.last()) else {
+                continue;
+            };
+            for endpoints in endpoints.chunks(ENDPOINTS_OF_A_READ) {
+                let names: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+                let rows = self.store.unit_rows_of(&tenant, &names, from, to).await?;
+                let (rules, rule_set, tenant, run) =
+                    (self.rules, self.rule_set, tenant.clone(), run.clone());
+                let (of_run, of_machines) = tokio::task::spawn_blocking(move || {
+                    let (mut derived, mut facts) = (Vec::new(), Vec::new());
+                    for (endpoint, rows) in rows {
+                        facts.push(facts_of(&tenant, &endpoint, &rows));
+                        derived.extend(derive_run(
+                            rules, rule_set, &tenant, &endpoint, &run, &rows,
+                        )?);
+                    }
+                    anyhow::Ok((derived, facts))
                 })
                 .await??;
                 derived.extend(of_run);
-                facts.push(of_machine);
+                facts.extend(of_machines);
             }
         }
         self.store.insert_derivations(&derived, &facts).await?;
@@ -142,40 +151,71 @@ impl Deriver {
         Ok(derived.len() as u64)
     }
 
-    /// The months to derive, in runs that are read together: those with news, and their neighbours that hold something, because
-    /// an attempt that starts in one month may end in the next.
-    async fn runs(&self, due: &Due) -> Result<Vec<Vec<Month>>, StoreError> {
-        let months: BTreeSet<Month> = due.news.iter().map(|news| news.unit.month).collect();
-        let neighbours: BTreeSet<Month> = months
-            .iter()
-            .flat_map(|month| [month.before(), month.after()])
-            .filter(|month| !months.contains(month))
-            .collect();
-        let neighbours: Vec<Month> = neighbours.into_iter().collect();
-        let known = self
-            .store
-            .known_months(&due.tenant, &due.endpoint, &neighbours)
-            .await?;
-        let all: Vec<Month> = months
-            .into_iter()
-            .chain(known)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        let mut runs: Vec<Vec<Month>> = Vec::new();
-        for month in all {
-            match runs.last_mut() {
-                Some(run)
-                    if run.last().is_some_and(|last| last.after() == month)
-                        && (run.len() as u32) < MONTHS_OF_A_RUN =>
-                {
-                    run.push(month);
+    /// What to derive, as runs of months that are read together, with the endpoints that want that run: the months with news,
+    /// and their neighbours that hold something, because an attempt that starts in one month may end in the next.
+    async fn runs(
+        &self,
+        due: &[Due],
+    ) -> Result<BTreeMap<(String, Vec<Month>), Vec<String>>, StoreError> {
+        let mut runs: BTreeMap<(String, Vec<Month>), Vec<String>> = BTreeMap::new();
+        for due in due.chunk_by(|a, b| a.tenant == b.tenant) {
+            let tenant = &due[0].tenant;
+            let mut months: BTreeMap<&str, BTreeSet<Month>> = BTreeMap::new();
+            for due in due {
+                months
+                    .entry(&due.endpoint)
+                    .or_default()
+                    .extend(due.news.iter().map(|news| news.unit.month));
+            }
+            let near: BTreeSet<Month> = months
+                .values()
+                .flatten()
+                .flat_map(|month| [month.before(), month.after()])
+                .collect();
+            let endpoints: Vec<&str> = months.keys().copied().collect();
+            let near: Vec<Month> = near.into_iter().collect();
+            for (endpoint, month) in self.store.known_months(tenant, &endpoints, &near).await? {
+                let Some(of_endpoint) = months.get_mut(endpoint.as_str()) else {
+                    continue;
+                };
+                let is_neighbour = due
+                    .iter()
+                    .filter(|due| due.endpoint == endpoint)
+                    .flat_map(|due| &due.news)
+                    .any(|news| {
+                        news.unit.month.before() == month || news.unit.month.after() == month
+                    });
+                if is_neighbour {
+                    of_endpoint.insert(month);
                 }
-                _ => runs.push(vec![month]),
+            }
+            for (endpoint, months) in months {
+                for run in consecutive(months) {
+                    runs.entry((tenant.clone(), run))
+                        .or_default()
+                        .push(endpoint.to_owned());
+                }
             }
         }
         Ok(runs)
     }
+}
+
+/// Cuts months into runs that follow each other, none longer than [`MONTHS_OF_A_RUN`].
+fn consecutive(months: BTreeSet<Month>) -> Vec<Vec<Month>> {
+    let mut runs: Vec<Vec<Month>> = Vec::new();
+    for month in months {
+        match runs.last_mut() {
+            Some(run)
+                if run.last().is_some_and(|last| last.after() == month)
+                    && run.len() < MONTHS_OF_A_RUN =>
+            {
+                run.push(month)
+            }
+            _ => runs.push(vec![month]),
+        }
+    }
+    runs
 }
 
 /// Derives months of one endpoint from rows that were read for all of them.

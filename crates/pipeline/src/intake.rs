@@ -146,11 +146,15 @@ pub(crate) async fn run(
         let mut bytes = first.bytes;
         let mut taken = vec![first];
         let linger = Instant::now() + intake.config.batch_linger;
-        let mut is_due = false;
+        let mut has_lingered = false;
         let slot = loop {
             let is_full = bytes >= intake.config.batch_bytes;
+            // While a batch is being stored, the next one grows: what an INSERT costs hardly depends on what it holds.
+            let may_start = is_full
+                || has_lingered && slots.available_permits() == intake.config.batches_in_flight
+                || bytes >= intake.config.batch_bytes / 2;
             tokio::select! {
-                slot = Arc::clone(&slots).acquire_owned(), if is_full || is_due => break slot,
+                slot = Arc::clone(&slots).acquire_owned(), if may_start => break slot,
                 request = requests.recv(), if !is_full => match request {
                     Some(request) => {
                         bytes += request.bytes;
@@ -159,7 +163,8 @@ pub(crate) async fn run(
                     // Stopping: no reason to linger.
                     None => break Arc::clone(&slots).acquire_owned().await,
                 },
-                () = sleep_until(linger), if !is_due => is_due = true,
+                () = sleep_until(linger), if !has_lingered => has_lingered = true,
+                Some(_) = batches.join_next() => {}
             }
         };
         let intake = Arc::clone(&intake);

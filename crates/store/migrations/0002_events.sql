@@ -33,9 +33,7 @@ CREATE TABLE IF NOT EXISTS events {{on_cluster}}
     fields             Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     text               String CODEC(ZSTD(1)),
     rule_set           UInt32,
-    version            UInt128,
-    -- Open rows are one in a file: most granules have none, so the look for superseded ones skips nearly everything.
-    INDEX open_rows open TYPE minmax GRANULARITY 1
+    version            UInt128
 )
 ENGINE = {{engine:ReplacingMergeTree}}(version)
 PARTITION BY toYYYYMM(day)

@@ -9,7 +9,7 @@ use crate::{
     store::Store,
 };
 use event::{Chunk, Code, Event, Month, Noise, Unit};
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Chunks that are stored together.
@@ -88,11 +88,9 @@ fn key(rows: &ChunkRows) -> (&str, &str, u64, u64, u64, u64) {
 impl Store {
     /// Stores a batch; when it returns `Ok`, every row is durable. May be called again after an error, and in parallel.
     ///
-    /// Order: events and noise, then news, then chunks, then coverage. So a chunk implies its events and their news, and
-    /// coverage, which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
+    /// Order: events, noise and news, then chunks, then coverage. So a chunk implies its events and their news, and coverage,
+    /// which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
-        let (events, noise) = (self.insert_events(batch), self.insert_noise(batch));
-        try_join(events, noise).await?;
         let news = batch.units.iter().map(|unit| NewsRow {
             tenant: &unit.tenant,
             endpoint: &unit.endpoint,
@@ -100,8 +98,8 @@ impl Store {
             id: batch.news,
             done: 0,
         });
-        self.insert_rows::<NewsRow<'static>, _>("news", news)
-            .await?;
+        let news = self.insert_rows::<NewsRow<'static>, _>("news", news);
+        try_join3(self.insert_events(batch), self.insert_noise(batch), news).await?;
         let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
         for rows in &batch.chunks {
             by_month.entry(rows.month()).or_default().push(rows);

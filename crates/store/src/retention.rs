@@ -118,8 +118,8 @@ impl Store {
                 .fetch_one(
                     "count superseded rows",
                     self.sql(&format!(
-                        "SELECT (SELECT sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = '{table}' AND active), \
-                         (SELECT sum(toUInt64({table})) FROM derivations FINAL)"
+                        "SELECT ifNull((SELECT sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = '{table}' AND active), 0), \
+                         ifNull((SELECT sum(toUInt64({table})) FROM derivations FINAL), 0)"
                     )),
                 )
                 .await?;

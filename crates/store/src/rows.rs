@@ -294,6 +294,7 @@ impl<'a> EventRow<'a> {
 /// An event as it is read back, with what decides about it.
 #[derive(Row, Deserialize)]
 pub(crate) struct StoredEvent {
+    pub(crate) endpoint: String,
     source: String,
     pub(crate) id: u64,
     open: u8,
@@ -411,6 +412,7 @@ pub(crate) struct NewsRow<'a> {
 /// A piece of a stream that is or was held, as it is read back.
 #[derive(Row, Deserialize)]
 pub(crate) struct StoredPiece {
+    pub(crate) endpoint: String,
     stream: u64,
     source: String,
     path: String,

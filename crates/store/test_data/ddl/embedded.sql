@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS migrations
 )
 ENGINE = ReplacingMergeTree
 ORDER BY number
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- What was read: the text as it travels, and what of each stream is or was held.
 
@@ -43,7 +43,7 @@ PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, day, endpoint, stream, offset, length, content_hash)
 TTL keep_until
 -- A granule of 2 MiB: to show one record eight chunks of 256 KiB are unpacked, not the forty of the default 10 MiB.
-SETTINGS index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- One row per chunk without its text; outlives the chunk, so that "expired" is not "gap".
 -- Asked for by endpoint and stream only, over all time: hence no day in the key.
@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS coverage
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, endpoint, stream, offset, `end`, content_hash)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- Whole files taken once, by digest.
 CREATE TABLE IF NOT EXISTS imports
@@ -88,7 +88,7 @@ CREATE TABLE IF NOT EXISTS imports
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (tenant, endpoint, digest)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- What classification made of it.
 
@@ -125,14 +125,12 @@ CREATE TABLE IF NOT EXISTS events
     fields             Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     text               String CODEC(ZSTD(1)),
     rule_set           UInt32,
-    version            UInt128,
-    -- Open rows are one in a file: most granules have none, so the look for superseded ones skips nearly everything.
-    INDEX open_rows open TYPE minmax GRANULARITY 1
+    version            UInt128
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, day, endpoint, source, id, generation, open, open_stream, open_offset)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- Harmless look-alikes as sets of identities, which fold overlapping copies without counting twice.
 CREATE TABLE IF NOT EXISTS noise
@@ -150,7 +148,7 @@ CREATE TABLE IF NOT EXISTS noise
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, day, endpoint, source, rule, code, session, generation)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- Noise from open records, apart and with its reference: a set cannot let go of a member.
 CREATE TABLE IF NOT EXISTS open_noise
@@ -171,7 +169,7 @@ CREATE TABLE IF NOT EXISTS open_noise
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, day, endpoint, source, rule, code, session, generation, id, stream, offset, length)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- What derivation made of the events, and the outbox that drives it.
 
@@ -189,7 +187,7 @@ CREATE TABLE IF NOT EXISTS news
 )
 ENGINE = ReplacingMergeTree(done)
 ORDER BY (tenant, endpoint, month, id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- One row per unit and generation names the set of rows that readers see.
 CREATE TABLE IF NOT EXISTS derivations
@@ -206,7 +204,7 @@ CREATE TABLE IF NOT EXISTS derivations
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY month
 ORDER BY (tenant, endpoint, month, generation)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 CREATE TABLE IF NOT EXISTS attempts
 (
@@ -237,7 +235,7 @@ CREATE TABLE IF NOT EXISTS attempts
 ENGINE = ReplacingMergeTree
 PARTITION BY month
 ORDER BY (tenant, day, endpoint, `set`, ordinal)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 CREATE TABLE IF NOT EXISTS findings
 (
@@ -274,7 +272,7 @@ CREATE TABLE IF NOT EXISTS findings
 ENGINE = ReplacingMergeTree
 PARTITION BY month
 ORDER BY (tenant, day, endpoint, `set`, ordinal)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- What is known of a machine; every column folds by itself, so a replay changes nothing.
 CREATE TABLE IF NOT EXISTS endpoints
@@ -289,7 +287,7 @@ CREATE TABLE IF NOT EXISTS endpoints
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (tenant, endpoint)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 CREATE TABLE IF NOT EXISTS rule_sets
 (
@@ -298,7 +296,7 @@ CREATE TABLE IF NOT EXISTS rule_sets
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (sequence, digest)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 60, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
 -- What readers see: each identity once, nothing superseded. Clients of their own should ask these and not the tables.
 
