@@ -375,6 +375,45 @@ mod tests {
         }
     }
 
+    // Made-up records of the formats that are told by their heads, each with a line that belongs to the one before.
+    #[test]
+    fn other_formats_are_cut_between_their_records_too() {
+        for (format, record) in [
+            (
+                Format::ReportingEvents,
+                "{0F0E0D0C-0B0A-0908-0706-050403020100}\t2024-05-01 08:00:05:293+0300\t1\t147 [X]\tу\r\nmore\r\n",
+            ),
+            (
+                Format::WindowsUpdate,
+                "2024/05/01 08:00:05.1234567 8096  8116  Agent           текст\r\nmore\r\n",
+            ),
+            (
+                Format::WindowsUpdateOld,
+                "2016-05-01\t08:00:05:755\t 648\t13bc\tHandler\tx\nmore\n",
+            ),
+            (
+                Format::Pfro,
+                "12/31/2017 18:47:41 - 0 Successful PFRO operations\r\n\r\n",
+            ),
+        ] {
+            let text = record.repeat(40);
+            for encoding in [TextEncoding::Utf8, TextEncoding::Utf16le] {
+                let bytes = encode(encoding, &text);
+                for (target, slice) in [(1, 1), (300, 7), (4_096, 1 << 20)] {
+                    let pieces = pieces(&bytes, encoding, format, target, slice);
+                    check_tiling(&pieces, bytes.len());
+                    let cut: Vec<&str> = pieces
+                        .iter()
+                        .flat_map(|piece| records(&piece.text, format))
+                        .map(|record| record.raw)
+                        .collect();
+                    assert_eq!(cut, [record; 40], "{format:?} {encoding:?} {target}");
+                    assert!(pieces.len() > 1 || target == 4_096);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_text_of_gigabytes_without_line_ends_is_cut_at_the_bound() {
         let text = format!(

@@ -1,0 +1,141 @@
+//! What the update agent's logs say, from their text to findings. All lines are made up.
+
+use classify::{Rules, StreamFacts, UnitInput, Verdict, classify, derive_all, verdict};
+use event::{Chunk, Derivation, Format, Source, StreamId, TextEncoding};
+
+const CBS_FAILURE: &str = "2024-05-01 08:00:00, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 31102345_1, Package: Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1, Identifier: KB5000001\n\
+2024-05-01 08:00:05, Info                  CBS    Exec: Processing complete.  Session: 31102345_1, Package: Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1, Identifier: KB5000001, [HRESULT = 0x80070070 - ERROR_DISK_FULL]\n";
+
+fn row(number: &str, code: &str, outcome: &str, text: &str) -> String {
+    format!(
+        "{{0F0E0D0C-0B0A-0908-0706-050403020100}}\t2024-05-01 08:00:07:293+0300\t1\t{number}\t101\t{{00000000-0000-0000-0000-000000000001}}\t200\t{code}\tmade-up\t{outcome}\tContent Install\t{text}\tcv\r\n"
+    )
+}
+
+fn check(logs: &[(Source, Format, &str)]) -> (Derivation, Verdict) {
+    let rules = Rules::shipped();
+    let (mut input, mut records) = (UnitInput::default(), 0);
+    for (number, (source, format, text)) in logs.iter().enumerate() {
+        let chunk = Chunk {
+            tenant: "default".into(),
+            endpoint: "pc-1".into(),
+            source: *source,
+            stream: StreamId(number as u64),
+            path: String::new(),
+            offset: 0,
+            length: text.len() as u64,
+            encoding: TextEncoding::Utf8,
+            format: *format,
+            open: false,
+            sender: String::new(),
+            received_ms: 0,
+            text: (*text).to_owned(),
+        };
+        let classified = classify(rules, &chunk);
+        records += classified.records;
+        input.events.extend(classified.events);
+        input.streams.push(StreamFacts {
+            stream: chunk.stream,
+            source: chunk.source,
+            anchors: classified.anchors,
+            ranges: vec![(0, chunk.length)],
+            first: classified.first,
+            last: classified.last,
+        });
+    }
+    let derived = derive_all(rules, "default", "pc-1", &input);
+    let verdict = verdict(derived.values(), &input.events, records);
+    let mut all = Derivation::default();
+    for derivation in derived.into_values() {
+        all.attempts.extend(derivation.attempts);
+        all.findings.extend(derivation.findings);
+    }
+    (all, verdict)
+}
+
+#[test]
+fn a_failed_update_is_named_by_its_code_and_by_the_package_before_it() {
+    let log = "2016-05-01\t08:00:01:598\t1384\t1748\tHandler\tCBS package identity: Package_for_KB5000001~31bf3856ad364e35~amd64~~6.1.1.4\n\
+2016-05-01\t08:00:05:755\t1384\t1174\tHandler\tFATAL: CBS called Error with 0x80070308, \n\
+2016-05-01\t08:00:06:645\t1384\t1748\tHandler\tFATAL: Completed install of CBS update with type=0, requiresReboot=0, installerError=1, hr=0x80070308\n";
+    let (derived, verdict) = check(&[(Source::WindowsUpdate, Format::WindowsUpdateOld, log)]);
+    assert_eq!((derived.findings.len(), verdict), (1, Verdict::Failed));
+    let finding = &derived.findings[0];
+    assert_eq!(
+        (finding.category.as_str(), finding.kb.as_str()),
+        ("component_metadata_corrupt", "KB5000001")
+    );
+    let code = Some(event::Code::new(0x8007_0308));
+    assert_eq!((finding.root_code, finding.terminal_code), (code, code));
+}
+
+#[test]
+fn a_code_that_no_rule_knows_is_still_a_finding() {
+    let text = row(
+        "182 [AGENT_INSTALLING_FAILED]",
+        "80241234",
+        "Failure",
+        "KB5000001",
+    );
+    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    assert_eq!(derived.findings[0].rule, "agent_reported_failure");
+    assert_eq!(verdict, Verdict::Failed);
+    // 08:00:07 at +03:00.
+    assert_eq!(
+        derived.findings[0].utc.unwrap().to_string(),
+        "2024-05-01T05:00:07.000Z"
+    );
+}
+
+#[test]
+fn a_success_beside_a_code_is_no_failure() {
+    let text = row(
+        "163 [AGENT_DOWNLOAD_CANCELED]",
+        "8024000b",
+        "Success",
+        "Download canceled.",
+    ) + &row(
+        "183 [AGENT_INSTALLING_SUCCEEDED]",
+        "240010",
+        "Success",
+        "KB5000001",
+    );
+    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    assert_eq!((derived.findings.len(), verdict), (0, Verdict::Healthy));
+}
+
+#[test]
+fn what_the_agent_says_of_a_known_failure_is_its_evidence() {
+    let same = row(
+        "182 [AGENT_INSTALLING_FAILED]",
+        "80070070",
+        "Failure",
+        "update (KB5000001).",
+    );
+    let logs = |text: &str| {
+        check(&[
+            (Source::Cbs, Format::Wds, CBS_FAILURE),
+            (Source::ReportingEvents, Format::ReportingEvents, text),
+        ])
+        .0
+    };
+    let derived = logs(&same);
+    assert_eq!((derived.attempts.len(), derived.findings.len()), (1, 1));
+    let sources: Vec<Source> = derived.findings[0]
+        .evidence
+        .iter()
+        .map(|evidence| evidence.source)
+        .collect();
+    assert!(
+        sources.contains(&Source::Cbs) && sources.contains(&Source::ReportingEvents),
+        "{sources:?}"
+    );
+
+    // Another update, or another code, is another failure.
+    for other in [
+        same.replace("KB5000001", "KB5000002"),
+        same.replace("80070070", "80070005"),
+    ] {
+        assert_eq!(logs(&other).findings.len(), 2, "{other}");
+    }
+}
