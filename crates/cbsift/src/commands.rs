@@ -4,6 +4,7 @@ mod config;
 mod engine;
 mod explain;
 mod migrate;
+mod rules;
 mod scan;
 mod send;
 mod simulate;
@@ -41,6 +42,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Engine(engine::Arguments),
     Migrate(migrate::Arguments),
+    Rules(rules::Arguments),
     Config(config::Arguments),
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Engine(arguments) => engine::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),
+        Command::Rules(arguments) => rules::run(arguments),
         Command::Config(arguments) => config::run(arguments),
     }
 }

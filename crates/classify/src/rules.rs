@@ -3,9 +3,11 @@
 mod load;
 mod matcher;
 mod prefilter;
+mod trial;
 
 pub use load::Fault;
 pub(crate) use matcher::Scratch;
+pub use trial::Trial;
 
 use event::{Code, Severity, Source};
 use regex::Regex;
@@ -177,6 +179,11 @@ impl Rules {
             })
         });
         &SET
+    }
+
+    /// The files of the shipped rule set, `(name, text)`.
+    pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
+        &SHIPPED
     }
 
     /// Loads rule files, `(name, text)`; all faults at once.
