@@ -5,6 +5,7 @@
 //! | `harness.rs` | starts `up` on free ports with a folder of its own, and asks it |
 //! | `commands.rs` | arguments, errors with a way out, exit codes |
 //! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
+//! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
@@ -17,6 +18,7 @@ mod commands;
 mod fixtures;
 mod harness;
 mod one_machine;
+mod report;
 mod scan;
 mod strangers;
 mod tidy;

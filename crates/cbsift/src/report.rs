@@ -1,11 +1,19 @@
 //! What a scan found, for machines and for people.
 
+mod gaps;
+mod html;
 mod json;
+mod markdown;
+pub(crate) mod narrow;
 mod text;
+mod view;
 mod words;
 
+pub(crate) use html::html;
 pub(crate) use json::json;
+pub(crate) use markdown::markdown;
 pub(crate) use text::{Style, text};
+pub(crate) use view::view;
 pub(crate) use words::Language;
 
 use classify::{Bilingual, Rules};

@@ -1,6 +1,7 @@
 //! `cbsift scan`: the root cause, from files in hand.
 
 use crate::progress::Progress;
+use crate::report::narrow::{self, Narrow};
 use crate::report::{self, Language};
 use clap::{Args, ValueEnum};
 use classify::{Rules, Verdict};
@@ -22,6 +23,15 @@ pub(crate) struct Arguments {
     /// Name of the endpoint in the answer
     #[arg(long, value_name = "ID")]
     endpoint: Option<String>,
+    /// Only attempts and findings of this KB
+    #[arg(long, value_name = "KB", value_parser = narrow::kb)]
+    kb: Option<String>,
+    /// Only what came at or after this local time: YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'
+    #[arg(long, value_name = "TIME", value_parser = narrow::since)]
+    since: Option<event::LoggedAt>,
+    /// Also show what was left out as harmless, code by code
+    #[arg(long)]
+    noise: bool,
     /// Exit with status 3 when something failed
     #[arg(long, value_enum, value_name = "WHAT")]
     fail_on: Option<FailOn>,
@@ -36,6 +46,10 @@ enum Format {
     Text,
     /// For machines; the schema is stable
     Json,
+    /// Markdown, as support cases are closed
+    Md,
+    /// One page that needs nothing else
+    Html,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,7 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let language = super::language(arguments.lang);
     let progress = Progress::new(arguments.quiet);
     let endpoint = arguments.endpoint.as_deref();
-    let scan = crate::scan::scan(
+    let mut scan = crate::scan::scan(
         rules,
         &arguments.paths,
         endpoint.unwrap_or("local"),
@@ -65,9 +79,18 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::from(1));
     }
+    let to = Narrow {
+        kb: arguments.kb,
+        since: arguments.since,
+    };
+    let narrowed = narrow::narrow(&mut scan, to);
+    let narrowed = narrowed.as_ref();
+    let view = || report::view(rules, &scan, language, narrowed, arguments.noise);
     let text = match arguments.format {
-        Format::Text => report::text(rules, &scan, language, super::style()),
-        Format::Json => report::json(rules, &scan, endpoint, language)? + "\n",
+        Format::Text => report::text(&view(), super::style()),
+        Format::Json => report::json(rules, &scan, endpoint, language, narrowed)? + "\n",
+        Format::Md => report::markdown(&view()),
+        Format::Html => report::html(&view()),
     };
     super::print(&text)?;
     if arguments.fail_on == Some(FailOn::Failure) && scan.verdict == Verdict::Failed {

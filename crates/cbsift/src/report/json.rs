@@ -17,6 +17,16 @@ struct Answer {
     attempts: Vec<Attempt>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    narrowed: Option<Narrowed>,
+}
+
+#[derive(Serialize)]
+struct Narrowed {
+    kb: Option<String>,
+    since: Option<String>,
+    attempts_left_out: usize,
+    findings_left_out: usize,
 }
 
 #[derive(Serialize)]
@@ -122,6 +132,7 @@ pub(crate) fn json(
     scan: &Scan,
     endpoint: Option<&str>,
     language: Language,
+    narrowed: Option<&super::narrow::Narrowed>,
 ) -> serde_json::Result<String> {
     let answer = Answer {
         version: 1,
@@ -198,7 +209,24 @@ pub(crate) fn json(
             .iter()
             .map(|finding| finding_of(rules, scan, finding, language))
             .collect(),
-        gaps: Vec::new(),
+        gaps: super::gaps::gaps(scan)
+            .into_iter()
+            .map(|gap| Gap {
+                source: event::Source::Cbs.name(),
+                from: shown(Some(gap.from)),
+                to: shown(gap.to),
+                reason: match gap.to {
+                    Some(_) => format!("no part between {} and {}", gap.before, gap.after),
+                    None => format!("no part after {}", gap.before),
+                },
+            })
+            .collect(),
+        narrowed: narrowed.map(|narrowed| Narrowed {
+            kb: narrowed.to.kb.clone(),
+            since: shown(narrowed.to.since),
+            attempts_left_out: narrowed.attempts,
+            findings_left_out: narrowed.findings,
+        }),
     };
     serde_json::to_string_pretty(&answer)
 }

@@ -1,12 +1,8 @@
 //! The form for people: the answer, why we believe it, what to do, the evidence, and what we could not see.
 
-use super::words::{self, Words, words};
-use super::{Language, advice, named, title, upper};
-use crate::report::json::offset;
-use crate::scan::{Input, Scan};
-use classify::{Rules, Verdict, catalogue};
-use event::{Code, Evidence, Finding, LoggedAt, Severity};
-use std::collections::BTreeSet;
+use super::view::{FindingView, View, safe};
+use super::words::Words;
+use classify::Verdict;
 use std::fmt::Write;
 
 /// Colour or plain; the plain text reads as well.
@@ -19,18 +15,14 @@ pub(crate) struct Style {
 
 /// At most so many findings in full; the rest are counted.
 const MAX_FINDINGS: usize = 12;
-/// Characters of an evidence line.
-const MAX_LINE: usize = 420;
 
 /// The report.
-pub(crate) fn text(rules: &Rules, scan: &Scan, language: Language, style: Style) -> String {
+pub(crate) fn text(view: &View, style: Style) -> String {
     let mut page = Page {
         out: String::new(),
-        words: words(language),
-        language,
+        words: view.words,
         style,
-        rules,
-        scan,
+        view,
     };
     page.inputs();
     page.findings();
@@ -42,10 +34,8 @@ pub(crate) fn text(rules: &Rules, scan: &Scan, language: Language, style: Style)
 struct Page<'a> {
     out: String,
     words: &'static Words,
-    language: Language,
     style: Style,
-    rules: &'a Rules,
-    scan: &'a Scan,
+    view: &'a View,
 }
 
 /// Columns of the labels in front of values, in terminal cells.
@@ -54,10 +44,7 @@ const LABEL: usize = 13;
 impl Page<'_> {
     fn line(&mut self, text: &str) {
         // Log text may carry control and direction characters: a report must not let it drive the terminal.
-        self.out.extend(
-            text.chars()
-                .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c }),
-        );
+        self.out.push_str(&safe(text));
         self.out.push('\n');
     }
 
@@ -84,23 +71,13 @@ impl Page<'_> {
     }
 
     fn inputs(&mut self) {
-        let scan = self.scan;
-        for input in scan.inputs.iter().filter(|input| input.source.is_some()) {
-            let line = self.input(input);
-            self.line(&line);
+        let view = self.view;
+        for input in view.inputs.iter().filter(|input| input.is_read) {
+            self.line(&format!("{}    {}", input.name, input.facts));
         }
-        let skipped: Vec<&Input> = scan
-            .inputs
-            .iter()
-            .filter(|input| input.source.is_none())
-            .collect();
+        let skipped: Vec<_> = view.inputs.iter().filter(|input| !input.is_read).collect();
         for input in skipped.iter().take(MAX_FINDINGS) {
-            let line = format!(
-                "{}: {} ({})",
-                self.words.skipped,
-                input.path.display(),
-                input.reason
-            );
+            let line = format!("{}: {} ({})", self.words.skipped, input.path, input.facts);
             self.line(&line);
         }
         if skipped.len() > MAX_FINDINGS {
@@ -111,89 +88,50 @@ impl Page<'_> {
             );
             self.line(&more);
         }
+        if let Some(endpoint) = &view.endpoint {
+            self.labelled(self.words.endpoint, endpoint);
+        }
+        for (number, gap) in view.gaps.iter().enumerate() {
+            self.labelled(if number == 0 { self.words.gaps } else { "" }, gap);
+        }
+        if let Some(narrowed) = &view.narrowed {
+            self.line(narrowed);
+        }
         self.line("");
     }
 
-    fn input(&self, input: &Input) -> String {
-        let name = input.path.file_name().map_or_else(
-            || input.path.to_string_lossy(),
-            |name| name.to_string_lossy(),
-        );
-        let source = input.source.map_or("", event::Source::name).to_uppercase();
-        let mut line = format!(
-            "{name}    {source}, {}, {}",
-            input.encoding.name().to_uppercase(),
-            (self.words.records)(input.records, input.lines)
-        );
-        if let (Some(first), Some(last)) = (input.first, input.last) {
-            let _ = write!(line, ", {first}");
-            if last != first {
-                let _ = write!(line, " – {last}");
-            }
-        }
-        let offsets: Vec<String> = input
-            .utc_changes
-            .iter()
-            .map(|(_, anchor)| {
-                format!(
-                    "UTC{}, {}",
-                    offset(anchor.minutes),
-                    words::how(anchor.how, self.language)
-                )
-            })
-            .collect();
-        if !offsets.is_empty() {
-            let _ = write!(line, " ({})", offsets.join(" → "));
-        }
-        if !input.reason.is_empty() {
-            let _ = write!(line, " — {}", input.reason);
-        }
-        line
-    }
-
     fn findings(&mut self) {
-        let scan = self.scan;
-        let words = self.words;
-        let (word, colour, more) = match scan.verdict {
-            Verdict::Failed => (words.failed, "1;31", ""),
-            Verdict::Healthy => (words.healthy, "1;32", words.healthy_more),
-            Verdict::Repaired => (words.repaired, "1;32", words.repaired_more),
-            Verdict::Inconclusive => (words.inconclusive, "1;33", words.inconclusive_more),
-        };
-        if scan.verdict != Verdict::Failed {
-            let line = format!("{}  {more}", self.painted(word, colour));
+        let view = self.view;
+        if view.verdict != Verdict::Failed {
+            let colour = if view.verdict == Verdict::Inconclusive {
+                "1;33"
+            } else {
+                "1;32"
+            };
+            let line = format!("{}  {}", self.painted(view.word, colour), view.more);
             self.out.push_str(&line);
             self.out.push_str("\n\n");
         }
-        for finding in scan.derived.findings.iter().take(MAX_FINDINGS) {
-            let (word, colour) = if finding.severity > Severity::Info {
-                (words.failed, "1;31")
-            } else {
-                (words.noticed, "1;33")
-            };
-            self.finding(finding, word, colour);
+        for finding in view.findings.iter().take(MAX_FINDINGS) {
+            self.finding(finding);
         }
-        if scan.derived.findings.len() > MAX_FINDINGS {
-            let more = (words.and_more)(scan.derived.findings.len() - MAX_FINDINGS);
+        if view.findings.len() > MAX_FINDINGS {
+            let more = (self.words.and_more)(view.findings.len() - MAX_FINDINGS);
             self.line(&more);
         }
     }
 
-    fn finding(&mut self, finding: &Finding, word: &str, colour: &str) {
+    fn finding(&mut self, finding: &FindingView) {
         let words = self.words;
-        let mut head = title(self.rules, finding, self.language);
-        if finding.count > 1 {
-            let _ = write!(head, "  ×{}", finding.count);
-        }
+        let (word, colour) = if finding.is_failure {
+            (words.failed, "1;31")
+        } else {
+            (words.noticed, "1;33")
+        };
         let indent = " ".repeat(cells(word) + 2);
-        for (number, line) in wrap(&head, self.style.width.saturating_sub(indent.len()).max(30))
-            .iter()
-            .enumerate()
-        {
-            let safe: String = line
-                .chars()
-                .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c })
-                .collect();
+        let width = self.style.width.saturating_sub(indent.len()).max(30);
+        for (number, line) in wrap(&finding.title, width).iter().enumerate() {
+            let safe = safe(line);
             if number == 0 {
                 let _ = writeln!(
                     self.out,
@@ -206,272 +144,83 @@ impl Page<'_> {
             }
         }
         self.out.push('\n');
-        self.cause(finding);
-        if !finding.object.is_empty() {
-            self.field(words.object, &finding.object);
+        for (label, value) in &finding.facts {
+            self.field(label, value);
         }
-        if !finding.package.is_empty() || !finding.kb.is_empty() {
-            let is_apart = !finding.kb.is_empty() && !finding.package.contains(&finding.kb);
-            let package = if is_apart {
-                format!("{} {}", finding.kb, finding.package)
-            } else {
-                finding.package.clone()
-            };
-            self.field(words.package, package.trim());
-        }
-        let when = self.when(finding);
-        self.field(words.when, &when);
-        let grade = match finding.confidence {
-            80.. => words.high,
-            55.. => words.medium,
-            _ => words.low,
-        };
-        let reasons: Vec<String> = finding
-            .reasons
-            .iter()
-            .map(|reason| words::reason(reason, self.language))
-            .collect();
-        let (between, colon) = if self.language == Language::Chinese {
-            ("；", "：")
-        } else {
-            ("; ", ": ")
-        };
-        let confidence = format!(
-            "{grade} ({} %){colon}{}",
-            finding.confidence,
-            reasons.join(between)
-        );
-        self.field(words.confidence, &confidence);
         self.out.push('\n');
-        let steps = advice(self.rules, finding, self.language);
-        for (number, step) in steps.iter().enumerate() {
+        for (number, step) in finding.steps.iter().enumerate() {
             let label = if number == 0 { words.advice } else { "" };
             self.field(label, &format!("{}  {step}", number + 1));
         }
-        let stale = self.stale_codes(finding);
-        if !stale.is_empty() {
-            let codes: Vec<String> = stale.iter().map(|code| upper(*code)).collect();
-            let line = (words.not_the_cause)(&codes.join(", "));
-            self.field(if steps.is_empty() { words.advice } else { "" }, &line);
+        if let Some(stale) = &finding.stale {
+            self.field(
+                if finding.steps.is_empty() {
+                    words.advice
+                } else {
+                    ""
+                },
+                stale,
+            );
         }
         self.out.push('\n');
         for (number, evidence) in finding.evidence.iter().enumerate() {
-            self.evidence(evidence, if number == 0 { words.evidence } else { "" });
+            self.field(
+                if number == 0 { words.evidence } else { "" },
+                &evidence.head,
+            );
+            let width = self.style.width.saturating_sub(LABEL + 4).max(30);
+            for line in wrap(&evidence.text, width) {
+                self.line(&format!("{}{line}", " ".repeat(LABEL + 4)));
+            }
         }
         self.out.push('\n');
     }
 
-    fn cause(&mut self, finding: &Finding) {
-        let words = self.words;
-        let Some(root) = finding.root_code else {
-            return;
-        };
-        let mut cause = named(root);
-        if let Some((file, line, function)) = finding
-            .evidence
-            .iter()
-            .find_map(|evidence| origin(&evidence.text))
-        {
-            cause += &(words.raised_by)(function, file, line);
-        }
-        self.field(words.cause, &cause);
-        let same = equivalents(root);
-        if !same.is_empty() {
-            self.field("", &same.join(" = "));
-        }
-        if let Some(terminal) = finding.terminal_code.filter(|terminal| *terminal != root) {
-            self.field(words.ended_with, &named(terminal));
-        }
-    }
-
-    fn when(&self, finding: &Finding) -> String {
-        let words = self.words;
-        let place = finding
-            .evidence
-            .first()
-            .and_then(|evidence| self.scan.places.get(&(evidence.stream, evidence.offset)));
-        match (finding.utc, finding.logged) {
-            (Some(utc), Some(logged)) => {
-                let minutes = (logged.0 * 1_000 - utc.0 + 30_000).div_euclid(60_000);
-                let zone = i32::try_from(minutes).map(offset).unwrap_or_default();
-                let changes = place
-                    .map(|place| self.scan.inputs[place.input].utc_changes.as_slice())
-                    .unwrap_or_default();
-                let how = changes
-                    .iter()
-                    .rev()
-                    .find(|(line, _)| place.is_some_and(|place| *line <= place.line))
-                    .or(changes.first());
-                let how = how
-                    .map(|(_, anchor)| format!(", {}", words::how(anchor.how, self.language)))
-                    .unwrap_or_default();
-                let utc = utc.to_string().replace('T', " ").replace('Z', " UTC");
-                format!("{utc} ({} {logged}, UTC{zone}{how})", words.local)
-            }
-            (None, Some(logged)) => format!("{logged} ({})", words.utc_unknown),
-            _ => words.no_time.to_owned(),
-        }
-    }
-
-    /// Last-error values beside the evidence that the noise rules excuse.
-    fn stale_codes(&self, finding: &Finding) -> BTreeSet<Code> {
-        let mut stale = BTreeSet::new();
-        let mut spellings = Vec::new();
-        for evidence in &finding.evidence {
-            let Some(event) = self.scan.events.get(&evidence.id) else {
-                continue;
-            };
-            spellings.clear();
-            classify::codes_in(&event.text, &mut spellings);
-            stale.extend(
-                spellings
-                    .iter()
-                    .filter(|one| one.is_last_error && !event.codes.contains(&one.code))
-                    .map(|one| one.code),
-            );
-        }
-        stale
-    }
-
-    fn evidence(&mut self, evidence: &Evidence, label: &str) {
-        let words = self.words;
-        let event = self.scan.events.get(&evidence.id);
-        let mut head = String::new();
-        if let Some(place) = self.scan.places.get(&(evidence.stream, evidence.offset)) {
-            head = (words.lines)(place.line, place.line + place.lines - 1);
-            if self
-                .scan
-                .inputs
-                .iter()
-                .filter(|input| input.source.is_some())
-                .count()
-                > 1
-            {
-                let name = self.scan.inputs[place.input]
-                    .path
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned());
-                head = format!("{} {head}", name.unwrap_or_default());
-            }
-        }
-        if event.is_some_and(|event| event.field("joined").is_some()) {
-            let _ = write!(head, "  ({})", words.joined);
-        }
-        self.field(label, &head);
-        let text = shortened(&evidence.text);
-        for line in wrap(&text, self.style.width.saturating_sub(LABEL + 4).max(30)) {
-            self.line(&format!("{}{line}", " ".repeat(LABEL + 4)));
-        }
-    }
-
     fn attempts(&mut self) {
-        let attempts = &self.scan.derived.attempts;
-        if attempts.is_empty() {
+        let view = self.view;
+        if view.attempts.is_empty() {
             return;
         }
-        let failed = attempts
-            .iter()
-            .filter(|attempt| attempt.outcome.is_failure())
-            .count();
-        let summary = (self.words.attempts_sum)(attempts.len(), failed);
-        let heading = format!("{}  {summary}", self.words.attempts);
-        self.line(&heading);
-        let rows: Vec<String> = attempts
-            .iter()
-            .take(2 * MAX_FINDINGS)
-            .map(|attempt| {
-                let time = attempt
-                    .start
-                    .or(attempt.end)
-                    .map_or_else(|| "-".repeat(19), |time| time.to_string());
-                let code = attempt
-                    .terminal_code
-                    .map_or_else(|| " ".repeat(10), |code| code.to_string());
-                let name = if attempt.kb.is_empty() {
-                    &attempt.package
-                } else {
-                    &attempt.kb
-                };
-                format!("  {time}  {:<15}{code}  {name}", attempt.outcome.name())
-            })
-            .collect();
-        for row in rows {
-            self.line(&row);
+        self.line(&format!("{}  {}", self.words.attempts, view.attempts_sum));
+        for row in view.attempts.iter().take(2 * MAX_FINDINGS) {
+            self.line(&format!(
+                "  {:<19}  {:<15}{:<10}  {}",
+                row.time, row.outcome, row.code, row.name
+            ));
         }
-        if attempts.len() > 2 * MAX_FINDINGS {
-            let more = format!(
-                "  {}",
-                (self.words.and_more)(attempts.len() - 2 * MAX_FINDINGS)
-            );
-            self.line(&more);
+        if view.attempts.len() > 2 * MAX_FINDINGS {
+            let more = (self.words.and_more)(view.attempts.len() - 2 * MAX_FINDINGS);
+            self.line(&format!("  {more}"));
         }
         self.line("");
     }
 
     /// What was left out, and what the input cannot show.
     fn rest(&mut self) {
-        let (scan, words) = (self.scan, self.words);
-        let noise: u64 = scan.noise.values().sum();
-        if noise > 0 {
-            let line = (words.noise)(noise, scan.noise.len());
-            self.line(&line);
+        let view = self.view;
+        if let Some(noise) = &view.noise {
+            self.line(noise);
         }
-        let explained: BTreeSet<Code> = scan
-            .derived
-            .findings
-            .iter()
-            .flat_map(|finding| finding.root_code.into_iter().chain(finding.terminal_code))
-            .collect();
-        let others: Vec<String> = scan
-            .codes
-            .iter()
-            .filter(|(code, count)| {
-                count.records > count.noise
-                    && !explained
-                        .iter()
-                        .any(|known| classify::catalogue::is_same_failure(*known, **code))
-            })
-            .map(|(code, count)| format!("{} ×{}", named(*code), count.records - count.noise))
-            .collect();
-        if !others.is_empty() {
-            let shown = others.len().min(MAX_FINDINGS);
-            let mut line = others[..shown].join(", ");
-            if others.len() > shown {
-                let _ = write!(line, ", {}", (words.and_more)(others.len() - shown));
-            }
-            self.labelled(words.other_codes, &line);
-        }
-        let separator = if self.language == Language::Chinese {
-            "；"
-        } else {
-            "; "
-        };
-        let mut unseen = Vec::new();
-        if scan.verdict == Verdict::Failed {
-            if scan.derived.attempts.is_empty()
-                && scan
-                    .derived
-                    .findings
-                    .iter()
-                    .all(|finding| finding.package.is_empty())
-            {
-                unseen.push(words.no_package.to_owned());
-            }
-            if let Some(seconds) = self.span() {
-                unseen.push((words.only_span)(&(words.seconds)(seconds)));
+        if let Some(table) = &view.noise_table {
+            for (code, name, count) in table {
+                self.line(&format!("  {count:>8}  {code}  {name}"));
             }
         }
-        if scan.inputs.iter().any(|input| {
-            input.source.is_some() && input.utc_changes.is_empty() && input.first.is_some()
-        }) {
-            unseen.push(words.no_utc.to_owned());
+        if !view.other_codes.is_empty() {
+            let shown = view.other_codes.len().min(MAX_FINDINGS);
+            let mut line = view.other_codes[..shown].join(", ");
+            if view.other_codes.len() > shown {
+                let more = (self.words.and_more)(view.other_codes.len() - shown);
+                let _ = write!(line, ", {more}");
+            }
+            self.labelled(self.words.other_codes, &line);
         }
-        if !unseen.is_empty() {
-            self.labelled(words.not_seen, &unseen.join(separator));
+        let separator = view.separator;
+        if !view.not_seen.is_empty() {
+            self.labelled(self.words.not_seen, &view.not_seen.join(separator));
         }
-        if scan.verdict != Verdict::Healthy && scan.verdict != Verdict::Repaired {
-            let collect = format!("{}{separator}{}", words.collect_cbs, words.collect_events);
-            self.labelled(words.collect, &collect);
+        if !view.collect.is_empty() {
+            self.labelled(self.words.collect, &view.collect.join(separator));
         }
     }
 
@@ -489,83 +238,6 @@ impl Page<'_> {
             self.line(&line);
         }
     }
-
-    /// Seconds that the only log covers; nothing where there are several or it is long.
-    fn span(&self) -> Option<i64> {
-        let mut logs = self
-            .scan
-            .inputs
-            .iter()
-            .filter(|input| input.source.is_some());
-        let (Some(only), None) = (logs.next(), logs.next()) else {
-            return None;
-        };
-        let (LoggedAt(first), LoggedAt(last)) = (only.first?, only.last?);
-        const LONG_S: i64 = 30 * 86_400;
-        ((last - first) < LONG_S).then_some((last - first).max(1))
-    }
-}
-
-/// The other forms of a code: as CSI logs it, and what Windows Update shows.
-fn equivalents(code: Code) -> Vec<String> {
-    if code.space() == event::Space::Hresult {
-        return Vec::new();
-    }
-    let mut forms = vec![upper(code)];
-    forms.push(format!("0x{:08X}", code.value() | 0x1000_0000));
-    let win32 = catalogue::of(code).canonical();
-    if win32 != catalogue::of(code) {
-        let name = win32
-            .name()
-            .map(|name| format!(" ({name})"))
-            .unwrap_or_default();
-        forms.push(format!("0x{:08X}{name}", win32.value()));
-    }
-    forms
-}
-
-/// `file.cpp(2987): Error X originated in function F expression: …`
-fn origin(text: &str) -> Option<(&str, &str, &str)> {
-    let at = text.find(" originated in function ")?;
-    let function = text[at + " originated in function ".len()..]
-        .split(' ')
-        .next()?;
-    let (place, _) = text[..at].rsplit_once("): Error ")?;
-    let (file, line) = place.rsplit_once('(')?;
-    let file = file.rsplit([' ', '\\']).next()?;
-    let function = function.rsplit("::").next()?;
-    Some((file, line, function))
-}
-
-/// Newlines shown as spaces, long text cut in the middle, where the least is said.
-fn shortened(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let count = text.chars().count();
-    if count <= MAX_LINE {
-        return text;
-    }
-    // The object stands behind the middle of a long CSI record: keep it.
-    let characters: Vec<char> = text.chars().collect();
-    let keep = match text.find("on:[") {
-        Some(at) => text[..at].chars().count(),
-        None => count - MAX_LINE / 2,
-    };
-    let head: String = characters[..MAX_LINE / 2].iter().collect();
-    let from = keep.max(MAX_LINE / 2);
-    let tail: String = characters[from..(from + MAX_LINE / 2).min(count)]
-        .iter()
-        .collect();
-    let end = if from + MAX_LINE / 2 < count {
-        " …"
-    } else {
-        ""
-    };
-    format!("{head} … {tail}{end}")
-}
-
-fn is_unsafe(c: char) -> bool {
-    (c.is_control() && c != '\t')
-        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Terminal cells of a text: East Asian characters take two.
@@ -625,34 +297,5 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("文件系统损坏", 6), ["文件系", "统损坏"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
-    }
-
-    #[test]
-    fn the_place_where_a_failure_arose_is_read() {
-        let text = r"onecore\base\wcp\sil\ntsystem.cpp(2987): Error STATUS_X originated in function A::B::SysCreateFile expression: (null)";
-        assert_eq!(
-            origin(text),
-            Some(("ntsystem.cpp", "2987", "SysCreateFile"))
-        );
-        assert_eq!(origin("nothing"), None);
-    }
-
-    #[test]
-    fn equivalents_of_the_founding_code() {
-        assert_eq!(
-            equivalents(Code::new(0xC000_0102)),
-            [
-                "0xC0000102",
-                "0xD0000102",
-                "0x80070570 (ERROR_FILE_CORRUPT)"
-            ]
-        );
-    }
-
-    #[test]
-    fn control_characters_of_a_log_do_not_reach_the_terminal() {
-        assert!(
-            is_unsafe('\u{1b}') && is_unsafe('\u{202E}') && !is_unsafe('a') && !is_unsafe('文')
-        );
     }
 }

@@ -1,0 +1,111 @@
+//! Parts of the servicing log that are missing between or behind those that were read.
+//!
+//! A rotated log is named after the moment of its rotation in UTC, and that is when its successor's first record is written: so parts chain without being read.
+
+use crate::scan::{Input, Scan};
+use event::{LoggedAt, Source};
+
+/// A stretch that no part covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: LoggedAt,
+    /// Nothing: the log goes on, and no later part is here.
+    pub(crate) to: Option<LoggedAt>,
+    /// Names of the parts before and after.
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// How long after a rotation the successor's first record may be written. A guess: the two pairs known are equal to the second.
+const SUCCESSOR_S: i64 = 120;
+
+pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
+    let mut parts: Vec<(&Input, LoggedAt, LoggedAt)> = scan
+        .inputs
+        .iter()
+        .filter(|input| input.source == Some(Source::Cbs))
+        .filter_map(|input| Some((input, input.first?, input.last?)))
+        .collect();
+    parts.sort_by_key(|(_, first, last)| (*first, *last));
+    // Copies of one log begin together; the longest is the last of them.
+    parts.dedup_by(|later, earlier| {
+        let is_copy = later.1 == earlier.1;
+        if is_copy && rotated_at(&name(earlier.0)).is_none() {
+            *earlier = *later;
+        }
+        is_copy
+    });
+    let mut gaps = Vec::new();
+    for (index, (input, _, last)) in parts.iter().enumerate() {
+        let before = name(input);
+        let Some(rotated) = rotated_at(&before) else {
+            continue;
+        };
+        match parts.get(index + 1) {
+            Some((next, first, _)) if first > last && !is_successor(rotated, *first) => {
+                gaps.push(Gap {
+                    from: *last,
+                    to: Some(*first),
+                    before,
+                    after: name(next),
+                });
+            }
+            None => gaps.push(Gap {
+                from: *last,
+                to: None,
+                before,
+                after: String::new(),
+            }),
+            Some(_) => {}
+        }
+    }
+    gaps
+}
+
+pub(super) fn name(input: &Input) -> String {
+    let path = input.path.to_string_lossy();
+    path.rsplit(['/', '\\', '!'])
+        .next()
+        .unwrap_or(&path)
+        .to_owned()
+}
+
+/// `CbsPersist_20230522191537.log` as seconds of UTC.
+fn rotated_at(name: &str) -> Option<i64> {
+    let lower = name.to_ascii_lowercase();
+    let stamp = lower.strip_prefix("cbspersist_")?.get(..14)?;
+    let number = |from: usize, to: usize| stamp.get(from..to)?.parse::<i64>().ok();
+    let time = LoggedAt::from_civil(
+        number(0, 4)?,
+        number(4, 6)?,
+        number(6, 8)?,
+        number(8, 10)?,
+        number(10, 12)?,
+        number(12, 14)?,
+    )?;
+    Some(time.0)
+}
+
+/// Whether a local time is the UTC time in some zone: whole quarters of an hour from UTC-12 to UTC+14.
+fn is_successor(rotated_utc: i64, first: LoggedAt) -> bool {
+    const QUARTER_S: i64 = 900;
+    let ahead = first.0 - rotated_utc;
+    let beside = ahead.rem_euclid(QUARTER_S);
+    (-48 * QUARTER_S..=56 * QUARTER_S + SUCCESSOR_S).contains(&ahead) && beside <= SUCCESSOR_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_starts_at_the_stamp_in_some_zone() {
+        let rotated = rotated_at("CbsPersist_20230522191537.log").unwrap();
+        let at = |text: &str| LoggedAt::parse(text.as_bytes()).unwrap();
+        assert!(is_successor(rotated, at("2023-05-22 13:15:37")));
+        assert!(is_successor(rotated, at("2023-05-23 00:45:38")));
+        assert!(!is_successor(rotated, at("2023-05-22 13:22:37")));
+        assert!(!is_successor(rotated, at("2023-05-25 13:15:37")));
+        assert_eq!(rotated_at("CBS.log"), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! A scan narrowed to a KB or to what came after a time.
+
+use crate::scan::Scan;
+use classify::Verdict;
+use event::{LoggedAt, Severity};
+
+/// What to narrow to; nothing = all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Narrow {
+    pub(crate) kb: Option<String>,
+    pub(crate) since: Option<LoggedAt>,
+}
+
+/// What was left out.
+#[derive(Clone, Debug)]
+pub(crate) struct Narrowed {
+    pub(crate) to: Narrow,
+    pub(crate) attempts: usize,
+    pub(crate) findings: usize,
+}
+
+/// Leaves out attempts and findings of other KBs or of earlier times; what carries no time stays, as nothing says that it is earlier.
+pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
+    if to.kb.is_none() && to.since.is_none() {
+        return None;
+    }
+    let is_kb = |kb: &str, package: &str| {
+        to.kb
+            .as_deref()
+            .is_none_or(|wanted| kb == wanted || package.contains(wanted))
+    };
+    let is_since = |time: Option<LoggedAt>| match (to.since, time) {
+        (Some(since), Some(time)) => time >= since,
+        _ => true,
+    };
+    let all = std::mem::take(&mut scan.derived);
+    let (attempts, findings) = (all.attempts.len(), all.findings.len());
+    let mut kept = all.attempts;
+    kept.retain(|one| is_kb(&one.kb, &one.package) && is_since(one.start.or(one.end)));
+    let mut place = vec![None; findings];
+    for (index, finding) in all.findings.into_iter().enumerate() {
+        let is_cause = kept
+            .iter()
+            .any(|one| one.finding.is_some_and(|at| at as usize == index));
+        let is_own = is_kb(&finding.kb, &finding.package) && is_since(finding.logged);
+        if is_cause || is_own {
+            place[index] = u32::try_from(scan.derived.findings.len()).ok();
+            scan.derived.findings.push(finding);
+        }
+    }
+    for one in &mut kept {
+        one.finding = one
+            .finding
+            .and_then(|at| place.get(at as usize).copied().flatten());
+    }
+    scan.derived.attempts = kept;
+    let is_failed = scan
+        .derived
+        .attempts
+        .iter()
+        .any(|one| one.outcome.is_failure())
+        || scan
+            .derived
+            .findings
+            .iter()
+            .any(|finding| finding.severity > Severity::Info);
+    let is_left = !scan.derived.attempts.is_empty() || !scan.derived.findings.is_empty();
+    let is_covered = scan.inputs.iter().any(|input| is_since(input.last));
+    if !is_left && (to.kb.is_some() || !is_covered) {
+        // Of what was never seen nothing can be said, least of all that it is healthy.
+        scan.verdict = Verdict::Inconclusive;
+    } else if scan.verdict == Verdict::Failed && !is_failed {
+        scan.verdict = Verdict::Healthy;
+    }
+    Some(Narrowed {
+        attempts: attempts - scan.derived.attempts.len(),
+        findings: findings - scan.derived.findings.len(),
+        to,
+    })
+}
+
+/// `KB5014692`, also without its letters.
+pub(crate) fn kb(text: &str) -> Result<String, String> {
+    let digits = text
+        .trim_start_matches(['K', 'k'])
+        .trim_start_matches(['B', 'b']);
+    if (6..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(format!("KB{digits}"))
+    } else {
+        Err("a KB has six or seven digits, such as KB5014692".to_owned())
+    }
+}
+
+/// `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS`, as logged.
+pub(crate) fn since(text: &str) -> Result<LoggedAt, String> {
+    let whole = match text.len() {
+        10 => format!("{text} 00:00:00"),
+        _ => text.to_owned(),
+    };
+    (whole.len() == 19)
+        .then(|| LoggedAt::parse(whole.as_bytes()))
+        .flatten()
+        .ok_or_else(|| {
+            "write YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS', local time as in the log".to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kbs_and_times_are_read_as_people_write_them() {
+        assert_eq!(kb("5014692").unwrap(), "KB5014692");
+        assert_eq!(kb("kb5014692").unwrap(), "KB5014692");
+        assert!(kb("KB12").is_err());
+        assert_eq!(
+            since("2024-05-06").unwrap().to_string(),
+            "2024-05-06 00:00:00"
+        );
+        assert_eq!(
+            since("2024-05-06 10:20:30").unwrap().to_string(),
+            "2024-05-06 10:20:30"
+        );
+        assert!(since("yesterday").is_err());
+        assert!(since("2024-05-06 10:20:30+08").is_err());
+    }
+}

@@ -1,0 +1,555 @@
+//! What a report says, in one language and without a form: text, Markdown and HTML lay it out.
+
+use super::gaps::{self, gaps};
+use super::json::{build_of, offset};
+use super::narrow::Narrowed;
+use super::words::{self, Words, words};
+use super::{Language, advice, named, title, upper};
+use crate::scan::{Input, Scan};
+use classify::{Rules, Verdict, catalogue};
+use event::{Code, Evidence, Finding, LoggedAt, Severity, Source};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Characters of an evidence line.
+const MAX_LINE: usize = 420;
+
+/// All that a report says. Log text in it is as logged: each form makes it safe in its own way.
+pub(crate) struct View {
+    pub(crate) words: &'static Words,
+    pub(crate) language: Language,
+    pub(crate) verdict: Verdict,
+    /// The verdict in a word, and what it means.
+    pub(crate) word: &'static str,
+    pub(crate) more: &'static str,
+    pub(crate) separator: &'static str,
+    pub(crate) inputs: Vec<InputView>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) gaps: Vec<String>,
+    pub(crate) narrowed: Option<String>,
+    pub(crate) findings: Vec<FindingView>,
+    pub(crate) attempts: Vec<AttemptView>,
+    pub(crate) attempts_sum: String,
+    pub(crate) noise: Option<String>,
+    /// Code, name, records.
+    pub(crate) noise_table: Option<Vec<(String, String, u64)>>,
+    /// Codes that no finding explains.
+    pub(crate) other_codes: Vec<String>,
+    pub(crate) not_seen: Vec<String>,
+    pub(crate) collect: Vec<String>,
+}
+
+pub(crate) struct InputView {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) is_read: bool,
+    /// Kind, encoding, records, times; or why it was not read.
+    pub(crate) facts: String,
+}
+
+pub(crate) struct FindingView {
+    pub(crate) is_failure: bool,
+    pub(crate) title: String,
+    /// Label and value; an empty label goes on with the one before.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) steps: Vec<String>,
+    /// What stands beside it and is not the cause.
+    pub(crate) stale: Option<String>,
+    pub(crate) evidence: Vec<EvidenceView>,
+}
+
+pub(crate) struct EvidenceView {
+    pub(crate) head: String,
+    pub(crate) text: String,
+}
+
+pub(crate) struct AttemptView {
+    pub(crate) time: String,
+    pub(crate) outcome: &'static str,
+    pub(crate) code: String,
+    pub(crate) name: String,
+}
+
+/// The view of a scan; `with_noise` adds what was left out as harmless, code by code.
+pub(crate) fn view(
+    rules: &Rules,
+    scan: &Scan,
+    language: Language,
+    narrowed: Option<&Narrowed>,
+    with_noise: bool,
+) -> View {
+    let words = words(language);
+    let (word, more) = match scan.verdict {
+        Verdict::Failed => (words.failed, ""),
+        Verdict::Healthy => (words.healthy, words.healthy_more),
+        Verdict::Repaired => (words.repaired, words.repaired_more),
+        Verdict::Inconclusive if narrowed.is_some() => (words.inconclusive, words.nothing_left),
+        Verdict::Inconclusive => (words.inconclusive, words.inconclusive_more),
+    };
+    let attempts = &scan.derived.attempts;
+    let failed = attempts
+        .iter()
+        .filter(|one| one.outcome.is_failure())
+        .count();
+    let noise: u64 = scan.noise.values().sum();
+    let gaps = gaps(scan);
+    View {
+        words,
+        language,
+        verdict: scan.verdict,
+        word,
+        more,
+        separator: if language == Language::Chinese {
+            "；"
+        } else {
+            "; "
+        },
+        inputs: scan
+            .inputs
+            .iter()
+            .map(|one| input(one, words, language))
+            .collect(),
+        endpoint: scan.servicing_stack.as_deref().map(|stack| {
+            format!(
+                "{} {}, {} {stack}",
+                words.build,
+                build_of(stack),
+                words.stack
+            )
+        }),
+        gaps: gaps
+            .iter()
+            .map(|gap| match gap.to {
+                Some(to) => (words.gap_between)(
+                    &gap.from.to_string(),
+                    &to.to_string(),
+                    &gap.before,
+                    &gap.after,
+                ),
+                None => (words.gap_after)(&gap.from.to_string(), &gap.before),
+            })
+            .collect(),
+        narrowed: narrowed.map(|narrowed| {
+            let since = narrowed
+                .to
+                .since
+                .map(|time| (words.since)(&time.to_string()));
+            let to: Vec<String> = narrowed.to.kb.clone().into_iter().chain(since).collect();
+            (words.narrowed)(&to.join(", "), narrowed.attempts, narrowed.findings)
+        }),
+        findings: scan
+            .derived
+            .findings
+            .iter()
+            .map(|one| finding(rules, scan, one, words, language))
+            .collect(),
+        attempts: attempts
+            .iter()
+            .map(|one| AttemptView {
+                time: one
+                    .start
+                    .or(one.end)
+                    .map_or_else(|| "-".repeat(19), |time| time.to_string()),
+                outcome: one.outcome.name(),
+                code: one
+                    .terminal_code
+                    .map(|code| code.to_string())
+                    .unwrap_or_default(),
+                name: if one.kb.is_empty() {
+                    &one.package
+                } else {
+                    &one.kb
+                }
+                .clone(),
+            })
+            .collect(),
+        attempts_sum: (words.attempts_sum)(attempts.len(), failed),
+        noise: (noise > 0).then(|| (words.noise)(noise, scan.noise.len())),
+        noise_table: with_noise.then(|| {
+            let codes = scan.codes.iter().filter(|(_, count)| count.noise > 0);
+            codes
+                .map(|(code, count)| {
+                    let name = catalogue::name(*code).unwrap_or_default();
+                    (upper(*code), name.to_owned(), count.noise)
+                })
+                .collect()
+        }),
+        other_codes: other_codes(scan),
+        not_seen: not_seen(scan, words),
+        collect: collect(scan, words, !gaps.is_empty()),
+    }
+}
+
+fn input(input: &Input, words: &Words, language: Language) -> InputView {
+    let is_read = input.source.is_some();
+    InputView {
+        name: gaps::name(input),
+        path: input.path.to_string_lossy().into_owned(),
+        is_read,
+        facts: if is_read {
+            input_facts(input, words, language)
+        } else {
+            input.reason.clone()
+        },
+    }
+}
+
+fn input_facts(input: &Input, words: &Words, language: Language) -> String {
+    let source = input.source.map_or("", Source::name).to_uppercase();
+    let mut line = format!(
+        "{source}, {}, {}",
+        input.encoding.name().to_uppercase(),
+        (words.records)(input.records, input.lines)
+    );
+    if let (Some(first), Some(last)) = (input.first, input.last) {
+        let _ = write!(line, ", {first}");
+        if last != first {
+            let _ = write!(line, " – {last}");
+        }
+    }
+    let offsets: Vec<String> = input
+        .utc_changes
+        .iter()
+        .map(|(_, anchor)| {
+            format!(
+                "UTC{}, {}",
+                offset(anchor.minutes),
+                words::how(anchor.how, language)
+            )
+        })
+        .collect();
+    if !offsets.is_empty() {
+        let _ = write!(line, " ({})", offsets.join(" → "));
+    }
+    if !input.reason.is_empty() {
+        let _ = write!(line, " — {}", input.reason);
+    }
+    line
+}
+
+fn finding(
+    rules: &Rules,
+    scan: &Scan,
+    finding: &Finding,
+    words: &'static Words,
+    language: Language,
+) -> FindingView {
+    let mut head = title(rules, finding, language);
+    if finding.count > 1 {
+        let _ = write!(head, "  ×{}", finding.count);
+    }
+    let mut facts = Vec::new();
+    if let Some(root) = finding.root_code {
+        let mut cause = named(root);
+        if let Some((file, line, function)) = finding
+            .evidence
+            .iter()
+            .find_map(|evidence| origin(&evidence.text))
+        {
+            cause += &(words.raised_by)(function, file, line);
+        }
+        facts.push((words.cause, cause));
+        let same = equivalents(root);
+        if !same.is_empty() {
+            facts.push(("", same.join(" = ")));
+        }
+        if let Some(terminal) = finding.terminal_code.filter(|terminal| *terminal != root) {
+            facts.push((words.ended_with, named(terminal)));
+        }
+    }
+    if !finding.object.is_empty() {
+        facts.push((words.object, finding.object.clone()));
+    }
+    if !finding.package.is_empty() || !finding.kb.is_empty() {
+        let is_apart = !finding.kb.is_empty() && !finding.package.contains(&finding.kb);
+        let package = if is_apart {
+            format!("{} {}", finding.kb, finding.package)
+        } else {
+            finding.package.clone()
+        };
+        facts.push((words.package, package.trim().to_owned()));
+    }
+    facts.push((words.when, when(scan, finding, words, language)));
+    let grade = match finding.confidence {
+        80.. => words.high,
+        55.. => words.medium,
+        _ => words.low,
+    };
+    let reasons: Vec<String> = finding
+        .reasons
+        .iter()
+        .map(|reason| words::reason(reason, language))
+        .collect();
+    let (between, colon) = if language == Language::Chinese {
+        ("；", "：")
+    } else {
+        ("; ", ": ")
+    };
+    facts.push((
+        words.confidence,
+        format!(
+            "{grade} ({} %){colon}{}",
+            finding.confidence,
+            reasons.join(between)
+        ),
+    ));
+    let stale: Vec<String> = stale_codes(scan, finding)
+        .iter()
+        .map(|code| upper(*code))
+        .collect();
+    FindingView {
+        is_failure: finding.severity > Severity::Info,
+        title: head,
+        facts,
+        steps: advice(rules, finding, language),
+        stale: (!stale.is_empty()).then(|| (words.not_the_cause)(&stale.join(", "))),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|one| evidence(scan, one, words))
+            .collect(),
+    }
+}
+
+fn evidence(scan: &Scan, evidence: &Evidence, words: &Words) -> EvidenceView {
+    let mut head = String::new();
+    if let Some(place) = scan.places.get(&(evidence.stream, evidence.offset)) {
+        head = (words.lines)(place.line, place.line + place.lines - 1);
+        if scan
+            .inputs
+            .iter()
+            .filter(|input| input.source.is_some())
+            .count()
+            > 1
+        {
+            head = format!("{} {head}", gaps::name(&scan.inputs[place.input]));
+        }
+    }
+    let event = scan.events.get(&evidence.id);
+    if event.is_some_and(|event| event.field("joined").is_some()) {
+        let _ = write!(head, "  ({})", words.joined);
+    }
+    EvidenceView {
+        head,
+        text: shortened(&evidence.text),
+    }
+}
+
+fn other_codes(scan: &Scan) -> Vec<String> {
+    let explained: BTreeSet<Code> = scan
+        .derived
+        .findings
+        .iter()
+        .flat_map(|finding| finding.root_code.into_iter().chain(finding.terminal_code))
+        .collect();
+    scan.codes
+        .iter()
+        .filter(|(code, count)| {
+            count.records > count.noise
+                && !explained
+                    .iter()
+                    .any(|known| catalogue::is_same_failure(*known, **code))
+        })
+        .map(|(code, count)| format!("{} ×{}", named(*code), count.records - count.noise))
+        .collect()
+}
+
+fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
+    let mut unseen = Vec::new();
+    if scan.verdict == Verdict::Failed {
+        let names_package = scan
+            .derived
+            .findings
+            .iter()
+            .any(|one| !one.package.is_empty());
+        if scan.derived.attempts.is_empty() && !names_package {
+            unseen.push(words.no_package.to_owned());
+        }
+        if let Some(seconds) = span(scan) {
+            unseen.push((words.only_span)(&(words.seconds)(seconds)));
+        }
+    }
+    if scan.inputs.iter().any(|input| {
+        input.source.is_some() && input.utc_changes.is_empty() && input.first.is_some()
+    }) {
+        unseen.push(words.no_utc.to_owned());
+    }
+    unseen
+}
+
+/// What to fetch next: only what is not here.
+fn collect(scan: &Scan, words: &Words, has_gaps: bool) -> Vec<String> {
+    if matches!(scan.verdict, Verdict::Healthy | Verdict::Repaired) {
+        return Vec::new();
+    }
+    let has = |source| scan.inputs.iter().any(|input| input.source == Some(source));
+    let is_short = span(scan).is_some() || scan.inputs.iter().all(|input| input.first.is_none());
+    let mut wanted = Vec::new();
+    if !has(Source::Cbs) || has_gaps || is_short {
+        wanted.push(words.collect_cbs.to_owned());
+    }
+    if !has(Source::EventLog) {
+        wanted.push(words.collect_events.to_owned());
+    }
+    wanted
+}
+
+fn when(scan: &Scan, finding: &Finding, words: &Words, language: Language) -> String {
+    let place = finding
+        .evidence
+        .first()
+        .and_then(|evidence| scan.places.get(&(evidence.stream, evidence.offset)));
+    match (finding.utc, finding.logged) {
+        (Some(utc), Some(logged)) => {
+            let minutes = (logged.0 * 1_000 - utc.0 + 30_000).div_euclid(60_000);
+            let zone = i32::try_from(minutes).map(offset).unwrap_or_default();
+            let changes = place
+                .map(|place| scan.inputs[place.input].utc_changes.as_slice())
+                .unwrap_or_default();
+            let how = changes
+                .iter()
+                .rev()
+                .find(|(line, _)| place.is_some_and(|place| *line <= place.line))
+                .or(changes.first());
+            let how = how
+                .map(|(_, anchor)| format!(", {}", words::how(anchor.how, language)))
+                .unwrap_or_default();
+            let utc = utc.to_string().replace('T', " ").replace('Z', " UTC");
+            format!("{utc} ({} {logged}, UTC{zone}{how})", words.local)
+        }
+        (None, Some(logged)) => format!("{logged} ({})", words.utc_unknown),
+        _ => words.no_time.to_owned(),
+    }
+}
+
+/// Last-error values beside the evidence that the noise rules excuse.
+fn stale_codes(scan: &Scan, finding: &Finding) -> BTreeSet<Code> {
+    let mut stale = BTreeSet::new();
+    let mut spellings = Vec::new();
+    for evidence in &finding.evidence {
+        let Some(event) = scan.events.get(&evidence.id) else {
+            continue;
+        };
+        spellings.clear();
+        classify::codes_in(&event.text, &mut spellings);
+        stale.extend(
+            spellings
+                .iter()
+                .filter(|one| one.is_last_error && !event.codes.contains(&one.code))
+                .map(|one| one.code),
+        );
+    }
+    stale
+}
+
+/// Seconds that the only log covers; nothing where there are several or it is long.
+fn span(scan: &Scan) -> Option<i64> {
+    let mut logs = scan.inputs.iter().filter(|input| input.source.is_some());
+    let (Some(only), None) = (logs.next(), logs.next()) else {
+        return None;
+    };
+    let (LoggedAt(first), LoggedAt(last)) = (only.first?, only.last?);
+    const LONG_S: i64 = 30 * 86_400;
+    ((last - first) < LONG_S).then_some((last - first).max(1))
+}
+
+/// The other forms of a code: as CSI logs it, and what Windows Update shows.
+fn equivalents(code: Code) -> Vec<String> {
+    if code.space() == event::Space::Hresult {
+        return Vec::new();
+    }
+    let mut forms = vec![upper(code)];
+    forms.push(format!("0x{:08X}", code.value() | 0x1000_0000));
+    let win32 = catalogue::of(code).canonical();
+    if win32 != catalogue::of(code) {
+        let name = win32
+            .name()
+            .map(|name| format!(" ({name})"))
+            .unwrap_or_default();
+        forms.push(format!("0x{:08X}{name}", win32.value()));
+    }
+    forms
+}
+
+/// `file.cpp(2987): Error X originated in function F expression: …`
+fn origin(text: &str) -> Option<(&str, &str, &str)> {
+    let at = text.find(" originated in function ")?;
+    let function = text[at + " originated in function ".len()..]
+        .split(' ')
+        .next()?;
+    let (place, _) = text[..at].rsplit_once("): Error ")?;
+    let (file, line) = place.rsplit_once('(')?;
+    let file = file.rsplit([' ', '\\']).next()?;
+    let function = function.rsplit("::").next()?;
+    Some((file, line, function))
+}
+
+/// Newlines shown as spaces, long text cut in the middle, where the least is said.
+fn shortened(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = text.chars().count();
+    if count <= MAX_LINE {
+        return text;
+    }
+    // The object stands behind the middle of a long CSI record: keep it.
+    let characters: Vec<char> = text.chars().collect();
+    let keep = match text.find("on:[") {
+        Some(at) => text[..at].chars().count(),
+        None => count - MAX_LINE / 2,
+    };
+    let head: String = characters[..MAX_LINE / 2].iter().collect();
+    let from = keep.max(MAX_LINE / 2);
+    let tail: String = characters[from..(from + MAX_LINE / 2).min(count)]
+        .iter()
+        .collect();
+    let end = if from + MAX_LINE / 2 < count {
+        " …"
+    } else {
+        ""
+    };
+    format!("{head} … {tail}{end}")
+}
+
+/// Log text may carry control and direction characters: a report must not let it drive the terminal.
+pub(crate) fn safe(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c })
+        .collect()
+}
+
+fn is_unsafe(c: char) -> bool {
+    (c.is_control() && c != '\t')
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_where_a_failure_arose_is_read() {
+        let text = r"onecore\base\wcp\sil\ntsystem.cpp(2987): Error STATUS_X originated in function A::B::SysCreateFile expression: (null)";
+        assert_eq!(
+            origin(text),
+            Some(("ntsystem.cpp", "2987", "SysCreateFile"))
+        );
+        assert_eq!(origin("nothing"), None);
+    }
+
+    #[test]
+    fn equivalents_of_the_founding_code() {
+        assert_eq!(
+            equivalents(Code::new(0xC000_0102)),
+            [
+                "0xC0000102",
+                "0xD0000102",
+                "0x80070570 (ERROR_FILE_CORRUPT)"
+            ]
+        );
+    }
+
+    #[test]
+    fn control_characters_of_a_log_do_not_reach_the_terminal() {
+        assert_eq!(safe("a\u{1b}[1m文\u{202E}"), "a\u{FFFD}[1m文\u{FFFD}");
+    }
+}
