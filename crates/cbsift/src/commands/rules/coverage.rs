@@ -102,9 +102,8 @@ impl<'r> Coverage<'r> {
 
     fn read(&mut self, log: &LogFile, progress: &Progress) -> Result<(), files::FileError> {
         let mut inspector = Inspector::new(self.rules);
-        let mut chunks = FileChunks::open(log, CHUNK_BYTES)?;
         let mut line = 1;
-        while let Some(cut) = chunks.next() {
+        for cut in FileChunks::open(log, CHUNK_BYTES)? {
             let piece = cut?.piece;
             let chunk = Chunk {
                 tenant: "default".to_owned(),
