@@ -79,7 +79,7 @@ pub struct Totals {
     pub events: u64,
     /// Distinct noise records.
     pub noise: u64,
-    /// Source bytes of the chunks that reach into the range, each byte once.
+    /// Source bytes of the logs that reach into the range, each byte once.
     pub raw_bytes: u64,
 }
 
@@ -348,11 +348,12 @@ impl Ask<'_> {
             "SELECT uniqExactIf(id, noise = 0), uniqExactIf(id, noise = 1)",
             ""
         );
+        // Whole streams, not chunks: how a log was cut must not change a figure.
         let raw = "SELECT uniqExact(endpoint), sum(bytes) FROM (\
              SELECT endpoint, intervalLengthSum(offset, `end`) AS bytes FROM coverage \
-             WHERE tenant = {tenant:String} AND day <= toDate({to:UInt16}) \
-               AND last_day >= toDate({from:UInt16}) \
-               AND ({endpoint:String} = '' OR endpoint = {endpoint:String}) GROUP BY endpoint, stream)";
+             WHERE tenant = {tenant:String} AND ({endpoint:String} = '' OR endpoint = {endpoint:String}) \
+             GROUP BY endpoint, stream \
+             HAVING min(day) <= toDate({to:UInt16}) AND max(last_day) >= toDate({from:UInt16}))";
         let (attempts, findings, failing, records, raw) = tokio::try_join!(
             self.one::<(u64, u64, u64)>("count attempts", attempts),
             self.one::<u64>("count findings", findings),
