@@ -434,6 +434,9 @@ fn what_is_sent_answers_like_what_is_scanned() {
                 let bytes = std::fs::read(&file).unwrap();
                 let path = copy.path().join(file.strip_prefix(folder).unwrap());
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                // Logs grow; an archive is written whole, and a part of one is rightly an error.
+                let is_archive = file.extension().is_some_and(|kind| kind == "cab");
+                let share = if is_archive { 100 } else { share };
                 std::fs::write(path, &bytes[..bytes.len() * share / 100]).unwrap();
             }
             up.send(&[copy.path()], &format!("{endpoint}.growing"), &["--again"]);

@@ -388,7 +388,16 @@ fn mark_length(chunk: &Chunk) -> u64 {
         TextEncoding::Utf8 => chunk.text.len() as u64,
         other => parse::source_length(other, &chunk.text),
     };
-    if chunk.length == text + mark { mark } else { 0 }
+    // A copy may end within a UTF-16 unit; its half is a whole character of the text.
+    let half = match chunk.encoding {
+        TextEncoding::Utf16le | TextEncoding::Utf16be => chunk.length % 2,
+        TextEncoding::Utf8 | TextEncoding::Gb18030 => 0,
+    };
+    if chunk.length + half == text + mark {
+        mark
+    } else {
+        0
+    }
 }
 
 fn bounded(text: Cow<'_, str>) -> String {

@@ -104,6 +104,48 @@ fn a_success_beside_a_code_is_no_failure() {
     assert_eq!((derived.findings.len(), verdict), (0, Verdict::Healthy));
 }
 
+// Was two bytes too low: the mark was taken for text when the length of the copy was odd.
+#[test]
+fn offsets_of_a_copy_that_ends_within_a_utf16_unit_are_those_of_the_whole() {
+    let rows = row("147 [X]", "0", "Success", "x")
+        + &row("148 [AGENT_DETECTION_FAILED]", "80240438", "Failure", "x")
+        + &row("147 [X]", "0", "Success", "x");
+    let bytes: Vec<u8> = "\u{feff}"
+        .encode_utf16()
+        .chain(rows.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let offset_of = |bytes: &[u8]| {
+        let format = Format::ReportingEvents;
+        let mut cutter = parse::Cutter::new(TextEncoding::Utf16le, format, 0, 256 * 1024);
+        let mut pieces = Vec::new();
+        cutter.push(bytes, &mut pieces);
+        cutter.finish(&mut pieces);
+        let piece = pieces.remove(0);
+        let chunk = Chunk {
+            tenant: "default".into(),
+            endpoint: "pc-1".into(),
+            source: Source::ReportingEvents,
+            stream: StreamId(1),
+            path: String::new(),
+            offset: piece.offset,
+            length: piece.length,
+            encoding: TextEncoding::Utf16le,
+            format,
+            open: piece.open,
+            sender: String::new(),
+            received_ms: 0,
+            text: piece.text,
+        };
+        classify(Rules::shipped(), &chunk).events[0].offset
+    };
+    let first_row = row("147 [X]", "0", "Success", "x").encode_utf16().count() as u64;
+    let expected = 2 + 2 * first_row;
+    for cut in [0, 1, 2, 3] {
+        assert_eq!(offset_of(&bytes[..bytes.len() - cut]), expected, "{cut}");
+    }
+}
+
 #[test]
 fn what_the_agent_says_of_a_known_failure_is_its_evidence() {
     let same = row(
