@@ -60,7 +60,15 @@ fn derive_from(
     events: &[&Event],
     streams: &[StreamFacts],
 ) -> Derivation {
-    let timelines = timeline::build(events, streams);
+    // Streams that only reach other months must not matter: not every caller has them at hand.
+    let near = unit.month.before()..=unit.month.after();
+    let reaches = |stream: &&StreamFacts| {
+        let first = stream.first.map_or(Month::FIRST, LoggedAt::month);
+        let last = stream.last.map_or(first, LoggedAt::month);
+        first <= *near.end() && last >= *near.start()
+    };
+    let streams: Vec<&StreamFacts> = streams.iter().filter(reaches).collect();
+    let timelines = timeline::build(events, &streams);
     let mut parts = findings::Parts::default();
     for timeline in &timelines {
         let found = attempts::find(timeline);
@@ -159,7 +167,7 @@ pub fn verdict<'a>(
 /// Changes of the UTC offset by stream.
 type Changes = HashMap<StreamId, Vec<UtcAnchor>>;
 
-fn changes(streams: &[StreamFacts]) -> Changes {
+fn changes(streams: &[&StreamFacts]) -> Changes {
     streams
         .iter()
         .map(|stream| (stream.stream, parse::utc_changes(&stream.anchors)))

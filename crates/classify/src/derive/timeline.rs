@@ -18,7 +18,7 @@ pub(crate) struct Timeline<'a> {
 /// A stream's events with its first time.
 type Dated<'a> = (Option<LoggedAt>, Vec<&'a Event>);
 
-pub(super) fn build<'a>(events: &[&'a Event], streams: &[StreamFacts]) -> Vec<Timeline<'a>> {
+pub(super) fn build<'a>(events: &[&'a Event], streams: &[&StreamFacts]) -> Vec<Timeline<'a>> {
     let changes = std::rc::Rc::new(super::changes(streams));
     let mut offsets: Vec<i32> = changes
         .values()

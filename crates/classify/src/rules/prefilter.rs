@@ -20,12 +20,15 @@ const LONG: usize = 2 * WORD - 1;
 /// Bits of the table of words: 8 KiB, which stay in the innermost cache, and one in a hundred set by a thousand words.
 const TABLE_BITS: u32 = 16;
 
+/// A long literal, and where in it the word stands.
+type Word = (Box<[u8]>, usize);
+
 #[derive(Debug)]
 pub(crate) struct Prefilter {
     /// One bit per hash of a word.
     table: Box<[u64; 1 << (TABLE_BITS - 6)]>,
     /// The long literals in which a word stands, and where.
-    words: HashMap<u32, Vec<(Box<[u8]>, usize)>>,
+    words: HashMap<u32, Vec<Word>>,
     /// The short literals.
     short: Short,
 }
@@ -50,7 +53,7 @@ impl Prefilter {
         let (long, short): (Vec<&str>, Vec<&str>) =
             kept.into_iter().partition(|literal| literal.len() >= LONG);
         let mut table = Box::new([0; 1 << (TABLE_BITS - 6)]);
-        let mut words: HashMap<u32, Vec<(Box<[u8]>, usize)>> = HashMap::new();
+        let mut words: HashMap<u32, Vec<Word>> = HashMap::new();
         for literal in long.iter().map(|literal| literal.as_bytes()) {
             let rarest = rarest(literal);
             for at in rarest..rarest + WORD {
