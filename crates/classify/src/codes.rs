@@ -4,7 +4,9 @@
 //! success codes however frightening they look (`0x80070bc2`).
 
 use event::Code;
-use memchr::{memchr_iter, memmem, memrchr};
+use memchr::memmem::Finder;
+use memchr::{memchr_iter, memrchr};
+use std::sync::LazyLock;
 use windows_error_codes::{Space, lookup};
 
 /// A code and how it is spelled.
@@ -22,6 +24,23 @@ pub struct Spelling {
 
 /// Numbers with a failure's first bit that mean success.
 const SUCCESS_IN_DISGUISE: [u32; 1] = [0x8007_0BC2];
+
+/// Searches for what introduces a code, made once: making one costs more than a search of a record.
+struct Intros {
+    before: [Finder<'static>; 3],
+    outcomes: [Finder<'static>; 2],
+    facility: Finder<'static>,
+    operation: Finder<'static>,
+    result: Finder<'static>,
+}
+
+static INTROS: LazyLock<Intros> = LazyLock::new(|| Intros {
+    before: ["HRESULT=", "FAILED* [", "resultMapped="].map(Finder::new),
+    outcomes: ["\tFailure\t", "\tSuccess\t"].map(Finder::new),
+    facility: Finder::new(",Facility="),
+    operation: Finder::new(" index: "),
+    result: Finder::new(", result "),
+});
 
 /// Appends every code spelled in a text, in no particular order.
 pub fn codes_in(text: &str, found: &mut Vec<Spelling>) {
@@ -75,14 +94,14 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
             });
         }
     };
-    for intro in ["HRESULT=", "FAILED* [", "resultMapped="] {
-        for at in memmem::find_iter(bytes, intro) {
-            take(at + intro.len());
+    for intro in &INTROS.before {
+        for at in intro.find_iter(bytes) {
+            take(at + intro.needle().len());
         }
     }
     // `80240438<tab>client<tab>Failure<tab>`: in ReportingEvents.log, and where WindowsUpdate.log repeats it.
-    for outcome in ["\tFailure\t", "\tSuccess\t"] {
-        if let Some(end) = memmem::find(bytes, outcome.as_bytes())
+    for outcome in &INTROS.outcomes {
+        if let Some(end) = outcome.find(bytes)
             && let Some(client) = memrchr(b'\t', &bytes[..end])
             && client >= 9
             && bytes[client - 9] == b'\t'
@@ -90,7 +109,7 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
             take(client - 8);
         }
     }
-    for at in memmem::find_iter(bytes, ",Facility=") {
+    for at in INTROS.facility.find_iter(bytes) {
         // `c0000279 [Error` or `80070002 [Warning` stands before it.
         if let Some(bracket) = text[..at].rfind(" [")
             && bracket >= 8
@@ -174,8 +193,8 @@ fn decimal(text: &str, found: &mut Vec<Spelling>) {
             });
         }
     }
-    if let Some(operation) = memmem::find(bytes, b" index: ")
-        && let Some(result) = memmem::find(&bytes[operation..], b", result ")
+    if let Some(operation) = INTROS.operation.find(bytes)
+        && let Some(result) = INTROS.result.find(&bytes[operation..])
     {
         let at = operation + result + ", result ".len();
         let digits = bytes[at..]

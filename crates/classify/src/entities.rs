@@ -1,6 +1,12 @@
 //! What a record names: KB, package, component, session, trace.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter};
+use std::sync::LazyLock;
+
+/// Searches made once: making one costs more than a search of a record.
+static KB: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("KB"));
+static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ession"));
 
 /// Microsoft's placeholder for features on demand and language packages; no patch.
 const PLACEHOLDER_KB: &str = "KB777778";
@@ -8,7 +14,7 @@ const PLACEHOLDER_KB: &str = "KB777778";
 /// `KB5014692`.
 pub(crate) fn kb(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
-    memmem::find_iter(bytes, b"KB").find_map(|at| {
+    KB.find_iter(bytes).find_map(|at| {
         let digits = bytes[at + 2..]
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
@@ -109,7 +115,7 @@ pub(crate) fn component(text: &str) -> Option<&str> {
 /// `30792633_2800134818` after `Session: ` or `session(…): `.
 pub(crate) fn session(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
-    memmem::find_iter(bytes, b"ession").find_map(|at| {
+    SESSION.find_iter(bytes).find_map(|at| {
         let mut rest = &text[at + 6..];
         if rest.starts_with('(') {
             rest = &rest[rest.find(')')? + 1..];
