@@ -109,7 +109,11 @@ impl Up {
         }
         let mut addresses: BTreeMap<String, String> = BTreeMap::new();
         let deadline = Instant::now() + PATIENCE;
-        while !addresses.contains_key("page") {
+        // The page's line comes on another pipe than the others.
+        while ["intake", "engine", "health", "page"]
+            .iter()
+            .any(|name| !addresses.contains_key(*name))
+        {
             let wait = deadline.saturating_duration_since(Instant::now());
             let line = found.recv_timeout(wait).expect("`up` says where it is");
             let mut words = line.split_whitespace();

@@ -247,7 +247,10 @@ async fn fill(store: &Store, endpoint: &str, text: &str) {
         )
         .await
         .expect("derived rows");
-    let news = store.open_news(std::time::Duration::ZERO, 100).await.expect("news");
+    let news = store
+        .open_news(std::time::Duration::ZERO, 100)
+        .await
+        .expect("news");
     store.close_news(&news).await.expect("news is closed");
 }
 
