@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Why did updates fail on this PC? Reads logs and folders of one endpoint; needs no server
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Logs, or folders of logs, of one endpoint
+    /// Logs, folders of logs, or zip and cab archives of them, of one endpoint
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Form of the answer

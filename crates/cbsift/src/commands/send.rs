@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Upload logs or folders of logs of one endpoint to an intake
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Logs, or folders of logs, of one endpoint
+    /// Logs, folders of logs, or zip and cab archives of them, of one endpoint
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Address of the intake [default: that of `cbsift up` on this machine]
