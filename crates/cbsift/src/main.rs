@@ -28,10 +28,15 @@ fn main() -> ExitCode {
             if is_closed_pipe(&error) {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<commands::Misuse>() { 2 } else { 1 })
+            ExitCode::from(report_error(&error))
         }
     }
+}
+
+/// Says an error once, with its whole chain; the exit status that goes with it.
+fn report_error(error: &anyhow::Error) -> u8 {
+    eprintln!("error: {error:#}");
+    if error.is::<commands::Misuse>() { 2 } else { 1 }
 }
 
 /// `cbsift scan … | head` is no failure.

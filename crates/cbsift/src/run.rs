@@ -11,6 +11,7 @@ use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError};
 use pipeline::Pipeline;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,11 +23,23 @@ use tokio_util::sync::CancellationToken;
 /// The only tenant until somebody needs more.
 const TENANT: &str = "default";
 
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")
+}
+
+/// Runs what opens the engine, and ends the process with it: what was acknowledged is on disk, and the engine is not asked to close.
+pub(crate) fn to_the_end(
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    embedded_clickhouse::leave(match outcome {
+        Ok(()) => 0,
+        Err(error) => i32::from(crate::report_error(&error)),
+    })
 }
 
 /// Cancelled at the first SIGINT or SIGTERM; the second one ends the process at once.
@@ -83,10 +96,13 @@ impl Engine {
         let engine = tokio::task::spawn_blocking(move || embedded_clickhouse::Engine::open(config))
             .await?
             .context("open the embedded engine")?;
+        let engine = Arc::new(engine);
+        // Never closed: the process ends with it, see `leave`.
+        std::mem::forget(Arc::clone(&engine));
         let address = listener.local_addr()?;
         let tokens = embedded_clickhouse::Tokens::new(token);
         let server = tokio::spawn(embedded_clickhouse::serve(
-            Arc::new(engine),
+            Arc::clone(&engine),
             listener,
             tokens,
             stop.cancelled_owned(),

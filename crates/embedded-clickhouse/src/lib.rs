@@ -20,6 +20,7 @@ mod library;
 
 pub use access::Tokens;
 pub use engine::{Engine, EngineConfig, EngineError};
+pub use library::leave;
 pub use server::serve;
 
 /// The version of libchdb that this crate is written and tested for.

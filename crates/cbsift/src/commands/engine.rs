@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     let token = token::make(&settings.data)?;
-    run::runtime()?.block_on(async {
+    run::to_the_end(async {
         let stop = run::stop_on_signal();
         let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
         eprintln!(
@@ -22,7 +22,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             engine.address,
             token::path(&settings.data).display()
         );
-        engine.ended().await?;
-        Ok(ExitCode::SUCCESS)
+        engine.ended().await
     })
 }

@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     let token = token::make(&settings.data)?;
-    run::runtime()?.block_on(async {
+    run::to_the_end(async {
         let stop = tokio_util::sync::CancellationToken::new();
         let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
         let store = Store::connect(StoreConfig::embedded(
@@ -33,7 +33,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             eprintln!("the tables are up to date");
         }
         stop.cancel();
-        engine.ended().await?;
-        Ok(ExitCode::SUCCESS)
+        engine.ended().await
     })
 }

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     super::log_to_stderr();
-    run::runtime()?.block_on(async {
+    run::to_the_end(async {
         let stop = run::stop_on_signal();
         let fleet = arguments
             .simulate
@@ -55,8 +55,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 None => println!("page      {page}"),
             }
         })
-        .await?;
-        Ok(ExitCode::SUCCESS)
+        .await
     })
 }
 
