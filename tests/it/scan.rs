@@ -5,6 +5,8 @@ use crate::harness::{cbsift, scan, text};
 use serde_json::Value;
 use simulate::{Fleet, Truth};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub fn schema() -> jsonschema::Validator {
     let schema: Value =
@@ -183,11 +185,16 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     }
     for planted in truth["findings"].as_array().unwrap() {
         let cause = &planted["cause"];
-        let matches = |finding: &&Value| {
+        let matches = |finding: &Value| {
             finding["category"] == cause["category"]
                 && is_same(&word(&finding["root_code"]), &word(&cause["root_code"]))
         };
-        match findings.iter().position(|finding| matches(&finding)) {
+        // Of two of a kind the one on the planted object is meant.
+        let of_kind = || (0..findings.len()).filter(|index| matches(&findings[*index]));
+        let index = of_kind()
+            .find(|index| is_on(cause, &findings[*index]))
+            .or_else(|| of_kind().next());
+        match index {
             Some(index) => {
                 used[index] = true;
                 check_cause(&id, cause, &findings[index], &is_same, faults);
@@ -244,32 +251,54 @@ fn check_cause(
             cause["category"], finding["root_code"], cause["root_code"]
         ));
     }
-    // Windows names do not tell cases apart.
-    let (expected, object) = (
-        word(&cause["object"]).to_lowercase(),
-        word(&finding["object"]).to_lowercase(),
-    );
-    if !expected.is_empty() && !object.contains(&expected) {
+    if !is_on(cause, finding) {
         faults.push(format!(
-            "{id}: {}: object {object:?} instead of {expected:?}",
-            cause["category"]
+            "{id}: {}: object {} instead of {}",
+            cause["category"], finding["object"], cause["object"]
         ));
     }
 }
 
+/// Whether a finding names the planted object, if one was planted. Windows names do not tell cases apart.
+fn is_on(cause: &Value, finding: &Value) -> bool {
+    let lower = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
+    lower(&finding["object"]).contains(&lower(&cause["object"]))
+}
+
+/// Healthy endpoints of a fleet that are scanned beside all with a failure: one a kind of machine would do, their logs differ by noise only.
+const HEALTHY: usize = 8;
+
 #[test]
 fn what_the_simulator_plants_is_found_and_nothing_else() {
-    let fleet = Fleet::new(7, 200);
-    let mut faults = Vec::new();
-    let plans = one_of_each(&fleet);
-    for plan in &plans {
-        let folder = tempfile::tempdir().unwrap();
-        let truth = write_endpoint(plan, folder.path());
-        let answer = scan(&[folder.path()], &plan.id);
-        check_schema(&answer);
-        compare(&truth, &answer, &mut faults);
-    }
-    assert!(plans.len() >= 8, "{} endpoints", plans.len());
+    let faults = Mutex::new(Vec::new());
+    let scanned = AtomicUsize::new(0);
+    let seeds: Vec<u64> = (1..=6).collect();
+    std::thread::scope(|scope| {
+        // Two threads, as the machine that tests has two cores.
+        for half in seeds.chunks(seeds.len() / 2) {
+            let (faults, scanned) = (&faults, &scanned);
+            scope.spawn(move || {
+                for seed in half {
+                    let fleet = Fleet::new(*seed, 200);
+                    let (failing, healthy): (Vec<_>, Vec<_>) =
+                        fleet.plans().partition(|plan| !plan.scenarios.is_empty());
+                    for plan in failing.iter().chain(healthy.iter().take(HEALTHY)) {
+                        let folder = tempfile::tempdir().unwrap();
+                        let truth = write_endpoint(plan, folder.path());
+                        let answer = scan(&[folder.path()], &plan.id);
+                        check_schema(&answer);
+                        let mut own = Vec::new();
+                        compare(&truth, &answer, &mut own);
+                        let of_seed = own.into_iter().map(|fault| format!("seed {seed}: {fault}"));
+                        faults.lock().unwrap().extend(of_seed);
+                        scanned.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let (faults, scanned) = (faults.into_inner().unwrap(), scanned.into_inner());
+    assert!(scanned >= seeds.len() * 12, "{scanned} endpoints");
     assert!(
         faults.is_empty(),
         "{} faults\n{}",

@@ -77,8 +77,10 @@ pub(super) fn name_target(timeline: &Line<'_>, first: usize, finding: &mut Findi
 }
 
 /// The failure that this finding repeats, as the finding that tells of it.
+///
+/// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
 pub(super) fn same(failures: &[Failure], finding: &Finding) -> Option<Option<usize>> {
-    let code = finding.root_code?;
+    let code = finding.terminal_code?;
     failures
         .iter()
         .filter(|failure| {

@@ -400,8 +400,12 @@ fn incident(rules: &Rules, timeline: &Line<'_>, run: &[usize], month: Month, par
         }
         if agent::speaks(timeline.source) {
             agent::name_target(timeline, *first, &mut finding);
-            // The agent tells results, so its code is what the failure ended in.
-            finding.terminal_code = finding.terminal_code.or(finding.root_code);
+            // The agent tells results, so its code is what the failure ended in, a wrapper too.
+            let result = || only.iter().rev().find_map(|event| event.codes.last());
+            finding.terminal_code = finding
+                .terminal_code
+                .or(finding.root_code)
+                .or_else(|| result().copied());
             if let Some(failure) = agent::same(&parts.failures, &finding) {
                 parts.support(failure, &finding);
                 continue;

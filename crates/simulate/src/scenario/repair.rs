@@ -121,10 +121,15 @@ pub(crate) fn source_missing(w: &mut Writer, update: &Update) {
         "Session: {session} finalized. Reboot required: no [HRESULT = {code}]"
     );
     let end = w.logged();
-    let object = corrupt
-        .first()
-        .map(|(component, file)| format!("{component}\\{file}"))
-        .unwrap_or_default();
+    // What the root is about: the source that is no directory, else the first file that has no source.
+    let object = if wrong_path {
+        path.to_owned()
+    } else {
+        corrupt
+            .first()
+            .map(|(component, file)| format!("{component}\\{file}"))
+            .unwrap_or_default()
+    };
     w.findings.push(TruthFinding {
         kind: "repair".to_owned(),
         client: client.to_owned(),
