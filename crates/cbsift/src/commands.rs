@@ -9,6 +9,7 @@ mod scan;
 mod send;
 mod simulate;
 mod up;
+mod web;
 
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +41,7 @@ enum Command {
     Up(up::Arguments),
     Send(send::Arguments),
     Simulate(simulate::Arguments),
+    Web(web::Arguments),
     Engine(engine::Arguments),
     Migrate(migrate::Arguments),
     Rules(rules::Arguments),
@@ -86,6 +88,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Up(arguments) => up::run(arguments),
         Command::Send(arguments) => send::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Web(arguments) => web::run(arguments),
         Command::Engine(arguments) => engine::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),

@@ -3,11 +3,13 @@
 //! `config/default.toml` holds every key and is compiled in, so an unknown key is one that does not stand there.
 
 use crate::commands::Misuse;
+use anyhow::Context;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use store::{Profile, Secret, StoreConfig};
 
 /// Every key with its default and a sentence.
 pub(crate) const DEFAULTS: &str = include_str!("../../../config/default.toml");
@@ -16,6 +18,8 @@ pub(crate) const DEFAULTS: &str = include_str!("../../../config/default.toml");
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
+    /// The ClickHouse of roles that run alone.
+    pub(crate) remote: Option<Remote>,
     /// 0 = no bound.
     pub(crate) max_disk: u64,
     pub(crate) pipeline: pipeline::Config,
@@ -26,6 +30,43 @@ pub(crate) struct Settings {
     pub(crate) web_listen: SocketAddr,
     pub(crate) web: web::Config,
     pub(crate) admin_listen: SocketAddr,
+}
+
+/// A ClickHouse elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    url: String,
+    user: String,
+    password_file: Option<PathBuf>,
+    database: String,
+    cluster: String,
+}
+
+impl Remote {
+    /// With its password, which is read when it is needed.
+    pub(crate) fn connect(&self) -> anyhow::Result<StoreConfig> {
+        let password = match &self.password_file {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("read `{}` (`store.password_file`)", path.display()))?
+                .trim_end()
+                .to_owned(),
+            None => String::new(),
+        };
+        let profile = if self.cluster.is_empty() {
+            Profile::Embedded
+        } else {
+            Profile::Server {
+                cluster: self.cluster.clone(),
+            }
+        };
+        Ok(StoreConfig {
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: Secret(password),
+            database: self.database.clone(),
+            profile,
+        })
+    }
 }
 
 /// A key's final value and where it came from.
@@ -49,6 +90,11 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawStore {
     data: String,
+    url: String,
+    user: String,
+    password_file: String,
+    database: String,
+    cluster: String,
     max_disk: String,
     keep_days: u16,
     keep_evidence_days: u16,
@@ -146,6 +192,7 @@ pub(crate) fn load(
     };
     let mut settings = Settings {
         data: PathBuf::from(&raw.store.data),
+        remote: check.remote(&raw.store),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
         pipeline: pipeline::Config::default(),
         engine_listen: check.address("engine.listen", &raw.engine.listen),
@@ -200,6 +247,43 @@ impl Check<'_> {
                 0
             }
         }
+    }
+
+    /// The ClickHouse that `store.url` names.
+    fn remote(&mut self, raw: &RawStore) -> Option<Remote> {
+        if raw.url.is_empty() {
+            return None;
+        }
+        let host = raw.url.strip_prefix("http://").map(|rest| {
+            let authority = rest.split(['/', '?']).next().unwrap_or_default();
+            authority
+                .rsplit_once(':')
+                .map_or(authority, |(host, _)| host)
+        });
+        let is_loopback = |host: &str| {
+            let host = host.trim_matches(['[', ']']);
+            host == "localhost"
+                || host
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        };
+        match host {
+            Some(host) if !is_loopback(host) => self.problems.push(format!(
+                "`store.url` is \"{}\", which sends the password and the logs in the clear\nhint: use https:// for another machine", raw.url
+            )),
+            None if !raw.url.starts_with("https://") => self.problems.push(format!(
+                "`store.url` is \"{}\", but must be ClickHouse's HTTP address, such as \"https://clickhouse:8443\"", raw.url
+            )),
+            _ => {}
+        }
+        Some(Remote {
+            url: raw.url.clone(),
+            user: raw.user.clone(),
+            password_file: (!raw.password_file.is_empty())
+                .then(|| PathBuf::from(&raw.password_file)),
+            database: raw.database.clone(),
+            cluster: raw.cluster.clone(),
+        })
     }
 
     fn address(&mut self, key: &str, text: &str) -> SocketAddr {

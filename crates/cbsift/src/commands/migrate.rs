@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    if settings.remote.is_some() {
+        return run::role(async { migrate(run::Remote::new(&settings)?.now().await?).await });
+    }
     let token = token::make(&settings.data)?;
     run::to_the_end(async {
         let stop = tokio_util::sync::CancellationToken::new();
@@ -25,14 +28,19 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ))
         .await
         .context("connect to the store")?;
-        let ran = store.migrate().await.context("migrate the store")?;
-        for name in &ran {
-            eprintln!("migrated {name}");
-        }
-        if ran.is_empty() {
-            eprintln!("the tables are up to date");
-        }
+        migrate(&store).await?;
         stop.cancel();
         engine.ended().await
     })
+}
+
+async fn migrate(store: &Store) -> anyhow::Result<()> {
+    let ran = store.migrate().await.context("migrate the store")?;
+    for name in &ran {
+        eprintln!("migrated {name}");
+    }
+    if ran.is_empty() {
+        eprintln!("the tables are up to date");
+    }
+    Ok(())
 }

@@ -1,0 +1,263 @@
+//! Health and metrics, on an address of their own.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use store::Store;
+
+type Soon<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Asked for `/readyz`: why the role is not ready, if it is not.
+type Check = Arc<dyn Fn() -> Soon<Result<(), String>> + Send + Sync>;
+
+/// Run before `/metrics` answers: what is known elsewhere becomes gauges and counters.
+type Refresh = Arc<dyn Fn() -> Soon<()> + Send + Sync>;
+
+/// Health and metrics of one role.
+#[derive(Clone)]
+pub(super) struct Admin {
+    metrics: PrometheusHandle,
+    checks: Vec<Check>,
+    refreshes: Vec<Refresh>,
+}
+
+/// Sizes of a batch: from one live chunk to the bound of a batch, each four times the one before.
+const BATCH_BYTES: [f64; 7] = [
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+];
+
+impl Admin {
+    /// Installs the process's recorder, so once a process.
+    pub(super) fn new(role: &'static str) -> anyhow::Result<Self> {
+        let metrics = PrometheusBuilder::new()
+            .set_buckets_for_metric(
+                Matcher::Full("cbsift_pipeline_batch_bytes".to_owned()),
+                &BATCH_BYTES,
+            )?
+            .install_recorder()?;
+        describe();
+        gauge!("cbsift_build_info", "version" => env!("CARGO_PKG_VERSION"), "role" => role).set(1);
+        Ok(Self {
+            metrics,
+            checks: Vec::new(),
+            refreshes: Vec::new(),
+        })
+    }
+
+    /// The role is ready only while `check` finds nothing wrong.
+    pub(super) fn with_check<F>(mut self, check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.checks.push(Arc::new(move || Box::pin(check())));
+        self
+    }
+
+    /// `refresh` sets what `/metrics` is about to show.
+    pub(super) fn with_refresh<F>(mut self, refresh: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.refreshes.push(Arc::new(move || Box::pin(refresh())));
+        self
+    }
+
+    /// What a pipeline in this process does.
+    pub(super) fn with_pipeline(self, status: pipeline::Status, store: Store) -> Self {
+        self.with_refresh(move || {
+            let (status, store) = (status.clone(), store.clone());
+            async move {
+                let counts = status.counts();
+                counter!("cbsift_pipeline_chunks_total").absolute(counts.chunks);
+                counter!("cbsift_pipeline_bytes_total").absolute(counts.bytes);
+                counter!("cbsift_pipeline_events_total").absolute(counts.events);
+                counter!("cbsift_pipeline_noise_total").absolute(counts.noise);
+                counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
+                // Absent rather than wrong while the store does not answer.
+                if let Ok(pending) = status.pending_units(&store).await {
+                    gauge!("cbsift_pipeline_pending_units").set(pending as f64);
+                }
+            }
+        })
+    }
+
+    /// Ready once all that was acknowledged is derived: of a store that this process alone writes to.
+    pub(super) fn with_all_derived(self, status: pipeline::Status, store: Store) -> Self {
+        self.with_check(move || {
+            let (status, store) = (status.clone(), store.clone());
+            async move {
+                match status.pending_units(&store).await {
+                    Ok(0) => Ok(()),
+                    Ok(pending) => Err(format!("{pending} units left to derive")),
+                    Err(error) => Err(format!("the store does not answer: {error}")),
+                }
+            }
+        })
+    }
+
+    /// The disk that the store takes, of a store that has a bound.
+    pub(super) fn with_disk(self, store: Store, max_disk: u64, is_full: Arc<AtomicBool>) -> Self {
+        self.with_refresh(move || {
+            let (store, is_full) = (store.clone(), Arc::clone(&is_full));
+            async move {
+                if let Ok(used) = store.disk_used().await {
+                    gauge!("cbsift_store_disk_bytes").set(used as f64);
+                }
+                gauge!("cbsift_store_disk_max_bytes").set(max_disk as f64);
+                gauge!("cbsift_store_full").set(u8::from(is_full.load(Ordering::Relaxed)));
+            }
+        })
+    }
+
+    pub(super) fn router(self) -> Router {
+        let (ready, metrics) = (self.clone(), self);
+        Router::new()
+            .route("/healthz", get(|| async { "alive\n" }))
+            .route(
+                "/readyz",
+                get(move || async move { ready.readiness().await }),
+            )
+            .route("/metrics", get(move || async move { metrics.text().await }))
+    }
+
+    async fn readiness(&self) -> (StatusCode, String) {
+        let mut missing = String::new();
+        for check in &self.checks {
+            if let Err(reason) = check().await {
+                missing.push_str(&reason);
+                missing.push('\n');
+            }
+        }
+        if missing.is_empty() {
+            (StatusCode::OK, "ready\n".to_owned())
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, missing)
+        }
+    }
+
+    async fn text(&self) -> String {
+        for refresh in &self.refreshes {
+            refresh().await;
+        }
+        self.metrics.run_upkeep();
+        self.metrics.render()
+    }
+}
+
+fn describe() {
+    for (name, what) in [
+        ("cbsift_build_info", "The build and the role, always 1."),
+        (
+            "cbsift_pipeline_pending_units",
+            "Units whose news are not derived yet.",
+        ),
+        (
+            "cbsift_pipeline_in_flight_chunks",
+            "Chunks read and neither stored nor dead-lettered yet.",
+        ),
+        (
+            "cbsift_pipeline_oldest_unacknowledged_seconds",
+            "Age of the oldest chunk read and not acknowledged.",
+        ),
+        (
+            "cbsift_queue_lag_records",
+            "Records of a partition that are not acknowledged yet.",
+        ),
+        (
+            "cbsift_queue_lag_seconds",
+            "Age of a partition's oldest record that is not acknowledged.",
+        ),
+        (
+            "cbsift_queue_halted_partitions",
+            "Partitions that wait for a person; the log names the reason.",
+        ),
+        (
+            "cbsift_ingest_in_flight_requests",
+            "Requests whose chunks are not durable yet.",
+        ),
+        (
+            "cbsift_ingest_oldest_unacknowledged_seconds",
+            "Age of the oldest request whose chunks are not durable yet.",
+        ),
+        ("cbsift_store_disk_bytes", "Disk that the store takes."),
+        (
+            "cbsift_store_disk_max_bytes",
+            "Disk that it may take; 0 = no bound.",
+        ),
+        (
+            "cbsift_store_full",
+            "Whether the intake refuses logs because the disk is full.",
+        ),
+    ] {
+        describe_gauge!(name, what);
+    }
+    for (name, what) in [
+        (
+            "cbsift_ingest_requests_total",
+            "Answers of the intake, by status.",
+        ),
+        ("cbsift_ingest_bytes_total", "Source bytes acknowledged."),
+        ("cbsift_ingest_chunks_total", "Chunks acknowledged."),
+        (
+            "cbsift_ingest_refused_total",
+            "Chunks not taken, whose senders were told, by reason.",
+        ),
+        (
+            "cbsift_queue_produced_total",
+            "Records that Kafka acknowledged.",
+        ),
+        ("cbsift_queue_produced_bytes_total", "Their bytes of text."),
+        (
+            "cbsift_queue_produce_errors_total",
+            "Records that Kafka did not acknowledge.",
+        ),
+        ("cbsift_queue_consumed_total", "Records read from Kafka."),
+        ("cbsift_queue_consumed_bytes_total", "Their bytes."),
+        (
+            "cbsift_queue_rebalances_total",
+            "Changes of the partitions of this process.",
+        ),
+        (
+            "cbsift_queue_gaps_total",
+            "Ranges of a topic that were gone before they were read.",
+        ),
+        (
+            "cbsift_pipeline_read_total",
+            "Chunks read; stored, dead-lettered, given back and in flight add up to it.",
+        ),
+        (
+            "cbsift_pipeline_given_back_total",
+            "Chunks whose partition went to another process before they were acknowledged.",
+        ),
+        (
+            "cbsift_pipeline_dead_letters_total",
+            "Records that became dead letters, by reason.",
+        ),
+        (
+            "cbsift_pipeline_retries_total",
+            "Tries that did not store a batch, by reason.",
+        ),
+        ("cbsift_pipeline_chunks_total", "Chunks stored."),
+        (
+            "cbsift_pipeline_bytes_total",
+            "Source bytes of the chunks stored.",
+        ),
+        ("cbsift_pipeline_events_total", "Event rows written."),
+        ("cbsift_pipeline_noise_total", "Noise records written."),
+        ("cbsift_pipeline_derivations_total", "Units derived."),
+    ] {
+        describe_counter!(name, what);
+    }
+    describe_histogram!("cbsift_pipeline_batch_bytes", "Text of a batch.");
+}

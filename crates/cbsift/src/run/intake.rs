@@ -1,0 +1,118 @@
+//! What the intake is given: where chunks go, what the store holds, whose tokens are good.
+
+use super::Remote;
+use crate::settings::Settings;
+use anyhow::{Context, anyhow};
+use event::{Chunk, Source, StreamId};
+use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use store::{Store, StoreError};
+
+/// The tokens of `ingest.tokens_file`; none where no file is set.
+pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
+    let Some(path) = &settings.ingest.tokens_file else {
+        return Ok(Tokens::default());
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("read token file `{}`", path.display()))?;
+    Tokens::parse(&text).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("token file `{}`: {}", path.display(), errors.join("; "))
+    })
+}
+
+/// From the intake straight into the pipeline: acknowledged means stored.
+#[derive(Clone)]
+pub(super) struct Direct {
+    pub(super) pipeline: pipeline::Handle,
+    pub(super) is_full: Arc<AtomicBool>,
+}
+
+impl ChunkSink for Direct {
+    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(SinkError::Full("`store.max_disk` is reached".to_owned()));
+        }
+        self.pipeline.store(chunks).await.map_err(|error| {
+            if error.is_full() {
+                SinkError::Full(error.to_string())
+            } else {
+                SinkError::Unavailable(error.to_string())
+            }
+        })
+    }
+}
+
+/// What the store holds, as far as senders ask.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// In this process: without it nothing is acknowledged anyway.
+    Here(Store),
+    /// Behind Kafka: while it is away sends go on. What it would save is only the sending of bytes that it holds already.
+    Remote(Remote),
+}
+
+impl Offsets for Held {
+    async fn next_offset(
+        &self,
+        owner: &Owner,
+        _source: Source,
+        stream: StreamId,
+    ) -> Result<u64, SinkError> {
+        self.store()
+            .await?
+            .next_offset(&owner.tenant, &owner.endpoint, stream)
+            .await
+            .map_err(away)
+    }
+
+    async fn is_imported(&self, owner: &Owner, digest: FileDigest) -> Result<bool, SinkError> {
+        let asked = async {
+            self.store()
+                .await?
+                .is_imported(&owner.tenant, &owner.endpoint, &digest.to_string())
+                .await
+                .map_err(away)
+        };
+        self.or_without(false, asked.await)
+    }
+
+    async fn record_import(&self, import: Import) -> Result<(), SinkError> {
+        let row = store::Import {
+            tenant: import.owner.tenant,
+            endpoint: import.owner.endpoint,
+            digest: import.digest.to_string(),
+            source: import.source,
+            stream: import.stream,
+            path: import.path,
+            bytes: import.bytes,
+        };
+        let noted = async { self.store().await?.record_import(&row).await.map_err(away) };
+        self.or_without((), noted.await)
+    }
+}
+
+impl Held {
+    async fn store(&self) -> Result<&Store, SinkError> {
+        match self {
+            Self::Here(store) => Ok(store),
+            Self::Remote(remote) => remote.now().await.map_err(away),
+        }
+    }
+
+    /// A file that is not known as imported is sent again and folds, so a store behind Kafka may be away.
+    fn or_without<T>(&self, without: T, answer: Result<T, SinkError>) -> Result<T, SinkError> {
+        match (self, answer) {
+            (Self::Remote(_), Err(error)) => {
+                tracing::debug!(%error, "the store is away; whole files are taken without it");
+                Ok(without)
+            }
+            (_, answer) => answer,
+        }
+    }
+}
+
+fn away(error: StoreError) -> SinkError {
+    SinkError::Unavailable(error.to_string())
+}
