@@ -16,6 +16,13 @@ pub(crate) struct Took {
     cpu: f64,
 }
 
+impl Took {
+    /// CPU seconds.
+    pub(crate) fn cpu(self) -> f64 {
+        self.cpu
+    }
+}
+
 /// Median time of the runs, and the answer, which must be the same each time.
 pub(crate) fn measure<T: PartialEq + std::fmt::Debug>(leg: impl Fn() -> T) -> (Took, T) {
     let mut answer = None;

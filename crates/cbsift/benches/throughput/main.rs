@@ -13,12 +13,14 @@
 mod chain;
 mod clock;
 mod corpus;
+mod laptop;
 
 use classify::{Classified, Rules};
-use clock::{machine, measure, pin, row};
+use clock::{Took, machine, measure, pin, row};
 use corpus::{Counted, Log, chunks, corpus, repeated};
 use event::{Chunk, Level};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::Command;
 
@@ -61,6 +63,9 @@ fn main() {
             pure_legs(&logs, repeats, &wanted);
         });
     });
+    if wanted("scan") {
+        laptop::scan(&logs);
+    }
     for (name, size, calls, budget) in [
         ("chain-256K", BUNDLE, BUNDLE_CALLS, Some(150.0)),
         ("chain-4K", TAIL, TAIL_CALLS, None),
@@ -129,7 +134,22 @@ fn pure_legs(logs: &[Log], repeats: usize, wanted: &dyn Fn(&str) -> bool) {
             );
         }
         if wanted("classify") {
-            classify_leg("parse + classify", &fleet, &all, bytes);
+            let shipped = Rules::shipped();
+            let alone = classify_leg("parse + classify", shipped, &fleet, &all, bytes);
+            let more = with_more_rules();
+            let with_more = classify_leg(
+                "parse + classify, 100 rules more",
+                &more,
+                &fleet,
+                &all,
+                bytes,
+            );
+            let cost = (with_more.cpu() - alone.cpu()) / alone.cpu();
+            println!(
+                "| one rule more | | | | | | {:+.3} % of the time of {} |",
+                cost * 100.0 / MORE_RULES as f64,
+                shipped.iter().count()
+            );
         }
         if wanted("cmtraceopen-parser") {
             foreign(&all, repeats, bytes);
@@ -143,6 +163,7 @@ fn pure_legs(logs: &[Log], repeats: usize, wanted: &dyn Fn(&str) -> bool) {
         let fleet = repeated(&[log], repeats, BUNDLE);
         classify_leg(
             "parse + classify, loghub",
+            Rules::shipped(),
             &fleet,
             &[log],
             log.bytes * repeats,
@@ -219,8 +240,43 @@ impl Tally {
     }
 }
 
-fn classify_leg(name: &str, fleet: &[Vec<Chunk>], logs: &[&Log], bytes: usize) {
-    let rules = Rules::shipped();
+/// Enough for their cost to stand above the noise of a measurement.
+const MORE_RULES: usize = 100;
+
+/// The shipped rules and made-up ones, each with a sentence of its own, in the words of such logs, that none of them holds.
+fn with_more_rules() -> Rules {
+    let mut more = String::new();
+    for number in 0..MORE_RULES {
+        let _ = write!(
+            more,
+            r#"
+- id: made_up_{number}
+  category: component_store_corrupt
+  severity: error
+  layer: servicing
+  title: {{ en: made up, zh: 虚构 }}
+  advice: {{ en: [none], zh: [无] }}
+  when:
+    components: [CBS]
+    all: ["Failed made-up step {number} of package"]
+  tests:
+    match: ['Error CBS Failed made-up step {number} of package']
+    no_match: ['Error CBS Failed another step of package']
+"#
+        );
+    }
+    let mut files = Rules::shipped_files().to_vec();
+    files.push(("more.yaml", &more));
+    Rules::load(&files).expect("made-up rules without fault")
+}
+
+fn classify_leg(
+    name: &str,
+    rules: &Rules,
+    fleet: &[Vec<Chunk>],
+    logs: &[&Log],
+    bytes: usize,
+) -> Took {
     let (took, tallies) = measure(|| {
         fleet
             .iter()
@@ -262,6 +318,7 @@ fn classify_leg(name: &str, fleet: &[Vec<Chunk>], logs: &[&Log], bytes: usize) {
         first.records, first.events, first.noise
     );
     row(name, bytes, took, Some(500.0), &checked);
+    took
 }
 
 /// `cmtraceopen-parser`: heads, multi-line records without CSI joins, and spans of codes that it knows; no rules.

@@ -48,7 +48,7 @@ impl ChunkSink for Direct {
 #[derive(Clone)]
 pub(super) enum Held {
     /// In this process: without it nothing is acknowledged anyway.
-    Here(Store),
+    Here(Arc<Store>),
     /// Behind Kafka: while it is away sends go on. What it would save is only the sending of bytes that it holds already.
     Remote(Remote),
 }

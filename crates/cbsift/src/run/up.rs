@@ -58,7 +58,7 @@ pub(crate) async fn up(
     };
     let intake = ingest::router(
         sink,
-        Held::Here(store.clone()),
+        Held::Here(Arc::new(store.clone())),
         Arc::new(tokens),
         &settings.ingest,
     );
