@@ -4,7 +4,7 @@ CARGO ?= cargo
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb test-tools corpus-there clean
+.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools corpus-there clean
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -49,7 +49,13 @@ libchdb: $(LIBCHDB) ## The embedded ClickHouse engine: pinned, integrity checked
 $(LIBCHDB):
 	crates/embedded-clickhouse/fetch-libchdb
 
-test-tools: ## What only tests need: a Python environment, a browser
+kafka-libs: ## Apache Kafka for the tests, by Maven
+	tests/kafka/fetch-libs
+
+kafka: kafka-libs ## A Kafka broker in the foreground; prints its address
+	$(CARGO) run --quiet -p kafka-harness
+
+test-tools: kafka-libs ## What only tests need: a Python environment, a browser
 	crates/embedded-clickhouse/make-venv
 	tests/browser/prepare
 
