@@ -36,6 +36,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("parse", &["event"]),
         ("classify", &["event", "parse", "windows-error-codes"]),
         ("simulate", &["event"]),
+        ("queue", &["event"]),
         ("store", &["event"]),
         ("ingest", &["event", "parse"]),
         ("pipeline", &["event", "parse", "classify", "store"]),

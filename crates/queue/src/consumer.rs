@@ -1,0 +1,510 @@
+//! Records from Kafka: handed out in bounded number, committed only below the first one that is not acknowledged.
+//!
+//! Two threads of its own, because Kafka's client blocks: one polls and serves rebalances, one commits.
+//! They and the caller meet in the ledger.
+
+mod group;
+mod ledger;
+mod start;
+mod status;
+
+pub use ledger::Receipt;
+pub use status::{ConsumerStatus, PartitionStatus};
+
+use crate::config::{Config, ConfigError};
+use crate::record::{Content, Header};
+use group::{Client, Context};
+use ledger::{Ledger, Place, Received};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Reads topics as a member of the group.
+pub struct Consumer {
+    shared: Arc<Shared>,
+    threads: Option<JoinHandle<()>>,
+}
+
+/// What a consumer hands out. Each is acknowledged by its receipt.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A record.
+    Record(Record),
+    /// Records that were deleted before they were read. It is acknowledged once it is stored, as a record.
+    Gap(Gap),
+}
+
+impl Delivery {
+    /// What to acknowledge it with.
+    pub fn receipt(&self) -> &Receipt {
+        match self {
+            Self::Record(record) => &record.receipt,
+            Self::Gap(gap) => &gap.receipt,
+        }
+    }
+}
+
+/// A record as it lay in the topic.
+#[derive(Debug)]
+pub struct Record {
+    /// What to acknowledge it with; names topic, partition and offset.
+    pub receipt: Receipt,
+    /// When it was sent, or stored, as the topic is set up.
+    pub timestamp_ms: Option<i64>,
+    /// For [`crate::record::decode`].
+    pub content: Content,
+}
+
+/// Offsets that the topic no longer holds.
+#[derive(Debug)]
+pub struct Gap {
+    /// What to acknowledge it with; names topic and partition.
+    pub receipt: Receipt,
+    /// First offset that is gone.
+    pub from: i64,
+    /// First that is left.
+    pub to: i64,
+    /// Time of the last record that was read before.
+    pub last_before_ms: Option<i64>,
+    /// Time of the first record that is left.
+    pub first_after_ms: Option<i64>,
+}
+
+/// The consumer is broken for good: end the process, a new one starts clean.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Kafka's consumer is broken for good: {reason}\nhint: start this process anew")]
+pub struct ConsumerError {
+    /// What Kafka's client said.
+    pub reason: String,
+}
+
+/// Records handed out and not acknowledged, whatever their size: bounds what small ones cost besides their text.
+const RECORDS_MAX: usize = 8192;
+
+/// Longest time in which a stop or a resume goes unseen by the polling thread.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The same while partitions are paused, where no record can wake the thread and room may come at any moment.
+const POLL_PAUSED: Duration = Duration::from_millis(5);
+
+/// A commit that takes longer is not waited for when partitions are given up; whoever has them next reads a little twice.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the threads and the caller share.
+struct Shared {
+    config: Config,
+    state: Mutex<State>,
+    /// For threads: an acknowledgement, a commit, a stop.
+    changed: Condvar,
+    /// For callers that await a delivery.
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    is_stopping: bool,
+    /// The polling thread wants no more commits.
+    is_closing: bool,
+    is_closed: bool,
+    failure: Option<ConsumerError>,
+    /// Asked for and done commits, counted, so that one can be awaited.
+    commits_asked: u64,
+    commits_done: u64,
+    commits: u64,
+    commits_failed: u64,
+    rebalances: u64,
+    last_error: Option<String>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this; if it did, the counts would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, longest: Duration) -> MutexGuard<'a, State> {
+        self.changed
+            .wait_timeout(state, longest)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    /// Waits until the caller holds nothing of these partitions, then has the rest committed. Each is bounded.
+    fn settle(&self, places: &[Place]) {
+        let mut state = self.state();
+        state.ledger.leave(places);
+        let deadline = Instant::now() + self.config.revoke_wait;
+        while !state.ledger.is_settled(places) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!(
+                    partitions = places.len(),
+                    "partitions are given up with records in flight; whoever has them next reads those again"
+                );
+                break;
+            }
+            state = self.wait(state, left);
+        }
+        state.commits_asked += 1;
+        let asked = state.commits_asked;
+        self.changed.notify_all();
+        let deadline = Instant::now() + COMMIT_PATIENCE;
+        while state.commits_done < asked {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!(
+                    "partitions are given up without a commit; whoever has them next reads some records again"
+                );
+                break;
+            }
+            state = self.wait(state, left);
+        }
+    }
+}
+
+impl Consumer {
+    /// Joins the group and reads `topics`.
+    pub fn start(config: &Config, topics: &[&str]) -> Result<Self, ConfigError> {
+        let shared = Arc::new(Shared {
+            config: config.clone(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            arrived: Notify::new(),
+        });
+        let refused = |error: &dyn std::fmt::Display| ConfigError::Refused(error.to_string());
+        let client: Client = config
+            .consumer()?
+            .create_with_context(Context::new(Arc::clone(&shared)))
+            .map_err(|error| refused(&error))?;
+        client.subscribe(topics).map_err(|error| refused(&error))?;
+        let client = Arc::new(client);
+        let commits = {
+            let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
+            thread::Builder::new()
+                .name("kafka-commit".to_owned())
+                .spawn(move || commit_loop(&shared, &client))
+                .map_err(|error| refused(&error))?
+        };
+        let polls = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name("kafka-poll".to_owned())
+                .spawn(move || {
+                    poll_loop(&shared, &client);
+                    close(&shared, client, commits);
+                })
+                .map_err(|error| refused(&error))?
+        };
+        Ok(Self {
+            shared,
+            threads: Some(polls),
+        })
+    }
+
+    /// The next delivery; none once the consumer is stopped.
+    ///
+    /// May be called in parallel. The future may be dropped: no delivery is lost by it.
+    pub async fn recv(&self) -> Result<Option<Delivery>, ConsumerError> {
+        loop {
+            let arrived = self.shared.arrived.notified();
+            {
+                let mut state = self.shared.state();
+                if let Some(failure) = &state.failure {
+                    self.shared.arrived.notify_one();
+                    return Err(failure.clone());
+                }
+                if let Some(delivery) = state.ledger.take() {
+                    // One call, one waiter: with several, the next one is told too.
+                    if state.ledger.has_waiting() {
+                        self.shared.arrived.notify_one();
+                    }
+                    return Ok(Some(delivery));
+                }
+                if state.is_stopping {
+                    self.shared.arrived.notify_one();
+                    return Ok(None);
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// What was handed out is durable. In any order; of a partition that was taken away meanwhile it is ignored.
+    pub fn ack(&self, receipt: &Receipt) {
+        // Only a partition that is being given up is waited for; waking the threads for each record would cost more than the rest.
+        if self.shared.state().ledger.acknowledge(receipt) {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Stops one partition at what is not acknowledged, because a person must act first; the others go on.
+    ///
+    /// It starts again with the next process, or where the group puts it.
+    pub fn halt(&self, receipt: &Receipt, reason: &str) {
+        if self.shared.state().ledger.halt(receipt, reason) {
+            tracing::error!(
+                topic = receipt.topic(),
+                partition = receipt.partition(),
+                offset = receipt.offset(),
+                "partition halted: {reason}"
+            );
+        }
+    }
+
+    /// Commits what is acknowledged, without waiting for the interval. Returns when it is done or failed.
+    pub async fn commit(&self) {
+        let shared = Arc::clone(&self.shared);
+        let waited = tokio::task::spawn_blocking(move || {
+            let mut state = shared.state();
+            state.commits_asked += 1;
+            let asked = state.commits_asked;
+            shared.changed.notify_all();
+            while state.commits_done < asked && !state.is_closing {
+                state = shared.wait(state, POLL);
+            }
+        });
+        if let Err(error) = waited.await {
+            tracing::error!(%error, "the wait for a commit ended early");
+        }
+    }
+
+    /// Hands nothing more out; what is in flight may still be acknowledged, for as long as `revoke_wait`.
+    pub fn stop(&self) {
+        self.shared.state().is_stopping = true;
+        self.shared.changed.notify_all();
+        self.shared.arrived.notify_one();
+    }
+
+    /// Stops, waits for what is in flight, commits and leaves the group; `false` when that was not done in time.
+    pub async fn close(mut self, deadline: Duration) -> bool {
+        self.stop();
+        let Some(threads) = self.threads.take() else {
+            return true;
+        };
+        let shared = Arc::clone(&self.shared);
+        let waited = tokio::task::spawn_blocking(move || {
+            let end = Instant::now() + deadline;
+            let mut state = shared.state();
+            while !state.is_closed {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                state = shared.wait(state, left);
+            }
+            drop(state);
+            threads.join().is_ok()
+        });
+        waited.await.unwrap_or(false)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // The threads end by themselves and leave the group.
+        self.stop();
+    }
+}
+
+fn poll_loop(shared: &Shared, client: &Client) {
+    let records_max = RECORDS_MAX;
+    loop {
+        let (pause, resume, is_paused) = {
+            let mut state = shared.state();
+            if state.is_stopping || state.failure.is_some() {
+                return;
+            }
+            state.pauses(shared.config.in_flight_max, records_max)
+        };
+        // Neither takes long: they only tell Kafka's own thread.
+        told("pause", client.pause(&list(&pause)));
+        told("resume", client.resume(&list(&resume)));
+        match client.poll(if is_paused { POLL_PAUSED } else { POLL }) {
+            Some(Ok(message)) => {
+                let place: Place = (message.topic().into(), message.partition());
+                let received = read(&message);
+                let mut state = shared.state();
+                let was_halted = state.is_halted(&place);
+                state.ledger.receive(&place, received);
+                if !was_halted && let Some(reason) = state.halted(&place) {
+                    say_halted(&place, &reason);
+                }
+                drop(state);
+                shared.arrived.notify_one();
+            }
+            Some(Err(error)) => trouble(shared, &error),
+            None => {}
+        }
+    }
+}
+
+fn told(what: &str, result: Result<(), KafkaError>) {
+    if let Err(error) = result {
+        // A partition that was taken away this moment.
+        tracing::debug!(%error, "cannot {what}");
+    }
+}
+
+fn say_halted(place: &Place, reason: &str) {
+    tracing::error!(
+        topic = %place.0,
+        partition = place.1,
+        "partition halted: {reason}\nhint: `cbsift pipeline --rewind` reads everything again; what is stored already folds"
+    );
+}
+
+fn trouble(shared: &Shared, error: &KafkaError) {
+    let mut state = shared.state();
+    if let KafkaError::MessageConsumptionFatal(code) = error {
+        state.failure = Some(ConsumerError {
+            reason: code.to_string(),
+        });
+        drop(state);
+        shared.arrived.notify_one();
+        return;
+    }
+    let text = error.to_string();
+    // Kafka's client repeats itself as long as a cause lasts.
+    if state.last_error.as_ref() != Some(&text) {
+        tracing::warn!("Kafka's consumer: {text}");
+        state.last_error = Some(text);
+    }
+}
+
+impl State {
+    /// What to pause and what to resume: all partitions while too much is in flight, halted ones for good.
+    fn pauses(&mut self, bytes_max: usize, records_max: usize) -> (Vec<Place>, Vec<Place>, bool) {
+        let records: usize = self.ledger.records();
+        let is_full = self.ledger.in_flight_bytes >= bytes_max || records >= records_max;
+        // Resumed at half, because what was fetched ahead is thrown away by a pause.
+        let has_room = self.ledger.in_flight_bytes <= bytes_max / 2 && records <= records_max / 2;
+        let (mut pause, mut resume, mut is_paused) = (Vec::new(), Vec::new(), false);
+        for (place, partition) in &mut self.ledger.partitions {
+            let must_rest = partition.halted.is_some() || is_full;
+            if must_rest && !partition.is_paused {
+                partition.is_paused = true;
+                pause.push(place.clone());
+            } else if partition.is_paused && partition.halted.is_none() && has_room {
+                partition.is_paused = false;
+                resume.push(place.clone());
+            }
+            is_paused |= partition.is_paused && partition.halted.is_none();
+        }
+        (pause, resume, is_paused)
+    }
+
+    fn halted(&self, place: &Place) -> Option<String> {
+        self.ledger.partitions.get(place)?.halted.clone()
+    }
+
+    fn is_halted(&self, place: &Place) -> bool {
+        self.halted(place).is_some()
+    }
+}
+
+fn list(places: &[Place]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for (topic, partition) in places {
+        list.add_partition(topic, *partition);
+    }
+    list
+}
+
+fn read(message: &BorrowedMessage<'_>) -> Received {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        (0..headers.count())
+            .map(|at| {
+                // rdkafka 0.39 panics on a name that is not UTF-8, and a stranger's record must not end this thread.
+                let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(at)));
+                match header.ok().flatten() {
+                    Some(header) => Header {
+                        name: header.key.to_owned(),
+                        value: header.value.map(<[u8]>::to_vec),
+                    },
+                    None => Header {
+                        name: char::REPLACEMENT_CHARACTER.to_string(),
+                        value: None,
+                    },
+                }
+            })
+            .collect()
+    });
+    Received {
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+        content: Content {
+            key: message.key().map(<[u8]>::to_vec),
+            headers,
+            value: message.payload().map(<[u8]>::to_vec),
+        },
+    }
+}
+
+/// Commits at every interval and whenever asked, until the polling thread is closing.
+fn commit_loop(shared: &Shared, client: &Client) {
+    loop {
+        let (asked, commits) = {
+            let mut state = shared.state();
+            let due = Instant::now() + shared.config.commit_interval;
+            loop {
+                let left = due.saturating_duration_since(Instant::now());
+                if state.is_closing || state.commits_asked > state.commits_done || left.is_zero() {
+                    break;
+                }
+                state = shared.wait(state, left);
+            }
+            if state.is_closing && state.commits_asked == state.commits_done {
+                return;
+            }
+            (state.commits_asked, state.ledger.to_commit())
+        };
+        let result = if commits.is_empty() {
+            Ok(())
+        } else {
+            group::commit(client, &commits)
+        };
+        let mut state = shared.state();
+        match result {
+            Ok(()) if commits.is_empty() => {}
+            Ok(()) => {
+                state.commits += 1;
+                state.ledger.committed(&commits);
+            }
+            Err(error) => {
+                // Tried again with the next one; a partition that was taken away meanwhile is another's to commit.
+                state.commits_failed += 1;
+                tracing::warn!(%error, partitions = commits.len(), "offsets not committed");
+            }
+        }
+        state.commits_done = state.commits_done.max(asked);
+        drop(state);
+        shared.changed.notify_all();
+    }
+}
+
+/// Settles everything and leaves the group.
+fn close(shared: &Shared, client: Arc<Client>, commits: JoinHandle<()>) {
+    let places: Vec<Place> = shared.state().ledger.partitions.keys().cloned().collect();
+    shared.settle(&places);
+    shared.state().is_closing = true;
+    shared.changed.notify_all();
+    // Hangs while a commit does, that is while the brokers are away: the caller's deadline stands above it.
+    if commits.join().is_err() {
+        tracing::error!("the committing thread ended early");
+    }
+    // The last one out: this leaves the group.
+    drop(client);
+    let mut state = shared.state();
+    state.ledger.remove(&places);
+    state.is_closed = true;
+    drop(state);
+    shared.changed.notify_all();
+    shared.arrived.notify_one();
+}

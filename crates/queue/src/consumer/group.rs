@@ -1,0 +1,196 @@
+//! What Kafka's client asks us when the group changes, and the commits.
+
+use super::ledger::{Commit, Place};
+use super::start::{Mark, Start, start};
+use super::{POLL, Shared, list, say_halted, told};
+use crate::log;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
+};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) type Client = BaseConsumer<Context>;
+
+/// Longest wait for one answer of a broker; then it is asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
+pub(super) struct Context {
+    shared: Arc<Shared>,
+}
+
+impl Context {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn assign(&self, client: &Client, partitions: &TopicPartitionList) {
+        let places = places(partitions);
+        let Some(starts) = self.starts(client, &places) else {
+            // Stopping: nothing is read any more, but Kafka's client must hear an answer.
+            answered("assign", accept(client, partitions));
+            return;
+        };
+        let mut wished = TopicPartitionList::with_capacity(places.len());
+        let mut halted = Vec::new();
+        {
+            let mut state = self.shared.state();
+            state.rebalances += 1;
+            for (place, start) in places.iter().zip(starts) {
+                if let Start::Earliest { low } = start {
+                    tracing::info!(topic = %place.0, partition = place.1, offset = low, "no offset committed: reads from the earliest record");
+                }
+                state.ledger.assign(place.clone(), start);
+                let Some(partition) = state.ledger.partitions.get_mut(place) else {
+                    continue;
+                };
+                if let Some(reason) = &partition.halted {
+                    say_halted(place, reason);
+                    partition.is_paused = true;
+                    halted.push(place.clone());
+                }
+                let offset = Offset::Offset(partition.fetch_from());
+                if let Err(error) = wished.add_partition_offset(&place.0, place.1, offset) {
+                    tracing::error!(%error, topic = %place.0, partition = place.1, "cannot start");
+                }
+            }
+        }
+        answered("assign", accept(client, &wished));
+        told("pause", client.pause(&list(&halted)));
+        self.shared.arrived.notify_one();
+    }
+
+    /// The start table of each partition; none when a stop came before an answer.
+    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<Start>> {
+        loop {
+            match starts(client, places) {
+                Ok(starts) => return Some(starts),
+                Err(error) => tracing::warn!(%error, "cannot ask where to start; asking again"),
+            }
+            let state = self.shared.state();
+            if state.is_stopping {
+                return None;
+            }
+            // Not a sleep: a stop wakes it.
+            drop(self.shared.wait(state, POLL));
+        }
+    }
+
+    fn revoke(&self, client: &Client, partitions: &TopicPartitionList) {
+        let places = places(partitions);
+        // Lost is lost: somebody else may have them already, so neither waiting nor committing is ours any more.
+        if !client.assignment_lost() {
+            self.shared.settle(&places);
+        }
+        {
+            let mut state = self.shared.state();
+            state.rebalances += 1;
+            state.ledger.remove(&places);
+        }
+        let result = match client.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => client.incremental_unassign(partitions),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => client.unassign(),
+        };
+        answered("give up", result);
+    }
+}
+
+fn accept(client: &Client, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    match client.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => client.incremental_assign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => client.assign(partitions),
+    }
+}
+
+fn answered(what: &str, result: KafkaResult<()>) {
+    if let Err(error) = result {
+        // Kafka's client joins anew after this, and the partitions come again.
+        tracing::warn!(%error, "cannot {what} partitions");
+    }
+}
+
+fn places(partitions: &TopicPartitionList) -> Vec<Place> {
+    partitions
+        .elements()
+        .iter()
+        .map(|element| (element.topic().into(), element.partition()))
+        .collect()
+}
+
+fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Start>> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let committed = client.committed_offsets(list(places), ANSWER)?;
+    let mut starts = Vec::with_capacity(places.len());
+    for (topic, partition) in places {
+        let Some(element) = committed.find_partition(topic, *partition) else {
+            return Err(KafkaError::Canceled);
+        };
+        element.error()?;
+        let known = match element.offset() {
+            Offset::Offset(offset) => Some((offset, Mark::parse(element.metadata()))),
+            _ => None,
+        };
+        let (low, high) = client.fetch_watermarks(topic, *partition, ANSWER)?;
+        starts.push(start(known, low, high));
+    }
+    Ok(starts)
+}
+
+/// Blocks until the broker answered; without bound while there is none.
+pub(super) fn commit(client: &Client, commits: &[Commit]) -> KafkaResult<()> {
+    let mut offsets = TopicPartitionList::with_capacity(commits.len());
+    for commit in commits {
+        let mut element = offsets.add_partition(&commit.place.0, commit.place.1);
+        element.set_offset(Offset::Offset(commit.position))?;
+        if let Some(mark) = commit.mark {
+            element.set_metadata(mark.to_string());
+        }
+    }
+    client.commit(&offsets, CommitMode::Sync)
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log::line("consumer", level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::error("consumer", &error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut state = self.shared.state();
+        for ((topic, partition), ours) in &mut state.ledger.partitions {
+            let end = statistics
+                .topics
+                .get(topic.as_ref())
+                .and_then(|topic| topic.partitions.get(partition))
+                .map(|partition| partition.hi_offset)
+                .filter(|end| *end >= 0);
+            // A report may be older than the last record.
+            ours.high = ours.high.max(end);
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        client: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(client, partitions),
+            _ => self.revoke(client, partitions),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+// In the order in which a chunk meets them.
+pub mod record;
+
+mod producer;
+
+mod consumer;
+
+pub mod topics;
+
+mod rewind;
+
+mod config;
+mod log;
+
+pub use config::{Compression, Config, ConfigError, GroupProtocol, RawConfig, Sasl, Tls};
+pub use consumer::{
+    Consumer, ConsumerError, ConsumerStatus, Delivery, Gap, PartitionStatus, Receipt, Record,
+};
+pub use producer::{Producer, ProducerStatus, SendError};
+pub use rewind::{Rewind, RewindError, Rewound, rewind};
