@@ -3,6 +3,7 @@
 
 Usage: generate.py                  write everything
        generate.py --list-ntstatus  print every known NTSTATUS, the input of ntstatus_win32.c
+       generate.py --headers        only fetch the headers, which tests compare with
 """
 
 import collections
@@ -24,6 +25,9 @@ SLOTS = 1 << 15
 
 def main():
     cache = sources.cache_folder()
+    if "--headers" in sys.argv:
+        sources.fetch_mingw(cache)
+        return
     windows_sys = sources.fetch_windows_sys(cache)
     facts = sources.windows_sys_facts(windows_sys)
     facts += sources.mingw_facts(sources.fetch_mingw(cache))

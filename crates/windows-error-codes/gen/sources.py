@@ -51,7 +51,16 @@ def fetch_mingw(cache):
     cache.mkdir(parents=True, exist_ok=True)
     package = cache / f"mingw-w64-common_{MINGW}_all.deb"
     if not package.exists():
-        subprocess.run(["apt-get", "download", f"mingw-w64-common={MINGW}"], cwd=cache, check=True)
+        download = ["apt-get", "-qq", "download", f"mingw-w64-common={MINGW}"]
+        try:
+            if subprocess.run(download, cwd=cache).returncode != 0:
+                # A fresh machine has no package lists yet; only root may fetch them.
+                subprocess.run(["apt-get", "-qq", "update"], check=True)
+                subprocess.run(download, cwd=cache, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SystemExit(
+                f"cannot fetch mingw-w64-common {MINGW}: {error}\nhint: put {package.name} from a Debian mirror into `{cache}`"
+            ) from None
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
     if digest != MINGW_SHA256:
         raise SystemExit(f"`{package}` has sha256 {digest}, expected {MINGW_SHA256}\nhint: delete it and run again")
@@ -75,8 +84,10 @@ UNTYPED_MODULES = {
     "Win32/System/RemoteManagement",
 }
 NOT_A_CODE = re.compile(
-    r"^(ERROR_\w+_BASE$|ERROR_\w+_LAST$|FACILITY_|SEVERITY_|APPLICATION_ERROR_MASK|NERR_BASE$|MAX_NERR$|WINHTTP_ERROR_(BASE|LAST)$|INTERNET_ERROR_(BASE|LAST)$"
-    r"|JET_errcat|WSABASEERR$|ERROR_SEVERITY_|ERROR_WINHTTP_AUTO_PROXY_SERVICE_ERROR_BASE|WSADESCRIPTION_LEN|WSASYS_STATUS_LEN)"
+    # ERROR_IMAGE_NOT_AT_BASE and ERROR_IMAGE_AT_DIFFERENT_BASE are codes, other bases begin a range.
+    r"^(ERROR_\w+(?<!_AT)(?<!_DIFFERENT)_BASE$|ERROR_\w+_LAST$|FACILITY_|SEVERITY_|APPLICATION_ERROR_MASK|NERR_BASE$|MAX_NERR$|WINHTTP_ERROR_(BASE|LAST)$|INTERNET_ERROR_(BASE|LAST)$"
+    r"|JET_errcat|WSABASEERR$|ERROR_SEVERITY_|ERROR_WINHTTP_AUTO_PROXY_SERVICE_ERROR_BASE|WSADESCRIPTION_LEN|WSASYS_STATUS_LEN"
+    r"|WSA_FLAG_|WSA_MAXIMUM_WAIT_EVENTS$|WSAPROTOCOL_LEN$|ERROR_SPECF_)"
 )
 
 
