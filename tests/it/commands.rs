@@ -205,6 +205,75 @@ fn explain_decodes_every_spelling_and_refuses_what_is_no_code() {
     );
 }
 
+/// A line of the update agent is read as one: its own head, its own rules, its own noise.
+#[test]
+fn explain_reads_a_line_of_the_update_agent_as_such() {
+    let reported = |code: &str, result: &str| {
+        format!(
+            "{{0F0E0D0C-0B0A-0908-0706-050403020100}}\t2024-05-01 08:00:05:293+0300\t1\t148 [AGENT_DETECTION_FAILED]\t101\t{{00000000-0000-0000-0000-000000000001}}\t0\t{code}\tmade-up\t{result}\tSoftware Synchronization\tmade up\tx"
+        )
+    };
+    for (line, said) in [
+        (
+            reported("80240438", "Failure"),
+            &["reporting_events", "agent_reported_failure", "WU_E_PT_ENDPOINT_UNREACHABLE"][..],
+        ),
+        (
+            reported("8024000b", "Success"),
+            &["reporting_events", "agent_success_with_code, harmless"],
+        ),
+        (
+            "2024/05/01 08:00:05.1234567 8096  8116  Agent           *FAILED* [8024000C] made-up.dll, DeployCall.cpp @1".to_owned(),
+            &["windows_update", "agent_probe, harmless"],
+        ),
+        (
+            "2016-05-01\t08:00:05:755\t 648\t13bc\tHandler\tFATAL: CBS called Error with 0x80070308, ".to_owned(),
+            &["windows_update", "agent_install_failed", "ERROR_REQUEST_OUT_OF_SEQUENCE"],
+        ),
+    ] {
+        check(&["explain", "--lang", "en", &line], 0, said);
+    }
+    // A servicing log has a head of its own, and its rules.
+    let servicing = "2024-05-01 08:00:05, Error                 CBS    Failed to stage it [HRESULT = 0x80070070 - ERROR_DISK_FULL]";
+    let said = text(&run(&["explain", "--lang", "en", servicing]).stdout);
+    assert!(
+        said.contains("ERROR_DISK_FULL") && !said.contains("windows_update"),
+        "{said}"
+    );
+}
+
+#[test]
+fn explain_answers_each_line_of_standard_input() {
+    use std::io::Write;
+    let mut child = cbsift()
+        .args(["explain", "--lang", "en", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input
+        .write_all(b"0x80070570\r\n\nSTATUS_\x1b[1m\xff\n800f0922")
+        .unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said = text(&output.stdout);
+    let asked: Vec<&str> = said.lines().filter(|line| line.starts_with("> ")).collect();
+    // What a log smuggles in does not drive the terminal.
+    assert_eq!(
+        asked,
+        ["> 0x80070570", "> STATUS_\u{FFFD}[1m\u{FFFD}", "> 800f0922"]
+    );
+    for part in [
+        "ERROR_FILE_CORRUPT",
+        "No failure code",
+        "CBS_E_INSTALLERS_FAILED",
+    ] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+}
+
 /// A made-up rule file in a folder of its own.
 fn rule_folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ pub(crate) use html::html;
 pub(crate) use json::json;
 pub(crate) use markdown::markdown;
 pub(crate) use text::{Style, text};
-pub(crate) use view::view;
+pub(crate) use view::{safe, view};
 pub(crate) use words::Language;
 
 use classify::{Bilingual, Rules};

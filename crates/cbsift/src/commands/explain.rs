@@ -1,17 +1,19 @@
 //! `cbsift explain`: what a code or a log line means.
 
-use crate::report::Language;
+use crate::report::{self, Language};
+use anyhow::Context;
 use clap::Args;
 use classify::{Layer, Rules};
 use event::{Format, Source};
 use std::fmt::Write;
+use std::io::{BufRead, Read};
 use std::process::ExitCode;
 use windows_error_codes::{self as catalogue, Code};
 
 /// What does this code, name or log line mean?
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A code in any spelling (0x80070570, -2147010798, STATUS_FILE_CORRUPT_ERROR, 0xC1900101-0x20017), or a log line in quotes
+    /// A code in any spelling (0x80070570, -2147010798, STATUS_FILE_CORRUPT_ERROR, 0xC1900101-0x20017), or a log line in quotes; `-` explains each line of standard input
     #[arg(required = true, value_name = "CODE|LINE", allow_hyphen_values = true)]
     text: Vec<String>,
     /// Language [default: that of the locale]
@@ -22,9 +24,37 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let language = super::language(arguments.lang);
     let text = arguments.text.join(" ");
+    if text == "-" {
+        return explain_input(Rules::shipped(), language);
+    }
     let answer = explain(Rules::shipped(), &text, language);
     super::print(&answer)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// As much of a line of standard input as is explained: as much as a record may have.
+const MAX_LINE_BYTES: u64 = 256 * 1024;
+
+/// Each line of standard input: `> ` and the line, then its explanation.
+fn explain_input(rules: &Rules, language: Language) -> anyhow::Result<ExitCode> {
+    let mut input = std::io::stdin().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut input)
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut line)
+            .context("read standard input")?;
+        if read == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        if !text.is_empty() {
+            let answer = explain(rules, text, language);
+            super::print(&format!("> {}\n{answer}\n", report::safe(text)))?;
+        }
+    }
 }
 
 fn explain(rules: &Rules, text: &str, language: Language) -> String {
@@ -142,14 +172,23 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
 
 /// A log line: its codes, and which rules it matches.
 fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
-    let format = if parse::detect("line.log", text.as_bytes()).source.is_some() {
-        parse::detect("line.log", text.as_bytes()).format
-    } else {
-        Format::WdsHeadless
+    let found = parse::detect("line.log", text.as_bytes());
+    // Logs with heads of their own are told by them. The servicing logs share one head, so a line of it may be from any of them.
+    let (format, sources) = match (found.format, found.source) {
+        (format @ (Format::Wds | Format::WdsHeadless), Some(_)) => (format, None),
+        (format, Some(source)) => (format, Some(source)),
+        (_, None) => (Format::WdsHeadless, None),
     };
+    if let Some(source) = sources {
+        let _ = writeln!(out, "{}  {}", say(language, "Log", "日志"), source.name());
+    }
     let mut spellings = Vec::new();
     classify::codes_in(text, &mut spellings);
-    let mut matching: Vec<(&str, Layer, bool)> = [Source::Cbs, Source::Dism, Source::Setup]
+    let sources = sources.map_or_else(
+        || vec![Source::Cbs, Source::Dism, Source::Setup],
+        |source| vec![source],
+    );
+    let mut matching: Vec<(&str, Layer, bool)> = sources
         .into_iter()
         .flat_map(|source| classify::rules_matching(rules, source, format, text))
         .collect();
