@@ -4,7 +4,7 @@ CARGO ?= cargo
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools corpus-there clean
+.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools corpus-there clean ntdll headers
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -20,7 +20,7 @@ test: ui libchdb test-tools ## Everything, services included; nothing to start b
 test-fast: ui ## Without engine, browser and services: about a minute once built
 	$(CARGO) test -p event -p parse -p classify -p windows-error-codes -p simulate
 
-corpus: corpus-there ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
+corpus: corpus-there headers ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
 
 bench: corpus-there ui libchdb ## MB/s per core of every leg on CORPUS, each checked against its answer
@@ -37,6 +37,12 @@ fix: ui ## Format
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py
+
+ntdll: ## Ask ntdll under Wine for every NTSTATUS and compare the table with it
+	python3 crates/windows-error-codes/gen/check_ntdll.py
+
+headers: ## The C headers that the table of codes is compared with: pinned, integrity checked
+	python3 crates/windows-error-codes/gen/generate.py --headers
 
 ui: crates/web/ui/dist/index.html ## The pages
 

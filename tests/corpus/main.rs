@@ -10,6 +10,10 @@
 )]
 mod harness;
 
+mod equivalents;
+mod explain;
+mod sources;
+
 use harness::{Answers, Up, scan};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -76,6 +80,23 @@ fn canonical(text: &str) -> Option<Code> {
         Code::hresult(value)
     };
     Some(code.canonical())
+}
+
+/// The text of a log, also where it is in UTF-16.
+fn plain_text(bytes: &[u8]) -> String {
+    let units = |bytes: &[u8]| -> Vec<u16> {
+        let pairs = bytes.chunks_exact(2);
+        pairs
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect()
+    };
+    let is_wide = bytes.starts_with(&[0xFF, 0xFE])
+        || bytes.iter().take(4_000).filter(|byte| **byte == 0).count() > 1_000;
+    if is_wide {
+        String::from_utf16_lossy(&units(bytes))
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
 }
 
 fn word(value: &Value) -> String {
