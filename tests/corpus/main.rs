@@ -12,11 +12,13 @@ mod harness;
 
 mod equivalents;
 mod explain;
+mod labels;
+mod read;
+mod score;
 mod sources;
 
 use harness::{Answers, Up, scan};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
@@ -174,113 +176,6 @@ fn the_founding_case_is_answered_within_a_second() {
     assert_eq!(answer["findings"].as_array().unwrap().len(), 1);
 }
 
-/// Compares with `answers.json`; prints one line per kind of label.
-#[test]
-fn answers_equal_the_labels() {
-    let labels = labels("answers.json");
-    let mut faults: Vec<String> = Vec::new();
-    let mut checked: BTreeMap<&str, usize> = BTreeMap::new();
-    for (file, label) in labels["files"].as_object().unwrap() {
-        let answer = scan(&[&corpus().join("logs").join(file)], "corpus");
-        let mut check = |kind: &'static str, expected: String, found: String| {
-            *checked.entry(kind).or_default() += 1;
-            if expected != found {
-                faults.push(format!(
-                    "{file}: {kind}: expected {expected}, found {found}"
-                ));
-            }
-        };
-        check("verdict", word(&label["verdict"]), word(&answer["verdict"]));
-        if let Some(records) = label["records"].as_u64() {
-            check(
-                "records",
-                records.to_string(),
-                answer["inputs"][0]["records"].to_string(),
-            );
-        }
-        if let Some(outcomes) = label["attempts"].as_object() {
-            let mut found: BTreeMap<String, u64> = BTreeMap::new();
-            for attempt in answer["attempts"].as_array().unwrap() {
-                *found.entry(word(&attempt["outcome"])).or_default() += 1;
-            }
-            let expected: BTreeMap<String, u64> = outcomes
-                .iter()
-                .map(|(outcome, count)| (outcome.clone(), count.as_u64().unwrap()))
-                .collect();
-            check("attempts", format!("{expected:?}"), format!("{found:?}"));
-        }
-        if let Some(causes) = label["causes"].as_array() {
-            let mut expected: BTreeMap<(String, String), u64> = BTreeMap::new();
-            for cause in causes {
-                *expected
-                    .entry((word(&cause["category"]), word(&cause["root_code"])))
-                    .or_default() += cause["attempts"].as_u64().unwrap();
-            }
-            let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
-            for attempt in answer["attempts"].as_array().unwrap() {
-                if let Some(index) = attempt["finding"].as_u64() {
-                    let finding = &answer["findings"][usize::try_from(index).unwrap()];
-                    *found
-                        .entry((word(&finding["category"]), word(&finding["root_code"])))
-                        .or_default() += 1;
-                }
-            }
-            check("causes", format!("{expected:?}"), format!("{found:?}"));
-        }
-        if let Some(findings) = label["findings"].as_array() {
-            let key = |finding: &Value| {
-                let root = if finding["category"] == "cancelled" || finding["root_code"].is_null() {
-                    String::new()
-                } else {
-                    word(&finding["root_code"])
-                };
-                let terminal = if finding["category"] == "sfc_unrepairable" {
-                    String::new()
-                } else {
-                    word(&finding["terminal_code"])
-                };
-                (word(&finding["category"]), terminal, root)
-            };
-            let mut expected: Vec<_> = findings.iter().map(key).collect();
-            let mut found: Vec<_> = answer["findings"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(key)
-                .collect();
-            expected.sort();
-            found.sort();
-            check("findings", format!("{expected:?}"), format!("{found:?}"));
-        }
-        if let Some(noise) = label["noise"].as_object() {
-            for (code, count) in noise {
-                let line = answer["codes"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .find(|line| line["code"] == *code);
-                let found = line.map_or(0, |line| line["noise"].as_u64().unwrap());
-                check(
-                    "noise",
-                    format!("{code} {count}"),
-                    format!("{code} {found}"),
-                );
-            }
-        }
-        if let Some(offsets) = label["utc_offsets"].as_array() {
-            let found: Vec<Value> = answer["inputs"][0]["utc_offsets"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|change| change["offset"].clone())
-                .collect();
-            check("utc_offsets", format!("{offsets:?}"), format!("{found:?}"));
-        }
-    }
-    println!("labels checked: {checked:?}, {} faults", faults.len());
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
 /// The agent's logs: what `VERDICTS.md` says of them. Its inner probes are no failures, and a cancelled download is none either.
 #[test]
 fn logs_of_the_update_agent_are_read_and_healthy_ones_stay_healthy() {
@@ -331,53 +226,6 @@ fn logs_of_the_update_agent_are_read_and_healthy_ones_stay_healthy() {
         ),
         ("network".to_owned(), "0x80240438".to_owned())
     );
-}
-
-/// Terminal and root code differ in half of the cases: an answer that echoes the terminal code is half wrong.
-#[test]
-fn cases_are_answered_with_their_root_category_and_object() {
-    let table = std::fs::read_to_string(corpus().join("cases/CASES.tsv")).unwrap();
-    let mut lines = table
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>());
-    let header = lines.next().unwrap();
-    let column = |name: &str| header.iter().position(|title| *title == name).unwrap();
-    let (file, root, category, object) = (
-        column("file"),
-        column("root_code"),
-        column("category"),
-        column("object"),
-    );
-    let (mut right, mut unread, mut faults) = (0, Vec::new(), Vec::new());
-    for case in lines {
-        let answer = scan(&[&corpus().join("cases").join(case[file])], "corpus");
-        if answer["inputs"][0]["source"] == Value::Null {
-            unread.push(format!(
-                "{} ({})",
-                case[file],
-                word(&answer["inputs"][0]["reason"])
-            ));
-            continue;
-        }
-        assert_eq!(answer["verdict"], "failed", "{}", case[file]);
-        let finding = &answer["findings"][0];
-        let found = word(&finding["object"]).to_lowercase();
-        let wanted = case[object].to_lowercase();
-        if finding["category"] != case[category]
-            || canonical(&word(&finding["root_code"])) != canonical(case[root])
-            || !found.contains(&wanted)
-        {
-            faults.push(format!(
-                "{}: {} {} {found:?} instead of {} {} {wanted:?}",
-                case[file], finding["category"], finding["root_code"], case[category], case[root]
-            ));
-        } else {
-            right += 1;
-        }
-    }
-    println!("{right} cases right, not read yet: {unread:?}");
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert!(right >= 9);
 }
 
 /// Logs sent as endpoints answer like scanned ones: first, again, cut otherwise, as growing copies, after kill -9.
