@@ -8,6 +8,7 @@ mod causes;
 mod findings;
 mod timeline;
 
+pub(crate) use agent::DETECTED_LATER;
 pub use timeline::utc_of;
 
 use crate::rules::Rules;

@@ -11,7 +11,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 15] = [
+pub(crate) const LITERALS: [&str; 16] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -27,10 +27,14 @@ pub(crate) const LITERALS: [&str; 15] = [
     "Loaded Servicing Stack ",
     "[SR] ",
     AGENT_TARGET,
+    DETECTION,
 ];
 
 /// In front of the package that the update agent hands to the servicing stack.
 const AGENT_TARGET: &str = "CBS package identity: ";
+
+/// In the name of what ReportingEvents.log says of a detection.
+const DETECTION: &str = " [AGENT_DETECTION_F";
 
 /// Reads a record's text.
 pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
@@ -56,7 +60,7 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
                 text.starts_with(AGENT_TARGET)
                     .then(|| marked(Marker::AgentTarget))
             }),
-        Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text),
+        Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text).or_else(|| detection(text)),
         _ => None,
     }
     .unwrap_or_default()
@@ -212,6 +216,25 @@ fn sfc(text: &str) -> Option<Marked<'_>> {
     .iter()
     .any(|start| rest.starts_with(start));
     is_repair.then(|| marked(Marker::SfcRepaired))
+}
+
+/// `148 [AGENT_DETECTION_FAILED]`, a category, the service, its revision, the result, …, between TABs.
+fn detection(text: &str) -> Option<Marked<'_>> {
+    let mut columns = text.split('\t');
+    let (number, name) = columns.next()?.split_once(' ')?;
+    if !matches!(
+        (number, name),
+        ("147", "[AGENT_DETECTION_FINISHED]") | ("148", "[AGENT_DETECTION_FAILED]")
+    ) {
+        return None;
+    }
+    let service = columns.nth(1);
+    let result = columns.nth(1);
+    Some(
+        marked(Marker::DetectionEnd)
+            .with("hresult", result)
+            .with("service", service),
+    )
 }
 
 fn marked<'a>(marker: Marker) -> Marked<'a> {
@@ -396,6 +419,27 @@ mod tests {
                 ("hresult", "0x0"),
                 ("operation", "Detect only"),
             ],
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_detection_names_its_service() {
+        for (what, result) in [
+            ("147 [AGENT_DETECTION_FINISHED]", "0"),
+            ("148 [AGENT_DETECTION_FAILED]", "80240438"),
+        ] {
+            check(
+                &format!(
+                    "{what}\t101\t{{0A}}\t0\t{result}\tmade-up\tx\tSoftware Synchronization\tx"
+                ),
+                Marker::DetectionEnd,
+                "",
+                &[("hresult", result), ("service", "{0A}")],
+            );
+        }
+        assert_eq!(
+            read("163 [AGENT_DOWNLOAD_CANCELED]\t101\t{0A}\t0\t8024000b").marker,
+            Marker::None
         );
     }
 

@@ -3,7 +3,7 @@
 use crate::Bilingual;
 
 /// Key, English, Chinese. Half sentences in lower case, as reports join them.
-const REASONS: [(&str, &str, &str); 9] = [
+const REASONS: [(&str, &str, &str); 10] = [
     (
         "known_signature",
         "the record bears a known signature",
@@ -45,6 +45,11 @@ const REASONS: [(&str, &str, &str); 9] = [
         "the text carries no time stamps, so order and context are unsure (lowers the confidence)",
         "文本没有时间戳，先后与上下文不确定（降低可信度）",
     ),
+    (
+        crate::derive::DETECTED_LATER,
+        "the same service answered later, so it is over",
+        "同一服务之后已正常应答，问题已过去",
+    ),
 ];
 
 /// The words of a finding's reason. A key that this build does not know, as a newer one may have stored it, is shown as it stands.
@@ -77,6 +82,7 @@ mod tests {
             .skip(1)
             .step_by(2)
             .filter(|text| text.contains('_'))
+            .chain([crate::derive::DETECTED_LATER])
             .collect();
         assert!(keys.len() > REASONS.len() / 2, "{keys:?}");
         for (key, ..) in REASONS {

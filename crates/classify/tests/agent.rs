@@ -104,6 +104,69 @@ fn a_success_beside_a_code_is_no_failure() {
     assert_eq!((derived.findings.len(), verdict), (0, Verdict::Healthy));
 }
 
+#[test]
+fn a_failed_detection_is_over_when_the_same_service_answers_later() {
+    let detection = |service: u8, minute: u8, code: &str| {
+        let (what, outcome) = match code {
+            "0" => ("147 [AGENT_DETECTION_FINISHED]", "Success"),
+            _ => ("148 [AGENT_DETECTION_FAILED]", "Failure"),
+        };
+        format!(
+            "{{0F0E0D0C-0B0A-0908-0706-050403020100}}\t2024-05-01 08:{minute:02}:07:293+0300\t1\t{what}\t101\t{{00000000-0000-0000-0000-00000000000{service}}}\t0\t{code}\tmade-up\t{outcome}\tSoftware Synchronization\tmade up\tcv\r\n"
+        )
+    };
+    let check = |rows: &[String], severities: &[event::Severity], expected: Verdict| {
+        let (derived, verdict) = check(&[(
+            Source::ReportingEvents,
+            Format::ReportingEvents,
+            &rows.concat(),
+        )]);
+        let found: Vec<_> = derived.findings.iter().map(|one| one.severity).collect();
+        assert_eq!(
+            (found.as_slice(), verdict),
+            (severities, expected),
+            "{rows:?}"
+        );
+        derived
+    };
+    use event::Severity::{Error, Info};
+    let over = check(
+        &[
+            detection(1, 0, "0"),
+            detection(1, 10, "80240438"),
+            detection(1, 40, "0"),
+        ],
+        &[Info],
+        Verdict::Healthy,
+    );
+    assert_eq!(over.findings[0].category, "network");
+    let reasons = &over.findings[0].reasons;
+    assert!(reasons.iter().any(|reason| reason == "detected_later"));
+    // Nothing came after it, or only another service answered.
+    for last in [detection(1, 40, "80240438"), detection(2, 40, "0")] {
+        let rows = [detection(1, 0, "0"), detection(1, 10, "80240438"), last];
+        check(&rows, &[Error], Verdict::Failed);
+    }
+    // The first is over, the second is not: two findings, though their code is the same.
+    check(
+        &[
+            detection(1, 0, "80240438"),
+            detection(1, 20, "0"),
+            detection(1, 40, "80240438"),
+        ],
+        &[Error, Info],
+        Verdict::Failed,
+    );
+}
+
+#[test]
+fn a_failed_installation_is_not_over_when_a_detection_follows() {
+    let text = row("182 [AGENT_INSTALLING_FAILED]", "80070070", "Failure", "x")
+        + &row("147 [AGENT_DETECTION_FINISHED]", "0", "Success", "x");
+    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    assert_eq!((derived.findings.len(), verdict), (1, Verdict::Failed));
+}
+
 // Was two bytes too low: the mark was taken for text when the length of the copy was odd.
 #[test]
 fn offsets_of_a_copy_that_ends_within_a_utf16_unit_are_those_of_the_whole() {

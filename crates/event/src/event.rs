@@ -219,11 +219,13 @@ pub enum Marker {
     SfcRepaired,
     /// `CBS package identity: P`: what the update agent's next result is about.
     AgentTarget,
+    /// `147 [AGENT_DETECTION_FINISHED] …` or `148 [AGENT_DETECTION_FAILED] …`: the agent asked a service for updates.
+    DetectionEnd,
 }
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::None,
         Self::StackLoaded,
         Self::SourceAdded,
@@ -243,6 +245,7 @@ impl Marker {
         Self::SfcCannotRepair,
         Self::SfcRepaired,
         Self::AgentTarget,
+        Self::DetectionEnd,
     ];
 
     /// The name in tables.
@@ -267,6 +270,7 @@ impl Marker {
             Self::SfcCannotRepair => "sfc_cannot_repair",
             Self::SfcRepaired => "sfc_repaired",
             Self::AgentTarget => "agent_target",
+            Self::DetectionEnd => "detection_end",
         }
     }
 

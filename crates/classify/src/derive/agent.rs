@@ -5,7 +5,8 @@
 use super::Line;
 use super::attempts::Try;
 use crate::catalogue::is_same_failure;
-use event::{Code, Finding, LoggedAt, Marker, Source, UtcMillis};
+use event::{Code, Event, Finding, LoggedAt, Marker, Source, StreamId, UtcMillis};
+use std::collections::HashMap;
 
 /// How long before its result the agent may have named the package. A guess: a cumulative update on a slow disk takes hours.
 const TARGET_S: i64 = 6 * 3_600;
@@ -73,6 +74,43 @@ pub(super) fn name_target(timeline: &Line<'_>, first: usize, finding: &mut Findi
     if is_near {
         finding.kb.clone_from(&target.kb);
         finding.package.clone_from(&target.package);
+    }
+}
+
+/// Why a failed detection is only worth knowing.
+pub(crate) const DETECTED_LATER: &str = "detected_later";
+
+/// Where in a timeline each service was last asked for updates and answered.
+pub(super) struct Answers<'a>(HashMap<(StreamId, &'a str), usize>);
+
+impl<'a> Answers<'a> {
+    pub(super) fn of(timeline: &Line<'a>) -> Self {
+        let mut answers = HashMap::new();
+        for (at, event) in timeline.events.iter().enumerate() {
+            let event: &'a Event = event;
+            if event.marker == Marker::DetectionEnd && event.codes.is_empty() {
+                answers.insert(
+                    (event.stream, event.field("service").unwrap_or_default()),
+                    at,
+                );
+            }
+        }
+        Self(answers)
+    }
+
+    /// Whether these are failed detections only, each of a service that answered later.
+    ///
+    /// A detection changes nothing on the machine and is made again within a day: it matters only as long as it fails.
+    pub(super) fn are_over(&self, timeline: &Line<'_>, failures: &[usize]) -> bool {
+        failures.iter().all(|at| {
+            let event = timeline.events[*at];
+            let service = event.field("service").unwrap_or_default();
+            event.marker == Marker::DetectionEnd
+                && self
+                    .0
+                    .get(&(event.stream, service))
+                    .is_some_and(|answered| answered > at)
+        })
     }
 }
 

@@ -89,6 +89,7 @@ impl Parts {
             (
                 finding.rule.clone(),
                 finding.category.clone(),
+                finding.severity,
                 finding.root_code,
                 finding.terminal_code,
                 finding.object.clone(),
@@ -322,6 +323,7 @@ fn store_check(rules: &Rules, timeline: &Line<'_>, one: &Try, parts: &mut Parts)
 /// Records that a rule knows and that belong to no try: each run of them is an incident, and each category in it a finding.
 fn lone(rules: &Rules, timeline: &Line<'_>, is_taken: &[bool], month: Month, parts: &mut Parts) {
     let mut run: Vec<usize> = Vec::new();
+    let answers = agent::Answers::of(timeline);
     for (at, event) in timeline.events.iter().enumerate() {
         let matters = !is_taken[at] && (!event.rule.is_empty() || !event.codes.is_empty());
         let follows = run.last().is_none_or(|last| {
@@ -333,17 +335,24 @@ fn lone(rules: &Rules, timeline: &Line<'_>, is_taken: &[bool], month: Month, par
                 }
         });
         if is_taken[at] || (matters && !follows) {
-            incident(rules, timeline, &run, month, parts);
+            incident(rules, timeline, &run, month, &answers, parts);
             run.clear();
         }
         if matters {
             run.push(at);
         }
     }
-    incident(rules, timeline, &run, month, parts);
+    incident(rules, timeline, &run, month, &answers, parts);
 }
 
-fn incident(rules: &Rules, timeline: &Line<'_>, run: &[usize], month: Month, parts: &mut Parts) {
+fn incident(
+    rules: &Rules,
+    timeline: &Line<'_>,
+    run: &[usize],
+    month: Month,
+    answers: &agent::Answers<'_>,
+    parts: &mut Parts,
+) {
     let Some(first) = run.first() else { return };
     if month_of(timeline.events[*first]) != month {
         return;
@@ -409,6 +418,10 @@ fn incident(rules: &Rules, timeline: &Line<'_>, run: &[usize], month: Month, par
             if let Some(failure) = agent::same(&parts.failures, &finding) {
                 parts.support(failure, &finding);
                 continue;
+            }
+            if answers.are_over(timeline, &own) {
+                finding.severity = Severity::Info;
+                finding.reasons.push(agent::DETECTED_LATER.to_owned());
             }
         }
         let items: BTreeSet<String> = only
