@@ -217,7 +217,10 @@ impl Walk {
                 Ok(()) => self.archive(kind, path, real, file, bytes),
                 Err(source) => self.failed(path, "read", source),
             },
-            None => self.judged(path, real, None, bytes, &head),
+            None => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.judged(path, &name, real, None, bytes, &head);
+            }
         }
     }
 
@@ -241,9 +244,18 @@ impl Walk {
                     error: Some(source),
                     head,
                     ..
-                } if !is_log(&inside, &head) => self.failed(&inside, "read", source),
+                } if parse::detect(&listed.name, &head).source.is_none() => {
+                    self.failed(&inside, "read", source)
+                }
                 State::Readable { member, head, .. } => {
-                    self.judged(&inside, real, Some(member), listed.bytes, &head);
+                    self.judged(
+                        &inside,
+                        &listed.name,
+                        real,
+                        Some(member),
+                        listed.bytes,
+                        &head,
+                    );
                 }
             }
         }
@@ -258,16 +270,17 @@ impl Walk {
         }
     }
 
-    /// Takes a file for a log, or for none, by its first bytes.
+    /// Takes a file for a log, or for none, by its name, which inside an archive is the member's own, and by its first bytes.
     fn judged(
         &mut self,
         path: &Path,
+        name: &str,
         real: &Path,
         member: Option<Member>,
         bytes: u64,
         head: &[u8],
     ) {
-        let detection = detect(path, head);
+        let detection = parse::detect(name, head);
         match detection.source {
             Some(source) => self.found.logs.push(LogFile {
                 path: path.to_owned(),
@@ -304,15 +317,6 @@ impl Walk {
             source,
         });
     }
-}
-
-fn detect(path: &Path, head: &[u8]) -> parse::Detection {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    parse::detect(&name, head)
-}
-
-fn is_log(path: &Path, head: &[u8]) -> bool {
-    detect(path, head).source.is_some()
 }
 
 /// Opens a regular file for reading and tells its size.

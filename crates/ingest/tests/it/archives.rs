@@ -130,6 +130,23 @@ fn a_log_is_the_same_stream_outside_and_inside_an_archive() {
     }
 }
 
+/// Was judged by `bundle.zip!CBS.log`, which is none of Windows' own names, and taken for a log of DISM, whose lines stand in CBS.log too.
+#[test]
+fn a_member_beside_no_folder_is_judged_by_its_own_name() {
+    let lines = "2024-05-01 08:00:00, Info                  DISM   made up\r\n".repeat(5);
+    for name in ["CBS.log", "CbsPersist_20240501080000.log", "a!b/cbs.log"] {
+        let members: [(&str, &[u8]); 1] = [(name, lines.as_bytes())];
+        for archive in [
+            zip_of(&members),
+            cab_of(CompressionType::MsZip, &members),
+            lzx::cabinet(&members),
+        ] {
+            let (_folder, found) = scanned("bundle.bin", &archive);
+            assert_eq!(found.logs[0].source, event::Source::Cbs, "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_signed_cabinet_with_reserved_bytes_is_read() {
     let whole = log(3_000);
