@@ -3,7 +3,9 @@
 mod config;
 mod engine;
 mod explain;
+mod ingest;
 mod migrate;
+mod pipeline;
 mod rules;
 mod scan;
 mod send;
@@ -41,6 +43,8 @@ enum Command {
     Up(up::Arguments),
     Send(send::Arguments),
     Simulate(simulate::Arguments),
+    Ingest(ingest::Arguments),
+    Pipeline(pipeline::Arguments),
     Web(web::Arguments),
     Engine(engine::Arguments),
     Migrate(migrate::Arguments),
@@ -88,6 +92,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Up(arguments) => up::run(arguments),
         Command::Send(arguments) => send::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Ingest(arguments) => ingest::run(arguments),
+        Command::Pipeline(arguments) => pipeline::run(arguments),
         Command::Web(arguments) => web::run(arguments),
         Command::Engine(arguments) => engine::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),

@@ -2,11 +2,15 @@
 
 mod admin;
 mod engine;
+mod ingest;
 mod intake;
+mod pipeline;
 mod up;
 mod web;
 
 pub(crate) use engine::{Engine, Remote};
+pub(crate) use ingest::ingest;
+pub(crate) use pipeline::pipeline;
 pub(crate) use up::up;
 pub(crate) use web::web;
 
@@ -139,4 +143,33 @@ async fn serve(
         .with_graceful_shutdown(stop.cancelled_owned())
         .await?;
     Ok(())
+}
+
+/// Between two tries to reach the brokers.
+const BROKERS_AGAIN: Duration = Duration::from_secs(1);
+
+/// Makes or checks the topics, as soon as brokers answer; none when `stop` comes first.
+async fn topics(config: &queue::Config, stop: &CancellationToken) -> anyhow::Result<Option<()>> {
+    let mut last = String::new();
+    loop {
+        let error = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            ensured = queue::topics::ensure(config) => match ensured {
+                Ok(_) => return Ok(Some(())),
+                Err(error) => error,
+            },
+        };
+        if !error.is_retryable() {
+            return Err(error).context("check the topics");
+        }
+        // Said once a reason, not once a second.
+        if error.to_string() != last {
+            last = error.to_string();
+            tracing::warn!("waiting for Kafka: {last}");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(BROKERS_AGAIN) => {}
+        }
+    }
 }

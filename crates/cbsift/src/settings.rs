@@ -27,9 +27,21 @@ pub(crate) struct Settings {
     pub(crate) library: Option<PathBuf>,
     pub(crate) max_memory: u64,
     pub(crate) ingest: ingest::Config,
+    pub(crate) queue: queue::Config,
     pub(crate) web_listen: SocketAddr,
     pub(crate) web: web::Config,
     pub(crate) admin_listen: SocketAddr,
+}
+
+impl Settings {
+    /// The pipeline's bounds where others write to the same store and the sender is Kafka.
+    pub(crate) fn of_cluster(&self) -> pipeline::Config {
+        pipeline::Config {
+            give_up: None,
+            first_sweep_age: self.pipeline.sweep_age,
+            ..self.pipeline.clone()
+        }
+    }
 }
 
 /// A ClickHouse elsewhere.
@@ -82,6 +94,7 @@ struct Raw {
     store: RawStore,
     engine: RawEngine,
     ingest: ingest::RawConfig,
+    queue: queue::RawConfig,
     web: RawWeb,
     admin: RawAdmin,
 }
@@ -203,6 +216,10 @@ pub(crate) fn load(
             hosts: raw.web.hosts,
         },
         admin_listen: check.address("admin.listen", &raw.admin.listen),
+        queue: queue::Config::check(&raw.queue).unwrap_or_else(|more| {
+            check.problems.extend(more);
+            queue::Config::default()
+        }),
         ingest: match ingest::Config::check(&raw.ingest) {
             Ok(config) => {
                 check.address("ingest.listen", &raw.ingest.listen);
@@ -397,6 +414,8 @@ mod tests {
         assert!(shown.iter().all(|shown| shown.origin == "default"));
         let own = ingest::Config::default();
         assert_eq!(format!("{:?}", settings.ingest), format!("{own:?}"));
+        let own = queue::Config::default();
+        assert_eq!(format!("{:?}", settings.queue), format!("{own:?}"));
     }
 
     #[test]

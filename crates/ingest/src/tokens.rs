@@ -109,6 +109,11 @@ impl Tokens {
         }
     }
 
+    /// Whether nobody may speak.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     /// Adds a relay token given in the clear, as `up` makes one.
     #[must_use]
     pub fn with_relay(self, token: &str) -> Self {

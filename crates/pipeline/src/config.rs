@@ -20,7 +20,8 @@ pub struct Config {
     /// How long a sender waits for room before it is told to come again: well below its own deadline of 30 s.
     pub queue_wait: Duration,
     /// How long an insert is tried again before its senders are told; they keep their data and send it again.
-    pub give_up: Duration,
+    /// None tries for ever, which is right where the sender is Kafka.
+    pub give_up: Option<Duration>,
     /// A unit is derived this long after its last news …
     pub derive_quiet: Duration,
     /// … or this long after its first, when news keeps coming.
@@ -53,7 +54,7 @@ impl Default for Config {
             workers: 2,
             queue_bytes: 64 << 20,
             queue_wait: Duration::from_secs(5),
-            give_up: Duration::from_secs(20),
+            give_up: Some(Duration::from_secs(20)),
             derive_quiet: Duration::from_secs(1),
             derive_latest: Duration::from_secs(5),
             derive_parallel: 2,

@@ -52,6 +52,26 @@ impl PipelineError {
         !matches!(self, Self::Refused { .. } | Self::Poison { .. })
     }
 
+    /// A stable name of the reason, for metrics and dead letters.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "busy",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Full { .. } => "full",
+            Self::Refused { .. } => "refused",
+            Self::Poison { .. } => "poison",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// What could not be done with a chunk.
+    pub fn stage(&self) -> &'static str {
+        match self {
+            Self::Poison { .. } => "classify",
+            _ => "store",
+        }
+    }
+
     /// Whether space is what is missing.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })

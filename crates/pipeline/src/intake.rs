@@ -308,7 +308,7 @@ impl Intake {
     }
 
     async fn insert_all(&self, batch: Batch, stored: &mut Vec<Batch>) -> Result<(), PipelineError> {
-        let give_up_at = Instant::now() + self.config.give_up;
+        let give_up_at = self.config.give_up.map(|time| Instant::now() + time);
         let mut backoff = FIRST_BACKOFF;
         let mut open = vec![batch];
         while let Some(batch) = open.pop() {
@@ -331,7 +331,7 @@ impl Intake {
                 }
                 _ => open.push(batch),
             }
-            if Instant::now() + backoff >= give_up_at {
+            if give_up_at.is_some_and(|at| Instant::now() + backoff >= at) {
                 tracing::error!(%error, "batch not stored, its senders are told");
                 let reason = error.to_string();
                 return Err(if error.is_full() {

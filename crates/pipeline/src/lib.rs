@@ -3,6 +3,8 @@
 // In the order in which a chunk meets them.
 mod pipeline;
 
+mod feed;
+
 mod intake;
 
 mod step;
@@ -17,6 +19,7 @@ mod status;
 
 pub use config::Config;
 pub use error::PipelineError;
+pub use feed::{Bury, Feed, FeedStatus, Letter};
 pub use intake::Handle;
 pub use pipeline::Pipeline;
 pub use status::{Counts, Status};

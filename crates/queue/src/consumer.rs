@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 /// Reads topics as a member of the group.
 pub struct Consumer {
     shared: Arc<Shared>,
-    threads: Option<JoinHandle<()>>,
+    threads: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What a consumer hands out. Each is acknowledged by its receipt.
@@ -204,7 +204,7 @@ impl Consumer {
         };
         Ok(Self {
             shared,
-            threads: Some(polls),
+            threads: Mutex::new(Some(polls)),
         })
     }
 
@@ -283,9 +283,14 @@ impl Consumer {
     }
 
     /// Stops, waits for what is in flight, commits and leaves the group; `false` when that was not done in time.
-    pub async fn close(mut self, deadline: Duration) -> bool {
+    pub async fn close(&self, deadline: Duration) -> bool {
         self.stop();
-        let Some(threads) = self.threads.take() else {
+        let threads = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(threads) = threads else {
             return true;
         };
         let shared = Arc::clone(&self.shared);

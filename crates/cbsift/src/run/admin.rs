@@ -77,18 +77,7 @@ impl Admin {
     pub(super) fn with_pipeline(self, status: pipeline::Status, store: Store) -> Self {
         self.with_refresh(move || {
             let (status, store) = (status.clone(), store.clone());
-            async move {
-                let counts = status.counts();
-                counter!("cbsift_pipeline_chunks_total").absolute(counts.chunks);
-                counter!("cbsift_pipeline_bytes_total").absolute(counts.bytes);
-                counter!("cbsift_pipeline_events_total").absolute(counts.events);
-                counter!("cbsift_pipeline_noise_total").absolute(counts.noise);
-                counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
-                // Absent rather than wrong while the store does not answer.
-                if let Ok(pending) = status.pending_units(&store).await {
-                    gauge!("cbsift_pipeline_pending_units").set(pending as f64);
-                }
-            }
+            async move { publish_pipeline(&status, &store).await }
         })
     }
 
@@ -152,6 +141,20 @@ impl Admin {
         }
         self.metrics.run_upkeep();
         self.metrics.render()
+    }
+}
+
+/// Sets the counters of a pipeline.
+pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
+    let counts = status.counts();
+    counter!("cbsift_pipeline_chunks_total").absolute(counts.chunks);
+    counter!("cbsift_pipeline_bytes_total").absolute(counts.bytes);
+    counter!("cbsift_pipeline_events_total").absolute(counts.events);
+    counter!("cbsift_pipeline_noise_total").absolute(counts.noise);
+    counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
+    // Absent rather than wrong while the store does not answer.
+    if let Ok(pending) = status.pending_units(store).await {
+        gauge!("cbsift_pipeline_pending_units").set(pending as f64);
     }
 }
 
@@ -221,6 +224,11 @@ fn describe() {
         (
             "cbsift_queue_produce_errors_total",
             "Records that Kafka did not acknowledge.",
+        ),
+        ("cbsift_queue_commits_total", "Commits that the group took."),
+        (
+            "cbsift_queue_commit_errors_total",
+            "Commits that failed; their offsets go with the next.",
         ),
         ("cbsift_queue_consumed_total", "Records read from Kafka."),
         ("cbsift_queue_consumed_bytes_total", "Their bytes."),

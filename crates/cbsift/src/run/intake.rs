@@ -5,9 +5,11 @@ use crate::settings::Settings;
 use anyhow::{Context, anyhow};
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
+use queue::{Producer, SendError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 /// The tokens of `ingest.tokens_file`; none where no file is set.
 pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
@@ -44,6 +46,34 @@ impl ChunkSink for Direct {
     }
 }
 
+/// From the intake into Kafka: acknowledged means that every replica that must has it.
+#[derive(Clone)]
+pub(super) struct Kafka {
+    producer: Producer,
+    /// Cancelled when the producer takes nothing more.
+    broken: CancellationToken,
+}
+
+impl Kafka {
+    pub(super) fn new(producer: Producer, broken: CancellationToken) -> Self {
+        Self { producer, broken }
+    }
+}
+
+impl ChunkSink for Kafka {
+    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+        self.producer.send(chunks).await.map_err(|error| {
+            if error.is_fatal() {
+                self.broken.cancel();
+            }
+            match error {
+                SendError::Full { retry_after } => SinkError::Busy { retry_after },
+                other => SinkError::Unavailable(other.to_string()),
+            }
+        })
+    }
+}
+
 /// What the store holds, as far as senders ask.
 #[derive(Clone)]
 pub(super) enum Held {
@@ -51,6 +81,8 @@ pub(super) enum Held {
     Here(Arc<Store>),
     /// Behind Kafka: while it is away sends go on. What it would save is only the sending of bytes that it holds already.
     Remote(Remote),
+    /// Behind Kafka, and not known to the intake: every byte is sent.
+    Nothing,
 }
 
 impl Offsets for Held {
@@ -98,13 +130,14 @@ impl Held {
         match self {
             Self::Here(store) => Ok(store),
             Self::Remote(remote) => remote.now().await.map_err(away),
+            Self::Nothing => Err(SinkError::Unavailable("`store.url` is empty".to_owned())),
         }
     }
 
     /// A file that is not known as imported is sent again and folds, so a store behind Kafka may be away.
     fn or_without<T>(&self, without: T, answer: Result<T, SinkError>) -> Result<T, SinkError> {
         match (self, answer) {
-            (Self::Remote(_), Err(error)) => {
+            (Self::Remote(_) | Self::Nothing, Err(error)) => {
                 tracing::debug!(%error, "the store is away; whole files are taken without it");
                 Ok(without)
             }

@@ -1,0 +1,92 @@
+//! The intake alone: chunks go to Kafka.
+
+use super::admin::Admin;
+use super::intake::{Held, Kafka, tokens};
+use super::{Remote, Servers, listen, serve};
+use crate::settings::Settings;
+use anyhow::{Context, bail};
+use metrics::{counter, gauge};
+use queue::Producer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long a readiness check waits for the brokers.
+const PING: Duration = Duration::from_secs(3);
+
+/// What is under way may be acknowledged for so long after the last request has ended.
+const FLUSH: Duration = Duration::from_secs(20);
+
+/// Runs the intake until `stop`; `ready` is called with the addresses of the intake and of health once both answer.
+pub(crate) async fn ingest(
+    settings: &Settings,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr, SocketAddr),
+) -> anyhow::Result<()> {
+    let intake_listener = listen(settings.ingest.listen, "ingest.listen").await?;
+    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let tokens = tokens(settings)?;
+    if tokens.is_empty() {
+        bail!(crate::commands::Misuse(
+            "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it".to_owned()
+        ));
+    }
+    let producer = Producer::new(&settings.queue)?;
+    let broken = CancellationToken::new();
+    let sink = Kafka::new(producer.clone(), broken.clone());
+    // Without a store nothing is known of files sent before: they are sent again and fold.
+    let held = settings
+        .remote
+        .is_some()
+        .then(|| Remote::new(settings))
+        .transpose()?
+        .map_or(Held::Nothing, Held::Remote);
+    let intake = ::ingest::router(sink, held, Arc::new(tokens), &settings.ingest);
+
+    let (pinged, counted) = (producer.clone(), producer.clone());
+    let admin = Admin::new("ingest")?
+        .with_check(move || {
+            let producer = pinged.clone();
+            async move {
+                producer
+                    .ping(PING)
+                    .await
+                    .map_err(|error| format!("Kafka is not ready: {error}"))
+            }
+        })
+        .with_refresh(move || {
+            let status = counted.status();
+            counter!("cbsift_queue_produced_total").absolute(status.delivered);
+            counter!("cbsift_queue_produced_bytes_total").absolute(status.delivered_bytes);
+            counter!("cbsift_queue_produce_errors_total").absolute(status.failed + status.full);
+            gauge!("cbsift_queue_in_flight_bytes").set(status.in_flight_bytes as f64);
+            async {}
+        });
+
+    let addresses = (intake_listener.local_addr()?, admin_listener.local_addr()?);
+    let mut servers = Servers::new(&stop);
+    let config = settings.ingest.clone();
+    servers.add("the intake", |stop| async move {
+        Ok(::ingest::serve(intake_listener, intake, &config, stop).await?)
+    });
+    servers.add("health and metrics", |stop| {
+        serve(admin_listener, admin.router(), stop)
+    });
+    let topics = settings.queue.clone();
+    servers.add("the topics", move |stop| async move {
+        super::topics(&topics, &stop).await?;
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            () = broken.cancelled() => bail!("Kafka's producer is broken for good, so this process ends; what was not acknowledged is sent again"),
+        }
+    });
+    ready(addresses.0, addresses.1);
+    let outcome = servers.run().await;
+    if !producer.flush(FLUSH).await {
+        tracing::warn!(
+            "some records were not acknowledged in time; their senders were not told that they were"
+        );
+    }
+    outcome.context("run the intake")
+}

@@ -1,0 +1,113 @@
+//! The pipeline alone: from Kafka to a ClickHouse elsewhere.
+
+use super::admin::Admin;
+use super::{Remote, Servers, listen, serve};
+use crate::keeper;
+use crate::settings::Settings;
+use anyhow::Context;
+use classify::Rules;
+use pipeline::{Bury, Feed, Letter, Pipeline};
+use queue::{Consumer, Gap, Producer};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// What was read may be stored for so long after a stop; RELIABILITY's bound for a shutdown is 30 s with the rest.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the pipeline until `stop`; `ready` is called with the address of health once that answers.
+pub(crate) async fn pipeline(
+    settings: &Settings,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let remote = Remote::new(settings)?;
+    let producer = Producer::new(&settings.queue)?;
+    let running: Arc<OnceLock<pipeline::FeedStatus>> = Arc::default();
+
+    let (checked, fed) = (remote.clone(), Arc::clone(&running));
+    let mut admin = Admin::new("pipeline")?.with_check(move || {
+        let (remote, fed) = (checked.clone(), Arc::clone(&fed));
+        async move {
+            remote.check().await?;
+            let status = fed.get().ok_or("the pipeline has not started yet")?;
+            status.trouble(now_ms()).map_or(Ok(()), Err)
+        }
+    });
+    let fed = Arc::clone(&running);
+    admin = admin.with_refresh(move || {
+        if let Some(status) = fed.get() {
+            status.publish(now_ms());
+        }
+        async {}
+    });
+    let known: Arc<OnceLock<(pipeline::Status, store::Store)>> = Arc::default();
+    let asked = Arc::clone(&known);
+    admin = admin.with_refresh(move || {
+        let asked = Arc::clone(&asked);
+        async move {
+            if let Some((status, store)) = asked.get() {
+                super::admin::publish_pipeline(status, store).await;
+            }
+        }
+    });
+
+    let mut servers = Servers::new(&stop);
+    let address = admin_listener.local_addr()?;
+    servers.add("health and metrics", |stop| {
+        serve(admin_listener, admin.router(), stop)
+    });
+    ready(address);
+
+    // Health answers from here on and names what is awaited.
+    let Some(store) = remote.wait(&stop).await else {
+        return servers.run().await;
+    };
+    if super::topics(&settings.queue, &stop).await?.is_none() {
+        return servers.run().await;
+    }
+    let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone(), Rules::shipped())
+        .await
+        .context("start the pipeline")?;
+    let _ = known.set((pipeline.status(), store.clone()));
+    let consumer = Consumer::start(&settings.queue, &[&settings.queue.chunks_topic])?;
+    let feed = Feed::new(consumer, pipeline.handle(), Letters { producer });
+    let _ = running.set(feed.status());
+    servers.add("records from Kafka", move |stop| async move {
+        Ok(feed.run(stop, GRACE).await?)
+    });
+    servers.add("the housekeeping", move |stop| {
+        // A ClickHouse elsewhere has its own bound on disk.
+        keeper::keep(store, 0, Vec::new(), stop)
+    });
+    let outcome = servers.run().await;
+    outcome.and(pipeline.stop().await.context("stop the pipeline"))
+}
+
+/// Dead letters go to their topic, from which they reach their table.
+#[derive(Clone)]
+struct Letters {
+    producer: Producer,
+}
+
+impl Bury for Letters {
+    async fn bury(&self, letter: Letter) -> Result<(), String> {
+        self.producer
+            .send_dead_letters(vec![letter.content])
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    async fn missed(&self, _gap: &Gap) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,307 @@
+//! From Kafka into the pipeline: a record is acknowledged only once it is stored, or kept as a dead letter.
+
+use crate::{Handle, PipelineError};
+use metrics::{counter, gauge};
+use queue::record::{self, Content};
+use queue::{Consumer, ConsumerError, Delivery, Gap, Receipt, Record};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// First wait before a record is tried again; doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A store that was away for long is asked this often; what waits is in Kafka, so patience costs nothing.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Where records go that cannot become rows.
+pub trait Bury: Clone + Send + Sync + 'static {
+    /// Keeps a record with its reason; `Ok` only once that is durable.
+    fn bury(&self, letter: Letter) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Keeps a range of the topic that was gone before it was read.
+    fn missed(&self, gap: &Gap) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// A record that cannot become rows, and why.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Key, headers and value as they were.
+    pub content: Content,
+    /// Where it lay.
+    pub receipt: Receipt,
+    /// When it was sent, where that is known.
+    pub timestamp_ms: Option<i64>,
+    /// What could not be done with it: `decode`, `classify` or `store`.
+    pub stage: &'static str,
+    /// Stable name of the reason.
+    pub code: &'static str,
+    /// The reason in words.
+    pub message: String,
+}
+
+/// Takes records from Kafka into a pipeline.
+pub struct Feed<B> {
+    consumer: Arc<Consumer>,
+    pipeline: Handle,
+    bury: B,
+    open: Arc<Open>,
+}
+
+/// What is read and not acknowledged yet, by when it was read.
+#[derive(Default)]
+struct Open(Mutex<BTreeMap<(Instant, u64), ()>>);
+
+/// Books and ages of a feed, for metrics.
+#[derive(Clone)]
+pub struct FeedStatus {
+    consumer: Arc<Consumer>,
+    open: Arc<Open>,
+}
+
+impl<B: Bury> Feed<B> {
+    /// Feeds `pipeline`, which must be one that never gives a batch up: see [`crate::Config::give_up`].
+    pub fn new(consumer: Consumer, pipeline: Handle, bury: B) -> Self {
+        Self {
+            consumer: Arc::new(consumer),
+            pipeline,
+            bury,
+            open: Arc::default(),
+        }
+    }
+
+    /// What it is doing.
+    pub fn status(&self) -> FeedStatus {
+        FeedStatus {
+            consumer: Arc::clone(&self.consumer),
+            open: Arc::clone(&self.open),
+        }
+    }
+
+    /// Runs until `stop`; then lets what was read end within `grace`, commits, and leaves the group.
+    pub async fn run(self, stop: CancellationToken, grace: Duration) -> Result<(), ConsumerError> {
+        let mut under_way: JoinSet<()> = JoinSet::new();
+        let outcome = loop {
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                Some(_) = under_way.join_next() => {}
+                delivery = self.consumer.recv() => match delivery {
+                    Ok(Some(delivery)) => {
+                        under_way.spawn(self.one().take(delivery));
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                },
+            }
+        };
+        let settled = async { while under_way.join_next().await.is_some() {} };
+        if timeout(grace, settled).await.is_err() {
+            tracing::warn!(
+                records = under_way.len(),
+                "not everything that was read is stored; what is not committed is read again"
+            );
+            under_way.abort_all();
+        }
+        drop(under_way);
+        if !self.consumer.close(grace).await {
+            tracing::warn!(
+                "the consumer group was not left in time; its other members wait for the session to end"
+            );
+        }
+        outcome
+    }
+
+    fn one(&self) -> One<B> {
+        One {
+            consumer: Arc::clone(&self.consumer),
+            pipeline: self.pipeline.clone(),
+            bury: self.bury.clone(),
+            open: Arc::clone(&self.open),
+        }
+    }
+}
+
+/// What the way of one delivery needs.
+struct One<B> {
+    consumer: Arc<Consumer>,
+    pipeline: Handle,
+    bury: B,
+    open: Arc<Open>,
+}
+
+impl<B: Bury> One<B> {
+    async fn take(self, delivery: Delivery) {
+        match delivery {
+            Delivery::Record(record) => self.record(record).await,
+            Delivery::Gap(gap) => self.gap(gap).await,
+        }
+    }
+
+    async fn record(self, record: Record) {
+        counter!("cbsift_pipeline_read_total").increment(1);
+        let _open = self.open.begin();
+        let mut wait = FIRST_WAIT;
+        let letter = loop {
+            // Decoded anew for each try: the pipeline takes the chunk, and a try that fails is rare.
+            let (stage, code, message) = match record::decode(record.content.clone()) {
+                Ok(chunk) => match self.pipeline.store(vec![chunk]).await {
+                    Ok(()) => return self.consumer.ack(&record.receipt),
+                    Err(error) if error.is_retryable() => {
+                        if matches!(error, PipelineError::Stopping) {
+                            // Not acknowledged, so whoever has the partition next reads it again.
+                            counter!("cbsift_pipeline_given_back_total").increment(1);
+                            return;
+                        }
+                        counter!("cbsift_pipeline_retries_total", "reason" => error.code())
+                            .increment(1);
+                        sleep(wait).await;
+                        wait = (wait * 2).min(LONGEST_WAIT);
+                        continue;
+                    }
+                    Err(error) => (error.stage(), error.code(), error.to_string()),
+                },
+                Err((error, _)) if error.is_newer() => {
+                    // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
+                    tracing::error!(%error, partition = record.receipt.partition(), "a partition waits for an upgrade");
+                    return self.consumer.halt(&record.receipt, &error.to_string());
+                }
+                Err((error, _)) => ("decode", error.code(), error.to_string()),
+            };
+            break Letter {
+                content: record.content,
+                receipt: record.receipt.clone(),
+                timestamp_ms: record.timestamp_ms,
+                stage,
+                code,
+                message,
+            };
+        };
+        tracing::error!(
+            stage = letter.stage,
+            reason = letter.message,
+            partition = letter.receipt.partition(),
+            offset = letter.receipt.offset(),
+            "a record became a dead letter"
+        );
+        let code = letter.code;
+        until_done("keep a dead letter", || self.bury.bury(letter.clone())).await;
+        counter!("cbsift_pipeline_dead_letters_total", "reason" => code).increment(1);
+        self.consumer.ack(&letter.receipt);
+    }
+
+    async fn gap(self, gap: Gap) {
+        tracing::error!(
+            topic = gap.receipt.topic(),
+            partition = gap.receipt.partition(),
+            from = gap.from,
+            to = gap.to,
+            "records were deleted from the topic before they were read; `coverage` tells which streams lost bytes"
+        );
+        counter!("cbsift_queue_gaps_total").increment(1);
+        until_done("note a gap", || self.bury.missed(&gap)).await;
+        self.consumer.ack(&gap.receipt);
+    }
+}
+
+/// Tries for ever: what is not kept is not acknowledged.
+async fn until_done<F>(doing: &str, mut work: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let mut wait = FIRST_WAIT;
+    while let Err(error) = work().await {
+        tracing::warn!("cannot {doing}, tried again: {error}");
+        counter!("cbsift_pipeline_retries_total", "reason" => "dead_letter").increment(1);
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+impl Open {
+    /// One more is under way, until the guard goes.
+    fn begin(self: &Arc<Self>) -> OpenGuard {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let mut key = (now, 0);
+        while open.insert(key, ()).is_some() {
+            key.1 += 1;
+        }
+        OpenGuard {
+            open: Arc::clone(self),
+            key,
+        }
+    }
+}
+
+struct OpenGuard {
+    open: Arc<Open>,
+    key: (Instant, u64),
+}
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.key);
+    }
+}
+
+impl FeedStatus {
+    /// Sets the gauges and counters that `/metrics` is about to show. `now_ms` is the wall clock in UTC milliseconds.
+    pub fn publish(&self, now_ms: i64) {
+        let status = self.consumer.status(now_ms);
+        counter!("cbsift_queue_consumed_total").absolute(status.received);
+        counter!("cbsift_queue_consumed_bytes_total").absolute(status.received_bytes);
+        counter!("cbsift_queue_rebalances_total").absolute(status.rebalances);
+        counter!("cbsift_queue_commits_total").absolute(status.commits);
+        counter!("cbsift_queue_commit_errors_total").absolute(status.commits_failed);
+        let halted = status
+            .partitions
+            .iter()
+            .filter(|partition| partition.halted.is_some())
+            .count();
+        gauge!("cbsift_queue_halted_partitions").set(halted as f64);
+        for partition in &status.partitions {
+            let labels = [
+                ("topic", partition.topic.clone()),
+                ("partition", partition.partition.to_string()),
+            ];
+            if let Some(lag) = partition.lag {
+                gauge!("cbsift_queue_lag_records", &labels).set(lag as f64);
+            }
+            if let Some(lag_ms) = partition.lag_ms {
+                gauge!("cbsift_queue_lag_seconds", &labels).set(lag_ms as f64 / 1e3);
+            }
+        }
+        let open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        gauge!("cbsift_pipeline_in_flight_chunks").set(open.len() as f64);
+        let oldest = open
+            .first_key_value()
+            .map_or(Duration::ZERO, |((since, _), ())| since.elapsed());
+        gauge!("cbsift_pipeline_oldest_unacknowledged_seconds").set(oldest.as_secs_f64());
+    }
+
+    /// Why it is not ready, if it is not.
+    pub fn trouble(&self, now_ms: i64) -> Option<String> {
+        let status = self.consumer.status(now_ms);
+        status
+            .partitions
+            .iter()
+            .find_map(|partition| {
+                let reason = partition.halted.as_ref()?;
+                Some(format!(
+                    "partition {} of `{}` is halted: {reason}",
+                    partition.partition, partition.topic
+                ))
+            })
+            .or_else(|| {
+                let idle = status.rebalances == 0;
+                idle.then(|| match status.last_error {
+                    Some(error) => format!("Kafka is not ready: {error}"),
+                    None => "the consumer group has given no partition yet".to_owned(),
+                })
+            })
+    }
+}
