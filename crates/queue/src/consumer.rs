@@ -139,6 +139,10 @@ impl Shared {
     /// Waits until the caller holds nothing of these partitions, then has the rest committed. Each is bounded.
     fn settle(&self, places: &[Place]) {
         let mut state = self.state();
+        if state.is_closing {
+            // Settled by `close`; the committing thread is gone.
+            return;
+        }
         state.ledger.leave(places);
         let deadline = Instant::now() + self.config.revoke_wait;
         while !state.ledger.is_settled(places) {
