@@ -5,7 +5,7 @@ use crate::entities;
 use crate::marker;
 use crate::rules::{Layer, Rules, Scratch};
 use event::{
-    Chunk, Code, Event, EventId, Format, LoggedAt, Marker, Noise, TextEncoding, UtcAnchor,
+    Chunk, Code, Event, EventId, Format, LoggedAt, Marker, Noise, Source, TextEncoding, UtcAnchor,
 };
 use parse::Record;
 use std::borrow::Cow;
@@ -49,7 +49,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
     let mut out = Classified::default();
     let mut examiner = Examiner::new(rules, chunk);
     let mut stamps: Option<(&[u8], &[u8])> = None;
-    let mut hits = rules.prefilter().hits(&chunk.text);
+    let mut hits = rules.prefilter(chunk.source).hits(&chunk.text);
     let mut utc = UtcChanges::default();
     let is_other = !matches!(chunk.format, Format::Wds | Format::WdsHeadless);
     for record in parse::records(&chunk.text, chunk.format) {
@@ -57,7 +57,8 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
         if record.has_head() {
             out.records += 1;
         } else {
-            out.loose_bytes += record.raw.len() as u64;
+            let placed = record.place(chunk.encoding);
+            out.loose_bytes += placed.map_or(record.raw.len() as u64, |(_, bytes)| bytes);
         }
         if let Some(stamp) = record.stamp_bytes() {
             stamps = Some(stamps.map_or((stamp, stamp), |(first, last)| {
@@ -66,10 +67,13 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             if may_show_utc(record.raw.as_bytes()) {
                 utc.observe(&record, &examiner, &mut out);
             }
-        } else if is_other && let Some(logged) = record.head().and_then(|head| head.logged) {
+        } else if is_other && let Some(logged) = record.logged() {
             out.first = Some(out.first.map_or(logged, |first| first.min(logged)));
             out.last = out.last.max(Some(logged));
-            utc.observe(&record, &examiner, &mut out);
+            // Event logs write UTC, which says nothing of the machine's own clock.
+            if chunk.format != Format::EventJson {
+                utc.observe(&record, &examiner, &mut out);
+            }
         }
         if hits.before(end) {
             let is_last = end == chunk.text.len();
@@ -159,6 +163,18 @@ impl<'a> Examiner<'a> {
         }
     }
 
+    /// Where a record stands in the source, and how many bytes it takes there.
+    fn place(&self, record: &Record<'_>) -> (u64, u64) {
+        if let Some(place) = record.place(self.chunk.encoding) {
+            return place;
+        }
+        let length = match self.chunk.encoding {
+            TextEncoding::Utf8 => record.raw.len() as u64,
+            other => parse::source_length(other, record.raw),
+        };
+        (self.source_offset(record.offset), length)
+    }
+
     /// Where a place of the text stands in the source.
     fn source_offset(&self, at: usize) -> u64 {
         let before = match self.chunk.encoding {
@@ -184,7 +200,12 @@ impl<'a> Examiner<'a> {
             &self.spellings,
             &mut self.scratch,
         );
+        let is_event_log = self.chunk.source == Source::EventLog;
         let marked = marker::read(&text);
+        // Event logs tell of everything on a machine: only what a rule knows has to do with servicing.
+        if is_event_log && self.scratch.found.is_empty() {
+            return;
+        }
         if self.spellings.is_empty()
             && self.scratch.found.is_empty()
             && marked.marker == Marker::None
@@ -192,11 +213,7 @@ impl<'a> Examiner<'a> {
             return;
         }
         let id = self.identity(record);
-        let offset = self.source_offset(record.offset);
-        let length = match self.chunk.encoding {
-            TextEncoding::Utf8 => record.raw.len() as u64,
-            other => parse::source_length(other, record.raw),
-        };
+        let (offset, length) = self.place(record);
         let logged = head.and_then(|head| head.logged);
 
         let mut codes: Vec<Code> = self
@@ -270,7 +287,10 @@ impl<'a> Examiner<'a> {
                 .and_then(|found| found.captures.iter().find(|(key, _)| key == name))
                 .map(|(_, value)| value.as_str())
         };
-        let mut object = capture("object").map(entities::path).unwrap_or_default();
+        let mut object = match capture("object") {
+            Some(object) if is_event_log => entities::path(&parse::event_json::unescaped(object)),
+            object => object.map(entities::path).unwrap_or_default(),
+        };
         if let Some(version) = capture("object_version") {
             // Where only both together name the object.
             object.push(' ');
@@ -331,7 +351,7 @@ impl<'a> Examiner<'a> {
             length,
             open,
             logged,
-            stamp: csi.and_then(|csi| csi.stamp),
+            stamp: record.stamp(),
             level: head.map(|head| head.level).unwrap_or_default(),
             component: component.to_owned(),
             marker: marked.marker,
@@ -361,8 +381,15 @@ impl<'a> Examiner<'a> {
         });
     }
 
-    /// Of the record's own text, with line ends as LF and the trailing ones gone: copies that differ in those are the same event.
+    /// Of an event of an event log, what the log itself knows it by, whoever wrote it down.
+    /// Else of the record's own text, with line ends as LF and the trailing ones gone: copies that differ in those are the same event.
     fn identity(&self, record: &Record<'_>) -> EventId {
+        if let Some(event) = record.event() {
+            return EventId(xxh3_64_with_seed(
+                event.identity().as_bytes(),
+                self.identity_seed,
+            ));
+        }
         let raw = record.raw.trim_end_matches(['\r', '\n', '\0', ' ']);
         if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
             return EventId(xxh3_64_with_seed(raw.as_bytes(), self.identity_seed));
@@ -382,7 +409,7 @@ fn mark_length(chunk: &Chunk) -> u64 {
     let mark = match chunk.encoding {
         TextEncoding::Utf8 => 3,
         TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
-        TextEncoding::Gb18030 => return 0,
+        TextEncoding::Gb18030 | TextEncoding::Evtx => return 0,
     };
     let text = match chunk.encoding {
         TextEncoding::Utf8 => chunk.text.len() as u64,
@@ -391,7 +418,7 @@ fn mark_length(chunk: &Chunk) -> u64 {
     // A copy may end within a UTF-16 unit; its half is a whole character of the text.
     let half = match chunk.encoding {
         TextEncoding::Utf16le | TextEncoding::Utf16be => chunk.length % 2,
-        TextEncoding::Utf8 | TextEncoding::Gb18030 => 0,
+        TextEncoding::Utf8 | TextEncoding::Gb18030 | TextEncoding::Evtx => 0,
     };
     if chunk.length + half == text + mark {
         mark

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Part of every rule set's digest: raise it when the same rules would decide otherwise.
-const CLASSIFIER_VERSION: u32 = 1;
+const CLASSIFIER_VERSION: u32 = 2;
 
 /// The shipped rule files, by subject.
 const SHIPPED: [(&str, &str); 7] = [
@@ -143,6 +143,8 @@ pub struct Tests {
 }
 
 /// Conditions on a record; all must hold.
+///
+/// Event logs must be asked for by name: what other logs write means other things there.
 #[derive(Debug, Default)]
 struct When {
     sources: Vec<Source>,
@@ -154,6 +156,16 @@ struct When {
     /// The code must stand in `[gle=…]`.
     last_error: bool,
     regex: Option<Regex>,
+}
+
+impl When {
+    fn is_for(&self, source: Source) -> bool {
+        if self.sources.is_empty() {
+            source != Source::EventLog
+        } else {
+            self.sources.contains(&source)
+        }
+    }
 }
 
 /// A loaded rule set.
@@ -238,9 +250,9 @@ impl Rules {
             .map(|index| &self.rules[*index])
     }
 
-    /// A search over whole chunks for anything that a rule, a marker or a code could stand on.
-    pub(crate) fn prefilter(&self) -> &prefilter::Prefilter {
-        self.matcher.prefilter()
+    /// A search over whole chunks of this source for anything that a rule, a marker or a code could stand on.
+    pub(crate) fn prefilter(&self, source: Source) -> &prefilter::Prefilter {
+        self.matcher.prefilter(source)
     }
 
     pub(crate) fn find(

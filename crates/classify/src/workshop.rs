@@ -41,8 +41,9 @@ pub fn broken_tests(rules: &Rules) -> Vec<BrokenTest<'_>> {
 
 /// An example does not say which log it stands in: any will do, as the rule itself names its sources.
 fn matches_somewhere(rules: &Rules, rule: &Rule, line: &str) -> bool {
-    let is_stamped = line.starts_with("20");
-    let format = if is_stamped {
+    let format = if parse::event_json::read(line).is_some() {
+        Format::EventJson
+    } else if line.starts_with("20") {
         Format::Wds
     } else {
         Format::WdsHeadless
@@ -134,7 +135,9 @@ impl<'r> Inspector<'r> {
                 component: head.component,
                 text: &text,
                 rules: &self.found,
-                is_unclassified: self.is_unclassified(head.level, &text),
+                // Event logs tell of everything on a machine.
+                is_unclassified: chunk.source != Source::EventLog
+                    && self.is_unclassified(head.level, &text),
                 source: chunk.source,
                 spellings: &self.spellings,
             });

@@ -68,11 +68,19 @@ pub enum TextEncoding {
     Utf16be,
     /// GB18030, GBK and cp936 included.
     Gb18030,
+    /// No text at all: an event log as Windows keeps it, decoded to lines of JSON that say where they stand in it.
+    Evtx,
 }
 
 impl TextEncoding {
     /// Every encoding.
-    pub const ALL: [Self; 4] = [Self::Utf8, Self::Utf16le, Self::Utf16be, Self::Gb18030];
+    pub const ALL: [Self; 5] = [
+        Self::Utf8,
+        Self::Utf16le,
+        Self::Utf16be,
+        Self::Gb18030,
+        Self::Evtx,
+    ];
 
     /// The name in headers and reports.
     pub fn name(self) -> &'static str {
@@ -81,6 +89,7 @@ impl TextEncoding {
             Self::Utf16le => "utf-16le",
             Self::Utf16be => "utf-16be",
             Self::Gb18030 => "gb18030",
+            Self::Evtx => "evtx",
         }
     }
 
@@ -109,17 +118,20 @@ pub enum Format {
     WindowsUpdateOld,
     /// PFRO.log: file operations done while Windows starts.
     Pfro,
+    /// Events of Windows event logs, one JSON object a line, in any of the shapes that `parse` knows.
+    EventJson,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Wds,
         Self::WdsHeadless,
         Self::ReportingEvents,
         Self::WindowsUpdate,
         Self::WindowsUpdateOld,
         Self::Pfro,
+        Self::EventJson,
     ];
 
     /// The name in headers and reports.
@@ -131,6 +143,7 @@ impl Format {
             Self::WindowsUpdate => "windows_update",
             Self::WindowsUpdateOld => "windows_update_old",
             Self::Pfro => "pfro",
+            Self::EventJson => "event_json",
         }
     }
 

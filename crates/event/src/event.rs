@@ -169,7 +169,7 @@ impl Space {
     }
 }
 
-/// Identity of an event: a hash of tenant, endpoint, source, time as logged and text.
+/// Identity of an event: a hash of tenant, endpoint, source, time as logged and text; in event logs of channel, provider, event id, record id and UTC time.
 /// The same event wherever its bytes are met again: in a re-send, a rotated file, a cab, a copy with other line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(pub u64);
@@ -295,9 +295,9 @@ pub struct Event {
     pub length: u64,
     /// The record may go on: it ended an open chunk.
     pub open: bool,
-    /// The head's time; absent where the text has no heads.
+    /// The head's time; absent where the text has no heads. Event logs keep UTC, so there it is UTC's.
     pub logged: Option<LoggedAt>,
-    /// The record's own UTC stamp (CSI records).
+    /// The record's own UTC stamp (CSI records, event logs).
     pub stamp: Option<UtcMillis>,
     /// Level as logged.
     pub level: Level,

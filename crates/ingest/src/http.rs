@@ -212,13 +212,16 @@ impl Cut {
         let encoding = match query.encoding.as_deref() {
             None => TextEncoding::default(),
             Some(name) => TextEncoding::from_name(name).ok_or_else(|| {
-                Refusal::bad_request("`encoding` must be utf-8, utf-16le, utf-16be or gb18030")
+                let names = TextEncoding::ALL.map(TextEncoding::name).join(", ");
+                Refusal::bad_request(format!("`encoding` must be one of {names}"))
             })?,
         };
         let format = match query.format.as_deref() {
             None => Format::default(),
-            Some(name) => Format::from_name(name)
-                .ok_or_else(|| Refusal::bad_request("`format` must be wds or wds_headless"))?,
+            Some(name) => Format::from_name(name).ok_or_else(|| {
+                let names = Format::ALL.map(Format::name).join(", ");
+                Refusal::bad_request(format!("`format` must be one of {names}"))
+            })?,
         };
         if query.offset > OFFSET_MAX {
             return Err(Refusal::bad_request(format!(

@@ -1,6 +1,6 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
-use crate::{formats, head};
+use crate::{event_json, evtx, formats, head};
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
 
@@ -35,6 +35,15 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     if head.is_empty() {
         return none("empty file");
     }
+    if head.starts_with(evtx::MAGIC) {
+        return Detection {
+            source: Some(Source::EventLog),
+            encoding: TextEncoding::Evtx,
+            bom: 0,
+            format: Format::EventJson,
+            reason: "",
+        };
+    }
     if let Some(reason) = container(head) {
         return none(reason);
     }
@@ -46,7 +55,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             heads.count(head.component);
         } else if let Some(other) = OTHERS
             .iter()
-            .position(|(format, _)| formats::starts(line, *format))
+            .position(|(format, _)| is_record(line, *format))
         {
             others[other] += 1;
         } else if head::read_headless(line).is_some_and(|(head, _)| is_component(head.component)) {
@@ -67,7 +76,12 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         };
     }
     if heads.with_stamp() == 0 && heads.without_stamp == 0 {
-        return none("no record head of a log we know found");
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        return none(if is_json {
+            "JSON without events of an event log in a shape we know, one a line"
+        } else {
+            "no record head of a log we know found"
+        });
     }
     let format = if heads.with_stamp() > 0 {
         Format::Wds
@@ -84,12 +98,21 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
 }
 
 /// Formats told by their heads alone, whatever the file's name.
-const OTHERS: [(Format, Source); 4] = [
+const OTHERS: [(Format, Source); 5] = [
     (Format::ReportingEvents, Source::ReportingEvents),
     (Format::WindowsUpdate, Source::WindowsUpdate),
     (Format::WindowsUpdateOld, Source::WindowsUpdate),
     (Format::Pfro, Source::Pfro),
+    (Format::EventJson, Source::EventLog),
 ];
+
+/// Any line of JSON might start an event, so there a record must be read to be one.
+fn is_record(line: &str, format: Format) -> bool {
+    match format {
+        Format::EventJson => event_json::read(line).is_some(),
+        format => formats::starts(line, format),
+    }
+}
 
 #[derive(Default)]
 struct Heads {
@@ -155,9 +178,7 @@ fn is_component(word: &str) -> bool {
 }
 
 fn container(head: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"ElfFile\0") {
-        Some("event log (.evtx): this version does not read it yet")
-    } else if head.starts_with(b"MSCF") {
+    if head.starts_with(b"MSCF") {
         Some("cabinet: no log itself; the logs inside are read where it is a file of its own")
     } else if head.starts_with(b"PK\x03\x04") {
         Some("zip archive: no log itself; the logs inside are read where it is a file of its own")
@@ -280,8 +301,8 @@ mod tests {
     #[test]
     fn what_is_no_log_says_why() {
         for (bytes, word) in [
-            (&b"ElfFile\0"[..], "event log"),
-            (b"MSCF", "cabinet"),
+            (&b"MSCF"[..], "cabinet"),
+            (b"{\"made\": \"up\"}\n", "JSON"),
             (b"PK\x03\x04", "zip"),
             (b"", "empty"),
             (b"hello\n", "no record head"),

@@ -3,7 +3,7 @@
 //! A start is told from the first [`crate::cut::LOOK_AHEAD`] characters of a line, so that it is the same wherever a source is cut.
 
 use crate::head::{self, Head};
-use crate::{pfro, reporting_events, windows_update};
+use crate::{event_json, pfro, reporting_events, windows_update};
 use event::Format;
 
 /// Whether a record of this format starts at the start of `line`.
@@ -15,6 +15,7 @@ pub(crate) fn starts(line: &str, format: Format) -> bool {
         Format::WindowsUpdate => windows_update::starts(line),
         Format::WindowsUpdateOld => windows_update::starts_old(line),
         Format::Pfro => pfro::starts(line),
+        Format::EventJson => event_json::starts(line),
     }
 }
 
@@ -27,5 +28,6 @@ pub(crate) fn read(record: &str, format: Format) -> Option<(Head<'_>, usize)> {
         Format::WindowsUpdate => windows_update::read(record),
         Format::WindowsUpdateOld => windows_update::read_old(record),
         Format::Pfro => pfro::read(record),
+        Format::EventJson => event_json::head(record),
     }
 }

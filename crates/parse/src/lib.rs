@@ -4,6 +4,8 @@ mod checksur;
 mod csi;
 mod cut;
 mod detect;
+pub mod event_json;
+mod evtx;
 mod formats;
 mod head;
 mod pfro;

@@ -1,9 +1,10 @@
 //! Where records start and end, and a record's text with its pieces joined.
 
 use crate::csi::{self, Csi};
+use crate::event_json::{self, WindowsEvent};
 use crate::formats;
 use crate::head::{self, Head};
-use event::Format;
+use event::{Format, LoggedAt, TextEncoding, UtcMillis};
 use memchr::memchr;
 use std::borrow::Cow;
 
@@ -51,6 +52,7 @@ impl<'a> Iterator for Records<'a> {
         }
         let (length, is_cut, has_head) = match self.format {
             Format::Wds => measure(rest.as_bytes()),
+            Format::EventJson => measure_line(rest),
             format => measure_lines(rest, format),
         };
         let length = bounded(rest, length);
@@ -91,6 +93,12 @@ fn measure(rest: &[u8]) -> (usize, bool, bool) {
     (rest.len(), is_cut, has_head)
 }
 
+/// The same where each line stands for itself.
+fn measure_line(rest: &str) -> (usize, bool, bool) {
+    let length = memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |newline| newline + 1);
+    (length, false, event_json::starts(rest))
+}
+
 /// The same for formats in which a record is what stands between two heads.
 fn measure_lines(rest: &str, format: Format) -> (usize, bool, bool) {
     let has_head = formats::starts(rest, format);
@@ -119,6 +127,7 @@ fn bounded(rest: &str, length: usize) -> usize {
 pub(crate) fn is_sure_start(line: &str, format: Format) -> bool {
     match format {
         Format::Wds => head::starts_head(line.as_bytes()) && !csi::is_continuation(line.as_bytes()),
+        Format::EventJson => true,
         format => formats::starts(line, format),
     }
 }
@@ -145,6 +154,39 @@ impl<'a> Record<'a> {
         (self.has_head && self.format == Format::Wds).then(|| &self.raw.as_bytes()[..19])
     }
 
+    /// The head's time, without what else reading the head costs.
+    pub fn logged(&self) -> Option<LoggedAt> {
+        if self.has_head && self.format == Format::EventJson {
+            return event_json::logged(self.raw);
+        }
+        self.head()?.logged
+    }
+
+    /// The record's own UTC stamp: that of a CSI record, or an event's time.
+    pub fn stamp(&self) -> Option<UtcMillis> {
+        match self.format {
+            Format::EventJson => self.event()?.time.utc(),
+            _ => self.csi()?.stamp,
+        }
+    }
+
+    /// The event of a Windows event log that the record is; none elsewhere.
+    pub fn event(&self) -> Option<WindowsEvent<'a>> {
+        if self.has_head && self.format == Format::EventJson {
+            event_json::read(self.raw)
+        } else {
+            None
+        }
+    }
+
+    /// Where it stands in its source and how many bytes it takes there, where it says so itself. Elsewhere its text tells: see [`crate::source_length`].
+    pub fn place(&self, encoding: TextEncoding) -> Option<(u64, u64)> {
+        match encoding {
+            TextEncoding::Evtx => event_json::place(self.raw),
+            _ => None,
+        }
+    }
+
     /// Lines, the blank ones included.
     pub fn lines(&self) -> usize {
         let newlines = memchr::memchr_iter(b'\n', self.raw.as_bytes()).count();
@@ -154,7 +196,11 @@ impl<'a> Record<'a> {
     /// The message: all lines, with the pieces of a cut CSI record joined without a separator and the trailing blanks gone.
     ///
     /// Every piece but the last loses its `[gle=…]`, which the logger appends to each.
+    /// Of an event of a Windows event log, its canonical form.
     pub fn text(&self) -> Cow<'a, str> {
+        if let Some(event) = self.event() {
+            return Cow::Owned(event.to_line());
+        }
         let message = match self.read_untimed() {
             Some((_, at)) => &self.raw[at..],
             None => self.raw,

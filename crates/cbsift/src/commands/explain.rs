@@ -172,6 +172,9 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
 
 /// A log line: its codes, and which rules it matches.
 fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
+    // An event of an event log in whatever shape is looked at in the canonical one.
+    let event = parse::event_json::normalise(text);
+    let text = event.as_deref().unwrap_or(text);
     let found = parse::detect("line.log", text.as_bytes());
     // Logs with heads of their own are told by them. The servicing logs share one head, so a line of it may be from any of them.
     let (format, sources) = match (found.format, found.source) {

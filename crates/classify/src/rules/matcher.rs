@@ -3,8 +3,8 @@
 //! One search per record for the literals of all rules together; only a rule whose literals were found is looked at more closely.
 //! An added rule adds its literals to that search, and next to nothing to the time.
 
-use super::Rule;
 use super::prefilter::Prefilter;
+use super::{Rule, When};
 use crate::codes::Spelling;
 use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
@@ -34,6 +34,8 @@ const CODE_LITERALS: [&str; 17] = [
 #[derive(Debug)]
 pub(super) struct Matcher {
     prefilter: Prefilter,
+    /// The same for event logs.
+    of_event_logs: Prefilter,
     literals: AhoCorasick,
     /// Per literal: the rules it belongs to and its bit there.
     uses: Vec<Vec<(usize, u32)>>,
@@ -105,6 +107,7 @@ impl Matcher {
         }
         Self {
             prefilter: prefilter(rules),
+            of_event_logs: prefilter_of_event_logs(rules),
             literals: automaton(&literals),
             uses,
             masks,
@@ -112,8 +115,11 @@ impl Matcher {
         }
     }
 
-    pub(super) fn prefilter(&self) -> &Prefilter {
-        &self.prefilter
+    pub(super) fn prefilter(&self, source: Source) -> &Prefilter {
+        match source {
+            Source::EventLog => &self.of_event_logs,
+            _ => &self.prefilter,
+        }
     }
 
     /// Fills `scratch.found` with the rules that match, in the order of the rules.
@@ -180,7 +186,7 @@ fn matches(
     let has_code = |spelling: &Spelling| {
         when.codes.contains(&spelling.code) && (!when.last_error || spelling.is_last_error)
     };
-    let holds = (when.sources.is_empty() || when.sources.contains(&source))
+    let holds = when.is_for(source)
         && (when.components.is_empty() || when.components.iter().any(|known| known == component))
         && (when.codes.is_empty() || spellings.iter().any(has_code));
     if !holds {
@@ -206,8 +212,30 @@ fn prefilter(rules: &[Rule]) -> Prefilter {
         .chain(&crate::marker::LITERALS)
         .copied()
         .collect();
+    let may_be_text = |when: &When| {
+        let is_event_log = |source: &Source| *source == Source::EventLog;
+        when.sources.is_empty() || !when.sources.iter().all(is_event_log)
+    };
+    add_literals(rules, may_be_text, &mut literals);
+    Prefilter::new(literals)
+}
+
+/// In event logs codes and markers mean nothing by themselves, and every record has a number that looks like a code.
+fn prefilter_of_event_logs(rules: &[Rule]) -> Prefilter {
+    let mut literals = Vec::new();
+    add_literals(rules, |when| when.is_for(Source::EventLog), &mut literals);
+    Prefilter::new(literals)
+}
+
+fn add_literals<'a>(
+    rules: &'a [Rule],
+    is_wanted: impl Fn(&When) -> bool,
+    literals: &mut Vec<&'a str>,
+) {
     for rule in rules {
-        let Some(when) = &rule.when else { continue };
+        let Some(when) = rule.when.as_ref().filter(|when| is_wanted(when)) else {
+            continue;
+        };
         if let Some(longest) = when.all.iter().max_by_key(|literal| literal.len()) {
             let is_covered = when
                 .all
@@ -221,7 +249,6 @@ fn prefilter(rules: &[Rule]) -> Prefilter {
             literals.extend(when.any.iter().map(String::as_str));
         }
     }
-    Prefilter::new(literals)
 }
 
 fn automaton(literals: &[&str]) -> AhoCorasick {

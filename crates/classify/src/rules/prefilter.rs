@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_shipped_rules_stay_within_what_is_fast() {
-        let prefilter = Rules::shipped().prefilter();
+        let prefilter = Rules::shipped().prefilter(event::Source::Cbs);
         let set: u32 = prefilter.table.iter().map(|slot| slot.count_ones()).sum();
         assert!(set < 1 << (TABLE_BITS - 5), "{set} bits of the table set");
         if let Short::Vector(searcher) = &prefilter.short {

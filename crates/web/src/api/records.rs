@@ -119,7 +119,13 @@ impl<'a> Shelf<'a> {
         for slice in &window.slices {
             let mut offset = slice.offset + mark_length(slice);
             for record in parse::records(&slice.text, slice.format) {
-                let length = parse::source_length(slice.encoding, record.raw);
+                let length = match record.place(slice.encoding) {
+                    Some((at, length)) => {
+                        offset = at;
+                        length
+                    }
+                    None => parse::source_length(slice.encoding, record.raw),
+                };
                 if (slice.from..slice.until).contains(&offset) {
                     places.push(Place {
                         slice,
@@ -196,7 +202,7 @@ fn mark_length(slice: &RawSlice) -> u64 {
     let mark = match slice.encoding {
         TextEncoding::Utf8 => 3,
         TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
-        TextEncoding::Gb18030 => return 0,
+        TextEncoding::Gb18030 | TextEncoding::Evtx => return 0,
     };
     let is_marked = slice.offset == 0
         && slice.length == parse::source_length(slice.encoding, &slice.text) + mark;
@@ -252,7 +258,7 @@ impl RecordOut {
     ) -> Self {
         let head = place.record.head();
         let at = head.and_then(|head| head.logged);
-        let stamp = place.record.csi().and_then(|csi| csi.stamp);
+        let stamp = place.record.stamp();
         let change = changes.partition_point(|change| change.offset <= place.offset);
         // Before the first anchor the first one's offset is the best there is, as in derivation.
         let by_anchor = || {

@@ -1,0 +1,291 @@
+//! Events of Windows event logs as JSON lines, in the shapes that shippers write and in the one that our own reader of .evtx makes.
+//!
+//! A line is kept as it came; what is looked at is its canonical form:
+//!
+//! ```text
+//! {"ts_utc":"2024-05-01T08:00:05.293Z","host":"PC-1","channel":"System","provider":"Microsoft-Windows-Ntfs","event_id":98,"record_id":7,"level":"information","data":{"CorruptionActionState":"0"}}
+//! ```
+//!
+//! One file per shape; a new shape is a file and a line in [`read`].
+
+mod canonical;
+mod collector;
+mod fluent_bit;
+mod json;
+mod nxlog;
+mod rendered;
+mod time;
+mod vector;
+mod winlogbeat;
+
+use crate::head::Head;
+use event::{Level, LoggedAt, UtcMillis};
+use json::Json;
+use std::borrow::Cow;
+
+/// One event of a Windows event log, whoever wrote it down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowsEvent<'a> {
+    /// When.
+    pub time: EventTime,
+    /// The machine that logged it, as it names itself.
+    pub host: Cow<'a, str>,
+    /// `System`, `Setup`, …
+    pub channel: Cow<'a, str>,
+    /// `Microsoft-Windows-Servicing`, `disk`, …
+    pub provider: Cow<'a, str>,
+    /// What happened, in the provider's numbers; without its qualifiers.
+    pub event_id: u32,
+    /// Its number in the channel; some shippers leave it out.
+    pub record_id: Option<u64>,
+    /// 1 critical to 5 verbose, 0 always; none where the word is not known.
+    pub level: Option<u8>,
+    /// Its values by name, sorted; those without a name are `param1` and on.
+    pub data: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// When an event happened, as far as its line tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventTime {
+    /// Not at all, or it is damaged: corrupt records carry the year 1601.
+    #[default]
+    Unknown,
+    /// By UTC, as event logs keep it.
+    Utc(UtcMillis),
+    /// By a local clock of unknown zone.
+    Local(LoggedAt),
+}
+
+/// Canonical form of a line in any known shape; nothing for other text.
+pub fn normalise(line: &str) -> Option<String> {
+    read(line).map(|event| event.to_line())
+}
+
+/// Reads a line in any known shape; nothing for other text.
+pub fn read(line: &str) -> Option<WindowsEvent<'_>> {
+    if !starts(line) {
+        return None;
+    }
+    let json = Json::read(line)?;
+    let mut event = rendered::read(&json)
+        .or_else(|| canonical::read(&json))
+        .or_else(|| winlogbeat::read(&json))
+        .or_else(|| vector::read(&json))
+        .or_else(|| fluent_bit::read(&json))
+        .or_else(|| nxlog::read(&json))
+        .or_else(|| collector::read(&json))?;
+    event.settle();
+    Some(event)
+}
+
+/// Whether a record starts here: every line is one, but for those that tell of what could not be read.
+pub(crate) fn starts(line: &str) -> bool {
+    line.starts_with('{') && !line.starts_with(UNREADABLE)
+}
+
+/// How a line starts that tells of what could not be read.
+pub(crate) const UNREADABLE: &str = "{\"at\":";
+
+/// How a line starts that our own reader of .evtx wrote.
+const OWN: &str = "{\"ts_utc\":";
+
+/// Writes what stands in front of the event in a line of ours: its time, where it stands in the file, and how long it is there.
+pub(crate) fn write_place(line: &mut String, time: EventTime, at: u64, bytes: u64) {
+    use std::fmt::Write;
+    line.push_str(OWN);
+    // Writing to a String cannot fail.
+    let _ = match time {
+        EventTime::Utc(utc) => write!(line, "\"{utc}\""),
+        _ => write!(line, "null"),
+    };
+    let _ = write!(line, ",\"at\":{at},\"bytes\":{bytes},");
+}
+
+/// Where a line of ours stands in its file, and how many bytes it takes there.
+pub(crate) fn place(line: &str) -> Option<(u64, u64)> {
+    let after = match line.strip_prefix(OWN) {
+        Some(rest) => rest.split_once(',')?.1,
+        None => line.strip_prefix('{')?,
+    };
+    let (at, rest) = after.strip_prefix("\"at\":")?.split_once(',')?;
+    let bytes = rest.strip_prefix("\"bytes\":")?.split(',').next()?;
+    Some((at.parse().ok()?, bytes.parse().ok()?))
+}
+
+/// A time stamp as event logs and shippers write it.
+pub(crate) fn time_of(text: &str) -> EventTime {
+    time::read(text)
+}
+
+/// The time alone, without reading the rest of a line of ours.
+pub(crate) fn logged(line: &str) -> Option<LoggedAt> {
+    match line.strip_prefix(OWN) {
+        Some(rest) => LoggedAt::parse(rest.strip_prefix('"')?.as_bytes()),
+        None => read(line)?.time.logged(),
+    }
+}
+
+/// Reads a record's head. The canonical form is its message, so that starts at once.
+pub(crate) fn head(line: &str) -> Option<(Head<'_>, usize)> {
+    let event = read(line)?;
+    let head = Head {
+        logged: event.time.logged(),
+        level: match event.level {
+            Some(1 | 2) => Level::Error,
+            Some(3) => Level::Warning,
+            Some(_) => Level::Info,
+            None => Level::Unknown,
+        },
+        level_word: event.level_word().unwrap_or_default(),
+        message_id: None,
+        component: match event.provider {
+            Cow::Borrowed(provider) => provider,
+            // Spelled with an escape in the line: no provider of Windows is.
+            Cow::Owned(_) => "",
+        },
+    };
+    Some((head, 0))
+}
+
+/// A string of the canonical form without its escapes.
+pub fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    match serde_json::from_str(&format!("\"{text}\"")) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(text),
+    }
+}
+
+impl EventTime {
+    /// By UTC, where that is known.
+    pub fn utc(self) -> Option<UtcMillis> {
+        match self {
+            Self::Utc(utc) => Some(utc),
+            _ => None,
+        }
+    }
+
+    /// As logged. Event logs write UTC, so their wall clock is UTC's; that of a shipper that writes local time is local.
+    pub fn logged(self) -> Option<LoggedAt> {
+        match self {
+            Self::Utc(utc) => Some(utc.to_logged(0)),
+            Self::Local(logged) => Some(logged),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl WindowsEvent<'_> {
+    /// What makes two of them the same event, whatever carried them here.
+    ///
+    /// Whole seconds of time, as one shipper writes no more. Where the number in the channel is missing, the values take its place.
+    pub fn identity(&self) -> String {
+        let seconds = self.time.logged().map(|logged| logged.0);
+        let mut identity = format!(
+            "{}\0{}\0{}\0{:?}\0{:?}",
+            self.channel, self.provider, self.event_id, self.record_id, seconds
+        );
+        if self.record_id.is_none() {
+            for (name, value) in &self.data {
+                identity.extend(["\0", name, "=", value]);
+            }
+        }
+        identity
+    }
+
+    /// A value by its name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.data
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    fn level_word(&self) -> Option<&'static str> {
+        let words = [
+            "information",
+            "critical",
+            "error",
+            "warning",
+            "information",
+            "verbose",
+        ];
+        words.get(usize::from(self.level?)).copied()
+    }
+
+    /// What is the same for every shape: order, and values that are spelled in a way of their own.
+    fn settle(&mut self) {
+        let is_report = self.provider == "Windows Error Reporting";
+        for (name, value) in &mut self.data {
+            if ["errorcode", "hresult"].contains(&name.to_ascii_lowercase().as_str())
+                && let Some(code) = from_decimal(value)
+            {
+                *value = Cow::Owned(code);
+            }
+            if is_report && let Some(text) = from_wide(value) {
+                *value = Cow::Owned(text);
+            }
+        }
+        self.data
+            .sort_by(|(one, _), (other, _)| numbered(one).cmp(&numbered(other)));
+    }
+}
+
+/// `param10` comes after `param2`.
+fn numbered(name: &str) -> (&str, usize, &str) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem, name.len(), name)
+}
+
+/// A failure code in decimal, signed or not, as hex: `-2145124322` is `0x8024001e`.
+fn from_decimal(value: &str) -> Option<String> {
+    let number: i64 = value.parse().ok()?;
+    let code = match i32::try_from(number) {
+        Ok(signed) if signed < 0 => signed.cast_unsigned(),
+        Ok(_) => return None,
+        Err(_) => u32::try_from(number).ok()?,
+    };
+    Some(format!("{code:#010x}"))
+}
+
+/// Error reports carry a source line that was taken for UTF-16 though it had one byte a character: it looks like Chinese.
+///
+/// That all characters of real Chinese text of this length have printable ASCII in both bytes is as good as impossible.
+fn from_wide(value: &str) -> Option<String> {
+    /// Characters; below that a word of two might do it.
+    const LEAST: usize = 6;
+    let mut text = Vec::with_capacity(2 * value.len() / 3);
+    let mut units = 0;
+    for unit in value.encode_utf16() {
+        let bytes = unit.to_le_bytes();
+        let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+        // The last byte may have been the end of the string.
+        if !is_text(bytes[0]) || !(is_text(bytes[1]) || bytes[1] == 0) {
+            return None;
+        }
+        units += usize::from(bytes[1] != 0);
+        text.extend(bytes.iter().filter(|byte| **byte != 0));
+    }
+    if units < LEAST || units + 1 < value.encode_utf16().count() {
+        return None;
+    }
+    String::from_utf8(text).ok()
+}
+
+/// 0 to 5, from a number or a word.
+fn level(text: &str) -> Option<u8> {
+    match text.to_ascii_lowercase().as_str() {
+        "0" | "log_always" | "logalways" => Some(0),
+        "1" | "critical" => Some(1),
+        "2" | "error" => Some(2),
+        "3" | "warning" | "warn" => Some(3),
+        "4" | "information" | "informational" | "info" => Some(4),
+        "5" | "verbose" | "debug" => Some(5),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

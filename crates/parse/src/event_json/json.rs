@@ -1,0 +1,176 @@
+//! JSON as it stands in a line: strings without escapes are slices of it.
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A value. Numbers and truth values are texts: what they mean is the reader's affair.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Json<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    /// In the order of the line; of equal names the first counts.
+    Map(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+impl<'a> Json<'a> {
+    /// A whole line. The parser's own limit bounds how deep values nest.
+    pub(super) fn read(line: &'a str) -> Option<Self> {
+        serde_json::from_str(line).ok()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
+        let Self::Map(fields) = self else { return None };
+        fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The value at the end of a path of names.
+    pub(super) fn at(&self, path: &[&str]) -> Option<&Json<'a>> {
+        path.iter().try_fold(self, |json, name| json.get(name))
+    }
+
+    /// A string, number or truth value; also one with attributes beside it, `{"#attributes":…,"#text":…}`.
+    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Map(_) => match self.get("#text") {
+                Some(Self::Text(text)) => Some(text.clone()),
+                _ => None,
+            },
+            Self::Null | Self::List(_) => None,
+        }
+    }
+
+    pub(super) fn text_at(&self, path: &[&str]) -> Option<Cow<'a, str>> {
+        self.at(path).and_then(Json::text)
+    }
+
+    pub(super) fn number_at<N: std::str::FromStr>(&self, path: &[&str]) -> Option<N> {
+        self.text_at(path)?.parse().ok()
+    }
+
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_))
+    }
+
+    /// Named values below this one, `param1` and on for those without a name.
+    pub(super) fn values(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        let mut values = Vec::new();
+        let mut unnamed = 0;
+        self.gather("", &mut unnamed, &mut values);
+        values
+    }
+
+    fn gather(
+        &self,
+        name: &str,
+        unnamed: &mut usize,
+        values: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    ) {
+        let mut add = |name: &str, value: Cow<'a, str>| {
+            let name = if name.is_empty() || name == "Data" {
+                *unnamed += 1;
+                format!("param{unnamed}")
+            } else {
+                name.to_owned()
+            };
+            values.push((Cow::Owned(name), value));
+        };
+        match self {
+            Self::Null if name.is_empty() => {}
+            Self::Null => add(name, Cow::Borrowed("")),
+            Self::Text(text) => add(name, text.clone()),
+            Self::List(items) => {
+                for item in items {
+                    item.gather(name, unnamed, values);
+                }
+            }
+            Self::Map(fields) => {
+                for (inner, value) in fields {
+                    match inner.as_ref() {
+                        "#attributes" => {}
+                        "#text" => value.gather(name, unnamed, values),
+                        // Raw bytes of a driver: nothing that is looked at, and long.
+                        "Binary" | "binary" => {}
+                        inner => value.gather(inner, unnamed, values),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Borrowed(if value {
+            "true"
+        } else {
+            "false"
+        })))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Self::Value, E> {
+        Ok(Json::Text(Cow::Owned(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(name) = fields.next_key::<Json<'de>>()? {
+            let Json::Text(name) = name else {
+                return Err(A::Error::custom("a name is no text"));
+            };
+            map.push((name, fields.next_value()?));
+        }
+        Ok(Json::Map(map))
+    }
+}
