@@ -6,6 +6,7 @@ mod agent;
 mod attempts;
 mod causes;
 mod findings;
+pub(crate) mod support;
 mod timeline;
 
 pub(crate) use agent::DETECTED_LATER;
@@ -74,6 +75,10 @@ fn derive_from(
     for timeline in &timelines {
         let found = attempts::find(timeline);
         findings::collect(rules, timeline, &found, unit.month, &mut parts);
+    }
+    let supports = support::find(rules, &timelines);
+    for finding in parts.each_finding() {
+        support::add(&supports, finding);
     }
     parts.finish()
 }

@@ -3,7 +3,7 @@
 use crate::Bilingual;
 
 /// Key, English, Chinese. Half sentences in lower case, as reports join them.
-const REASONS: [(&str, &str, &str); 10] = [
+const REASONS: [(&str, &str, &str); 12] = [
     (
         "known_signature",
         "the record bears a known signature",
@@ -39,6 +39,16 @@ const REASONS: [(&str, &str, &str); 10] = [
         "only_a_wrapper",
         "only a wrapper code was seen, its inner failure was not (lowers the confidence)",
         "只见到外层代码，未见到内层故障（降低可信度）",
+    ),
+    (
+        crate::derive::support::DISK_NEAR,
+        "event logs tell of disk or file system errors within a day of it",
+        "事件日志在其前后一天内有磁盘或文件系统错误",
+    ),
+    (
+        crate::derive::support::POWER_NEAR,
+        "event logs tell of lost power within a day of it",
+        "事件日志在其前后一天内有意外断电或重启",
     ),
     (
         "no_time",
@@ -77,12 +87,17 @@ mod tests {
             .split_once("let mut weigh")
             .expect("causes are weighed there");
         let weighing = weighing.split("#[cfg(test)]").next().unwrap_or_default();
+        let support = [
+            crate::derive::support::DISK_NEAR,
+            crate::derive::support::POWER_NEAR,
+        ];
         let keys: Vec<&str> = weighing
             .split('"')
             .skip(1)
             .step_by(2)
             .filter(|text| text.contains('_'))
             .chain([crate::derive::DETECTED_LATER])
+            .chain(support)
             .collect();
         assert!(keys.len() > REASONS.len() / 2, "{keys:?}");
         for (key, ..) in REASONS {

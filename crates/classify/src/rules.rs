@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 const CLASSIFIER_VERSION: u32 = 2;
 
 /// The shipped rule files, by subject.
-const SHIPPED: [(&str, &str); 7] = [
+const SHIPPED: [(&str, &str); 8] = [
     (
         "noise.yaml",
         include_str!("../../../config/rules/noise.yaml"),
@@ -46,6 +46,10 @@ const SHIPPED: [(&str, &str); 7] = [
     (
         "agent.yaml",
         include_str!("../../../config/rules/agent.yaml"),
+    ),
+    (
+        "event_logs.yaml",
+        include_str!("../../../config/rules/event_logs.yaml"),
     ),
 ];
 

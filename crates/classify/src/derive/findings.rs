@@ -6,7 +6,7 @@ use super::causes::{self, Cause};
 use super::{Line, month_of};
 use crate::rules::Rules;
 use event::{
-    Attempt, Code, Derivation, Event, Evidence, Finding, Marker, Month, Outcome, Severity,
+    Attempt, Code, Derivation, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source,
     UtcMillis,
 };
 use std::collections::BTreeSet;
@@ -95,8 +95,15 @@ impl Parts {
                 finding.object.clone(),
             )
         };
+        // Event logs tell of results alone, where the update is all that tells two of them apart.
+        let is_result = finding
+            .evidence
+            .first()
+            .is_some_and(|evidence| evidence.source == Source::EventLog);
         let is_same = |draft: &Draft| {
-            key(&draft.finding) == key(&finding) && (draft.attempts > 0) == is_attempt
+            key(&draft.finding) == key(&finding)
+                && (draft.attempts > 0) == is_attempt
+                && !(is_result && draft.finding.kb != finding.kb)
         };
         if let Some(index) = self.findings.iter().position(is_same) {
             let draft = &mut self.findings[index];
@@ -130,6 +137,10 @@ impl Parts {
                 evidence.push(one.clone());
             }
         }
+    }
+
+    pub(super) fn each_finding(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.findings.iter_mut().map(|draft| &mut draft.finding)
     }
 
     pub(super) fn finish(self) -> Derivation {
@@ -283,7 +294,7 @@ fn exact_utc(timeline: &Line<'_>, cause: &Cause<'_>) -> Option<UtcMillis> {
         .or_else(|| timeline.utc(event))
 }
 
-fn evidence(event: &Event) -> Evidence {
+pub(super) fn evidence(event: &Event) -> Evidence {
     Evidence {
         id: event.id,
         source: event.source,
@@ -328,7 +339,9 @@ fn lone(rules: &Rules, timeline: &Line<'_>, is_taken: &[bool], month: Month, par
         let matters = !is_taken[at] && (!event.rule.is_empty() || !event.codes.is_empty());
         let follows = run.last().is_none_or(|last| {
             let before = timeline.events[*last];
-            before.stream == event.stream
+            // Each event of an event log stands for itself.
+            timeline.source != Source::EventLog
+                && before.stream == event.stream
                 && match (before.logged, event.logged) {
                     (Some(before), Some(after)) => (after.0 - before.0).abs() <= INCIDENT_GAP_S,
                     _ => true,
