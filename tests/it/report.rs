@@ -191,6 +191,90 @@ fn a_missing_part_between_rotated_logs_is_a_gap() {
     check(&shown, &["Gaps", "CbsPersist_20240506020000.log"], &[]);
 }
 
+/// What is missing is said, with what to collect next: in text and Markdown, in both languages, whatever the verdict.
+#[test]
+fn rotated_and_truncated_parts_are_said_with_what_to_collect() {
+    let healthy = |time: &str| {
+        format!(
+            "{time}, Info                  CBS    Loaded Servicing Stack v10.0.19041.1220 with Core: C:\\x\r\n"
+        )
+    };
+    let whole = healthy("2024-05-01 08:00:00") + &healthy("2024-05-06 09:00:00");
+    let failed = failed_attempt("2024-05-06", "31069300_1111111111", "KB5000001");
+    let check_forms =
+        |files: &[(&str, &str)], english: &[&str], chinese: &[&str], absent: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, text) in files {
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            for form in ["text", "md", "html"] {
+                let shown = |language: &str| {
+                    let output = cbsift()
+                        .args(["scan", "--lang", language, "--format", form])
+                        .arg(folder.path())
+                        .env("COLUMNS", "140")
+                        .output()
+                        .unwrap();
+                    // Text is wrapped, Markdown escapes dots and the like.
+                    let shown = text(&output.stdout).replace('\\', "");
+                    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+                };
+                check(&shown("en"), english, absent);
+                check(&shown("zh"), chinese, absent);
+            }
+            let answer = scan(&[folder.path()], "pc-1");
+            assert!(schema().is_valid(&answer), "{answer}");
+            answer["gaps"].clone()
+        };
+
+    // The last record is cut off within its line.
+    let cut = &failed[..failed.len() - 20];
+    let gaps = check_forms(
+        &[("CBS.log", cut)],
+        &[
+            "CBS.log ends within a line",
+            "Collect next",
+            "CBS.log once more, whole",
+        ],
+        &[
+            "CBS.log 在一行中间结束",
+            "建议再收集",
+            "重新收集完整的 CBS.log",
+        ],
+        &[],
+    );
+    assert_eq!(gaps[0]["from"], "2024-05-06 10:00:09");
+    assert_eq!(gaps[0]["reason"], "CBS.log ends within a line");
+
+    // A healthy log with a part missing behind it: the failure may stand there.
+    check_forms(
+        &[("CbsPersist_20240506020000.log", &whole)],
+        &[
+            "HEALTHY",
+            "follows CbsPersist_20240506020000.log",
+            "Collect next",
+            "CbsPersist_*.cab",
+        ],
+        &[
+            "正常",
+            "CbsPersist_20240506020000.log 的后续日志",
+            "建议再收集",
+            "CbsPersist_*.cab",
+        ],
+        // Nothing failed, so nothing else is asked for.
+        &["System event logs", "once more"],
+    );
+
+    // Whole and healthy: nothing to collect.
+    let gaps = check_forms(
+        &[("CBS.log", &whole)],
+        &["HEALTHY"],
+        &["正常"],
+        &["Gaps", "缺失", "Collect next", "建议再收集"],
+    );
+    assert_eq!(gaps.as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn noise_is_counted_code_by_code_on_request() {
     let folder = tempfile::tempdir().unwrap();

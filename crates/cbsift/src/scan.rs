@@ -26,6 +26,8 @@ pub(crate) struct Input {
     pub(crate) utc_changes: Vec<(u64, UtcAnchor)>,
     pub(crate) first: Option<LoggedAt>,
     pub(crate) last: Option<LoggedAt>,
+    /// It ends within a line, so its last record may be cut off.
+    pub(crate) is_cut: bool,
     /// Why it was not read, or not wholly; empty otherwise.
     pub(crate) reason: String,
 }
@@ -87,6 +89,7 @@ pub(crate) fn scan(rules: &Rules, paths: &[PathBuf], endpoint: &str, progress: &
             utc_changes: Vec::new(),
             first: None,
             last: None,
+            is_cut: false,
             reason: skipped.reason.to_string(),
         });
     }
@@ -139,6 +142,7 @@ impl<'r> Gathered<'r> {
             utc_changes: Vec::new(),
             first: None,
             last: None,
+            is_cut: false,
             reason: String::new(),
         });
         if let Err(error) = self.read_chunks(index, log, progress) {
@@ -232,6 +236,8 @@ impl<'r> Gathered<'r> {
         }
         input.first = earliest(input.first, classified.first);
         input.last = input.last.max(classified.last);
+        // Chunks come in order, so the last one decides.
+        input.is_cut = !chunk.text.ends_with('\n');
 
         let facts = self
             .streams

@@ -1,4 +1,4 @@
-//! Parts of the servicing log that are missing between or behind those that were read.
+//! Parts of logs that are missing between or behind those that were read.
 //!
 //! A rotated log is named after the moment of its rotation in UTC, and that is when its successor's first record is written: so parts chain without being read.
 
@@ -11,6 +11,10 @@ pub(crate) struct Gap {
     pub(crate) from: LoggedAt,
     /// Nothing: the log goes on, and no later part is here.
     pub(crate) to: Option<LoggedAt>,
+    /// The kind of log.
+    pub(crate) source: Source,
+    /// The part before ends within a line.
+    pub(crate) is_cut: bool,
     /// Names of the parts before and after.
     pub(crate) before: String,
     pub(crate) after: String,
@@ -46,6 +50,8 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
                 gaps.push(Gap {
                     from: *last,
                     to: Some(*first),
+                    source: Source::Cbs,
+                    is_cut: false,
                     before,
                     after: name(next),
                 });
@@ -53,13 +59,28 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
             None => gaps.push(Gap {
                 from: *last,
                 to: None,
+                source: Source::Cbs,
+                is_cut: false,
                 before,
                 after: String::new(),
             }),
             Some(_) => {}
         }
     }
+    gaps.extend(scan.inputs.iter().filter_map(cut_off));
     gaps
+}
+
+/// What follows the last line where a log ends within it: the copy was cut off, or was made while the line was written.
+fn cut_off(input: &Input) -> Option<Gap> {
+    Some(Gap {
+        from: input.last.filter(|_| input.is_cut)?,
+        to: None,
+        source: input.source?,
+        is_cut: true,
+        before: name(input),
+        after: String::new(),
+    })
 }
 
 pub(super) fn name(input: &Input) -> String {

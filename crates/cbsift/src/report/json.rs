@@ -212,10 +212,13 @@ pub(crate) fn json(
         gaps: super::gaps::gaps(scan)
             .into_iter()
             .map(|gap| Gap {
-                source: event::Source::Cbs.name(),
+                source: gap.source.name(),
                 from: shown(Some(gap.from)),
                 to: shown(gap.to),
                 reason: match gap.to {
+                    _ if gap.is_cut => {
+                        format!("{} ends within a line", gap.before)
+                    }
                     Some(_) => format!("no part between {} and {}", gap.before, gap.after),
                     None => format!("no part after {}", gap.before),
                 },

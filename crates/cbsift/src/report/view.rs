@@ -1,6 +1,6 @@
 //! What a report says, in one language and without a form: text, Markdown and HTML lay it out.
 
-use super::gaps::{self, gaps};
+use super::gaps::{self, Gap, gaps};
 use super::json::{build_of, offset};
 use super::narrow::Narrowed;
 use super::words::{self, Words, words};
@@ -120,6 +120,7 @@ pub(crate) fn view(
         gaps: gaps
             .iter()
             .map(|gap| match gap.to {
+                _ if gap.is_cut => (words.gap_cut)(&gap.from.to_string(), &gap.before),
                 Some(to) => (words.gap_between)(
                     &gap.from.to_string(),
                     &to.to_string(),
@@ -176,7 +177,7 @@ pub(crate) fn view(
         }),
         other_codes: other_codes(scan),
         not_seen: not_seen(scan, words),
-        collect: collect(scan, words, !gaps.is_empty()),
+        collect: collect(scan, words, &gaps),
     }
 }
 
@@ -378,17 +379,25 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
 }
 
 /// What to fetch next: only what is not here.
-fn collect(scan: &Scan, words: &Words, has_gaps: bool) -> Vec<String> {
-    if matches!(scan.verdict, Verdict::Healthy | Verdict::Repaired) {
-        return Vec::new();
-    }
+fn collect(scan: &Scan, words: &Words, gaps: &[Gap]) -> Vec<String> {
     let has = |source| scan.inputs.iter().any(|input| input.source == Some(source));
+    let is_open = !matches!(scan.verdict, Verdict::Healthy | Verdict::Repaired);
     let is_short = span(scan).is_some() || scan.inputs.iter().all(|input| input.first.is_none());
     let mut wanted = Vec::new();
-    if !has(Source::Cbs) || has_gaps || is_short {
+    // A part that is missing can hold a failure, whatever the others say.
+    if gaps.iter().any(|gap| !gap.is_cut) || (is_open && (!has(Source::Cbs) || is_short)) {
         wanted.push(words.collect_cbs.to_owned());
     }
-    if !has(Source::EventLog) {
+    let cut: BTreeSet<&str> = gaps
+        .iter()
+        .filter(|gap| gap.is_cut)
+        .map(|gap| gap.before.as_str())
+        .collect();
+    if !cut.is_empty() {
+        let names: Vec<&str> = cut.into_iter().collect();
+        wanted.push((words.collect_again)(&names.join(", ")));
+    }
+    if is_open && !has(Source::EventLog) {
         wanted.push(words.collect_events.to_owned());
     }
     wanted

@@ -61,6 +61,7 @@ pub(crate) struct Words {
     pub(crate) collect: &'static str,
     pub(crate) collect_cbs: &'static str,
     pub(crate) collect_events: &'static str,
+    pub(crate) collect_again: fn(names: &str) -> String,
     pub(crate) noise: fn(records: u64, kinds: usize) -> String,
     pub(crate) other_codes: &'static str,
     pub(crate) skipped: &'static str,
@@ -81,6 +82,7 @@ pub(crate) struct Words {
     pub(crate) no_cause: &'static str,
     pub(crate) gap_between: fn(from: &str, to: &str, before: &str, after: &str) -> String,
     pub(crate) gap_after: fn(from: &str, before: &str) -> String,
+    pub(crate) gap_cut: fn(from: &str, name: &str) -> String,
     pub(crate) narrowed: fn(to: &str, attempts: usize, findings: usize) -> String,
     pub(crate) since: fn(time: &str) -> String,
     pub(crate) and_more: fn(count: usize) -> String,
@@ -139,6 +141,7 @@ static ENGLISH: Words = Words {
     collect: "Collect next",
     collect_cbs: "the whole CBS.log with CbsPersist_*.cab",
     collect_events: "the Setup and System event logs",
+    collect_again: |names| format!("{names} once more, whole"),
     noise: |records, kinds| format!("{records} harmless look-alikes of {kinds} kinds left out"),
     other_codes: "Other codes",
     skipped: "Skipped",
@@ -161,6 +164,9 @@ static ENGLISH: Words = Words {
         format!("{from} – {to}: a part of the log between {before} and {after} is not here")
     },
     gap_after: |from, before| format!("after {from}: the log that follows {before} is not here"),
+    gap_cut: |from, name| {
+        format!("after {from}: {name} ends within a line, so its last record may be cut off")
+    },
     narrowed: |to, attempts, findings| {
         format!("Narrowed ({to}): {attempts} attempts and {findings} findings are left out")
     },
@@ -222,6 +228,7 @@ static CHINESE: Words = Words {
     collect: "建议再收集",
     collect_cbs: "完整的 CBS.log 与 CbsPersist_*.cab",
     collect_events: "Setup 与 System 事件日志",
+    collect_again: |names| format!("重新收集完整的 {names}"),
     noise: |records, kinds| format!("已略去 {records} 条无害的类似记录（{kinds} 种）"),
     other_codes: "其他代码",
     skipped: "已跳过",
@@ -244,6 +251,7 @@ static CHINESE: Words = Words {
         format!("{from} – {to}：{before} 与 {after} 之间的日志部分不在此处")
     },
     gap_after: |from, before| format!("{from} 之后：{before} 的后续日志不在此处"),
+    gap_cut: |from, name| format!("{from} 之后：{name} 在一行中间结束，最后一条记录可能不完整"),
     narrowed: |to, attempts, findings| {
         format!("已限定（{to}）：略去 {attempts} 次安装尝试和 {findings} 项发现")
     },
