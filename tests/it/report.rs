@@ -276,7 +276,7 @@ fn rotated_and_truncated_parts_are_said_with_what_to_collect() {
 }
 
 #[test]
-fn noise_is_counted_code_by_code_on_request() {
+fn noise_is_counted_kind_by_kind_and_code_by_code_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("CBS.log");
     let line = "2024-05-06 10:20:30, Info                  CBS    Failed to internally open package. [HRESULT = 0x800f0805 - CBS_E_INVALID_PACKAGE]\r\n";
@@ -284,11 +284,14 @@ fn noise_is_counted_code_by_code_on_request() {
     check(
         &report(&log, &[]),
         &["2 harmless"],
-        &["CBS_E_INVALID_PACKAGE"],
+        &["CBS_E_INVALID_PACKAGE", "package_not_installed"],
     );
     check(
         &report(&log, &["--noise"]),
-        &["2  0x800F0805  CBS_E_INVALID_PACKAGE"],
+        &[
+            "2  package_not_installed  ",
+            "2  0x800F0805  CBS_E_INVALID_PACKAGE",
+        ],
         &[],
     );
 }

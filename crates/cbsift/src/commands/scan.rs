@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Only what came at or after this local time: YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'
     #[arg(long, value_name = "TIME", value_parser = narrow::since)]
     since: Option<event::LoggedAt>,
-    /// Also show what was left out as harmless, code by code
+    /// Also show what was left out as harmless, kind by kind and code by code
     #[arg(long)]
     noise: bool,
     /// Exit with status 3 when something failed

@@ -70,7 +70,7 @@ pub(crate) struct AttemptView {
     pub(crate) name: String,
 }
 
-/// The view of a scan; `with_noise` adds what was left out as harmless, code by code.
+/// The view of a scan; `with_noise` adds what was left out as harmless, kind by kind and code by code.
 pub(crate) fn view(
     rules: &Rules,
     scan: &Scan,
@@ -166,15 +166,7 @@ pub(crate) fn view(
             .collect(),
         attempts_sum: (words.attempts_sum)(attempts.len(), failed),
         noise: (noise > 0).then(|| (words.noise)(noise, scan.noise.len())),
-        noise_table: with_noise.then(|| {
-            let codes = scan.codes.iter().filter(|(_, count)| count.noise > 0);
-            codes
-                .map(|(code, count)| {
-                    let name = catalogue::name(*code).unwrap_or_default();
-                    (upper(*code), name.to_owned(), count.noise)
-                })
-                .collect()
-        }),
+        noise_table: with_noise.then(|| noise_table(rules, scan, language)),
         other_codes: other_codes(scan),
         not_seen: not_seen(scan, words),
         collect: collect(scan, words, &gaps),
@@ -376,6 +368,24 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
         unseen.push(words.no_utc.to_owned());
     }
     unseen
+}
+
+/// What was left out: first kind by kind, then code by code.
+fn noise_table(rules: &Rules, scan: &Scan, language: Language) -> Vec<(String, String, u64)> {
+    let kinds = scan.noise.iter().map(|(id, count)| {
+        let title = rules.get(id).map(|rule| match language {
+            Language::English => rule.title.en.clone(),
+            Language::Chinese => rule.title.zh.clone(),
+        });
+        (id.clone(), title.unwrap_or_default(), *count)
+    });
+    let codes = scan.codes.iter().filter(|(_, count)| count.noise > 0);
+    kinds
+        .chain(codes.map(|(code, count)| {
+            let name = catalogue::name(*code).unwrap_or_default();
+            (upper(*code), name.to_owned(), count.noise)
+        }))
+        .collect()
 }
 
 /// What to fetch next: only what is not here.
