@@ -189,15 +189,7 @@ impl Up {
             let store = Store::connect(StoreConfig::embedded(url, token))
                 .await
                 .unwrap();
-            let (attempts, findings) = store.derived("default", &endpoint).await.unwrap();
-            let codes = store.codes_of_endpoint("default", &endpoint).await.unwrap();
-            let covered = store.covered_bytes("default", &endpoint).await.unwrap();
-            Answers::of_store(
-                &attempts,
-                &findings,
-                codes.into_iter().map(|line| (line.code, line.events)),
-                covered,
-            )
+            Answers::of_endpoint(&store, &endpoint).await
         })
     }
 
@@ -254,6 +246,19 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// What the store says of an endpoint.
+    pub async fn of_endpoint(store: &Store, endpoint: &str) -> Self {
+        let (attempts, findings) = store.derived("default", endpoint).await.unwrap();
+        let codes = store.codes_of_endpoint("default", endpoint).await.unwrap();
+        let covered = store.covered_bytes("default", endpoint).await.unwrap();
+        Self::of_store(
+            &attempts,
+            &findings,
+            codes.into_iter().map(|line| (line.code, line.events)),
+            covered,
+        )
+    }
+
     fn of_store(
         attempts: &[Attempt],
         findings: &[Finding],

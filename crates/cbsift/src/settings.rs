@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use store::{Profile, Secret, StoreConfig};
 
 /// Every key with its default and a sentence.
@@ -94,6 +95,7 @@ struct Raw {
     store: RawStore,
     engine: RawEngine,
     ingest: ingest::RawConfig,
+    pipeline: RawPipeline,
     queue: queue::RawConfig,
     web: RawWeb,
     admin: RawAdmin,
@@ -119,6 +121,13 @@ struct RawEngine {
     listen: String,
     library: String,
     max_memory: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPipeline {
+    sweep: String,
+    sweep_age: String,
 }
 
 #[derive(Deserialize)]
@@ -231,6 +240,8 @@ pub(crate) fn load(
             }
         },
     };
+    settings.pipeline.sweep = check.time("pipeline.sweep", &raw.pipeline.sweep);
+    settings.pipeline.sweep_age = check.time("pipeline.sweep_age", &raw.pipeline.sweep_age);
     settings.pipeline.keep_days = (raw.store.keep_days > 0).then_some(raw.store.keep_days);
     settings.pipeline.keep_evidence_days =
         (raw.store.keep_evidence_days > 0).then_some(raw.store.keep_evidence_days);
@@ -301,6 +312,18 @@ impl Check<'_> {
             database: raw.database.clone(),
             cluster: raw.cluster.clone(),
         })
+    }
+
+    fn time(&mut self, key: &str, text: &str) -> Duration {
+        match ingest::config::duration(text) {
+            Some(time) if !time.is_zero() => time,
+            _ => {
+                self.problems.push(format!(
+                    "`{key}` is \"{text}\", but must be a time such as \"30s\""
+                ));
+                Duration::from_secs(1)
+            }
+        }
     }
 
     fn address(&mut self, key: &str, text: &str) -> SocketAddr {
@@ -414,6 +437,7 @@ mod tests {
         assert!(shown.iter().all(|shown| shown.origin == "default"));
         let own = ingest::Config::default();
         assert_eq!(format!("{:?}", settings.ingest), format!("{own:?}"));
+        assert_eq!(settings.pipeline, pipeline::Config::default());
         let own = queue::Config::default();
         assert_eq!(format!("{:?}", settings.queue), format!("{own:?}"));
     }

@@ -228,7 +228,8 @@ fn bytes(text: &str) -> Option<usize> {
 }
 
 /// `500ms`, `10s`, `2m`; a unit is required.
-fn duration(text: &str) -> Option<Duration> {
+/// `250ms`, `10s`, `5m`.
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let number = u64::try_from(number).ok()?;
     match unit {

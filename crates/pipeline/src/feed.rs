@@ -4,7 +4,7 @@ use crate::{Handle, PipelineError};
 use metrics::{counter, gauge};
 use queue::record::{self, Content};
 use queue::{Consumer, ConsumerError, Delivery, Gap, Receipt, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -60,6 +60,8 @@ struct Open(Mutex<BTreeMap<(Instant, u64), ()>>);
 pub struct FeedStatus {
     consumer: Arc<Consumer>,
     open: Arc<Open>,
+    /// Partitions whose lag was shown: one that went elsewhere shows none here.
+    shown: Arc<Mutex<BTreeSet<(String, i32)>>>,
 }
 
 impl<B: Bury> Feed<B> {
@@ -78,6 +80,7 @@ impl<B: Bury> Feed<B> {
         FeedStatus {
             consumer: Arc::clone(&self.consumer),
             open: Arc::clone(&self.open),
+            shown: Arc::default(),
         }
     }
 
@@ -263,18 +266,34 @@ impl FeedStatus {
             .filter(|partition| partition.halted.is_some())
             .count();
         gauge!("cbsift_queue_halted_partitions").set(halted as f64);
-        for partition in &status.partitions {
+        let mut gone = {
+            let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = status
+                .partitions
+                .iter()
+                .map(|partition| (partition.topic.clone(), partition.partition))
+                .collect();
+            std::mem::replace(&mut *shown, now)
+        };
+        let show = |topic: &str, partition: i32, lag: u64, lag_ms: u64| {
             let labels = [
-                ("topic", partition.topic.clone()),
-                ("partition", partition.partition.to_string()),
+                ("topic", topic.to_owned()),
+                ("partition", partition.to_string()),
             ];
+            gauge!("cbsift_queue_lag_records", &labels).set(lag as f64);
+            gauge!("cbsift_queue_lag_seconds", &labels).set(lag_ms as f64 / 1e3);
+        };
+        for partition in &status.partitions {
+            gone.remove(&(partition.topic.clone(), partition.partition));
             if let Some(lag) = partition.lag {
-                gauge!("cbsift_queue_lag_records", &labels).set(lag as f64);
-            }
-            if let Some(lag_ms) = partition.lag_ms {
-                gauge!("cbsift_queue_lag_seconds", &labels).set(lag_ms as f64 / 1e3);
+                let lag_ms = partition.lag_ms.unwrap_or(0);
+                show(&partition.topic, partition.partition, lag, lag_ms);
             }
         }
+        for (topic, partition) in gone {
+            show(&topic, partition, 0, 0);
+        }
+        gauge!("cbsift_queue_partitions").set(status.partitions.len() as f64);
         let open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         gauge!("cbsift_pipeline_in_flight_chunks").set(open.len() as f64);
         let oldest = open

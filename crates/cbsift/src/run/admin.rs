@@ -175,7 +175,7 @@ fn describe() {
         ),
         (
             "cbsift_queue_lag_records",
-            "Records of a partition that are not acknowledged yet.",
+            "Records of a partition that are not acknowledged yet; 0 of one that another process reads.",
         ),
         (
             "cbsift_queue_lag_seconds",

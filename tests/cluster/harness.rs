@@ -1,0 +1,301 @@
+//! A cluster of one's own: Apache Kafka, the embedded engine as `cbsift engine`, any number of intakes and pipelines.
+
+use crate::single::{Answers, PATIENCE, block_on, cbsift, get, text};
+use kafka_harness::Broker;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use store::{Store, StoreConfig};
+use tempfile::TempDir;
+
+/// The relay token that senders show; its SHA-256 stands in the intakes' file.
+const TOKEN: &str = "fleet.made-up-secret";
+
+/// A role as a process.
+pub struct Role {
+    child: Child,
+    name: String,
+    /// What its lines of output named, such as `intake` and `health`.
+    addresses: BTreeMap<String, String>,
+}
+
+impl Role {
+    /// Starts a command and waits until it has named its addresses.
+    pub fn start(name: &str, mut command: Command, wanted: &[&str]) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, found) = mpsc::sync_channel(1024);
+        let outputs: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for output in outputs {
+            let (lines, name) = (lines.clone(), name.to_owned());
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    // Shown where a test fails.
+                    eprintln!("{name}: {line}");
+                    let _ = lines.try_send(line);
+                }
+            });
+        }
+        let mut addresses = BTreeMap::new();
+        let deadline = Instant::now() + PATIENCE;
+        while !wanted.iter().all(|wanted| addresses.contains_key(*wanted)) {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let line = found
+                .recv_timeout(wait)
+                .unwrap_or_else(|_| panic!("{name} says where it is"));
+            let mut words = line.split_whitespace();
+            if let (Some(key), Some(url)) = (words.next(), words.next())
+                && url.starts_with("http://")
+            {
+                addresses.insert(key.to_owned(), url.trim_end_matches("/readyz").to_owned());
+            }
+        }
+        Self {
+            child,
+            name: name.to_owned(),
+            addresses,
+        }
+    }
+
+    pub fn address(&self, name: &str) -> &str {
+        &self.addresses[name]
+    }
+
+    /// What `/metrics` says, summed over labels.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        let (status, body) = get(&format!("{}/metrics", self.address("health")));
+        assert_eq!(status, 200, "{body}");
+        let mut sums = BTreeMap::new();
+        for line in body.lines().filter(|line| !line.starts_with('#')) {
+            let Some((name, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            let name = name.split('{').next().unwrap_or(name);
+            *sums.entry(name.to_owned()).or_default() += value.parse::<f64>().unwrap();
+        }
+        sums
+    }
+
+    /// SIGKILL: no time to tidy up.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGSTOP: asleep, its connections open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// SIGTERM, and waits for a good end.
+    pub fn stop(&mut self) {
+        self.signal("-TERM");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{} ended with {status}", self.name);
+                return;
+            }
+            assert!(Instant::now() < deadline, "{} does not stop", self.name);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        // A frozen process dies too.
+        self.kill();
+    }
+}
+
+/// Everything that several processes share.
+pub struct Cluster {
+    pub broker: Broker,
+    pub engine: Role,
+    folder: TempDir,
+    /// What every role is told; later ones win.
+    settings: Vec<(String, String)>,
+}
+
+impl Cluster {
+    /// A broker, an engine with its tables, and no role yet.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start(&kafka_harness::Options::default());
+        let engine = engine(folder.path(), "127.0.0.1:0");
+        // Of a token the part before the dot is its name, and the rest its secret.
+        let (id, secret) = TOKEN.split_once('.').unwrap();
+        let tokens = folder.path().join("tokens");
+        std::fs::write(&tokens, format!("relay {id} sha256:{}\n", sha256(secret))).unwrap();
+        let shown = |path: &Path| path.to_string_lossy().into_owned();
+        let settings = [
+            ("STORE__URL", engine.address("engine").to_owned()),
+            (
+                "STORE__PASSWORD_FILE",
+                shown(&folder.path().join("data/token")),
+            ),
+            ("STORE__DATA", shown(&folder.path().join("data"))),
+            ("QUEUE__BROKERS", broker.address()),
+            ("QUEUE__REPLICATION_FACTOR", "1".to_owned()),
+            // Low, so that a take-over takes seconds.
+            ("QUEUE__SESSION_TIMEOUT", "6s".to_owned()),
+            ("QUEUE__METADATA_REFRESH", "1s".to_owned()),
+            ("QUEUE__REVOKE_WAIT", "2s".to_owned()),
+            ("PIPELINE__SWEEP", "1s".to_owned()),
+            ("PIPELINE__SWEEP_AGE", "5s".to_owned()),
+            ("INGEST__TOKENS_FILE", shown(&tokens)),
+            ("INGEST__LISTEN", "127.0.0.1:0".to_owned()),
+            ("WEB__LISTEN", "127.0.0.1:0".to_owned()),
+            ("ADMIN__LISTEN", "127.0.0.1:0".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        let cluster = Self {
+            broker,
+            engine,
+            folder,
+            settings,
+        };
+        let migrated = cluster.command("migrate").output().unwrap();
+        assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+        cluster
+    }
+
+    /// A command of cbsift that knows the cluster.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = cbsift();
+        command.arg(name);
+        for (key, value) in &self.settings {
+            command.env(format!("CBSIFT__{key}"), value);
+        }
+        command
+    }
+
+    /// Changes what roles started from now on are told.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    pub fn ingest(&self, name: &str) -> Role {
+        Role::start(name, self.command("ingest"), &["intake", "health"])
+    }
+
+    pub fn pipeline(&self, name: &str) -> Role {
+        Role::start(name, self.command("pipeline"), &["health"])
+    }
+
+    /// Kills the engine's process and starts another on the same data and address.
+    pub fn restart_engine(&mut self) {
+        let address = self.engine.address("engine").replace("http://", "");
+        self.engine.kill();
+        self.engine = engine(self.folder.path(), &address);
+    }
+
+    /// Sends files as an endpoint, alternating between intakes.
+    pub fn send(&self, intakes: &[&Role], endpoint: &str, files: &[PathBuf], arguments: &[&str]) {
+        for (number, file) in files.iter().enumerate() {
+            let intake = intakes[number % intakes.len()];
+            let output = self
+                .command("send")
+                .args(["--to", intake.address("intake"), "--endpoint", endpoint])
+                .args(arguments)
+                .arg(file)
+                .env("CBSIFT_TOKEN", TOKEN)
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "send {}: {}",
+                file.display(),
+                text(&output.stderr)
+            );
+        }
+    }
+
+    /// Waits until the pipelines have read everything and nothing is left to derive.
+    pub fn settle(&self, pipelines: &[&Role]) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = pipelines.iter().map(|role| role.metrics());
+            let sums = found.fold(BTreeMap::<String, f64>::new(), |mut sums, of_one| {
+                for (name, value) in of_one {
+                    *sums.entry(name).or_default() += value;
+                }
+                sums
+            });
+            let of = |name: &str| sums.get(name).copied();
+            let is_read = of("cbsift_queue_partitions")
+                .is_some_and(|partitions| partitions >= 12.0)
+                && of("cbsift_queue_lag_records") == Some(0.0)
+                && of("cbsift_pipeline_in_flight_chunks") == Some(0.0);
+            if is_read && self.pending_units() == 0 {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not settled: {} units pending; {sums:#?}",
+                self.pending_units()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Runs a question to the store.
+    pub fn ask<T>(&self, question: impl AsyncFnOnce(Store) -> T) -> T {
+        let url = self.engine.address("engine").to_owned();
+        let token = std::fs::read_to_string(self.folder.path().join("data/token")).unwrap();
+        block_on(async move {
+            let config = StoreConfig::embedded(url, token.trim());
+            question(Store::connect(config).await.unwrap()).await
+        })
+    }
+
+    fn pending_units(&self) -> u64 {
+        self.ask(async |store| store.pending_units().await.unwrap())
+    }
+
+    pub fn answers(&self, endpoint: &str) -> Answers {
+        self.ask(async |store| Answers::of_endpoint(&store, endpoint).await)
+    }
+}
+
+/// The embedded engine as a process of its own.
+fn engine(folder: &Path, address: &str) -> Role {
+    let mut command = cbsift();
+    command
+        .arg("engine")
+        .arg("--data")
+        .arg(folder.join("data"))
+        .env("CBSIFT__ENGINE__LISTEN", address);
+    Role::start("engine", command, &["engine"])
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
