@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How a broker is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The address that clients are told, where a proxy stands before the broker; none = its own.
-    pub advertised: Option<SocketAddr>,
+    /// Where a proxy listens that stands before the broker: whoever comes by it is told its address and stays on it.
+    pub proxy: Option<SocketAddr>,
     /// The port it listens on; none = a free one.
     pub port: Option<u16>,
     /// Where its data lies; none = a temporary folder that goes with it.
@@ -35,6 +35,7 @@ pub struct Options {
 /// A running broker, or one that can be started again. It is killed on drop, and also when this process dies.
 pub struct Broker {
     address: SocketAddr,
+    behind_proxy: SocketAddr,
     folder: PathBuf,
     is_folder_ours: bool,
     process: Option<Process>,
@@ -61,12 +62,14 @@ impl Broker {
         fs::create_dir_all(&folder).expect("make the broker's folder");
         let port = options.port.unwrap_or_else(free_port);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        write_settings(&folder, address, options);
+        let behind_proxy = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        write_settings(&folder, address, behind_proxy, options);
         if !folder.join("data/meta.properties").exists() {
             format(&libs, &folder);
         }
         let mut broker = Self {
             address,
+            behind_proxy,
             folder,
             is_folder_ours,
             process: None,
@@ -75,9 +78,14 @@ impl Broker {
         broker
     }
 
-    /// Where clients reach it when no proxy stands before it: `127.0.0.1:PORT`.
+    /// Where clients reach it without a proxy: `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// What [`Options::proxy`] forwards to.
+    pub fn behind_proxy(&self) -> SocketAddr {
+        self.behind_proxy
     }
 
     /// SIGKILL, as a power cut would end it.
@@ -204,16 +212,17 @@ fn format(libs: &Path, folder: &Path) {
     );
 }
 
-fn write_settings(folder: &Path, address: SocketAddr, options: &Options) {
+fn write_settings(folder: &Path, address: SocketAddr, behind_proxy: SocketAddr, options: &Options) {
     let controller = free_port();
-    let advertised = options.advertised.unwrap_or(address);
+    let proxy = options.proxy.unwrap_or(behind_proxy);
     let mut text = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://{address},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://{advertised}\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         listeners=PLAINTEXT://{address},PROXIED://{behind_proxy},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://{address},PROXIED://{proxy}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         inter.broker.listener.name=PLAINTEXT\n\
          controller.listener.names=CONTROLLER\n\
          log.dirs={}\n",
         folder.join("data").display()

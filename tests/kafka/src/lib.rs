@@ -2,4 +2,7 @@
 
 mod broker;
 
+mod proxy;
+
 pub use broker::{Broker, Options};
+pub use proxy::{Faults, Proxy, Replies};

@@ -3,8 +3,12 @@
 //! - `transport`: chunks travel whole, in readable form, and are acknowledged only when they are there
 //! - `topics`: made, checked, widened
 //! - `group`: commits, joining and leaving, back-pressure, closing
+//! - `start`: where partitions start after every kind of loss
+//! - `faults`: a broker that is killed, connections that break
 
+mod faults;
 mod group;
+mod start;
 mod topics;
 mod transport;
 
@@ -30,6 +34,12 @@ fn shared_broker() -> String {
 fn raw(name: &str, partitions: u32) -> RawConfig {
     RawConfig {
         brokers: shared_broker(),
+        ..names(name, partitions)
+    }
+}
+
+fn names(name: &str, partitions: u32) -> RawConfig {
+    RawConfig {
         client_id: name.to_owned(),
         group: format!("{name}.group"),
         chunks_topic: format!("{name}.chunks"),
