@@ -7,6 +7,8 @@ mod producer;
 
 mod consumer;
 
+pub mod dead_letters;
+
 pub mod topics;
 
 mod rewind;

@@ -159,6 +159,16 @@ impl Producer {
                     max: self.message_max,
                 });
             }
+            // Kafka allows it, its C library does not.
+            if record
+                .headers
+                .iter()
+                .any(|header| header.name.contains('\0'))
+            {
+                return Err(SendError::Refused {
+                    reason: "the name of a header holds a NUL".to_owned(),
+                });
+            }
             total += bytes;
         }
         // A call larger than the whole queue takes all of it: it must go some time.

@@ -33,11 +33,13 @@ pub struct Header {
 pub enum DecodeError {
     /// Written by a newer build: nothing is wrong with it, so it waits for an upgrade.
     #[error(
-        "format version {version} is newer than {VERSION}, which this build reads\nhint: upgrade the pipeline"
+        "format version {version} is newer than {newest}, which this build reads\nhint: upgrade the pipeline"
     )]
     Newer {
         /// The record's.
         version: u32,
+        /// The newest that this build reads.
+        newest: u32,
     },
     /// A header is missing.
     #[error("the header `{name}` is missing")]
@@ -145,17 +147,7 @@ pub fn decode(mut content: Content) -> Result<Chunk, (DecodeError, Content)> {
 fn read_headers(content: &Content) -> Result<Chunk, DecodeError> {
     let headers = Headers(&content.headers);
     // First of all: what else a newer format has is not for us to judge.
-    let version: u32 = headers.parsed("version", "number")?;
-    match version {
-        VERSION => {}
-        0 => {
-            return Err(DecodeError::BadHeader {
-                name: "version",
-                expected: "version that ever was",
-            });
-        }
-        version => return Err(DecodeError::Newer { version }),
-    }
+    headers.version(VERSION)?;
     let tenant = headers.text("tenant")?;
     let endpoint = headers.text("endpoint")?;
     if content.key.as_deref() != Some(key(tenant, endpoint).as_slice()) {
@@ -216,6 +208,18 @@ impl<'a> Headers<'a> {
             .value
             .as_deref()
             .ok_or(DecodeError::MissingHeader { name })
+    }
+
+    /// Whether the format is one that this build reads.
+    pub(crate) fn version(&self, newest: u32) -> Result<(), DecodeError> {
+        match self.parsed("version", "number")? {
+            0 => Err(DecodeError::BadHeader {
+                name: "version",
+                expected: "version that ever was",
+            }),
+            version if version > newest => Err(DecodeError::Newer { version, newest }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, DecodeError> {

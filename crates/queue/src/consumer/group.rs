@@ -42,7 +42,7 @@ impl Context {
         {
             let mut state = self.shared.state();
             state.rebalances += 1;
-            for (place, start) in places.iter().zip(starts) {
+            for (place, (start, high)) in places.iter().zip(starts) {
                 if let Start::Earliest { low } = start {
                     tracing::info!(topic = %place.0, partition = place.1, offset = low, "no offset committed: reads from the earliest record");
                 }
@@ -50,6 +50,7 @@ impl Context {
                 let Some(partition) = state.ledger.partitions.get_mut(place) else {
                     continue;
                 };
+                partition.high = Some(high);
                 if let Some(reason) = &partition.halted {
                     say_halted(place, reason);
                     partition.is_paused = true;
@@ -66,8 +67,8 @@ impl Context {
         self.shared.arrived.notify_one();
     }
 
-    /// The start table of each partition; none when a stop came before an answer.
-    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<Start>> {
+    /// The start of each partition and the end of its log; none when a stop came before an answer.
+    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<(Start, i64)>> {
         loop {
             match starts(client, places) {
                 Ok(starts) => return Some(starts),
@@ -123,7 +124,7 @@ fn places(partitions: &TopicPartitionList) -> Vec<Place> {
         .collect()
 }
 
-fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Start>> {
+fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<(Start, i64)>> {
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -139,7 +140,7 @@ fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Start>> {
             _ => None,
         };
         let (low, high) = client.fetch_watermarks(topic, *partition, ANSWER)?;
-        starts.push(start(known, low, high));
+        starts.push((start(known, low, high), high));
     }
     Ok(starts)
 }

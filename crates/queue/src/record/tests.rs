@@ -157,7 +157,10 @@ fn a_newer_format_is_told_before_anything_else_is_looked_at() {
                 ..Content::default()
             };
         },
-        DecodeError::Newer { version: 2 },
+        DecodeError::Newer {
+            version: 2,
+            newest: 1,
+        },
     );
 }
 
