@@ -1,7 +1,7 @@
 //! Records to Kafka: durable when the call returns, bounded in bytes.
 
 use crate::config::{Config, ConfigError};
-use crate::log;
+use crate::log::{self, Trouble};
 use crate::record::{self, Content};
 use event::Chunk;
 use rdkafka::client::ClientContext;
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 pub struct Producer {
     client: ThreadedProducer<Context>,
     counters: Arc<Counters>,
+    trouble: Trouble,
     room: Arc<Semaphore>,
     room_kib: u32,
     queue_wait: Duration,
@@ -55,7 +56,7 @@ pub enum SendError {
         /// What may be.
         max: usize,
     },
-    /// A person must act: credentials, grants, a missing topic.
+    /// A person must act: credentials, certificates, grants, a missing topic.
     #[error("Kafka refuses: {reason}")]
     Refused {
         /// What Kafka said.
@@ -108,8 +109,10 @@ impl Producer {
     /// Connects in the background; a broker that is away shows when something is sent.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let counters = Arc::new(Counters::default());
+        let trouble = Trouble::default();
         let context = Context {
             counters: Arc::clone(&counters),
+            trouble: trouble.clone(),
         };
         let client = config
             .producer()?
@@ -119,6 +122,7 @@ impl Producer {
         Ok(Self {
             client,
             counters,
+            trouble,
             room: Arc::new(Semaphore::new(room_kib as usize)),
             room_kib,
             queue_wait: config.queue_wait,
@@ -261,7 +265,7 @@ impl Producer {
         if let Some((_, reason)) = self.client.client().fatal_error() {
             return SendError::Fatal { reason };
         }
-        let reason = error.to_string();
+        let reason = self.trouble.behind(error);
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Fatal) => SendError::Fatal { reason },
             Some(
@@ -277,6 +281,7 @@ impl Producer {
                 | RDKafkaErrorCode::UnsupportedSASLMechanism
                 | RDKafkaErrorCode::PolicyViolation,
             ) => SendError::Refused { reason },
+            _ if self.trouble.is_refusal() => SendError::Refused { reason },
             _ => SendError::Unavailable { reason },
         }
     }
@@ -309,6 +314,7 @@ impl Drop for Call {
 
 struct Context {
     counters: Arc<Counters>,
+    trouble: Trouble,
 }
 
 impl ClientContext for Context {
@@ -317,7 +323,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::error("producer", &error, reason);
+        self.trouble.note("producer", &error, reason);
     }
 }
 
@@ -327,6 +333,7 @@ impl ProducerContext<NoCustomPartitioner> for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, call: Arc<Call>) {
         match result {
             Ok(message) => {
+                self.trouble.clear();
                 let bytes = message.key_len() + message.payload_len();
                 self.counters.delivered.fetch_add(1, Ordering::Relaxed);
                 self.counters

@@ -1,7 +1,7 @@
 //! Moves a group's offsets back, so that its pipelines read again. What is stored already folds.
 
 use crate::config::{Config, ConfigError};
-use crate::log;
+use crate::log::{self, Trouble};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
@@ -94,6 +94,7 @@ fn rewind_blocking(
     topics: &[String],
     to: Rewind,
 ) -> Result<Vec<Rewound>, RewindError> {
+    let trouble = Trouble::default();
     let failed = |error: KafkaError| match error.rdkafka_error_code() {
         // A commit from outside of the group is taken only while it is empty.
         Some(
@@ -106,12 +107,12 @@ fn rewind_blocking(
         },
         _ => RewindError::Unavailable {
             group: config.group.clone(),
-            reason: error.to_string(),
+            reason: trouble.behind(&error),
         },
     };
     let client: BaseConsumer<Context> = config
         .consumer()?
-        .create_with_context(Context)
+        .create_with_context(Context(trouble.clone()))
         .map_err(|error| ConfigError::Refused(error.to_string()))?;
     // Every topic at once: asking for one by name would make it, where brokers do that.
     let metadata = client.fetch_metadata(None, PATIENCE).map_err(failed)?;
@@ -170,7 +171,7 @@ fn rewind_blocking(
     Ok(rewound)
 }
 
-struct Context;
+struct Context(Trouble);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -178,7 +179,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::error("rewind", &error, reason);
+        self.0.note("rewind", &error, reason);
     }
 
     // Not ours to tell.

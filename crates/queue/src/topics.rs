@@ -1,7 +1,7 @@
 //! The topics: made, checked, widened.
 
 use crate::config::{Config, ConfigError};
-use crate::log;
+use crate::log::{self, Trouble};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier,
     TopicReplication,
@@ -132,14 +132,16 @@ pub async fn add_partitions(config: &Config, topic: &str, total: i32) -> Result<
 struct Admin<'a> {
     config: &'a Config,
     client: Arc<AdminClient<Context>>,
+    trouble: Trouble,
     options: AdminOptions,
 }
 
 impl<'a> Admin<'a> {
     fn new(config: &'a Config) -> Result<Self, TopicError> {
+        let trouble = Trouble::default();
         let client: AdminClient<Context> = config
             .client()?
-            .create_with_context(Context)
+            .create_with_context(Context(trouble.clone()))
             .map_err(|error| ConfigError::Refused(error.to_string()))?;
         let options = AdminOptions::new()
             .request_timeout(Some(PATIENCE))
@@ -147,6 +149,7 @@ impl<'a> Admin<'a> {
         Ok(Self {
             config,
             client: Arc::new(client),
+            trouble,
             options,
         })
     }
@@ -154,7 +157,7 @@ impl<'a> Admin<'a> {
     fn unavailable(&self, error: &KafkaError) -> TopicError {
         TopicError::Unavailable {
             brokers: self.config.brokers.clone(),
-            reason: error.to_string(),
+            reason: self.trouble.behind(error),
         }
     }
 
@@ -292,7 +295,7 @@ impl<'a> Admin<'a> {
     }
 }
 
-struct Context;
+struct Context(Trouble);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -300,6 +303,6 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::error("admin", &error, reason);
+        self.0.note("admin", &error, reason);
     }
 }

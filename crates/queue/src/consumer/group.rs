@@ -3,7 +3,7 @@
 use super::ledger::{Commit, Place};
 use super::start::{Mark, Start, start};
 use super::{POLL, Shared, list, say_halted, told};
-use crate::log;
+use crate::log::{self, Trouble};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{
@@ -23,11 +23,13 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) struct Context {
     shared: Arc<Shared>,
+    trouble: Trouble,
 }
 
 impl Context {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        let trouble = Trouble::default();
+        Self { shared, trouble }
     }
 
     fn assign(&self, client: &Client, partitions: &TopicPartitionList) {
@@ -164,7 +166,8 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log::error("consumer", &error, reason);
+        self.trouble.note("consumer", &error, reason);
+        self.shared.state().last_error = Some(self.trouble.behind(&error));
     }
 
     fn stats(&self, statistics: Statistics) {

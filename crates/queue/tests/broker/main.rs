@@ -5,9 +5,11 @@
 //! - `group`: commits, joining and leaving, back-pressure, closing
 //! - `start`: where partitions start after every kind of loss
 //! - `faults`: a broker that is killed, connections that break
+//! - `security`: TLS and SASL
 
 mod faults;
 mod group;
+mod security;
 mod start;
 mod topics;
 mod transport;
