@@ -120,6 +120,7 @@ struct State {
     commits: u64,
     commits_failed: u64,
     rebalances: u64,
+    lost: u64,
     last_error: Option<String>,
 }
 
@@ -340,6 +341,7 @@ fn poll_loop(shared: &Shared, client: &Client) {
                 let place: Place = (message.topic().into(), message.partition());
                 let received = read(&message);
                 let mut state = shared.state();
+                state.last_error = None;
                 let was_halted = state.is_halted(&place);
                 state.ledger.receive(&place, received);
                 if !was_halted && let Some(reason) = state.halted(&place) {
@@ -484,6 +486,7 @@ fn commit_loop(shared: &Shared, client: &Client) {
             Ok(()) if commits.is_empty() => {}
             Ok(()) => {
                 state.commits += 1;
+                state.last_error = None;
                 state.ledger.committed(&commits);
             }
             Err(error) => {

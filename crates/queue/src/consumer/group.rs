@@ -73,7 +73,10 @@ impl Context {
     fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<(Start, i64)>> {
         loop {
             match starts(client, places) {
-                Ok(starts) => return Some(starts),
+                Ok(starts) => {
+                    self.trouble.clear();
+                    return Some(starts);
+                }
                 Err(error) => tracing::warn!(%error, "cannot ask where to start; asking again"),
             }
             let state = self.shared.state();
@@ -88,12 +91,16 @@ impl Context {
     fn revoke(&self, client: &Client, partitions: &TopicPartitionList) {
         let places = places(partitions);
         // Lost is lost: somebody else may have them already, so neither waiting nor committing is ours any more.
-        if !client.assignment_lost() {
+        let is_lost = client.assignment_lost();
+        if !is_lost {
             self.shared.settle(&places);
         }
         {
             let mut state = self.shared.state();
             state.rebalances += 1;
+            if is_lost {
+                state.lost += places.len() as u64;
+            }
             state.ledger.remove(&places);
         }
         let result = match client.rebalance_protocol() {

@@ -27,7 +27,9 @@ pub struct ConsumerStatus {
     pub commits_failed: u64,
     /// Times that partitions came or went.
     pub rebalances: u64,
-    /// The newest trouble, none if there was none.
+    /// Partitions taken away without a word, because the group had not heard from us: what was in flight is read again.
+    pub lost: u64,
+    /// The newest trouble; none once records come or commits pass again.
     pub last_error: Option<String>,
 }
 
@@ -96,6 +98,7 @@ impl Consumer {
             commits: state.commits,
             commits_failed: state.commits_failed,
             rebalances: state.rebalances,
+            lost: state.lost,
             last_error: state.last_error.clone(),
         }
     }

@@ -196,6 +196,7 @@ async fn storm(name: &str, protocol: &str) {
     let start = || Arc::new(Consumer::start(&config, &[&config.chunks_topic]).unwrap());
     let stays = start();
     let stays_task = member(Arc::clone(&stays));
+    let mut lost = 0;
     for _ in 0..3 {
         let joins = start();
         let task = member(Arc::clone(&joins));
@@ -210,6 +211,7 @@ async fn storm(name: &str, protocol: &str) {
         .await;
         joins.stop();
         task.await.unwrap();
+        lost += joins.status(now_ms()).lost;
         assert!(Arc::into_inner(joins).unwrap().close(PATIENCE).await);
     }
     stop.store(true, Ordering::Relaxed);
@@ -220,10 +222,11 @@ async fn storm(name: &str, protocol: &str) {
     .await;
     stays.stop();
     stays_task.await.unwrap();
+    lost += stays.status(now_ms()).lost;
     assert!(Arc::into_inner(stays).unwrap().close(PATIENCE).await);
     let repeats: u32 = seen.lock().unwrap().values().map(|times| times - 1).sum();
-    // Everybody left in order, and so nothing was read twice.
-    assert_eq!(repeats, 0);
+    // Who leaves in order leaves nothing to be read twice. A machine that stands still for seconds loses partitions instead.
+    assert!(repeats == 0 || lost > 0, "{repeats} repeats");
     let done: i64 = (0..6)
         .filter_map(|partition| committed(&config, partition))
         .map(|(offset, _)| offset)
