@@ -7,6 +7,7 @@
 //! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
+//! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
 //! | `tidy.rs` | crates, arrows and documents agree |
@@ -19,6 +20,7 @@ mod fixtures;
 mod harness;
 mod one_machine;
 mod report;
+mod rule_sets;
 mod scan;
 mod strangers;
 mod tidy;

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod config;
+mod dead_letters;
 mod engine;
 mod explain;
 mod ingest;
@@ -49,6 +50,7 @@ enum Command {
     Engine(engine::Arguments),
     Migrate(migrate::Arguments),
     Rules(rules::Arguments),
+    DeadLetters(dead_letters::Arguments),
     Config(config::Arguments),
 }
 
@@ -98,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Engine(arguments) => engine::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Config(arguments) => config::run(arguments),
     }
 }

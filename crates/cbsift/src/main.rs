@@ -1,5 +1,6 @@
 //! cbsift: one binary for every role.
 
+mod access;
 mod commands;
 mod feed;
 mod keeper;

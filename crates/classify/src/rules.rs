@@ -14,8 +14,9 @@ use regex::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Part of every rule set's digest: raise it when the same rules would decide otherwise.
-const CLASSIFIER_VERSION: u32 = 2;
+/// Which rule language, extraction and derivation this build has; part of every rule set's digest. Raise it when the same
+/// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
+pub const CLASSIFIER_VERSION: u32 = 2;
 
 /// The shipped rule files, by subject.
 const SHIPPED: [(&str, &str); 8] = [

@@ -2,7 +2,6 @@
 //!
 //! `cargo run --release -p pipeline --example throughput -- [CHUNK_KIB] [ENDPOINTS]`
 
-use classify::Rules;
 use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
 use event::{Chunk, Source};
 use pipeline::Pipeline;
@@ -43,7 +42,8 @@ async fn run() -> anyhow::Result<()> {
         .plans()
         .map(|plan| chunks(&simulate::logs(&plan), target))
         .collect();
-    let pipeline = Pipeline::start(store.clone(), Rules::shipped()).await?;
+    pipeline::publish_shipped(&store).await?;
+    let pipeline = Pipeline::start(store.clone()).await?;
     let started = Instant::now();
     let cpu = cpu_seconds();
     let mut senders = tokio::task::JoinSet::new();

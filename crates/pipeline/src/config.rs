@@ -41,8 +41,24 @@ pub struct Config {
     pub sweep_age: Duration,
     /// The same for the sweep at start. None where no other process writes to this store: what is open then was left by a crash.
     pub first_sweep_age: Duration,
+    /// How often the store is asked for a newer rule set: until then this process writes rows of the older one, which lose
+    /// against the newer one's. One small read.
+    pub rules_poll: Duration,
     /// How long a shutdown waits for what was taken.
     pub grace: Duration,
+    /// What tests plant.
+    #[cfg(feature = "testing")]
+    pub planted: Planted,
+}
+
+/// Faults that tests plant; empty texts plant none.
+#[cfg(feature = "testing")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planted {
+    /// Classifying a chunk that holds this panics.
+    pub panics: String,
+    /// The store refuses rows of a chunk that holds this.
+    pub refused: String,
 }
 
 impl Default for Config {
@@ -64,7 +80,10 @@ impl Default for Config {
             first_sweep_age: Duration::ZERO,
             keep_days: Some(90),
             keep_evidence_days: Some(400),
+            rules_poll: Duration::from_secs(5),
             grace: Duration::from_secs(10),
+            #[cfg(feature = "testing")]
+            planted: Planted::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     Config,
     outbox::{Due, Outbox},
+    rule_sets::Current,
     status::Counters,
 };
 use classify::{Rules, StreamFacts, UnitInput, derive};
@@ -24,8 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Deriver {
     pub(crate) config: Config,
     pub(crate) store: Store,
-    pub(crate) rules: &'static Rules,
-    pub(crate) rule_set: u32,
+    pub(crate) rules: Arc<Current>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -51,8 +51,10 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     let mut jobs: JoinSet<()> = JoinSet::new();
     // Jobs start as far apart as a unit must be quiet: units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
+    let mut switched = deriver.rules.subscribe();
     while !shutdown.is_cancelled() {
-        let is_free = jobs.len() < deriver.config.derive_parallel;
+        // Without a rule set that can be used nothing is derived: news stays open.
+        let is_free = jobs.len() < deriver.config.derive_parallel && deriver.rules.get().is_ok();
         if is_free && Instant::now() >= next_job {
             let due =
                 deriver
@@ -72,6 +74,7 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
         tokio::select! {
             Some(_) = jobs.join_next() => {}
             () = deriver.outbox.changed() => {}
+            _ = switched.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
             _ = sweep.tick() => {
                 deriver.sweep(age).await;
@@ -117,6 +120,7 @@ impl Deriver {
     }
 
     async fn derive_all(&self, due: &[Due]) -> anyhow::Result<u64> {
+        let set = self.rules.get()?;
         let (mut derived, mut facts) = (Vec::new(), Vec::new());
         for ((tenant, run), endpoints) in self.runs(due).await? {
             let (Some(&from), Some(&to)) = (run.first(), run.last()) else {
@@ -125,14 +129,18 @@ impl Deriver {
             for endpoints in endpoints.chunks(ENDPOINTS_OF_A_READ) {
                 let names: Vec<&str> = endpoints.iter().map(String::as_str).collect();
                 let rows = self.store.unit_rows_of(&tenant, &names, from, to).await?;
-                let (rules, rule_set, tenant, run) =
-                    (self.rules, self.rule_set, tenant.clone(), run.clone());
+                let (set, tenant, run) = (Arc::clone(&set), tenant.clone(), run.clone());
                 let (of_run, of_machines) = tokio::task::spawn_blocking(move || {
                     let (mut derived, mut facts) = (Vec::new(), Vec::new());
                     for (endpoint, rows) in rows {
                         facts.push(facts_of(&tenant, &endpoint, &rows));
                         derived.extend(derive_run(
-                            rules, rule_set, &tenant, &endpoint, &run, &rows,
+                            &set.rules,
+                            set.sequence,
+                            &tenant,
+                            &endpoint,
+                            &run,
+                            &rows,
                         )?);
                     }
                     anyhow::Ok((derived, facts))
@@ -143,6 +151,13 @@ impl Deriver {
             }
         }
         self.store.insert_derivations(&derived, &facts).await?;
+        // A derivation of a newer set stays whatever this one had read. One that was made before these events came would hide
+        // them for good if their news were closed here; while no newer set is published, there is none.
+        anyhow::ensure!(
+            self.rules.is_newest(&self.store, &set).await?,
+            "rule set {} is not the newest one any more",
+            set.sequence
+        );
         let news: Vec<_> = due
             .iter()
             .flat_map(|due| due.news.iter().cloned())

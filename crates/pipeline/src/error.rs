@@ -1,5 +1,6 @@
 //! Why chunks were not stored, sorted by what a sender does about it.
 
+use crate::RuleSetError;
 use std::time::Duration;
 
 /// Chunks were not acknowledged. The sender keeps them and sends them again; repeats fold.
@@ -23,24 +24,15 @@ pub enum PipelineError {
         /// What the store said.
         reason: String,
     },
-    /// The store refuses these rows.
+    /// The store refuses all of several chunks: the fault is not in one of them.
     #[error("the store refuses the rows: {reason}")]
     Refused {
         /// What the store said.
         reason: String,
     },
-    /// Classifying a chunk panicked: a bug of ours, and harm to nobody else's data.
-    #[error("cannot classify `{path}` at offset {offset} of endpoint `{endpoint}`: {reason}")]
-    Poison {
-        /// Whose.
-        endpoint: String,
-        /// Where the sender read it.
-        path: String,
-        /// First source byte of the chunk.
-        offset: u64,
-        /// The panic's message.
-        reason: String,
-    },
+    /// The store's newest rule set cannot be used here, and another one must not be.
+    #[error("the pipeline is not ready: {0}")]
+    NotReady(#[from] RuleSetError),
     /// The pipeline is stopping.
     #[error("the pipeline is stopping")]
     Stopping,
@@ -49,26 +41,18 @@ pub enum PipelineError {
 impl PipelineError {
     /// Whether sending the same again may succeed.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Poison { .. })
+        !matches!(self, Self::Refused { .. })
     }
 
-    /// A stable name of the reason, for metrics and dead letters.
+    /// A stable name of the reason, for metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "busy",
             Self::Unavailable { .. } => "unavailable",
             Self::Full { .. } => "full",
             Self::Refused { .. } => "refused",
-            Self::Poison { .. } => "poison",
+            Self::NotReady { .. } => "not_ready",
             Self::Stopping => "stopping",
-        }
-    }
-
-    /// What could not be done with a chunk.
-    pub fn stage(&self) -> &'static str {
-        match self {
-            Self::Poison { .. } => "classify",
-            _ => "store",
         }
     }
 

@@ -1,12 +1,13 @@
 //! From Kafka into the pipeline: a record is acknowledged only once it is stored, or kept as a dead letter.
 
-use crate::{Handle, PipelineError};
+use crate::{Handle, PipelineError, letters};
 use metrics::{counter, gauge};
-use queue::record::{self, Content};
-use queue::{Consumer, ConsumerError, Delivery, Gap, Receipt, Record};
+use queue::record::{self, DecodeError};
+use queue::{Consumer, ConsumerError, Delivery, Gap, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use store::{Store, StoreError, TopicGap};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,37 +18,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// A store that was away for long is asked this often; what waits is in Kafka, so patience costs nothing.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Where records go that cannot become rows.
-pub trait Bury: Clone + Send + Sync + 'static {
-    /// Keeps a record with its reason; `Ok` only once that is durable.
-    fn bury(&self, letter: Letter) -> impl Future<Output = Result<(), String>> + Send;
-
-    /// Keeps a range of the topic that was gone before it was read.
-    fn missed(&self, gap: &Gap) -> impl Future<Output = Result<(), String>> + Send;
-}
-
-/// A record that cannot become rows, and why.
-#[derive(Clone, Debug)]
-pub struct Letter {
-    /// Key, headers and value as they were.
-    pub content: Content,
-    /// Where it lay.
-    pub receipt: Receipt,
-    /// When it was sent, where that is known.
-    pub timestamp_ms: Option<i64>,
-    /// What could not be done with it: `decode`, `classify` or `store`.
-    pub stage: &'static str,
-    /// Stable name of the reason.
-    pub code: &'static str,
-    /// The reason in words.
-    pub message: String,
-}
-
 /// Takes records from Kafka into a pipeline.
-pub struct Feed<B> {
+pub struct Feed {
     consumer: Arc<Consumer>,
     pipeline: Handle,
-    bury: B,
+    store: Store,
     open: Arc<Open>,
 }
 
@@ -64,13 +39,21 @@ pub struct FeedStatus {
     shown: Arc<Mutex<BTreeSet<(String, i32)>>>,
 }
 
-impl<B: Bury> Feed<B> {
+impl Feed {
     /// Feeds `pipeline`, which must be one that never gives a batch up: see [`crate::Config::give_up`].
-    pub fn new(consumer: Consumer, pipeline: Handle, bury: B) -> Self {
+    pub fn new(consumer: Consumer, pipeline: Handle, store: Store) -> Self {
+        // A counter is shown from the start on, so that a rate knows its first step.
+        for name in [
+            "cbsift_pipeline_read_total",
+            "cbsift_pipeline_given_back_total",
+            "cbsift_queue_gaps_total",
+        ] {
+            counter!(name).absolute(0);
+        }
         Self {
             consumer: Arc::new(consumer),
             pipeline,
-            bury,
+            store,
             open: Arc::default(),
         }
     }
@@ -117,25 +100,25 @@ impl<B: Bury> Feed<B> {
         outcome
     }
 
-    fn one(&self) -> One<B> {
+    fn one(&self) -> One {
         One {
             consumer: Arc::clone(&self.consumer),
             pipeline: self.pipeline.clone(),
-            bury: self.bury.clone(),
+            store: self.store.clone(),
             open: Arc::clone(&self.open),
         }
     }
 }
 
 /// What the way of one delivery needs.
-struct One<B> {
+struct One {
     consumer: Arc<Consumer>,
     pipeline: Handle,
-    bury: B,
+    store: Store,
     open: Arc<Open>,
 }
 
-impl<B: Bury> One<B> {
+impl One {
     async fn take(self, delivery: Delivery) {
         match delivery {
             Delivery::Record(record) => self.record(record).await,
@@ -147,52 +130,52 @@ impl<B: Bury> One<B> {
         counter!("cbsift_pipeline_read_total").increment(1);
         let _open = self.open.begin();
         let mut wait = FIRST_WAIT;
-        let letter = loop {
+        loop {
             // Decoded anew for each try: the pipeline takes the chunk, and a try that fails is rare.
-            let (stage, code, message) = match record::decode(record.content.clone()) {
-                Ok(chunk) => match self.pipeline.store(vec![chunk]).await {
-                    Ok(()) => return self.consumer.ack(&record.receipt),
-                    Err(error) if error.is_retryable() => {
-                        if matches!(error, PipelineError::Stopping) {
-                            // Not acknowledged, so whoever has the partition next reads it again.
-                            counter!("cbsift_pipeline_given_back_total").increment(1);
-                            return;
-                        }
-                        counter!("cbsift_pipeline_retries_total", "reason" => error.code())
-                            .increment(1);
-                        sleep(wait).await;
-                        wait = (wait * 2).min(LONGEST_WAIT);
-                        continue;
-                    }
-                    Err(error) => (error.stage(), error.code(), error.to_string()),
-                },
+            let chunk = match record::decode(record.content.clone()) {
+                Ok(chunk) => chunk,
                 Err((error, _)) if error.is_newer() => {
                     // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
-                    tracing::error!(%error, partition = record.receipt.partition(), "a partition waits for an upgrade");
                     return self.consumer.halt(&record.receipt, &error.to_string());
                 }
-                Err((error, _)) => ("decode", error.code(), error.to_string()),
+                Err((error, _)) => return self.bury(record, &error).await,
             };
-            break Letter {
-                content: record.content,
-                receipt: record.receipt.clone(),
-                timestamp_ms: record.timestamp_ms,
-                stage,
-                code,
-                message,
-            };
-        };
+            // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
+            // waits for a person.
+            match self.pipeline.store(vec![chunk]).await {
+                Ok(()) => return self.consumer.ack(&record.receipt),
+                Err(PipelineError::Stopping) => {
+                    // Not acknowledged, so whoever has the partition next reads it again.
+                    counter!("cbsift_pipeline_given_back_total").increment(1);
+                    return;
+                }
+                Err(error) => {
+                    counter!("cbsift_pipeline_retries_total", "reason" => error.code())
+                        .increment(1);
+                    tracing::debug!(%error, "a record is stored again after a while");
+                }
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Keeps a record that is no chunk, whole, and goes on.
+    async fn bury(self, record: Record, error: &DecodeError) {
         tracing::error!(
-            stage = letter.stage,
-            reason = letter.message,
-            partition = letter.receipt.partition(),
-            offset = letter.receipt.offset(),
-            "a record became a dead letter"
+            reason = %error,
+            topic = record.receipt.topic(),
+            partition = record.receipt.partition(),
+            offset = record.receipt.offset(),
+            "a record is no chunk and is kept as a dead letter"
         );
-        let code = letter.code;
-        until_done("keep a dead letter", || self.bury.bury(letter.clone())).await;
-        counter!("cbsift_pipeline_dead_letters_total", "reason" => code).increment(1);
-        self.consumer.ack(&letter.receipt);
+        let letter = [letters::letter_of_record(&record, error)];
+        until_done("keep a dead letter", || {
+            self.store.insert_dead_letters(&letter)
+        })
+        .await;
+        counter!("cbsift_pipeline_dead_letters_total", "reason" => error.code()).increment(1);
+        self.consumer.ack(&record.receipt);
     }
 
     async fn gap(self, gap: Gap) {
@@ -204,7 +187,15 @@ impl<B: Bury> One<B> {
             "records were deleted from the topic before they were read; `coverage` tells which streams lost bytes"
         );
         counter!("cbsift_queue_gaps_total").increment(1);
-        until_done("note a gap", || self.bury.missed(&gap)).await;
+        let row = TopicGap {
+            topic: gap.receipt.topic().to_owned(),
+            partition: gap.receipt.partition(),
+            from: gap.from,
+            to: gap.to,
+            last_before_ms: gap.last_before_ms,
+            first_after_ms: gap.first_after_ms,
+        };
+        until_done("note a gap", || self.store.insert_topic_gap(&row)).await;
         self.consumer.ack(&gap.receipt);
     }
 }
@@ -212,7 +203,7 @@ impl<B: Bury> One<B> {
 /// Tries for ever: what is not kept is not acknowledged.
 async fn until_done<F>(doing: &str, mut work: impl FnMut() -> F)
 where
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<(), StoreError>>,
 {
     let mut wait = FIRST_WAIT;
     while let Err(error) = work().await {

@@ -1,7 +1,13 @@
 //! From chunks handed over to rows that are durable.
 
-use crate::{Config, PipelineError, outbox::Outbox, status::Counters, step::rows_of};
-use classify::Rules;
+use crate::{
+    ActiveSet, Config, PipelineError,
+    letters::{Death, letter_of},
+    outbox::Outbox,
+    rule_sets::Current,
+    status::Counters,
+    step::{Poison, rows_of},
+};
 use event::Chunk;
 use std::{
     sync::{
@@ -10,7 +16,7 @@ use std::{
     },
     time::Duration,
 };
-use store::{Batch, ChunkRows, ErrorClass, Store};
+use store::{Batch, ChunkRows, DeadLetter, ErrorClass, Store, StoreError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
@@ -97,8 +103,7 @@ fn kib(bytes: usize) -> u32 {
 pub(crate) struct Intake {
     config: Config,
     store: Store,
-    rules: &'static Rules,
-    rule_set: u32,
+    rules: Arc<Current>,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
     workers: Arc<Semaphore>,
@@ -180,8 +185,7 @@ impl Intake {
     pub(crate) fn new(
         config: Config,
         store: Store,
-        rules: &'static Rules,
-        rule_set: u32,
+        rules: Arc<Current>,
         outbox: Arc<Outbox>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -190,7 +194,6 @@ impl Intake {
             config,
             store,
             rules,
-            rule_set,
             outbox,
             counters,
             workers,
@@ -201,75 +204,98 @@ impl Intake {
     /// Classifies and stores requests together, and answers each.
     async fn batch(&self, requests: Vec<Request>) {
         let (mut chunks, mut callers) = (Vec::new(), Vec::new());
-        for (caller, request) in requests.into_iter().enumerate() {
-            chunks.extend(request.chunks.into_iter().map(|chunk| (caller, chunk)));
-            callers.push((request.reply, request._room, Ok(())));
+        for request in requests {
+            chunks.extend(request.chunks);
+            callers.push((request.reply, request._room));
         }
+        let count = |what: &AtomicU64, more: usize| what.fetch_add(more as u64, Ordering::Relaxed);
         let taken = chunks.len();
-        let mut rows: Vec<(usize, ChunkRows)> = Vec::with_capacity(taken);
-        for (caller, result) in self.classify(chunks).await {
-            match result {
-                Ok(of_chunk) => rows.push((caller, of_chunk)),
-                Err(error) => {
-                    tracing::error!(%error, "chunk refused");
-                    callers[caller].2 = Err(error);
-                }
-            }
+        count(&self.counters.read, taken);
+        let result = self.settle(chunks).await;
+        if result.is_err() {
+            count(&self.counters.refused, taken);
         }
-        // All of a caller or nothing: it is acknowledged as a whole.
-        rows.retain(|(caller, _)| callers[*caller].2.is_ok());
-        let rows: Vec<ChunkRows> = rows.into_iter().map(|(_, rows)| rows).collect();
-        let count = |what: &AtomicU64, more: u64| what.fetch_add(more, Ordering::Relaxed);
-        let (taken, stored) = (taken as u64, rows.len() as u64);
-        let bytes: u64 = rows.iter().map(|rows| rows.chunk.length).sum();
-        let events: usize = rows.iter().map(|rows| rows.events.len()).sum();
-        let noise: usize = rows.iter().map(|rows| rows.noise.len()).sum();
-        match self.insert(rows).await {
-            Ok(()) => {
-                count(&self.counters.chunks, stored);
-                count(&self.counters.bytes, bytes);
-                count(&self.counters.events, events as u64);
-                count(&self.counters.noise, noise as u64);
-                count(&self.counters.refused, taken - stored);
-            }
-            Err(error) => {
-                count(&self.counters.refused, taken);
-                for (_, _, result) in callers.iter_mut().filter(|(_, _, result)| result.is_ok()) {
-                    *result = Err(error.clone());
-                }
-            }
-        }
-        for (reply, room, result) in callers {
+        for (reply, room) in callers {
             // A caller that gave up waiting sends again.
-            let _ = reply.send(result);
+            let _ = reply.send(result.clone());
             drop(room);
         }
+    }
+
+    /// Brings every chunk into the store: its rows, or the chunk itself as a dead letter.
+    async fn settle(&self, chunks: Vec<Chunk>) -> Result<(), PipelineError> {
+        // One set for the whole batch, whatever is published meanwhile.
+        let set = self.rules.get()?;
+        let (mut rows, mut letters) = (Vec::with_capacity(chunks.len()), Vec::new());
+        for result in self.classify(&set, chunks).await? {
+            match result {
+                Ok(of_chunk) => rows.push(of_chunk),
+                Err(poison) => {
+                    let Poison { chunk, reason } = *poison;
+                    letters.push(letter_of(&chunk, Death::Panic, &reason, set.sequence));
+                }
+            }
+        }
+        let panicked = letters.len();
+        let count = |what: &AtomicU64, more: u64| what.fetch_add(more, Ordering::Relaxed);
+        let (mut stored, mut bytes, mut events, mut noise) = (0, 0, 0, 0);
+        for rows in &rows {
+            stored += 1;
+            bytes += rows.chunk.length;
+            events += rows.events.len() as u64;
+            noise += rows.noise.len() as u64;
+        }
+        for (rows, reason) in self.insert(&set, rows).await? {
+            letters.push(letter_of(
+                &rows.chunk,
+                Death::Refused,
+                &reason,
+                set.sequence,
+            ));
+            stored -= 1;
+            bytes -= rows.chunk.length;
+            events -= rows.events.len() as u64;
+            noise -= rows.noise.len() as u64;
+        }
+        let refused = letters.len() - panicked;
+        self.bury(&letters).await?;
+        count(&self.counters.chunks, stored);
+        count(&self.counters.bytes, bytes);
+        count(&self.counters.events, events);
+        count(&self.counters.noise, noise);
+        count(&self.counters.dead_lettered_panic, panicked as u64);
+        count(&self.counters.dead_lettered_refused, refused as u64);
+        Ok(())
     }
 
     /// Classifies chunks on the worker threads, in the order given.
     async fn classify(
         &self,
-        chunks: Vec<(usize, Chunk)>,
-    ) -> Vec<(usize, Result<ChunkRows, PipelineError>)> {
+        set: &Arc<ActiveSet>,
+        chunks: Vec<Chunk>,
+    ) -> Result<Vec<Result<ChunkRows, Box<Poison>>>, PipelineError> {
         let count = chunks.len();
         // Alternating, because neighbours in a batch are neighbours in a log and cost alike.
-        let mut shares: Vec<Vec<(usize, usize, Chunk)>> = (0..self.config.workers.max(1))
+        let mut shares: Vec<Vec<(usize, Chunk)>> = (0..self.config.workers.max(1))
             .map(|_| Vec::new())
             .collect();
-        for (at, (caller, chunk)) in chunks.into_iter().enumerate() {
+        for (at, chunk) in chunks.into_iter().enumerate() {
             let share = at % shares.len();
-            shares[share].push((at, caller, chunk));
+            shares[share].push((at, chunk));
         }
         let mut work = JoinSet::new();
         for share in shares.into_iter().filter(|share| !share.is_empty()) {
-            let (workers, rules, config) =
-                (Arc::clone(&self.workers), self.rules, self.config.clone());
+            let (workers, set, config) = (
+                Arc::clone(&self.workers),
+                Arc::clone(set),
+                self.config.clone(),
+            );
             work.spawn(async move {
                 let _worker = workers.acquire_owned().await;
                 let classify = move || -> Vec<_> {
                     share
                         .into_iter()
-                        .map(|(at, caller, chunk)| (at, caller, rows_of(rules, &config, chunk)))
+                        .map(|(at, chunk)| (at, rows_of(&set.rules, &config, chunk)))
                         .collect()
                 };
                 tokio::task::spawn_blocking(classify)
@@ -281,22 +307,28 @@ impl Intake {
         for share in work.join_all().await {
             results.extend(share);
         }
-        results.sort_by_key(|(at, _, _)| *at);
-        results
-            .into_iter()
-            .map(|(_, caller, result)| (caller, result))
-            .collect()
+        // A worker that was not run, because the runtime ends: what is missing here must not be acknowledged.
+        if results.len() != count {
+            return Err(PipelineError::Stopping);
+        }
+        results.sort_by_key(|(at, _)| *at);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
-    async fn insert(&self, rows: Vec<ChunkRows>) -> Result<(), PipelineError> {
+    /// Stores rows; returns those that the store refuses alone, each with what it said.
+    async fn insert(
+        &self,
+        set: &ActiveSet,
+        rows: Vec<ChunkRows>,
+    ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let news = self.news.next();
         self.outbox.begin(news);
         let mut stored = Vec::new();
         let result = self
-            .insert_all(Batch::new(self.rule_set, news, rows), &mut stored)
+            .insert_all(Batch::new(set.sequence, news, rows), &mut stored)
             .await;
         let stored: Vec<&Batch> = if result.is_ok() {
             stored.iter().collect()
@@ -307,43 +339,121 @@ impl Intake {
         result
     }
 
-    async fn insert_all(&self, batch: Batch, stored: &mut Vec<Batch>) -> Result<(), PipelineError> {
-        let give_up_at = self.config.give_up.map(|time| Instant::now() + time);
-        let mut backoff = FIRST_BACKOFF;
+    async fn insert_all(
+        &self,
+        batch: Batch,
+        stored: &mut Vec<Batch>,
+    ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
+        let chunks = batch.chunks().len();
+        let mut patience = Patience::new(self.config.give_up);
+        let mut refused: Vec<(ChunkRows, String)> = Vec::new();
         let mut open = vec![batch];
         while let Some(batch) = open.pop() {
-            let Err(error) = self.store.insert_batch(&batch).await else {
+            let Err(error) = self.insert_batch(&batch).await else {
                 stored.push(batch);
                 continue;
             };
             match error.class() {
-                ErrorClass::Data => {
-                    tracing::error!(%error, chunks = batch.chunks().len(), "the store refuses a batch");
-                    return Err(PipelineError::Refused {
-                        reason: error.to_string(),
-                    });
-                }
-                ErrorClass::Halve if batch.chunks().len() > 1 => {
+                // The offender is found by halving; the others of the batch are stored.
+                ErrorClass::Data | ErrorClass::Halve if batch.chunks().len() > 1 => {
                     let (half, rest) = batch.halve();
                     open.push(half);
                     open.extend(rest);
-                    continue;
                 }
-                _ => open.push(batch),
+                ErrorClass::Data => {
+                    let reason = error.to_string();
+                    refused.extend(
+                        batch
+                            .into_chunks()
+                            .into_iter()
+                            .map(|rows| (rows, reason.clone())),
+                    );
+                }
+                _ => {
+                    patience.wait(&error, "batch").await?;
+                    open.push(batch);
+                }
             }
-            if give_up_at.is_some_and(|at| Instant::now() + backoff >= at) {
-                tracing::error!(%error, "batch not stored, its senders are told");
-                let reason = error.to_string();
-                return Err(if error.is_full() {
-                    PipelineError::Full { reason }
-                } else {
-                    PipelineError::Unavailable { reason }
-                });
-            }
-            tracing::warn!(%error, backoff_ms = backoff.as_millis() as u64, "batch is stored again");
-            sleep(backoff).await;
-            backoff = (backoff * 2).min(LONGEST_BACKOFF);
         }
+        match refused.first() {
+            // Whatever came: the fault lies in us or in the tables, and is not buried chunk by chunk.
+            Some((_, reason)) if chunks > 1 && refused.len() == chunks => {
+                tracing::error!(reason, chunks, "the store refuses a whole batch");
+                Err(PipelineError::Refused {
+                    reason: reason.clone(),
+                })
+            }
+            _ => Ok(refused),
+        }
+    }
+
+    async fn insert_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        #[cfg(feature = "testing")]
+        if batch
+            .chunks()
+            .iter()
+            .any(|rows| crate::step::is_planted(&self.config.planted.refused, &rows.chunk))
+        {
+            return Err(store::testing::refusal());
+        }
+        self.store.insert_batch(batch).await
+    }
+
+    /// Keeps dead letters; only then may their chunks be acknowledged.
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), PipelineError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let mut patience = Patience::new(self.config.give_up);
+        while let Err(error) = self.store.insert_dead_letters(letters).await {
+            patience.wait(&error, "dead letters").await?;
+        }
+        for letter in letters {
+            tracing::error!(
+                id = letter.id,
+                endpoint = letter.endpoint,
+                path = letter.path,
+                offset = letter.offset,
+                reason = letter.reason,
+                message = letter.message,
+                "a chunk cannot be processed and is kept as a dead letter"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Waits between tries of one thing, longer each time, until its senders must be told.
+struct Patience {
+    give_up_at: Option<Instant>,
+    backoff: Duration,
+}
+
+impl Patience {
+    fn new(give_up: Option<Duration>) -> Self {
+        Self {
+            give_up_at: give_up.map(|time| Instant::now() + time),
+            backoff: FIRST_BACKOFF,
+        }
+    }
+
+    /// Returns when it is time to try again.
+    async fn wait(&mut self, error: &StoreError, what: &'static str) -> Result<(), PipelineError> {
+        if self
+            .give_up_at
+            .is_some_and(|at| Instant::now() + self.backoff >= at)
+        {
+            tracing::error!(%error, what, "not stored, the senders are told");
+            let reason = error.to_string();
+            return Err(if error.is_full() {
+                PipelineError::Full { reason }
+            } else {
+                PipelineError::Unavailable { reason }
+            });
+        }
+        tracing::warn!(%error, what, backoff_ms = self.backoff.as_millis() as u64, "stored again after a while");
+        sleep(self.backoff).await;
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
         Ok(())
     }
 }

@@ -7,7 +7,11 @@ mod feed;
 
 mod intake;
 
+mod rule_sets;
+
 mod step;
+
+mod letters;
 
 mod outbox;
 
@@ -18,8 +22,14 @@ mod error;
 mod status;
 
 pub use config::Config;
+#[cfg(feature = "testing")]
+pub use config::Planted;
 pub use error::PipelineError;
-pub use feed::{Bury, Feed, FeedStatus, Letter};
+pub use feed::{Feed, FeedStatus};
 pub use intake::Handle;
+pub use letters::{chunk_of, record_of};
 pub use pipeline::Pipeline;
+pub use rule_sets::{
+    ActiveSet, PublishError, Published, PublishedAs, RuleSetError, newest, publish, publish_shipped,
+};
 pub use status::{Counts, Status};

@@ -155,6 +155,12 @@ impl Outbox {
             .min()
     }
 
+    /// Batches in flight, and units that wait or are derived.
+    pub(crate) fn pending(&self) -> usize {
+        let state = self.state();
+        state.in_flight.len() + state.waiting.len() + state.running.len()
+    }
+
     /// Batches in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.state().in_flight.len()

@@ -5,10 +5,10 @@ use crate::{
     deriver::{self, Deriver},
     intake::{self, Intake},
     outbox::Outbox,
+    rule_sets::Current,
     status::{Counters, Status},
 };
 use anyhow::Context;
-use classify::Rules;
 use std::{sync::Arc, time::Duration};
 use store::{Store, StoreError};
 use tokio::{task::JoinHandle, time::timeout};
@@ -18,59 +18,62 @@ use tokio_util::sync::CancellationToken;
 pub struct Pipeline {
     handle: Handle,
     status: Status,
-    rule_set: u32,
     grace: Duration,
     stop_intake: CancellationToken,
     stop_deriver: CancellationToken,
     intake: JoinHandle<()>,
     deriver: JoinHandle<()>,
+    follower: JoinHandle<()>,
 }
 
 impl Pipeline {
     /// Starts with the default bounds.
-    pub async fn start(store: Store, rules: &'static Rules) -> Result<Self, StoreError> {
-        Self::start_with(Config::default(), store, rules).await
+    pub async fn start(store: Store) -> Result<Self, StoreError> {
+        Self::start_with(Config::default(), store).await
     }
 
-    /// Publishes the rule set where it is new to the store, and starts the loops. The store's tables must be there.
-    pub async fn start_with(
-        config: Config,
-        store: Store,
-        rules: &'static Rules,
-    ) -> Result<Self, StoreError> {
-        let rule_set = store.publish_rule_set(rules.digest()).await?;
+    /// Takes the newest rule set from the store and starts the loops. The store's tables must be there. Where that set cannot
+    /// be used, the pipeline runs and takes nothing, says so in [`Status::rule_set`], and goes on once one can be used.
+    pub async fn start_with(config: Config, store: Store) -> Result<Self, StoreError> {
+        let rules = Arc::new(Current::start(&store).await?);
         let grace = config.grace;
         let (outbox, counters) = (Arc::new(Outbox::default()), Arc::new(Counters::default()));
         let (handle, requests) = Handle::new(&config);
         let intake = Intake::new(
             config.clone(),
             store.clone(),
-            rules,
-            rule_set,
+            Arc::clone(&rules),
             Arc::clone(&outbox),
             Arc::clone(&counters),
         );
-        let status = Status::new(Arc::clone(&outbox), Arc::clone(&counters));
+        let status = Status::new(
+            Arc::clone(&outbox),
+            Arc::clone(&counters),
+            Arc::clone(&rules),
+        );
+        let (follower, poll) = ((Arc::clone(&rules), store.clone()), config.rules_poll);
         let deriver = Deriver {
             config,
             store,
             rules,
-            rule_set,
             outbox,
             counters,
         };
         let (stop_intake, stop_deriver) = (CancellationToken::new(), CancellationToken::new());
         let intake = tokio::spawn(intake::run(Arc::new(intake), requests, stop_intake.clone()));
         let deriver = tokio::spawn(deriver::run(Arc::new(deriver), stop_deriver.clone()));
+        let stop_follower = stop_deriver.clone();
+        let (rules, store) = follower;
+        let follower = tokio::spawn(async move { rules.follow(store, poll, stop_follower).await });
         Ok(Self {
             handle,
             status,
-            rule_set,
             grace,
             stop_intake,
             stop_deriver,
             intake,
             deriver,
+            follower,
         })
     }
 
@@ -84,11 +87,6 @@ impl Pipeline {
         self.status.clone()
     }
 
-    /// Sequence of the rule set it classifies with.
-    pub fn rule_set(&self) -> u32 {
-        self.rule_set
-    }
-
     /// Takes nothing more, stores and acknowledges what was taken, and ends within the grace period. What is not derived by
     /// then stays as open news in the store.
     pub async fn stop(self) -> anyhow::Result<()> {
@@ -96,7 +94,10 @@ impl Pipeline {
             self.stop_intake.cancel();
             self.intake.await.context("the intake loop")?;
             self.stop_deriver.cancel();
-            self.deriver.await.context("the deriver loop")
+            self.deriver.await.context("the deriver loop")?;
+            self.follower
+                .await
+                .context("the loop that follows rule sets")
         };
         timeout(self.grace, ended).await.unwrap_or_else(|_| {
             Err(anyhow::anyhow!(

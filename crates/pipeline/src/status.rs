@@ -1,6 +1,6 @@
 //! What the pipeline is doing, for health and metrics.
 
-use crate::outbox::Outbox;
+use crate::{ActiveSet, RuleSetError, outbox::Outbox, rule_sets::Current};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -12,11 +12,14 @@ use store::{Store, StoreError};
 pub struct Status {
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
+    rules: Arc<Current>,
 }
 
 /// What the pipeline has done since its start, repeats included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Chunks taken: stored, dead-lettered, refused or still in flight.
+    pub read: u64,
     /// Chunks stored.
     pub chunks: u64,
     /// Their source bytes.
@@ -27,23 +30,49 @@ pub struct Counts {
     pub noise: u64,
     /// Chunks not stored, whose senders were told: they send again.
     pub refused: u64,
+    /// Chunks in `dead_letters` because classifying them panicked.
+    pub dead_lettered_panic: u64,
+    /// Chunks in `dead_letters` because the store refuses their rows.
+    pub dead_lettered_refused: u64,
     /// Derivations stored.
     pub derivations: u64,
 }
 
 #[derive(Default)]
 pub(crate) struct Counters {
+    pub(crate) read: AtomicU64,
     pub(crate) chunks: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) noise: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) dead_lettered_panic: AtomicU64,
+    pub(crate) dead_lettered_refused: AtomicU64,
     pub(crate) derivations: AtomicU64,
 }
 
 impl Status {
-    pub(crate) fn new(outbox: Arc<Outbox>, counters: Arc<Counters>) -> Self {
-        Self { outbox, counters }
+    pub(crate) fn new(outbox: Arc<Outbox>, counters: Arc<Counters>, rules: Arc<Current>) -> Self {
+        Self {
+            outbox,
+            counters,
+            rules,
+        }
+    }
+
+    /// Sequence of the rule set in use, or why the pipeline is not ready.
+    pub fn rule_set(&self) -> Result<u32, RuleSetError> {
+        self.rules.get().map(|set| set.sequence)
+    }
+
+    /// The rule set in use, for texts that name its rules.
+    pub fn active_set(&self) -> Result<Arc<ActiveSet>, RuleSetError> {
+        self.rules.get()
+    }
+
+    /// Units that this process knows to be due, and batches in flight. What only the store knows is not counted.
+    pub fn own_pending(&self) -> usize {
+        self.outbox.pending()
     }
 
     /// Units whose derivation is due or under way; 0 means that everything acknowledged is derived.
@@ -58,11 +87,14 @@ impl Status {
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
+            read: read(&self.counters.read),
             chunks: read(&self.counters.chunks),
             bytes: read(&self.counters.bytes),
             events: read(&self.counters.events),
             noise: read(&self.counters.noise),
             refused: read(&self.counters.refused),
+            dead_lettered_panic: read(&self.counters.dead_lettered_panic),
+            dead_lettered_refused: read(&self.counters.dead_lettered_refused),
             derivations: read(&self.counters.derivations),
         }
     }

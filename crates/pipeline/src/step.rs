@@ -1,6 +1,6 @@
 //! The step from a chunk to its rows. Live and reprocessing take the same one.
 
-use crate::{Config, PipelineError};
+use crate::Config;
 use classify::{Rules, classify};
 use event::Chunk;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +9,36 @@ use store::ChunkRows;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
+/// A chunk that cannot be classified, and the panic's message: a bug of ours, and harm to nobody else's data.
+pub(crate) struct Poison {
+    pub(crate) chunk: Chunk,
+    pub(crate) reason: String,
+}
+
 /// Classifies a chunk. A panic stays with its chunk.
 pub(crate) fn rows_of(
     rules: &Rules,
     config: &Config,
     chunk: Chunk,
-) -> Result<ChunkRows, PipelineError> {
-    let classified =
-        catch_unwind(AssertUnwindSafe(|| classify(rules, &chunk))).map_err(|panic| {
+) -> Result<ChunkRows, Box<Poison>> {
+    let work = || {
+        #[cfg(feature = "testing")]
+        if is_planted(&config.planted.panics, &chunk) {
+            panic!("planted by a test");
+        }
+        classify(rules, &chunk)
+    };
+    let classified = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(classified) => classified,
+        Err(panic) => {
             let reason = panic
                 .downcast_ref::<&str>()
                 .map(|text| (*text).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| "panic without a message".to_owned());
-            PipelineError::Poison {
-                endpoint: chunk.endpoint.clone(),
-                path: chunk.path.clone(),
-                offset: chunk.offset,
-                reason,
-            }
-        })?;
+            return Err(Box::new(Poison { chunk, reason }));
+        }
+    };
     let found = classified
         .events
         .iter()
@@ -50,6 +60,12 @@ pub(crate) fn rows_of(
     rows.kbs = classified.kbs;
     rows.keep_until_day = keep_until_day;
     Ok(rows)
+}
+
+/// Whether a test has planted a fault in this chunk.
+#[cfg(feature = "testing")]
+pub(crate) fn is_planted(needle: &str, chunk: &Chunk) -> bool {
+    !needle.is_empty() && chunk.text.contains(needle)
 }
 
 /// The last day a chunk is kept. One whose receipt nobody noted is kept until space is needed.

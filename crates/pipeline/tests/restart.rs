@@ -23,7 +23,7 @@ async fn a_pipeline_that_was_stopped_before_deriving_goes_on_after_its_restart()
         sweep: Duration::from_secs(3600),
         ..quick()
     };
-    let first = Pipeline::start_with(never, store.clone(), rules)
+    let first = Pipeline::start_with(never, store.clone())
         .await
         .expect("start");
     first
@@ -39,7 +39,6 @@ async fn a_pipeline_that_was_stopped_before_deriving_goes_on_after_its_restart()
             ..quick()
         },
         store.clone(),
-        rules,
     )
     .await
     .expect("start");

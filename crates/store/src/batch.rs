@@ -60,6 +60,11 @@ impl Batch {
         &self.chunks
     }
 
+    /// The chunks again, in the order they are stored.
+    pub fn into_chunks(self) -> Vec<ChunkRows> {
+        self.chunks
+    }
+
     /// Two halves of the same name, to be stored both, or the batch itself where it holds one chunk.
     pub fn halve(mut self) -> (Self, Option<Self>) {
         if self.chunks.len() < 2 {

@@ -362,30 +362,6 @@ impl Store {
         .await?;
         Ok(())
     }
-
-    /// The newest published rule set: sequence and digest.
-    pub async fn rule_set(&self) -> Result<Option<(u32, String)>> {
-        self.fetch_optional(
-            "read the newest rule set",
-            self.sql("SELECT sequence, digest FROM rule_sets ORDER BY sequence DESC, digest DESC LIMIT 1"),
-        )
-        .await
-    }
-
-    /// Publishes a rule set unless it is the newest one already; returns its sequence.
-    pub async fn publish_rule_set(&self, digest: &str) -> Result<u32> {
-        let sequence = match self.rule_set().await? {
-            Some((sequence, newest)) if newest == digest => return Ok(sequence),
-            Some((sequence, _)) => sequence + 1,
-            None => 1,
-        };
-        self.insert_rows::<RuleSetRow<'static>, _>(
-            "rule_sets",
-            std::iter::once(RuleSetRow { sequence, digest }),
-        )
-        .await?;
-        Ok(sequence)
-    }
 }
 
 /// Streams whose times reach into the months, over their whole length.
@@ -426,12 +402,6 @@ fn hash_parts(parts: &[u64]) -> u64 {
         hasher.update(&part.to_le_bytes());
     }
     hasher.digest()
-}
-
-#[derive(Row, Serialize)]
-struct RuleSetRow<'a> {
-    sequence: u32,
-    digest: &'a str,
 }
 
 #[derive(Row, Serialize)]

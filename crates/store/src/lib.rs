@@ -2,13 +2,16 @@
 
 mod batch;
 mod config;
+mod dead_letters;
 mod derivation;
 mod error;
+mod gaps;
 mod migrations;
 mod queries;
 mod raw;
 mod retention;
 mod rows;
+mod rule_sets;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -16,11 +19,16 @@ mod version;
 
 pub use batch::Batch;
 pub use config::{Profile, Secret, StoreConfig};
+pub use dead_letters::{
+    DeadLetter, KafkaOrigin, LetterContent, LetterFilter, LetterState, StoredLetter,
+};
 pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows, UnitView};
 pub use error::{ErrorClass, StoreError};
+pub use gaps::TopicGap;
 pub use migrations::ddl;
 pub use queries::*;
 pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile, union_bytes};
 pub use rows::{ChunkRows, Piece};
+pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
 pub use version::DerivationVersion;

@@ -27,6 +27,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_events"),
     migration!(3, "0003_derived"),
     migration!(4, "0004_views"),
+    migration!(5, "0005_rule_sets_and_dead_letters"),
+    migration!(6, "0006_topic_gaps"),
 ];
 
 /// The table that says which of them ran. It cannot be a migration itself.

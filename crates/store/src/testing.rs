@@ -1,10 +1,19 @@
 //! Made-up chunks and events for tests. The lines are ours, not from any log.
 
-use crate::ChunkRows;
+use crate::{ChunkRows, StoreError};
 use event::{
     Chunk, Event, EventId, Format, Level, LoggedAt, Marker, Noise, Source, StreamId, TextEncoding,
 };
 use xxhash_rust::xxh3::xxh3_64;
+
+/// What a store says that refuses the rows themselves.
+pub fn refusal() -> StoreError {
+    let said = "Code: 53. made up: type mismatch".to_owned();
+    StoreError::new(
+        "insert into `chunks`",
+        clickhouse::error::Error::BadResponse(said),
+    )
+}
 
 /// A chunk of stream 7 of tenant `default`.
 pub fn chunk(endpoint: &str, offset: u64, text: &str, open: bool) -> Chunk {

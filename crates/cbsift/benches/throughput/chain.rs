@@ -134,7 +134,10 @@ async fn start(name: &str) -> (store::Store, pipeline::Pipeline) {
         .migrate()
         .await
         .unwrap_or_else(|error| panic!("{error}"));
-    let pipeline = pipeline::Pipeline::start(store.clone(), Rules::shipped())
+    pipeline::publish_shipped(&store)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let pipeline = pipeline::Pipeline::start(store.clone())
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     (store, pipeline)

@@ -1,6 +1,7 @@
 //! `cbsift rules`: the workshop of those who write rules.
 
 mod coverage;
+mod publish;
 
 use super::Misuse;
 use clap::{Args, Subcommand};
@@ -9,7 +10,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Test rules, find their faults, and see what they do on real logs
+/// Test rules, find their faults, see what they do on real logs, and publish them
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ enum Command {
     /// Say every fault of the rule files at once, each with file and line
     Lint(Folder),
     Coverage(coverage::Arguments),
+    Publish(publish::Arguments),
 }
 
 #[derive(Args)]
@@ -37,15 +39,16 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Test(folder) => test(&Files::of(folder.folder.as_deref())?),
         Command::Lint(folder) => lint(&Files::of(folder.folder.as_deref())?),
         Command::Coverage(arguments) => coverage::run(&arguments),
+        Command::Publish(arguments) => publish::run(&arguments),
     }
 }
 
 /// Rule files, each `(name, text)`, sorted by name.
-struct Files(Vec<(String, String)>);
+pub(crate) struct Files(Vec<(String, String)>);
 
 impl Files {
     /// Those of a folder, or the shipped ones.
-    fn of(folder: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn of(folder: Option<&Path>) -> anyhow::Result<Self> {
         let Some(folder) = folder else {
             let shipped = Rules::shipped_files().iter();
             return Ok(Self(
@@ -87,13 +90,28 @@ impl Files {
         Ok(Self(files))
     }
 
-    fn load(&self) -> Result<Rules, Vec<Fault>> {
+    pub(crate) fn load(&self) -> Result<Rules, Vec<Fault>> {
         let files: Vec<(&str, &str)> = self
             .0
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
             .collect();
         Rules::load(&files)
+    }
+
+    /// As they are published: wherever the folder lies, the same files are the same set.
+    pub(crate) fn published(&self) -> Vec<(String, String)> {
+        let name = |path: &str| {
+            let name = Path::new(path).file_name();
+            name.map_or_else(
+                || path.to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            )
+        };
+        self.0
+            .iter()
+            .map(|(path, text)| (name(path), text.clone()))
+            .collect()
     }
 
     /// `file:line` of a rule, or of one of its lines.
@@ -129,7 +147,7 @@ fn lint(files: &Files) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints every fault; exit status 1.
-fn refuse(faults: &[Fault]) -> anyhow::Result<ExitCode> {
+pub(crate) fn refuse(faults: &[Fault]) -> anyhow::Result<ExitCode> {
     let mut out = String::new();
     for fault in faults {
         let _ = writeln!(out, "{fault}");

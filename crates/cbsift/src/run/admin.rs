@@ -81,6 +81,14 @@ impl Admin {
         })
     }
 
+    /// Ready only with a rule set that this build can run.
+    pub(super) fn with_rules(self, status: pipeline::Status) -> Self {
+        self.with_check(move || {
+            let rule_set = status.rule_set();
+            async move { rule_set.map(|_| ()).map_err(|error| error.to_string()) }
+        })
+    }
+
     /// Ready once all that was acknowledged is derived: of a store that this process alone writes to.
     pub(super) fn with_all_derived(self, status: pipeline::Status, store: Store) -> Self {
         self.with_check(move || {

@@ -5,9 +5,8 @@ use super::{Remote, Servers, listen, serve};
 use crate::keeper;
 use crate::settings::Settings;
 use anyhow::Context;
-use classify::Rules;
-use pipeline::{Bury, Feed, Letter, Pipeline};
-use queue::{Consumer, Gap, Producer};
+use pipeline::{Feed, Pipeline};
+use queue::Consumer;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,7 +23,6 @@ pub(crate) async fn pipeline(
 ) -> anyhow::Result<()> {
     let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
     let remote = Remote::new(settings)?;
-    let producer = Producer::new(&settings.queue)?;
     let running: Arc<OnceLock<pipeline::FeedStatus>> = Arc::default();
 
     let (checked, fed) = (remote.clone(), Arc::clone(&running));
@@ -68,12 +66,12 @@ pub(crate) async fn pipeline(
     if super::topics(&settings.queue, &stop).await?.is_none() {
         return servers.run().await;
     }
-    let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone(), Rules::shipped())
+    let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone())
         .await
         .context("start the pipeline")?;
     let _ = known.set((pipeline.status(), store.clone()));
     let consumer = Consumer::start(&settings.queue, &[&settings.queue.chunks_topic])?;
-    let feed = Feed::new(consumer, pipeline.handle(), Letters { producer });
+    let feed = Feed::new(consumer, pipeline.handle(), store.clone());
     let _ = running.set(feed.status());
     servers.add("records from Kafka", move |stop| async move {
         Ok(feed.run(stop, GRACE).await?)
@@ -84,25 +82,6 @@ pub(crate) async fn pipeline(
     });
     let outcome = servers.run().await;
     outcome.and(pipeline.stop().await.context("stop the pipeline"))
-}
-
-/// Dead letters go to their topic, from which they reach their table.
-#[derive(Clone)]
-struct Letters {
-    producer: Producer,
-}
-
-impl Bury for Letters {
-    async fn bury(&self, letter: Letter) -> Result<(), String> {
-        self.producer
-            .send_dead_letters(vec![letter.content])
-            .await
-            .map_err(|error| error.to_string())
-    }
-
-    async fn missed(&self, _gap: &Gap) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 fn now_ms() -> i64 {

@@ -45,8 +45,9 @@ pub(crate) async fn up(
     .context("connect to the store")?;
     store.migrate().await.context("migrate the store")?;
 
+    crate::access::publish_shipped(&store).await?;
     let rules = Rules::shipped();
-    let pipeline = Pipeline::start_with(settings.pipeline.clone(), store.clone(), rules)
+    let pipeline = Pipeline::start_with(settings.pipeline.clone(), store.clone())
         .await
         .context("start the pipeline")?;
     let is_full = Arc::new(AtomicBool::new(false));
@@ -71,6 +72,7 @@ pub(crate) async fn up(
     );
     let web_is_full = web.disk_full();
     let admin = Admin::new("up")?
+        .with_rules(pipeline.status())
         .with_all_derived(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())
         .with_disk(store.clone(), settings.max_disk, Arc::clone(&is_full));

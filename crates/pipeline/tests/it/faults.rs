@@ -9,10 +9,10 @@ use store::{Store, StoreConfig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_pipeline_takes_nothing_and_what_it_took_is_stored() {
-    let (store, rules) = (store().await, Rules::shipped());
+    let store = store().await;
     let logs = logs(6);
     let endpoint = "stopping";
-    let pipeline = Pipeline::start_with(quick(), store.clone(), rules)
+    let pipeline = Pipeline::start_with(quick(), store.clone())
         .await
         .expect("start");
     let handle = pipeline.handle();
@@ -61,9 +61,7 @@ async fn a_store_that_hangs_up_now_and_then_costs_nothing_and_one_that_is_away_i
         give_up: Duration::from_secs(5),
         ..quick()
     };
-    let pipeline = Pipeline::start_with(config, store, rules)
-        .await
-        .expect("start");
+    let pipeline = Pipeline::start_with(config, store).await.expect("start");
     breakable.cut(5, 4);
     pipeline
         .handle()
@@ -91,7 +89,7 @@ async fn a_store_that_hangs_up_now_and_then_costs_nothing_and_one_that_is_away_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_there_is_room_for_waits_and_then_comes_again() {
-    let (store, rules) = (store().await, Rules::shipped());
+    let store = store().await;
     let logs = logs(8);
     let all = chunks("crowded", &logs, 16 << 10);
     let config = Config {
@@ -99,7 +97,7 @@ async fn more_than_there_is_room_for_waits_and_then_comes_again() {
         queue_wait: Duration::from_millis(1),
         ..quick()
     };
-    let pipeline = Pipeline::start_with(config, store.clone(), rules)
+    let pipeline = Pipeline::start_with(config, store.clone())
         .await
         .expect("start");
     let mut senders = tokio::task::JoinSet::new();

@@ -46,6 +46,9 @@ fn served() -> SocketAddr {
                         .migrate()
                         .await
                         .unwrap_or_else(|error| panic!("{error}"));
+                    pipeline::publish_shipped(&store)
+                        .await
+                        .unwrap_or_else(|error| panic!("{error}"));
                     sender.send(address).expect("the test waits");
                 });
                 serve(

@@ -3,8 +3,10 @@
 //!
 //! - `whole`: what is stored and derived equals what classifying and deriving in memory gives, however the logs were cut
 //! - `faults`: a store that is away, restarts, stopping
+//! - `letters`: chunks that cannot be processed
 
 mod faults;
 mod harness;
+mod letters;
 mod logs;
 mod whole;

@@ -12,7 +12,7 @@ const MACHINES: [usize; 4] = [0, 3, 11, 42];
 #[tokio::test(flavor = "multi_thread")]
 async fn however_logs_are_cut_the_store_answers_what_memory_answers() {
     let (store, rules) = (store().await, Rules::shipped());
-    let pipeline = Pipeline::start_with(quick(), store.clone(), rules)
+    let pipeline = Pipeline::start_with(quick(), store.clone())
         .await
         .expect("start");
     let mut failures = 0;
@@ -53,7 +53,7 @@ async fn however_logs_are_cut_the_store_answers_what_memory_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_sent_as_growing_prefixes_answers_like_the_whole() {
     let (store, rules) = (store().await, Rules::shipped());
-    let pipeline = Pipeline::start_with(quick(), store.clone(), rules)
+    let pipeline = Pipeline::start_with(quick(), store.clone())
         .await
         .expect("start");
     let logs = logs(MACHINES[1]);

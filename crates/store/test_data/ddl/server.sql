@@ -343,3 +343,62 @@ CREATE VIEW IF NOT EXISTS current_findings ON CLUSTER `cbsift` AS
 SELECT *
 FROM findings FINAL
 WHERE (tenant, endpoint, month, `set`) IN (SELECT tenant, endpoint, month, `set` FROM derivations FINAL WHERE generation = 0);
+
+-- What is needed to run a rule set taken from the store, and what could not be processed.
+
+-- A set is known by the digest over its texts and the classifier's version, so a published row never changes.
+-- Rows from before have no texts: nobody can run them, and the next publication replaces them.
+ALTER TABLE rule_sets ON CLUSTER `cbsift`
+    ADD COLUMN IF NOT EXISTS classifier_version UInt32 COMMENT 'of the build that published it; an older build cannot run it',
+    ADD COLUMN IF NOT EXISTS origin             LowCardinality(String) DEFAULT 'shipped' COMMENT 'shipped | site',
+    ADD COLUMN IF NOT EXISTS names              Array(String) COMMENT 'of its files, in the order of loading',
+    ADD COLUMN IF NOT EXISTS texts              Array(String) COMMENT 'of its files, as names has them' CODEC(ZSTD(1));
+
+-- Input that could not be processed, as it came. One row per content; the version counts how often it died, never a clock.
+CREATE TABLE IF NOT EXISTS dead_letters ON CLUSTER `cbsift`
+(
+    tenant          LowCardinality(String),
+    id              String COMMENT 'digest of key, headers and payload, hex',
+    first_seen      DateTime64(3, 'UTC'),
+    stage           LowCardinality(String) COMMENT 'decode | classify | store',
+    reason          LowCardinality(String) COMMENT 'stable code',
+    message         String CODEC(ZSTD(1)),
+    endpoint        String,
+    source          LowCardinality(String),
+    path            String CODEC(ZSTD(1)),
+    offset          UInt64,
+    length          UInt64,
+    -- The content as it came. Kafka tells an empty value from none.
+    key             Nullable(String),
+    header_names    Array(String),
+    header_values   Array(Nullable(String)) CODEC(ZSTD(1)),
+    payload         Nullable(String) CODEC(ZSTD(1)),
+    kafka_topic     LowCardinality(String) COMMENT 'empty where it did not come through Kafka',
+    kafka_partition Int32,
+    kafka_offset    Int64,
+    kafka_at        DateTime64(3, 'UTC'),
+    build           LowCardinality(String),
+    rule_set        UInt32,
+    deaths          UInt32 COMMENT 'how often it died',
+    state           LowCardinality(String) COMMENT 'open | sent_back',
+    version         UInt64 COMMENT 'deaths, then sent back'
+)
+ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY (tenant, id)
+-- A granule of 2 MiB: to show one letter few payloads are unpacked.
+SETTINGS index_granularity_bytes = 2097152, fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What was lost before it was read: a pipeline that was away for longer than the topic keeps its records.
+
+CREATE TABLE IF NOT EXISTS topic_gaps ON CLUSTER `cbsift`
+(
+    topic          String,
+    partition      Int32,
+    `from`         Int64 COMMENT 'first offset that is gone',
+    `to`           Int64 COMMENT 'first that is left',
+    last_before_ms Nullable(Int64) COMMENT 'UTC milliseconds of the last record read before',
+    first_after_ms Nullable(Int64) COMMENT 'UTC milliseconds of the first record that is left'
+)
+ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (topic, partition, `from`, `to`)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;

@@ -7,7 +7,9 @@
 //! - `derivations`: news, versions, current sets
 //! - `raw`: windows of text, resuming, imports
 //! - `pages`: what the pages ask
+//! - `dead_letters`: kept as they came, folded, sent back
 
+mod dead_letters;
 mod derivations;
 mod harness;
 mod open_records;

@@ -166,10 +166,7 @@ async fn publish(store: Store, tenant: &str) -> SocketAddr {
 /// What the pipeline does with a chunk, without its loops.
 async fn fill(store: &Store, endpoint: &str, text: &str) {
     let rules = Rules::shipped();
-    let rule_set = store
-        .publish_rule_set(rules.digest())
-        .await
-        .expect("rule set");
+    let rule_set = 1;
     let chunk = Chunk {
         tenant: "default".to_owned(),
         endpoint: endpoint.to_owned(),

@@ -1,0 +1,103 @@
+//! The store for commands that run beside `up` or without it.
+
+use crate::run::Engine;
+use crate::settings::Settings;
+use crate::token;
+use anyhow::Context;
+use pipeline::{PublishError, PublishedAs};
+use store::{ErrorClass, Store, StoreConfig};
+use tokio_util::sync::CancellationToken;
+
+/// A way to the store: the engine of a running `up`, or one opened for as long as the command takes.
+pub(crate) struct Access {
+    store: Store,
+    own: Option<(Engine, CancellationToken)>,
+}
+
+impl Access {
+    /// Asks a running `up` first; where nobody answers at its address, opens the data folder.
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let token = token::make(&settings.data)?;
+        let connect = |address| {
+            let config = StoreConfig::embedded(format!("http://{address}"), token.as_str());
+            Store::connect(config)
+        };
+        if settings.engine_listen.port() != 0 {
+            match connect(settings.engine_listen).await {
+                Ok(store) => {
+                    store.check_schema().await.context("use the store")?;
+                    return Ok(Self { store, own: None });
+                }
+                // Somebody answers, but it is not the store of this data folder.
+                Err(error) if error.class() == ErrorClass::Config => {
+                    return Err(error).context(format!(
+                        "an engine at {} does not know the token of `{}`",
+                        settings.engine_listen,
+                        settings.data.display()
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+        let stop = CancellationToken::new();
+        let engine = Engine::start(settings, &token, stop.clone()).await?;
+        let store = connect(engine.address)
+            .await
+            .context("connect to the store")?;
+        store.migrate().await.context("migrate the store")?;
+        Ok(Self {
+            store,
+            own: Some((engine, stop)),
+        })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether no other process uses the store.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Ends what was started.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        match self.own {
+            Some((engine, stop)) => {
+                stop.cancel();
+                engine.ended().await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Publishes the shipped rules where a site has not published its own, and says what it did. Rules of a newer build are no
+/// reason not to start: the pipeline is not ready then and says so.
+pub(crate) async fn publish_shipped(store: &Store) -> anyhow::Result<()> {
+    match pipeline::publish_shipped(store).await {
+        Ok(published) => {
+            let sequence = published.sequence;
+            match published.did {
+                PublishedAs::New => {
+                    eprintln!("rules     rule set {sequence}: the shipped rules, published now")
+                }
+                PublishedAs::Unchanged => {
+                    eprintln!("rules     rule set {sequence}: the shipped rules")
+                }
+                PublishedAs::SiteStays => {
+                    eprintln!("rules     rule set {sequence}: this site's own, left as they are")
+                }
+                PublishedAs::SiteAgain => eprintln!(
+                    "rules     rule set {sequence}: this site's own, published again for this build"
+                ),
+            }
+            Ok(())
+        }
+        Err(PublishError::Newest(error)) => {
+            tracing::error!(%error, "the newest rule set is left as it is");
+            Ok(())
+        }
+        Err(error) => Err(error).context("publish the shipped rules"),
+    }
+}

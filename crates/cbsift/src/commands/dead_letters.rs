@@ -1,0 +1,282 @@
+//! `cbsift dead-letters`: what could not be processed, and the way back for it.
+
+use super::Misuse;
+use crate::access::Access;
+use crate::run::{self, TENANT};
+use crate::settings;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use event::{Chunk, UtcMillis};
+use pipeline::{Config, Pipeline, chunk_of};
+use std::fmt::Write;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use store::{LetterFilter, LetterState, Store, StoredLetter};
+
+/// List what could not be processed, show it as it came, and send it back once the cause is mended
+///
+/// A chunk whose classification fails, or whose rows the store refuses, is kept here as it came and holds up nobody.
+/// After an upgrade that mends the cause, `retry` hands it to the pipeline again; it is stored like any other chunk.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    site: super::Site,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One line a letter, the oldest first
+    List {
+        /// Also those that were sent back
+        #[arg(long)]
+        all: bool,
+        /// Only of this endpoint
+        #[arg(long, value_name = "ID", default_value = "")]
+        endpoint: String,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        limit: usize,
+    },
+    /// One letter: where it died, why, and its text
+    Show {
+        /// Id, or as much of its start as is unambiguous
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Only the payload, byte by byte
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Hand letters to the pipeline again
+    Retry {
+        /// Ids, or as much of their start as is unambiguous
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Every open letter
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// Letters that `retry --all` takes in one go; run again, it goes on.
+const RETRY_MAX: usize = 100_000;
+
+/// How long `retry` waits for the derivation of what it sent back; what is left a running `up` derives within minutes.
+const DERIVE_WAIT: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    super::log_to_stderr();
+    run::to_the_end(async {
+        let access = Access::open(&settings).await?;
+        let store = access.store();
+        match arguments.command {
+            Command::List {
+                all,
+                endpoint,
+                limit,
+            } => {
+                let filter = LetterFilter {
+                    endpoint,
+                    state: (!all).then_some(LetterState::Open),
+                    limit,
+                    ..LetterFilter::default()
+                };
+                super::print(&lines(&store.dead_letters(TENANT, &filter).await?))?;
+            }
+            Command::Show { id, raw } => {
+                let letter = read(store, &id).await?;
+                if raw {
+                    let payload = letter.letter.content.payload.unwrap_or_default();
+                    let mut out = std::io::stdout().lock();
+                    out.write_all(&payload)?;
+                    out.flush()?;
+                } else {
+                    super::print(&page(&letter))?;
+                }
+            }
+            Command::Retry { ids, all } => {
+                let letters = chosen(store, ids, all).await?;
+                retry_here(&access, settings.pipeline.clone(), letters).await?;
+            }
+        }
+        access.close().await
+    })
+}
+
+async fn chosen(store: &Store, ids: Vec<String>, all: bool) -> anyhow::Result<Vec<String>> {
+    if all {
+        let filter = LetterFilter {
+            state: Some(LetterState::Open),
+            limit: RETRY_MAX,
+            ..LetterFilter::default()
+        };
+        let open = store.dead_letters(TENANT, &filter).await?;
+        return Ok(open.into_iter().map(|letter| letter.letter.id).collect());
+    }
+    let mut whole = Vec::new();
+    for id in ids {
+        whole.push(find(store, &id).await?);
+    }
+    Ok(whole)
+}
+
+/// In one-machine mode the pipeline of this process stores what is sent back, in the store that `up` uses: repeats fold.
+async fn retry_here(access: &Access, config: Config, ids: Vec<String>) -> anyhow::Result<()> {
+    // News of others is left to their process.
+    let first_sweep_age = if access.is_alone() {
+        Duration::ZERO
+    } else {
+        config.sweep_age
+    };
+    let config = Config {
+        first_sweep_age,
+        ..config
+    };
+    let pipeline = Pipeline::start_with(config, access.store().clone())
+        .await
+        .context("start a pipeline")?;
+    let handle = pipeline.handle();
+    let done = retry(access.store(), &ids, async |chunk: Chunk| {
+        handle.store(vec![chunk]).await.map_err(anyhow::Error::from)
+    })
+    .await;
+    let deadline = Instant::now() + DERIVE_WAIT;
+    while pipeline.status().own_pending() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let stopped = pipeline.stop().await.context("stop the pipeline");
+    done.and(stopped)
+}
+
+/// Sends letters back, each marked only once `resend` has acknowledged it. Where Kafka is between, `resend` produces.
+async fn retry(
+    store: &Store,
+    ids: &[String],
+    resend: impl AsyncFn(Chunk) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (mut back, mut left) = (0, 0);
+    for id in ids {
+        let Some(letter) = store.dead_letter(TENANT, id).await? else {
+            continue;
+        };
+        let Some(chunk) = chunk_of(&letter.letter.content) else {
+            eprintln!("{id}: what came was no chunk, so there is nothing to send back");
+            left += 1;
+            continue;
+        };
+        resend(chunk)
+            .await
+            .with_context(|| format!("send back letter `{id}`"))?;
+        store.mark_sent_back(&letter).await?;
+        let now = store.dead_letter(TENANT, id).await?;
+        if now.is_some_and(|now| now.state == LetterState::Open) {
+            eprintln!("{id}: died again");
+            left += 1;
+        } else {
+            back += 1;
+        }
+    }
+    super::print(&format!("{back} letters sent back, {left} left\n"))?;
+    anyhow::ensure!(left == 0, "{left} letters could not be processed");
+    Ok(())
+}
+
+/// The whole id of a letter.
+async fn find(store: &Store, prefix: &str) -> anyhow::Result<String> {
+    let filter = LetterFilter {
+        id_prefix: prefix.to_owned(),
+        limit: 2,
+        ..LetterFilter::default()
+    };
+    let mut found = store.dead_letters(TENANT, &filter).await?;
+    match (found.pop(), found.pop()) {
+        (Some(letter), None) => Ok(letter.letter.id),
+        (None, _) => Err(Misuse(format!(
+            "no dead letter `{prefix}`\nhint: `cbsift dead-letters list --all` shows every id"
+        ))
+        .into()),
+        _ => Err(Misuse(format!(
+            "more than one dead letter starts with `{prefix}`\nhint: give more of its id"
+        ))
+        .into()),
+    }
+}
+
+async fn read(store: &Store, prefix: &str) -> anyhow::Result<StoredLetter> {
+    let id = find(store, prefix).await?;
+    store
+        .dead_letter(TENANT, &id)
+        .await?
+        .with_context(|| format!("dead letter `{id}` has just gone"))
+}
+
+fn lines(letters: &[StoredLetter]) -> String {
+    let mut out = String::new();
+    for stored in letters {
+        let letter = &stored.letter;
+        let _ = writeln!(
+            out,
+            "{}  {:9}  {}  {}/{}  {}  {} at {}",
+            letter.id,
+            stored.state.name(),
+            UtcMillis(letter.seen_ms),
+            letter.stage,
+            letter.reason,
+            harmless(&letter.endpoint),
+            harmless(&letter.path),
+            letter.offset
+        );
+    }
+    out
+}
+
+fn page(stored: &StoredLetter) -> String {
+    let letter = &stored.letter;
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:12}{}", harmless(&value));
+    };
+    line("id", letter.id.clone());
+    line("state", stored.state.name().to_owned());
+    line("first seen", UtcMillis(letter.seen_ms).to_string());
+    line("deaths", stored.deaths.to_string());
+    line("reason", format!("{}/{}", letter.stage, letter.reason));
+    line("message", letter.message.clone());
+    line("endpoint", letter.endpoint.clone());
+    line("source", letter.source.clone());
+    line("path", letter.path.clone());
+    line("bytes", format!("{} from {}", letter.length, letter.offset));
+    line("build", letter.build.clone());
+    line("rule set", letter.rule_set.to_string());
+    if let Some(origin) = &letter.origin {
+        let place = format!("{} {}:{}", origin.topic, origin.partition, origin.offset);
+        line("kafka", place);
+    }
+    for (name, value) in &letter.content.headers {
+        let value = value.as_deref().map(String::from_utf8_lossy);
+        line("header", format!("{name}: {}", value.unwrap_or_default()));
+    }
+    out.push('\n');
+    let payload = letter.content.payload.as_deref().unwrap_or_default();
+    for line in String::from_utf8_lossy(payload).lines() {
+        out.push_str(&harmless(line));
+        out.push('\n');
+    }
+    out
+}
+
+/// Log text never drives a terminal.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
