@@ -7,6 +7,7 @@ mod explain;
 mod ingest;
 mod migrate;
 mod pipeline;
+mod reprocess;
 mod rules;
 mod scan;
 mod send;
@@ -50,6 +51,7 @@ enum Command {
     Engine(engine::Arguments),
     Migrate(migrate::Arguments),
     Rules(rules::Arguments),
+    Reprocess(reprocess::Arguments),
     DeadLetters(dead_letters::Arguments),
     Config(config::Arguments),
 }
@@ -100,6 +102,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Engine(arguments) => engine::run(arguments),
         Command::Migrate(arguments) => migrate::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
+        Command::Reprocess(arguments) => reprocess::run(arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Config(arguments) => config::run(arguments),
     }
@@ -111,6 +114,19 @@ fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// Log text never drives a terminal.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// The language asked for, or that of the locale.

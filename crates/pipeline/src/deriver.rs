@@ -268,7 +268,7 @@ fn derive_run(
         .collect()
 }
 
-fn stream_facts(pieces: &[Piece]) -> StreamFacts {
+pub(crate) fn stream_facts(pieces: &[Piece]) -> StreamFacts {
     StreamFacts {
         stream: pieces[0].stream,
         source: pieces[0].source,

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_letter_gives_its_chunk_back_and_is_the_same_at_every_sending() {
         let mut chunk = testing::chunk("pc-1", 40, "2022-08-18 15:53:46 made up\n", true);
-        chunk.encoding = TextEncoding::Utf16le;
+        chunk.encoding = event::TextEncoding::Utf16le;
         let letter = letter_of(&chunk, Death::Panic, "index\n\u{1b}[2Jout of bounds", 3);
         assert_eq!(chunk_of(&letter.content), Some(chunk.clone()));
         assert_eq!(letter.message, "index  [2Jout of bounds");

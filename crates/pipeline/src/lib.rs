@@ -17,6 +17,8 @@ mod outbox;
 
 mod deriver;
 
+mod reprocess;
+
 mod config;
 mod error;
 mod status;
@@ -29,6 +31,10 @@ pub use feed::{Feed, FeedStatus};
 pub use intake::Handle;
 pub use letters::{chunk_of, record_of};
 pub use pipeline::Pipeline;
+pub use reprocess::{
+    Asked, Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Plan, Progress,
+    UnitChange, plan,
+};
 pub use rule_sets::{
     ActiveSet, PublishError, Published, PublishedAs, RuleSetError, newest, publish, publish_shipped,
 };

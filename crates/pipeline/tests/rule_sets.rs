@@ -6,13 +6,16 @@ mod harness;
 #[path = "it/logs.rs"]
 mod logs;
 
-use classify::{CLASSIFIER_VERSION, Rules};
+use classify::{CLASSIFIER_VERSION, Rules, classify};
+use event::{Event, EventId};
 use harness::{TENANT, quick, settle, store};
-use logs::{chunks, expected, logs, stored};
+use logs::{chunks, cut, expected, logs, stored};
 use pipeline::{
-    Config, Pipeline, PipelineError, PublishError, PublishedAs, RuleSetError, publish,
-    publish_shipped,
+    Asked, Change, Config, Pipeline, PipelineError, Plan, PublishError, PublishedAs, RuleSetError,
+    plan, publish, publish_shipped,
 };
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{NewRuleSet, RuleSetOrigin, Store};
 use tokio::sync::{Mutex, MutexGuard};
@@ -226,6 +229,170 @@ async fn a_running_pipeline_switches_and_one_that_cannot_pauses() {
     );
     pipeline.stop().await.expect("stop");
 }
+
+/// Everything that a tenant holds.
+async fn planned(store: &Store, tenant: &str, files: &[(String, String)]) -> Plan {
+    let asked = Asked {
+        tenant: tenant.to_owned(),
+        from: 0,
+        to: u16::MAX,
+        rules: Arc::new(loaded(files)),
+        current: Some(Arc::new(loaded(&shipped()))),
+    };
+    plan(store, &asked, &|_| ()).await.expect("a plan")
+}
+
+/// What classification makes of chunks, each identity once, without records that a longer piece goes on over.
+fn events(files: &[(String, String)], chunks: &[event::Chunk]) -> BTreeMap<EventId, Event> {
+    let rules = loaded(files);
+    chunks
+        .iter()
+        .flat_map(|chunk| classify(&rules, chunk).events)
+        .filter(|event| {
+            let goes_on = |chunk: &event::Chunk| {
+                chunk.stream == event.stream
+                    && chunk.offset <= event.offset
+                    && chunk.offset + chunk.length > event.offset + event.length
+            };
+            !event.open || !chunks.iter().any(goes_on)
+        })
+        .map(|event| (event.id, event))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_names_exactly_the_events_that_other_rules_would_change() {
+    let (store, _alone) = alone().await;
+    // A tenant of its own: other tests leave rows of other rules.
+    let tenant = "planned";
+    let pipeline = Pipeline::start_with(quick(), store.clone())
+        .await
+        .expect("start");
+    let mut all = Vec::new();
+    for (at, machine) in [3, 11].into_iter().enumerate() {
+        let endpoint = format!("planned-{at}");
+        // Two cuts of the same bytes, the second from growing copies: pieces overlap, and some end within a record.
+        for log in &logs(machine) {
+            all.extend(cut(&endpoint, log, log.bytes.len(), 16 << 10));
+            all.extend(cut(&endpoint, log, log.bytes.len() / 2 + 1, 8 << 10));
+        }
+    }
+    for chunk in &mut all {
+        chunk.tenant = tenant.to_owned();
+    }
+    pipeline.handle().store(all.clone()).await.expect("stored");
+    for at in 0..2 {
+        settle(&store, &format!("planned-{at}")).await;
+    }
+
+    let same = planned(&store, tenant, &shipped()).await;
+    assert!(same.is_empty(), "{same:#?}");
+    assert_eq!(same.chunks, all.len() as u64);
+    assert!(same.unchanged > 0 && same.endpoints == 2);
+
+    // A rule under another name: its events, and the findings that it names.
+    let now = events(&shipped(), &all);
+    let rule = expected(Rules::shipped(), "any", &logs(3))
+        .findings
+        .iter()
+        .map(|finding| finding.rule.clone())
+        .find(|rule| !rule.is_empty())
+        .expect("the machine fails by a rule");
+    let other = planned(&store, tenant, &renamed(&rule)).await;
+    let groups: Vec<_> = other
+        .events
+        .iter()
+        .map(|(group, tally)| {
+            (
+                group.change,
+                group.from.as_str(),
+                group.to.as_str(),
+                tally.count,
+            )
+        })
+        .collect();
+    let renamed = format!("{rule}_of_site");
+    let count = now.values().filter(|event| event.rule == rule).count() as u64;
+    assert!(count > 0);
+    assert_eq!(
+        groups,
+        [(Change::Changes, rule.as_str(), renamed.as_str(), count)]
+    );
+    assert!(
+        !other.findings.is_empty()
+            && other
+                .findings
+                .keys()
+                .all(|group| group.change == Change::Changes && group.to == renamed),
+        "{:#?}",
+        other.findings
+    );
+    assert_eq!(other.units_changed, other.units.len() as u64);
+
+    // A rule more: what it finds appears.
+    let mut more = shipped();
+    more.push(("more.yaml".to_owned(), MORE.to_owned()));
+    let then = events(&more, &all);
+    let wanted = then.keys().filter(|id| !now.contains_key(id)).count() as u64;
+    assert!(wanted > 0, "the rule finds something");
+    let appear = planned(&store, tenant, &more).await;
+    let appearing: u64 = appear
+        .events
+        .iter()
+        .filter(|(group, _)| group.change == Change::Appears)
+        .map(|(group, tally)| {
+            assert_eq!(
+                (group.from.as_str(), group.to.as_str()),
+                ("", "made_up_more")
+            );
+            tally.count
+        })
+        .sum();
+    assert_eq!(appearing, wanted);
+
+    // A rule less: what no other rule and no code keeps vanishes, and the rest says something else.
+    let mut without = shipped();
+    for (_, text) in &mut without {
+        *text = without_rule(text, &rule);
+    }
+    let left = events(&without, &all);
+    let gone = now.keys().filter(|id| !left.contains_key(id)).count() as u64;
+    let vanish = planned(&store, tenant, &without).await;
+    let vanishing: u64 = vanish
+        .events
+        .iter()
+        .filter(|(group, _)| group.change == Change::Vanishes)
+        .map(|(_, tally)| tally.count)
+        .sum();
+    assert_eq!(vanishing, gone);
+    let touched: u64 = vanish.events.values().map(|tally| tally.count).sum();
+    assert_eq!(touched + vanish.unchanged, now.len() as u64);
+    pipeline.stop().await.expect("stop");
+}
+
+/// A file without one of its rules.
+fn without_rule(text: &str, id: &str) -> String {
+    let from = format!("- id: {id}\n");
+    let Some(start) = text.find(&from) else {
+        return text.to_owned();
+    };
+    let rest = &text[start + from.len()..];
+    let end = rest
+        .find("\n- id: ")
+        .map_or(text.len(), |at| start + from.len() + at + 1);
+    text[..start].to_owned() + &text[end..]
+}
+
+/// Made up: it finds what the simulated logs hold of ordinary lines.
+const MORE: &str = "
+- id: made_up_more
+  title: { en: An ordinary line, zh: 普通行 }
+  advice: { en: [nothing], zh: [无] }
+  category: not_servicing
+  severity: info
+  when: { all: [Ending TrustedInstaller] }
+  tests: { match: [Info CBS Ending TrustedInstaller], no_match: [Info CBS fine] }
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_replaces_shipped_rules_and_leaves_those_of_a_site() {

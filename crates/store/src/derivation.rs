@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     rows::{LIVE_GENERATION, NewsRow, Piece, StoredEvent, StoredPiece, day_of, month_of},
     store::Store,
-    version::DerivationVersion,
+    version::{DerivationVersion, rule_set_of},
 };
 use clickhouse::Row;
 use event::{Code, Derivation, Event, Finding, LoggedAt, Month, Unit, UtcMillis};
@@ -29,7 +29,7 @@ pub struct UnitRows {
     pub events: Vec<Event>,
     /// Pieces of the streams that reach into these months, over the streams' whole length.
     pub pieces: Vec<Piece>,
-    /// Every event row by its month: how many, and their hash. Superseded copies included, because this must never shrink.
+    /// Every event row by its month: their weight, and their hash. Superseded copies included, because this must never shrink.
     inputs: BTreeMap<Month, (u64, u64)>,
 }
 
@@ -263,7 +263,8 @@ impl Store {
             };
             let rows = of_endpoints.entry(endpoint.clone()).or_default();
             let input = rows.inputs.entry(month_of(event.logged)).or_default();
-            input.0 += 1;
+            // A row that a newer rule set replaces leaves their number as it is, so each weighs as much as its set is new.
+            input.0 += u64::from(rule_set_of(version)).max(1);
             let (high, low) = ((version >> 64) as u64, version as u64);
             input.1 = input.1.wrapping_add(hash_parts(&[
                 id,

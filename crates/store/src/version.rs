@@ -17,6 +17,11 @@ pub(crate) fn event_version(rule_set: u32, event: &Event) -> u128 {
     rule_set << 108 | closed << 107 | stream << 59 | offset << 19 | length
 }
 
+/// The rule set that made an event row, from its version.
+pub(crate) fn rule_set_of(event_version: u128) -> u32 {
+    (event_version >> 108) as u32
+}
+
 /// Of equal chunks sent twice the newer rule set wins, then a closed one, then one path of the two, then the first receipt.
 pub(crate) fn chunk_version(rule_set: u32, chunk: &Chunk) -> u128 {
     let rule_set = u128::from(rule_set.min(0xF_FFFF));
@@ -30,14 +35,14 @@ pub(crate) fn chunk_version(rule_set: u32, chunk: &Chunk) -> u128 {
 
 /// How well informed a derivation was: the better informed one stays, whoever writes last.
 ///
-/// `inputs` counts rows that never go away again under one rule set (events with every open copy, pieces of coverage), so
-/// whoever has seen more has the greater version; the hash only decides between two that each lack something, and the news
-/// that is still open then makes a third that has seen both.
+/// `inputs` weighs rows that never go away again (events with every open copy, pieces of coverage), each event by the sequence
+/// of the rule set that made it. So whoever has seen more, or the newer copy of a row, has the greater version; the hash only
+/// decides between two that each lack something, and the news that is still open then makes a third that has seen both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DerivationVersion {
     /// Sequence of the rule set that derived.
     pub rule_set: u32,
-    /// Number of distinct inputs.
+    /// Weight of the distinct inputs: how many, and how new the rule sets are that made them.
     pub inputs: u64,
     /// Hash over them, whatever their order.
     pub hash: u64,
@@ -91,6 +96,7 @@ mod tests {
         assert!(event_version(1, &later) > event_version(1, &open));
         assert!(event_version(1, &base) > event_version(1, &later));
         assert!(event_version(1, &later) > event_version(1, &other));
+        assert_eq!(rule_set_of(event_version(7, &open)), 7);
         let huge = Event {
             offset: u64::MAX,
             length: u64::MAX,

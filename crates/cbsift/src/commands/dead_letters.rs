@@ -225,8 +225,8 @@ fn lines(letters: &[StoredLetter]) -> String {
             UtcMillis(letter.seen_ms),
             letter.stage,
             letter.reason,
-            harmless(&letter.endpoint),
-            harmless(&letter.path),
+            super::harmless(&letter.endpoint),
+            super::harmless(&letter.path),
             letter.offset
         );
     }
@@ -237,7 +237,7 @@ fn page(stored: &StoredLetter) -> String {
     let letter = &stored.letter;
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "{name:12}{}", harmless(&value));
+        let _ = writeln!(out, "{name:12}{}", super::harmless(&value));
     };
     line("id", letter.id.clone());
     line("state", stored.state.name().to_owned());
@@ -262,21 +262,8 @@ fn page(stored: &StoredLetter) -> String {
     out.push('\n');
     let payload = letter.content.payload.as_deref().unwrap_or_default();
     for line in String::from_utf8_lossy(payload).lines() {
-        out.push_str(&harmless(line));
+        out.push_str(&super::harmless(line));
         out.push('\n');
     }
     out
-}
-
-/// Log text never drives a terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{FFFD}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }

@@ -3,8 +3,8 @@
 use crate::{Piece, error::Result, raw::merged, store::Store};
 use clickhouse::Row;
 use event::{
-    Attempt, Code, EventId, Evidence, Finding, LoggedAt, Outcome, Severity, Source, StreamId,
-    TextEncoding, UtcAnchor, UtcHow, UtcMillis,
+    Attempt, Code, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity, Source,
+    StreamId, TextEncoding, UtcAnchor, UtcHow, UtcMillis,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -114,6 +114,32 @@ impl Store {
             attempts,
             findings,
         }))
+    }
+
+    /// The findings that readers see of some months, each with its month.
+    pub async fn findings_of_months(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        months: &[Month],
+    ) -> Result<Vec<(Month, Finding)>> {
+        let months: Vec<u32> = months.iter().map(|month| month.yyyymm()).collect();
+        let findings: Vec<StoredFinding> = self
+            .fetch_all(
+                "read the findings of months",
+                self.sql(
+                    "SELECT ?fields FROM current_findings WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                       AND month IN {months:Array(UInt32)} ORDER BY month, ordinal",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("months", months),
+            )
+            .await?;
+        Ok(findings
+            .into_iter()
+            .map(|stored| (Month::from_yyyymm(stored.month), stored.into_finding()))
+            .collect())
     }
 
     /// Attempts and findings of an endpoint that readers see, as `cbsift scan` would list them.

@@ -1,4 +1,4 @@
-use crate::harness::{TENANT, put, store};
+use crate::harness::{TENANT, put, put_as, store};
 use event::{
     Attempt, Code, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,
     Source, StreamId, Unit, UtcMillis,
@@ -356,4 +356,25 @@ async fn facts_of_a_machine_fold_in_any_order() {
             (at("2022-07-01 00:00:00"), at("2022-09-02 00:00:00"))
         );
     }
+}
+
+#[tokio::test]
+async fn a_row_of_a_newer_rule_set_makes_a_greater_version_although_none_is_added() {
+    let store = store().await;
+    let endpoint = "news-rule-set";
+    let month = Month::from_yyyymm(202208);
+    let log = "2022-08-18 15:53:46 first 0x80070570\n2022-08-18 15:53:47 second 0x80070570\n";
+    let mut versions = Vec::new();
+    for rule_set in [1, 2, 3] {
+        let rows = vec![testing::rows(endpoint, 0, log, false)];
+        put_as(&store, rule_set, rows).await;
+        let rows = store.unit_rows(TENANT, endpoint, month, month).await;
+        // Derived with one and the same set each time: only what was read differs.
+        versions.push(rows.expect("rows").unit(3, month).version);
+    }
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
+    assert!(
+        versions.is_sorted_by(|a, b| a.inputs < b.inputs),
+        "not by the luck of a hash: {versions:?}"
+    );
 }

@@ -1,0 +1,147 @@
+//! What reprocessing reads: stored chunks piece by piece, and the findings that readers see.
+
+use crate::{error::Result, queries::Day, store::Store};
+use clickhouse::Row;
+use event::{Chunk, Format, Month, Source, StreamId, TextEncoding};
+use serde::Deserialize;
+
+/// Chunks of one endpoint that start in one month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkMonth {
+    /// Which machine.
+    pub endpoint: String,
+    /// The month of their earliest heads.
+    pub month: Month,
+    /// Bytes of text.
+    pub bytes: u64,
+}
+
+/// A place in the order in which chunks are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkPlace {
+    day: Day,
+    stream: u64,
+    offset: u64,
+    length: u64,
+    content_hash: u64,
+}
+
+/// Chunks read at once: 16 MiB of text at most, as none is longer than 256 KiB.
+const CHUNKS_OF_A_READ: u64 = 64;
+
+impl Store {
+    /// What is held of the days `from` to `to`, by endpoint and month. The day of a chunk is that of its earliest head.
+    pub async fn chunk_months(&self, tenant: &str, from: Day, to: Day) -> Result<Vec<ChunkMonth>> {
+        let rows: Vec<(String, u32, u64)> = self
+            .fetch_all(
+                "list the months of `chunks`",
+                self.sql(
+                    "SELECT endpoint, toYYYYMM(day) AS month, sum(length(text)) FROM chunks \
+                     WHERE tenant = {tenant:String} AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+                     GROUP BY endpoint, month ORDER BY endpoint, month",
+                )
+                .param("tenant", tenant)
+                .param("from", from)
+                .param("to", to),
+            )
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(endpoint, month, bytes)| ChunkMonth {
+                endpoint,
+                month: Month::from_yyyymm(month),
+                bytes,
+            })
+            .collect())
+    }
+
+    /// The next chunks of an endpoint's days after a place, and the place to go on from; none when there are no more.
+    pub async fn chunks_after(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        (from, to): (Day, Day),
+        after: Option<&ChunkPlace>,
+    ) -> Result<Option<(Vec<Chunk>, ChunkPlace)>> {
+        let start = ChunkPlace::default();
+        let place = after.unwrap_or(&start);
+        let rows: Vec<StoredChunk> = self
+            .fetch_all(
+                "read stored chunks",
+                self.sql(
+                    "SELECT ?fields FROM chunks \
+                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                       AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+                       AND ({is_first:UInt8} = 1 OR (day, stream, offset, length, content_hash) > \
+                         (toDate({day:UInt16}), {stream:UInt64}, {offset:UInt64}, {length:UInt64}, {hash:UInt64})) \
+                     ORDER BY day, stream, offset, length, content_hash, version DESC \
+                     LIMIT 1 BY day, stream, offset, length, content_hash LIMIT {limit:UInt64}",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("from", from)
+                .param("to", to)
+                .param("is_first", u8::from(after.is_none()))
+                .param("day", place.day)
+                .param("stream", place.stream)
+                .param("offset", place.offset)
+                .param("length", place.length)
+                .param("hash", place.content_hash)
+                .param("limit", CHUNKS_OF_A_READ),
+            )
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        let place = ChunkPlace {
+            day: last.day,
+            stream: last.stream,
+            offset: last.offset,
+            length: last.length,
+            content_hash: last.content_hash,
+        };
+        let chunks = rows
+            .into_iter()
+            .filter_map(|row| row.into_chunk(tenant, endpoint))
+            .collect();
+        Ok(Some((chunks, place)))
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct StoredChunk {
+    day: u16,
+    source: String,
+    stream: u64,
+    offset: u64,
+    length: u64,
+    content_hash: u64,
+    path: String,
+    encoding: String,
+    format: String,
+    open: u8,
+    sender: String,
+    received_at: i64,
+    text: String,
+}
+
+impl StoredChunk {
+    /// Nothing when a newer build wrote a word this one does not know.
+    fn into_chunk(self, tenant: &str, endpoint: &str) -> Option<Chunk> {
+        Some(Chunk {
+            tenant: tenant.to_owned(),
+            endpoint: endpoint.to_owned(),
+            source: Source::from_name(&self.source)?,
+            stream: StreamId(self.stream),
+            path: self.path,
+            offset: self.offset,
+            length: self.length,
+            encoding: TextEncoding::from_name(&self.encoding)?,
+            format: Format::from_name(&self.format)?,
+            open: self.open != 0,
+            sender: self.sender,
+            received_ms: self.received_at,
+            text: self.text,
+        })
+    }
+}
