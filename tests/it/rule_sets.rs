@@ -79,6 +79,41 @@ fn rules_of_a_site_are_published_stay_and_are_used() {
         "{rule}: {findings:#?}"
     );
 
+    // What the shipped rules would change back, and what the same rules change.
+    let plan = |arguments: &[&str]| -> serde_json::Value {
+        let days = ["--from", "1990-01-01", "--to", "2100-12-31"];
+        let mut all = vec!["reprocess", "plan", "--format", "json"];
+        all.extend(days.iter().chain(arguments));
+        let (status, out, err) = beside(&up, &all);
+        assert_eq!(status, Some(0), "{err}");
+        serde_json::from_str(&out).unwrap()
+    };
+    let same = plan(&["--rules", folder]);
+    assert!(same["chunks"].as_u64().unwrap() > 0, "{same}");
+    assert_eq!(same["events"], serde_json::json!([]), "{same}");
+    assert_eq!(same["findings"], serde_json::json!([]), "{same}");
+    let back = plan(&[]);
+    let events = back["events"].as_array().unwrap();
+    assert!(
+        !events.is_empty()
+            && events.iter().all(|group| group["change"] == "changes"
+                && group["from"] == format!("{rule}_of_site")
+                && group["to"] == rule.as_str()),
+        "{back:#}"
+    );
+    let (status, out, _) = beside(
+        &up,
+        &[
+            "reprocess",
+            "plan",
+            "--from",
+            "2024-02-02",
+            "--to",
+            "2024-02-01",
+        ],
+    );
+    assert_eq!(status, Some(2), "{out}");
+
     // Faults are refused with their place, and leave no trace.
     std::fs::write(rules.path().join("zz.yaml"), "- id: Made-Up\n").unwrap();
     let (status, out, err) = beside(&up, &["rules", "publish", "--rules", folder]);
