@@ -39,7 +39,10 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("queue", &["event"]),
         ("store", &["event"]),
         ("ingest", &["event", "parse"]),
-        ("pipeline", &["event", "parse", "classify", "store"]),
+        (
+            "pipeline",
+            &["event", "parse", "classify", "queue", "store"],
+        ),
         (
             "web",
             &["event", "parse", "classify", "store", "windows-error-codes"],
@@ -54,6 +57,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
                 "embedded-clickhouse",
                 "simulate",
                 "store",
+                "queue",
                 "ingest",
                 "pipeline",
                 "web",

@@ -224,6 +224,7 @@ pub(crate) fn load(
         web: web::Config {
             hosts: raw.web.hosts,
         },
+        admin_listen: check.address("admin.listen", &raw.admin.listen),
         queue: queue::Config::check(&raw.queue).unwrap_or_else(|more| {
             check.problems.extend(more);
             queue::Config::default()
