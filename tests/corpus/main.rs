@@ -17,6 +17,7 @@ mod labels;
 mod read;
 mod score;
 mod sources;
+mod event_logs;
 
 use harness::{Answers, Up, scan};
 use serde_json::Value;

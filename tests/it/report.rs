@@ -100,6 +100,43 @@ fn markdown_and_html_say_what_the_text_says() {
     }
 }
 
+/// An event log reaches further back than the servicing log: made up.
+#[test]
+fn a_failure_from_before_the_log_begins_says_that_the_log_was_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let cbs = failed_attempt("2024-05-06", "31069300_1111111111", "KB5000001");
+    std::fs::write(folder.path().join("CBS.log"), cbs).unwrap();
+    let event = |stamp: &str| {
+        format!(
+            r#"{{"@timestamp":"{stamp}","winlog":{{"channel":"System","computer_name":"PC-1","event_id":"20","provider_name":"Microsoft-Windows-WindowsUpdateClient","record_id":"7","event_data":{{"errorCode":"0x80070570","updateTitle":"Made up (KB5000009)"}}}}}}"#
+        ) + "\n"
+    };
+    let events = folder.path().join("system.jsonl");
+    std::fs::write(&events, event("2024-05-01T08:00:05.293Z")).unwrap();
+    let shown = report(folder.path(), &[]);
+    check(
+        &shown,
+        &[
+            "0x80070570) before CBS.log begins; that log was overwritten",
+            "(KB5000009 ",
+            "Collect next",
+            "2024-05-01 08:00:05.293 UTC",
+        ],
+        &["local 2024-05-01"],
+    );
+    let answer = scan(&[folder.path()], "pc");
+    assert!(schema().is_valid(&answer), "{answer}");
+    assert_eq!(answer["gaps"][0]["to"], "2024-05-06 10:00:00");
+    assert_eq!(answer["inputs"][1]["source"], "event_log");
+    // From after the log's beginning, nothing is lost.
+    std::fs::write(&events, event("2024-05-07T08:00:05.293Z")).unwrap();
+    check(
+        &report(folder.path(), &[]),
+        &["KB5000009"],
+        &["overwritten"],
+    );
+}
+
 #[test]
 fn log_text_is_no_markup_in_any_form() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! Parts of logs that are missing between or behind those that were read.
+//! Parts of logs that are missing before, between or behind those that were read.
 //!
 //! A rotated log is named after the moment of its rotation in UTC, and that is when its successor's first record is written: so parts chain without being read.
 
 use crate::scan::{Input, Scan};
-use event::{LoggedAt, Source};
+use event::{Finding, LoggedAt, Severity, Source, UtcMillis};
 
 /// A stretch that no part covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +18,15 @@ pub(crate) struct Gap {
     /// Names of the parts before and after.
     pub(crate) before: String,
     pub(crate) after: String,
+    /// Of a log that was overwritten before it was fetched: what an event log tells to have failed in it.
+    pub(crate) lost: Option<String>,
 }
 
 /// How long after a rotation the successor's first record may be written. A guess: the two pairs known are equal to the second.
 const SUCCESSOR_S: i64 = 120;
+
+/// Minutes that a clock is ahead of UTC at most: where the zone is not known, only what is earlier in every zone is called so.
+const AHEAD_MAX: i32 = 14 * 60;
 
 pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
     let mut parts: Vec<(&Input, LoggedAt, LoggedAt)> = scan
@@ -39,7 +44,11 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
         }
         is_copy
     });
-    let mut gaps = Vec::new();
+    let mut gaps: Vec<Gap> = parts
+        .first()
+        .and_then(|(input, first, _)| overwritten(scan, input, *first))
+        .into_iter()
+        .collect();
     for (index, (input, _, last)) in parts.iter().enumerate() {
         let before = name(input);
         let Some(rotated) = rotated_at(&before) else {
@@ -54,6 +63,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
                     is_cut: false,
                     before,
                     after: name(next),
+                    lost: None,
                 });
             }
             None => gaps.push(Gap {
@@ -63,6 +73,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
                 is_cut: false,
                 before,
                 after: String::new(),
+                lost: None,
             }),
             Some(_) => {}
         }
@@ -80,6 +91,42 @@ fn cut_off(input: &Input) -> Option<Gap> {
         is_cut: true,
         before: name(input),
         after: String::new(),
+        lost: None,
+    })
+}
+
+/// A failure that an event log tells of, from before the first part: the log that held its cause is gone.
+fn overwritten(scan: &Scan, input: &Input, first: LoggedAt) -> Option<Gap> {
+    let minutes = input.utc_changes.first().map(|(_, anchor)| anchor.minutes);
+    let begin = first.to_utc(minutes.unwrap_or(AHEAD_MAX));
+    let is_lost = |finding: &&Finding| {
+        let is_told = finding
+            .evidence
+            .first()
+            .is_some_and(|evidence| evidence.source == Source::EventLog);
+        // What is about a package would have been in the servicing log.
+        let is_servicing = !finding.kb.is_empty() || !finding.package.is_empty();
+        is_told && is_servicing && finding.severity > Severity::Info
+    };
+    let findings = scan.derived.findings.iter().filter(is_lost);
+    let (utc, finding): (UtcMillis, &Finding) = findings
+        .filter_map(|finding| Some((finding.utc?, finding)))
+        .filter(|(utc, _)| *utc < begin)
+        .min_by_key(|(utc, _)| *utc)?;
+    let named = if finding.kb.is_empty() {
+        &finding.package
+    } else {
+        &finding.kb
+    };
+    let code = finding.root_code.map(|code| format!(" {code}"));
+    Some(Gap {
+        from: utc.to_logged(minutes.unwrap_or(0)),
+        to: Some(first),
+        before: String::new(),
+        after: name(input),
+        source: Source::Cbs,
+        is_cut: false,
+        lost: Some(format!("{named}{}", code.unwrap_or_default())),
     })
 }
 

@@ -215,12 +215,14 @@ pub(crate) fn json(
                 source: gap.source.name(),
                 from: shown(Some(gap.from)),
                 to: shown(gap.to),
-                reason: match gap.to {
-                    _ if gap.is_cut => {
-                        format!("{} ends within a line", gap.before)
-                    }
-                    Some(_) => format!("no part between {} and {}", gap.before, gap.after),
-                    None => format!("no part after {}", gap.before),
+                reason: match (gap.to, &gap.lost) {
+                    _ if gap.is_cut => format!("{} ends within a line", gap.before),
+                    (_, Some(lost)) => format!(
+                        "an event log tells of a failure ({lost}) before {} begins: that log was overwritten",
+                        gap.after
+                    ),
+                    (Some(_), None) => format!("no part between {} and {}", gap.before, gap.after),
+                    (None, None) => format!("no part after {}", gap.before),
                 },
             })
             .collect(),

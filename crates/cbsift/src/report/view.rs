@@ -121,6 +121,12 @@ pub(crate) fn view(
             .iter()
             .map(|gap| match gap.to {
                 _ if gap.is_cut => (words.gap_cut)(&gap.from.to_string(), &gap.before),
+                Some(to) if gap.lost.is_some() => (words.gap_lost)(
+                    &gap.from.to_string(),
+                    &to.to_string(),
+                    gap.lost.as_deref().unwrap_or_default(),
+                    &gap.after,
+                ),
                 Some(to) => (words.gap_between)(
                     &gap.from.to_string(),
                     &to.to_string(),
@@ -363,7 +369,10 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
         }
     }
     if scan.inputs.iter().any(|input| {
-        input.source.is_some() && input.utc_changes.is_empty() && input.first.is_some()
+        let writes_local_time = input
+            .source
+            .is_some_and(|source| source != Source::EventLog);
+        writes_local_time && input.utc_changes.is_empty() && input.first.is_some()
     }) {
         unseen.push(words.no_utc.to_owned());
     }
@@ -413,12 +422,21 @@ fn collect(scan: &Scan, words: &Words, gaps: &[Gap]) -> Vec<String> {
     wanted
 }
 
+fn is_of_event_log(finding: &Finding) -> bool {
+    let first = finding.evidence.first();
+    first.is_some_and(|evidence| evidence.source == Source::EventLog)
+}
+
 fn when(scan: &Scan, finding: &Finding, words: &Words, language: Language) -> String {
     let place = finding
         .evidence
         .first()
         .and_then(|evidence| scan.places.get(&(evidence.stream, evidence.offset)));
     match (finding.utc, finding.logged) {
+        // Event logs keep UTC, and nothing of the local clock.
+        (Some(utc), _) if is_of_event_log(finding) => {
+            utc.to_string().replace('T', " ").replace('Z', " UTC")
+        }
         (Some(utc), Some(logged)) => {
             let minutes = (logged.0 * 1_000 - utc.0 + 30_000).div_euclid(60_000);
             let zone = i32::try_from(minutes).map(offset).unwrap_or_default();

@@ -83,6 +83,7 @@ pub(crate) struct Words {
     pub(crate) gap_between: fn(from: &str, to: &str, before: &str, after: &str) -> String,
     pub(crate) gap_after: fn(from: &str, before: &str) -> String,
     pub(crate) gap_cut: fn(from: &str, name: &str) -> String,
+    pub(crate) gap_lost: fn(from: &str, to: &str, what: &str, log: &str) -> String,
     pub(crate) narrowed: fn(to: &str, attempts: usize, findings: usize) -> String,
     pub(crate) since: fn(time: &str) -> String,
     pub(crate) and_more: fn(count: usize) -> String,
@@ -166,6 +167,11 @@ static ENGLISH: Words = Words {
     gap_after: |from, before| format!("after {from}: the log that follows {before} is not here"),
     gap_cut: |from, name| {
         format!("after {from}: {name} ends within a line, so its last record may be cut off")
+    },
+    gap_lost: |from, to, what, log| {
+        format!(
+            "{from} – {to}: the event log tells of a failure ({what}) before {log} begins; that log was overwritten, look for CbsPersist_*.cab of that day"
+        )
     },
     narrowed: |to, attempts, findings| {
         format!("Narrowed ({to}): {attempts} attempts and {findings} findings are left out")
@@ -252,6 +258,11 @@ static CHINESE: Words = Words {
     },
     gap_after: |from, before| format!("{from} 之后：{before} 的后续日志不在此处"),
     gap_cut: |from, name| format!("{from} 之后：{name} 在一行中间结束，最后一条记录可能不完整"),
+    gap_lost: |from, to, what, log| {
+        format!(
+            "{from} – {to}：事件日志记录了一次失败（{what}），早于 {log} 的起点；当时的日志已被覆盖，请查找当日的 CbsPersist_*.cab"
+        )
+    },
     narrowed: |to, attempts, findings| {
         format!("已限定（{to}）：略去 {attempts} 次安装尝试和 {findings} 项发现")
     },
