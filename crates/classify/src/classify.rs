@@ -8,6 +8,7 @@ use event::{
     Chunk, Code, Event, EventId, Format, LoggedAt, Marker, Noise, Source, TextEncoding, UtcAnchor,
 };
 use parse::Record;
+use parse::event_json::WindowsEvent;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
@@ -188,8 +189,17 @@ impl<'a> Examiner<'a> {
         if record.is_orphan() {
             out.orphans += 1;
         }
-        let text = record.text();
-        let head = record.head();
+        // Read once: that is most of the work on an event of an event log.
+        let event = record.event();
+        if let Some(event) = &event
+            && !self.rules.may_know(event.event_id)
+        {
+            return;
+        }
+        let (text, head) = match &event {
+            Some(event) => (Cow::Owned(event.to_line()), Some(event.head())),
+            None => (record.text(), record.head()),
+        };
         let component = head.map_or("", |head| head.component);
         self.spellings.clear();
         codes::codes_in(&text, &mut self.spellings);
@@ -212,7 +222,7 @@ impl<'a> Examiner<'a> {
         {
             return;
         }
-        let id = self.identity(record);
+        let id = self.identity(record, event.as_ref());
         let (offset, length) = self.place(record);
         let logged = head.and_then(|head| head.logged);
 
@@ -351,7 +361,10 @@ impl<'a> Examiner<'a> {
             length,
             open,
             logged,
-            stamp: record.stamp(),
+            stamp: match &event {
+                Some(event) => event.time.utc(),
+                None => csi.and_then(|csi| csi.stamp),
+            },
             level: head.map(|head| head.level).unwrap_or_default(),
             component: component.to_owned(),
             marker: marked.marker,
@@ -383,8 +396,8 @@ impl<'a> Examiner<'a> {
 
     /// Of an event of an event log, what the log itself knows it by, whoever wrote it down.
     /// Else of the record's own text, with line ends as LF and the trailing ones gone: copies that differ in those are the same event.
-    fn identity(&self, record: &Record<'_>) -> EventId {
-        if let Some(event) = record.event() {
+    fn identity(&self, record: &Record<'_>, event: Option<&WindowsEvent<'_>>) -> EventId {
+        if let Some(event) = event {
             return EventId(xxh3_64_with_seed(
                 event.identity().as_bytes(),
                 self.identity_seed,

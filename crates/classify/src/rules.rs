@@ -260,6 +260,11 @@ impl Rules {
         self.matcher.prefilter(source)
     }
 
+    /// Whether any rule asks for events of event logs of this id.
+    pub(crate) fn may_know(&self, event_id: u32) -> bool {
+        self.matcher.may_know(event_id)
+    }
+
     pub(crate) fn find(
         &self,
         source: Source,

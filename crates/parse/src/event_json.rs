@@ -90,14 +90,20 @@ pub(crate) const UNREADABLE: &str = "{\"at\":";
 const OWN: &str = "{\"ts_utc\":";
 
 /// Writes what stands in front of the event in a line of ours: its time, where it stands in the file, and how long it is there.
-pub(crate) fn write_place(line: &mut String, time: EventTime, at: u64, bytes: u64) {
+pub(crate) fn write_place(line: &mut String, stamp: &str, at: u64, bytes: u64) {
     use std::fmt::Write;
     line.push_str(OWN);
-    // Writing to a String cannot fail.
-    let _ = match time {
-        EventTime::Utc(utc) => write!(line, "\"{utc}\""),
-        _ => write!(line, "null"),
-    };
+    match time::read(stamp) {
+        // Nearly all are in the form that is wanted, but for their finer digits; writing the time anew costs more than reading it.
+        EventTime::Utc(_) if stamp.ends_with('Z') && time::has_millis(stamp) => {
+            line.push('"');
+            line.push_str(&stamp[..23]);
+            line.push_str("Z\"");
+        }
+        // Writing to a String cannot fail.
+        EventTime::Utc(utc) => drop(write!(line, "\"{utc}\"")),
+        _ => line.push_str("null"),
+    }
     let _ = write!(line, ",\"at\":{at},\"bytes\":{bytes},");
 }
 
@@ -112,11 +118,6 @@ pub(crate) fn place(line: &str) -> Option<(u64, u64)> {
     Some((at.parse().ok()?, bytes.parse().ok()?))
 }
 
-/// A time stamp as event logs and shippers write it.
-pub(crate) fn time_of(text: &str) -> EventTime {
-    time::read(text)
-}
-
 /// The time alone, without reading the rest of a line of ours.
 pub(crate) fn logged(line: &str) -> Option<LoggedAt> {
     match line.strip_prefix(OWN) {
@@ -127,24 +128,7 @@ pub(crate) fn logged(line: &str) -> Option<LoggedAt> {
 
 /// Reads a record's head. The canonical form is its message, so that starts at once.
 pub(crate) fn head(line: &str) -> Option<(Head<'_>, usize)> {
-    let event = read(line)?;
-    let head = Head {
-        logged: event.time.logged(),
-        level: match event.level {
-            Some(1 | 2) => Level::Error,
-            Some(3) => Level::Warning,
-            Some(_) => Level::Info,
-            None => Level::Unknown,
-        },
-        level_word: event.level_word().unwrap_or_default(),
-        message_id: None,
-        component: match event.provider {
-            Cow::Borrowed(provider) => provider,
-            // Spelled with an escape in the line: no provider of Windows is.
-            Cow::Owned(_) => "",
-        },
-    };
-    Some((head, 0))
+    Some((read(line)?.head(), 0))
 }
 
 /// A string of the canonical form without its escapes.
@@ -177,7 +161,27 @@ impl EventTime {
     }
 }
 
-impl WindowsEvent<'_> {
+impl<'a> WindowsEvent<'a> {
+    /// What stands in front of a message elsewhere; the component is the provider.
+    pub fn head(&self) -> Head<'a> {
+        Head {
+            logged: self.time.logged(),
+            level: match self.level {
+                Some(1 | 2) => Level::Error,
+                Some(3) => Level::Warning,
+                Some(_) => Level::Info,
+                None => Level::Unknown,
+            },
+            level_word: self.level_word().unwrap_or_default(),
+            message_id: None,
+            component: match self.provider {
+                Cow::Borrowed(provider) => provider,
+                // Spelled with an escape in the line: no provider of Windows is.
+                Cow::Owned(_) => "",
+            },
+        }
+    }
+
     /// What makes two of them the same event, whatever carried them here.
     ///
     /// Whole seconds of time, as one shipper writes no more. Where the number in the channel is missing, the values take its place.

@@ -8,7 +8,7 @@ use super::{Rule, When};
 use crate::codes::Spelling;
 use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Literals one of which stands in front of, or in, every spelling of a code.
 const CODE_LITERALS: [&str; 17] = [
@@ -36,6 +36,8 @@ pub(super) struct Matcher {
     prefilter: Prefilter,
     /// The same for event logs.
     of_event_logs: Prefilter,
+    /// Ids that rules about event logs ask for; none where one of them asks for none.
+    event_ids: Option<HashSet<u32>>,
     literals: AhoCorasick,
     /// Per literal: the rules it belongs to and its bit there.
     uses: Vec<Vec<(usize, u32)>>,
@@ -108,6 +110,7 @@ impl Matcher {
         Self {
             prefilter: prefilter(rules),
             of_event_logs: prefilter_of_event_logs(rules),
+            event_ids: event_ids(rules),
             literals: automaton(&literals),
             uses,
             masks,
@@ -120,6 +123,13 @@ impl Matcher {
             Source::EventLog => &self.of_event_logs,
             _ => &self.prefilter,
         }
+    }
+
+    /// Whether any rule asks for events of this id: most records that the prefilter lets through are of other ids.
+    pub(super) fn may_know(&self, event_id: u32) -> bool {
+        self.event_ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&event_id))
     }
 
     /// Fills `scratch.found` with the rules that match, in the order of the rules.
@@ -218,6 +228,23 @@ fn prefilter(rules: &[Rule]) -> Prefilter {
     };
     add_literals(rules, may_be_text, &mut literals);
     Prefilter::new(literals)
+}
+
+/// The ids in `any: ['"event_id":20,']` of the rules about event logs.
+fn event_ids(rules: &[Rule]) -> Option<HashSet<u32>> {
+    let id = |literal: &String| -> Option<u32> {
+        let number = literal.strip_prefix("\"event_id\":")?.strip_suffix(',')?;
+        number.parse().ok()
+    };
+    let mut ids = HashSet::new();
+    for when in rules.iter().filter_map(|rule| rule.when.as_ref()) {
+        if when.is_for(Source::EventLog) {
+            // A rule with another literal in `any` may match without an id.
+            let of_rule: Option<Vec<u32>> = when.any.iter().map(id).collect();
+            ids.extend(of_rule.filter(|ids| !ids.is_empty())?);
+        }
+    }
+    Some(ids)
 }
 
 /// In event logs codes and markers mean nothing by themselves, and every record has a number that looks like a code.

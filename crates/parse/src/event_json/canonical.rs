@@ -2,46 +2,65 @@
 
 use super::json::Json;
 use super::{WindowsEvent, level, time};
+use std::fmt::Write;
 
 impl WindowsEvent<'_> {
     /// The canonical line, without a line end.
     pub fn to_line(&self) -> String {
-        let text = |text: &str| serde_json::Value::from(text).to_string();
-        let mut line = String::from("{\"ts_utc\":");
-        match self.time.utc() {
-            Some(utc) => line.push_str(&format!("\"{utc}\"")),
-            None => line.push_str("null"),
-        }
-        if let (None, Some(logged)) = (self.time.utc(), self.time.logged()) {
-            line.push_str(&format!(",\"ts_local\":\"{logged}\""));
-        }
-        for (name, value) in [
-            ("host", &self.host),
-            ("channel", &self.channel),
-            ("provider", &self.provider),
-        ] {
-            line.push_str(&format!(",\"{name}\":{}", text(value)));
-        }
-        line.push_str(&format!(",\"event_id\":{}", self.event_id));
-        match self.record_id {
-            Some(id) => line.push_str(&format!(",\"record_id\":{id}")),
-            None => line.push_str(",\"record_id\":null"),
-        }
-        match self.level_word() {
-            Some(word) => line.push_str(&format!(",\"level\":\"{word}\"")),
-            None => line.push_str(",\"level\":null"),
-        }
+        let mut line = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        let _ = self.write_head(&mut line);
         line.push_str(",\"data\":{");
         for (index, (name, value)) in self.data.iter().enumerate() {
             if index > 0 {
                 line.push(',');
             }
-            line.push_str(&text(name));
+            push_text(&mut line, name);
             line.push(':');
-            line.push_str(&text(value));
+            push_text(&mut line, value);
         }
         line.push_str("}}");
         line
+    }
+
+    fn write_head(&self, line: &mut String) -> std::fmt::Result {
+        line.push_str("{\"ts_utc\":");
+        match self.time.utc() {
+            Some(utc) => write!(line, "\"{utc}\"")?,
+            None => line.push_str("null"),
+        }
+        if let (None, Some(logged)) = (self.time.utc(), self.time.logged()) {
+            write!(line, ",\"ts_local\":\"{logged}\"")?;
+        }
+        for (key, value) in [
+            (",\"host\":", &self.host),
+            (",\"channel\":", &self.channel),
+            (",\"provider\":", &self.provider),
+        ] {
+            line.push_str(key);
+            push_text(line, value);
+        }
+        write!(line, ",\"event_id\":{}", self.event_id)?;
+        match self.record_id {
+            Some(id) => write!(line, ",\"record_id\":{id}")?,
+            None => line.push_str(",\"record_id\":null"),
+        }
+        match self.level_word() {
+            Some(word) => write!(line, ",\"level\":\"{word}\""),
+            None => write!(line, ",\"level\":null"),
+        }
+    }
+}
+
+/// Appends a JSON string. Few have anything to escape.
+fn push_text(line: &mut String, text: &str) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        line.push('"');
+        line.push_str(text);
+        line.push('"');
+    } else {
+        line.push_str(&serde_json::Value::from(text).to_string());
     }
 }
 

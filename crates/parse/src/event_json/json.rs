@@ -61,24 +61,24 @@ impl<'a> Json<'a> {
     pub(super) fn values(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let mut values = Vec::new();
         let mut unnamed = 0;
-        self.gather("", &mut unnamed, &mut values);
+        self.gather(Cow::Borrowed(""), &mut unnamed, &mut values);
         values
     }
 
     fn gather(
         &self,
-        name: &str,
+        name: Cow<'a, str>,
         unnamed: &mut usize,
         values: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
     ) {
-        let mut add = |name: &str, value: Cow<'a, str>| {
+        let mut add = |name: Cow<'a, str>, value: Cow<'a, str>| {
             let name = if name.is_empty() || name == "Data" {
                 *unnamed += 1;
-                format!("param{unnamed}")
+                Cow::Owned(format!("param{unnamed}"))
             } else {
-                name.to_owned()
+                name
             };
-            values.push((Cow::Owned(name), value));
+            values.push((name, value));
         };
         match self {
             Self::Null if name.is_empty() => {}
@@ -86,17 +86,17 @@ impl<'a> Json<'a> {
             Self::Text(text) => add(name, text.clone()),
             Self::List(items) => {
                 for item in items {
-                    item.gather(name, unnamed, values);
+                    item.gather(name.clone(), unnamed, values);
                 }
             }
             Self::Map(fields) => {
                 for (inner, value) in fields {
                     match inner.as_ref() {
                         "#attributes" => {}
-                        "#text" => value.gather(name, unnamed, values),
+                        "#text" => value.gather(name.clone(), unnamed, values),
                         // Raw bytes of a driver: nothing that is looked at, and long.
                         "Binary" | "binary" => {}
-                        inner => value.gather(inner, unnamed, values),
+                        _ => value.gather(inner.clone(), unnamed, values),
                     }
                 }
             }

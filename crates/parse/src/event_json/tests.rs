@@ -176,13 +176,30 @@ fn other_json_is_no_event_and_damaged_lines_do_no_harm() {
 #[test]
 fn a_line_of_ours_says_where_it_stands() {
     let mut line = String::new();
-    let utc = time_of("2024-05-01T08:00:05.293Z");
-    write_place(&mut line, utc, 4_608, 77);
+    write_place(&mut line, "2024-05-01T08:00:05.2939255Z", 4_608, 77);
     line.push_str(
         r##""Event":{"System":{"Provider":{"#attributes":{"Name":"disk"}},"EventID":7}}}"##,
     );
     assert_eq!(place(&line), Some((4_608, 77)));
-    assert_eq!(logged(&line), utc.logged());
+    assert!(line.starts_with(r#"{"ts_utc":"2024-05-01T08:00:05.293Z","at""#));
+    assert_eq!(logged(&line).unwrap().to_string(), "2024-05-01 08:00:05");
+    for (stamp, written) in [
+        ("2024-05-01T08:00:05Z", "\"2024-05-01T08:00:05.000Z\""),
+        (
+            "2024-05-01T10:00:05.25+02:00",
+            "\"2024-05-01T08:00:05.250Z\"",
+        ),
+        ("1601-01-01T00:00:00.0000000Z", "null"),
+        ("", "null"),
+    ] {
+        let mut line = String::new();
+        write_place(&mut line, stamp, 1, 2);
+        assert_eq!(
+            line,
+            format!("{{\"ts_utc\":{written},\"at\":1,\"bytes\":2,")
+        );
+        assert_eq!(place(&line), Some((1, 2)));
+    }
     assert_eq!(read(&line).unwrap().provider, "disk");
     for line in ["", "{}", CANONICAL, r#"{"at":,"bytes":1,"#] {
         assert_eq!(place(line), None);

@@ -31,6 +31,15 @@ pub(super) fn read(text: &str) -> EventTime {
     }
 }
 
+/// Whether a stamp that was read has at least three digits behind its seconds, and a `T` before its hours.
+pub(super) fn has_millis(stamp: &str) -> bool {
+    let stamp = stamp.as_bytes();
+    let digits = stamp.get(20..23);
+    stamp.get(10) == Some(&b'T')
+        && stamp.get(19) == Some(&b'.')
+        && digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+}
+
 /// Minutes ahead of UTC: `Z`, `UTC`, `+03:30`, `-0800`.
 fn minutes(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") || zone.eq_ignore_ascii_case("utc") {
