@@ -26,11 +26,15 @@ pub(crate) struct Counted {
     pub(crate) results: BTreeSet<(u64, u32)>,
 }
 
-pub(crate) fn corpus() -> Vec<Log> {
-    let folder = std::env::var_os("CORPUS").map_or_else(
+pub(crate) fn folder() -> PathBuf {
+    std::env::var_os("CORPUS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
         PathBuf::from,
-    );
+    )
+}
+
+pub(crate) fn corpus() -> Vec<Log> {
+    let folder = folder();
     let Ok(folders) = std::fs::read_dir(folder.join("logs")) else {
         eprintln!(
             "no corpus at `{}`\nhint: CORPUS=FOLDER make bench",

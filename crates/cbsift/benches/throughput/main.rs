@@ -5,6 +5,8 @@
 //! `MB/s per core` divides by CPU seconds, of the thread for pure legs; for the chain it is wall time on all cores, as its budget is.
 //! `cargo bench -p cbsift --bench throughput -- classify` runs only the legs whose name contains the word.
 //!
+//! The leg of event logs runs on the .evtx files, from their bytes: they are decoded as they are cut.
+//!
 //! Known bias: repeats make branches, and text in ClickHouse's compression windows, more predictable than a fleet's logs would.
 //! Eight logs are a small sample, half of their bytes one file. The texts are decoded and cut before the clock starts: reading and
 //! UTF-8 validation are not in the pure legs. The chain starts behind the intake: no HTTP of senders, but that of the engine.
@@ -14,6 +16,7 @@ mod chain;
 mod clock;
 mod corpus;
 mod laptop;
+mod event_logs;
 
 use classify::{Classified, Rules};
 use clock::{Took, machine, measure, pin, row};
@@ -61,6 +64,9 @@ fn main() {
         scope.spawn(|| {
             pin();
             pure_legs(&logs, repeats, &wanted);
+            if wanted("evtx") {
+                event_logs::leg(CORPUS_BYTES, 150.0);
+            }
         });
     });
     if wanted("scan") {
