@@ -415,6 +415,37 @@ mod tests {
         assert_eq!(record.utc.as_deref(), Some("2024-05-01T00:00:01.250Z"));
     }
 
+    // Made-up lines, as a chunk of an .evtx file becomes them.
+    #[test]
+    fn records_of_an_event_log_stand_where_they_say() {
+        let line = |at: u64, id: u64| {
+            format!(
+                r##"{{"ts_utc":"2024-05-01T08:00:05.293Z","at":{at},"bytes":300,"Event":{{"System":{{"Provider":{{"#attributes":{{"Name":"disk"}}}},"EventID":7,"Level":2,"EventRecordID":{id}}}}}}}"##
+            ) + "\n"
+        };
+        let text = line(4_608, 1)
+            + &line(4_908, 2)
+            + "{\"at\":5208,\"bytes\":700,\"unreadable\":\"made up\"}\n";
+        let mut chunk = slice(TextEncoding::Evtx, 0, 0, &text);
+        chunk.format = Format::EventJson;
+        (chunk.length, chunk.until) = (69_632, 69_632);
+        let window = window(vec![chunk]);
+        let found = Shelf::new(&window, 4_908).take(&window, &[], 9, 9);
+        let places: Vec<(u64, u64, bool)> = found
+            .records
+            .iter()
+            .map(|record| (record.offset, record.length, record.target))
+            .collect();
+        assert_eq!(
+            places,
+            [(4_608, 300, false), (4_908, 300, true), (5_208, 700, false)]
+        );
+        let record = &found.records[1];
+        assert_eq!(record.utc.as_deref(), Some("2024-05-01T08:00:05.293Z"));
+        assert_eq!((record.level, record.component.as_str()), ("error", "disk"));
+        assert!(record.text.contains("\"record_id\":2"));
+    }
+
     #[test]
     fn utc_follows_the_offset_in_force() {
         use event::{LoggedAt, UtcHow};
