@@ -10,6 +10,8 @@
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
+//! | `tls.rs` | certificates that are refused, and logs in and pages out over TLS |
+//! | `service.rs` | starts and stops any process that a test needs, on a free port |
 //! | `tidy.rs` | crates, arrows and documents agree |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
@@ -22,5 +24,7 @@ mod one_machine;
 mod report;
 mod rule_sets;
 mod scan;
+mod service;
 mod strangers;
 mod tidy;
+mod tls;

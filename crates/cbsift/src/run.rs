@@ -1,6 +1,7 @@
 //! What runs: one file a role, each top to bottom in the order data flows.
 
 mod admin;
+mod door;
 mod engine;
 mod ingest;
 mod intake;
@@ -78,8 +79,8 @@ async fn signal() {
 }
 
 /// Opens a port; says what to do when it is taken.
-async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    ::ingest::check_listen(address).map_err(|error| anyhow!("`{key}`: {error}"))?;
+async fn listen(address: SocketAddr, key: &str, has_tls: bool) -> anyhow::Result<TcpListener> {
+    ::ingest::check_listen(address, has_tls).map_err(|error| anyhow!("`{key}`: {error}"))?;
     TcpListener::bind(address).await.with_context(|| {
         format!("listen on {address} (`{key}`)\nhint: another program has the port; choose one with CBSIFT__{}=127.0.0.1:PORT", key.to_uppercase().replace('.', "__"))
     })
@@ -131,18 +132,6 @@ impl Servers {
         }
         outcome
     }
-}
-
-/// An axum router on a listener, for people and scrapers, who need no limits of their own.
-async fn serve(
-    listener: TcpListener,
-    router: axum::Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await?;
-    Ok(())
 }
 
 /// Between two tries to reach the brokers.

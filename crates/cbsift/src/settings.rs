@@ -5,6 +5,7 @@
 use crate::commands::Misuse;
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use ingest::TlsFiles;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,8 +31,12 @@ pub(crate) struct Settings {
     pub(crate) ingest: ingest::Config,
     pub(crate) queue: queue::Config,
     pub(crate) web_listen: SocketAddr,
+    pub(crate) web_tls: Option<TlsFiles>,
+    /// Who may see the pages; asked for on every address where it is there.
+    pub(crate) web_tokens_file: Option<PathBuf>,
     pub(crate) web: web::Config,
     pub(crate) admin_listen: SocketAddr,
+    pub(crate) admin_tls: Option<TlsFiles>,
 }
 
 impl Settings {
@@ -134,6 +139,9 @@ struct RawPipeline {
 #[serde(deny_unknown_fields)]
 struct RawWeb {
     listen: String,
+    tls_cert: String,
+    tls_key: String,
+    tokens_file: String,
     hosts: Vec<String>,
 }
 
@@ -141,6 +149,8 @@ struct RawWeb {
 #[serde(deny_unknown_fields)]
 struct RawAdmin {
     listen: String,
+    tls_cert: String,
+    tls_key: String,
 }
 
 /// The engine needs this much: with less, inserts fail.
@@ -212,26 +222,32 @@ pub(crate) fn load(
     let mut check = Check {
         problems: &mut problems,
     };
+    let web_tls = check.tls("web", &raw.web.tls_cert, &raw.web.tls_key);
+    let admin_tls = check.tls("admin", &raw.admin.tls_cert, &raw.admin.tls_key);
     let mut settings = Settings {
         data: PathBuf::from(&raw.store.data),
         remote: check.remote(&raw.store),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
         pipeline: pipeline::Config::default(),
-        engine_listen: check.address("engine.listen", &raw.engine.listen),
+        engine_listen: check.address("engine.listen", &raw.engine.listen, false),
         library: (!raw.engine.library.is_empty()).then(|| PathBuf::from(&raw.engine.library)),
         max_memory: check.size("engine.max_memory", &raw.engine.max_memory, MIN_MEMORY),
-        web_listen: check.address("web.listen", &raw.web.listen),
+        web_listen: check.address("web.listen", &raw.web.listen, web_tls.is_some()),
+        web_tls,
+        web_tokens_file: (!raw.web.tokens_file.is_empty())
+            .then(|| PathBuf::from(&raw.web.tokens_file)),
         web: web::Config {
             hosts: raw.web.hosts,
         },
-        admin_listen: check.address("admin.listen", &raw.admin.listen),
         queue: queue::Config::check(&raw.queue).unwrap_or_else(|more| {
             check.problems.extend(more);
             queue::Config::default()
         }),
+        admin_tls: admin_tls.clone(),
+        admin_listen: check.address("admin.listen", &raw.admin.listen, admin_tls.is_some()),
         ingest: match ingest::Config::check(&raw.ingest) {
             Ok(config) => {
-                check.address("ingest.listen", &raw.ingest.listen);
+                check.address("ingest.listen", &raw.ingest.listen, config.tls.is_some());
                 config
             }
             Err(more) => {
@@ -242,6 +258,13 @@ pub(crate) fn load(
     };
     settings.pipeline.sweep = check.time("pipeline.sweep", &raw.pipeline.sweep);
     settings.pipeline.sweep_age = check.time("pipeline.sweep_age", &raw.pipeline.sweep_age);
+    if settings.web_tokens_file.is_none() && !settings.web_listen.ip().to_canonical().is_loopback()
+    {
+        check.problems.push(format!(
+            "`web.listen`: the pages would answer anybody on `{}`\nhint: name who may read in `web.tokens_file`, or use a loopback address",
+            settings.web_listen
+        ));
+    }
     settings.pipeline.keep_days = (raw.store.keep_days > 0).then_some(raw.store.keep_days);
     settings.pipeline.keep_evidence_days =
         (raw.store.keep_evidence_days > 0).then_some(raw.store.keep_evidence_days);
@@ -326,11 +349,18 @@ impl Check<'_> {
         }
     }
 
-    fn address(&mut self, key: &str, text: &str) -> SocketAddr {
+    fn tls(&mut self, table: &str, cert: &str, key: &str) -> Option<TlsFiles> {
+        TlsFiles::check(table, cert, key).unwrap_or_else(|error| {
+            self.problems.push(error);
+            None
+        })
+    }
+
+    fn address(&mut self, key: &str, text: &str, has_tls: bool) -> SocketAddr {
         let fallback = SocketAddr::from(([127, 0, 0, 1], 0));
         match text.parse::<SocketAddr>() {
             Ok(address) => {
-                if let Err(error) = ingest::check_listen(address) {
+                if let Err(error) = ingest::check_listen(address, has_tls) {
                     self.problems.push(format!("`{key}`: {error}"));
                 }
                 address
@@ -456,6 +486,36 @@ mod tests {
             assert!(problems.contains(key), "{key} in {problems}");
         }
         assert!(problems.contains("TLS"), "{problems}");
+    }
+
+    #[test]
+    fn with_tls_any_address_is_good_and_the_pages_need_tokens_too() {
+        let mut flags = vec![
+            ("ingest.listen", "0.0.0.0:7070".to_owned()),
+            ("web.listen", "0.0.0.0:7071".to_owned()),
+            ("admin.listen", "0.0.0.0:7073".to_owned()),
+        ];
+        for table in ["ingest", "web", "admin"] {
+            for key in ["tls_cert", "tls_key"] {
+                let key: &'static str = format!("{table}.{key}").leak();
+                flags.push((key, "made-up.pem".to_owned()));
+            }
+        }
+        let Err(Misuse(problems)) = load(None, &flags) else {
+            panic!("accepted")
+        };
+        assert!(
+            problems.lines().count() == 2 && problems.contains("`web.tokens_file`"),
+            "{problems}"
+        );
+        flags.push(("web.tokens_file", "made-up".to_owned()));
+        load(None, &flags).unwrap();
+
+        flags.push(("admin.tls_key", String::new()));
+        let Err(Misuse(problems)) = load(None, &flags) else {
+            panic!("accepted")
+        };
+        assert!(problems.contains("`admin.tls_cert`"), "{problems}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The intake's settings and their checks.
 
+use crate::http::{Serving, Tls, TlsFiles};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ use std::time::Duration;
 pub struct RawConfig {
     /// Address of the intake.
     pub listen: String,
+    /// PEM file of the certificate, or empty.
+    pub tls_cert: String,
+    /// PEM file of its key, or empty.
+    pub tls_key: String,
     /// File of tokens, or empty.
     pub tokens_file: String,
     /// Largest body, as sent and as decoded.
@@ -47,6 +52,8 @@ impl Default for RawConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:7070".to_owned(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
             tokens_file: String::new(),
             // Four of the senders' bodies of 4 MiB; the longest record must fit.
             body_max: "16 MiB".to_owned(),
@@ -75,6 +82,8 @@ impl Default for RawConfig {
 pub struct Config {
     /// Address of the intake.
     pub listen: SocketAddr,
+    /// Certificate and key; without them the intake speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// File of tokens.
     pub tokens_file: Option<PathBuf>,
     /// Largest body in bytes.
@@ -187,6 +196,13 @@ impl Config {
             );
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
+        let tls = match TlsFiles::check("ingest", &raw.tls_cert, &raw.tls_key) {
+            Ok(tls) => tls,
+            Err(error) => {
+                problems.push(error);
+                None
+            }
+        };
         if problems.is_empty() && in_flight_max < 2 * body_max {
             problems.push(format!(
                 "`ingest.in_flight_max` is {:?}, but must be at least twice `ingest.body_max` ({:?})",
@@ -198,6 +214,7 @@ impl Config {
         }
         Ok(Self {
             listen,
+            tls,
             tokens_file: (!raw.tokens_file.is_empty()).then(|| PathBuf::from(&raw.tokens_file)),
             body_max,
             in_flight_max,
@@ -211,6 +228,18 @@ impl Config {
             ack_timeout,
             shutdown_grace,
         })
+    }
+}
+
+impl Config {
+    /// The limits of the intake's connections, with the certificate it is given.
+    pub fn serving(&self, tls: Option<Tls>) -> Serving {
+        Serving {
+            connections_max: self.connections_max,
+            head_timeout: self.head_timeout,
+            shutdown_grace: self.shutdown_grace,
+            tls,
+        }
     }
 }
 

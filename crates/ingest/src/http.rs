@@ -2,10 +2,15 @@
 
 mod body;
 mod limits;
+mod readers;
 mod refusal;
 mod serve;
+mod tls;
 
-pub use serve::{ListenError, check_listen, serve};
+pub use readers::for_readers;
+pub use serve::{ListenError, Serving, check_listen, serve};
+pub(crate) use tls::certificates;
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::config::CHUNK_MIN;
 use crate::files::clean_name;
@@ -322,7 +327,9 @@ fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refusal> {
         )
         .map_err(|denied| match denied {
             Denied::NoToken | Denied::WrongToken => Refusal::unauthorized(denied.to_string()),
-            Denied::OtherEndpoint => Refusal::new(StatusCode::FORBIDDEN, denied.to_string()),
+            Denied::OtherEndpoint | Denied::OtherKind => {
+                Refusal::new(StatusCode::FORBIDDEN, denied.to_string())
+            }
             Denied::EndpointMissing => Refusal::bad_request(denied.to_string())
                 .hint("name it in the header `Cbsift-Endpoint`"),
             Denied::BadEndpoint => Refusal::bad_request(denied.to_string())

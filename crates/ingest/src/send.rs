@@ -1,6 +1,7 @@
 //! Sends files to an intake: each byte until it is acknowledged, or until patience ends.
 
 mod client;
+mod trust;
 mod uplink;
 mod upload;
 
@@ -23,6 +24,8 @@ pub struct SendOptions {
     pub url: String,
     /// The token; never printed.
     pub token: String,
+    /// PEM file of certificates to trust besides the system's; only https asks for it.
+    pub ca: Option<PathBuf>,
     /// The endpoint the files belong to; needed with a relay token.
     pub endpoint: Option<String>,
     /// Wished size of a chunk, 4 KiB to 256 KiB.
@@ -45,6 +48,7 @@ impl SendOptions {
         Self {
             url: url.into(),
             token: token.into(),
+            ca: None,
             endpoint: None,
             chunk_bytes: CHUNK_MAX,
             // Few round trips: an acknowledgement takes tens of milliseconds, whatever the size of the body.

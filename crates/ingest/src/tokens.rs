@@ -29,6 +29,8 @@ enum Kind {
     Relay,
     /// Speaks for the endpoint that is its id.
     Endpoint,
+    /// Sends nothing, and may look at the pages.
+    Reader,
 }
 
 /// Who speaks, and for whom.
@@ -49,6 +51,9 @@ pub enum Denied {
     /// Not a token we know.
     #[error("the token is not known")]
     WrongToken,
+    /// A token that may not do this.
+    #[error("the token is not one that may do this")]
+    OtherKind,
     /// An endpoint's token, and the header names another endpoint.
     #[error("the token speaks for another endpoint than `Cbsift-Endpoint` names")]
     OtherEndpoint,
@@ -85,7 +90,7 @@ pub fn is_endpoint_id(text: &str) -> bool {
 }
 
 impl Tokens {
-    /// Reads a token file: one token a line as `relay NAME sha256:HEX` or `endpoint ID sha256:HEX`, where HEX is the SHA-256 of the secret.
+    /// Reads a token file: one token a line as `relay NAME sha256:HEX`, `endpoint ID sha256:HEX` or `reader NAME sha256:HEX`, where HEX is the SHA-256 of the secret.
     ///
     /// Empty lines and `#` lines are skipped. An id may stand on several lines, so that a token can be replaced without a gap.
     pub fn parse(text: &str) -> Result<Self, Vec<TokensError>> {
@@ -136,24 +141,28 @@ impl Tokens {
         self
     }
 
+    /// Whether the value of `Authorization` shows a reader's token. Those of senders open no pages: they lie about on many machines.
+    pub fn check_reader(&self, authorization: Option<&str>) -> Result<(), Denied> {
+        match self.shown(authorization)? {
+            (_, Kind::Reader) => Ok(()),
+            _ => Err(Denied::OtherKind),
+        }
+    }
+
     /// Who speaks, given the values of `Authorization` and `Cbsift-Endpoint`.
     pub fn caller(
         &self,
         authorization: Option<&str>,
         endpoint: Option<&str>,
     ) -> Result<Caller, Denied> {
-        let token = authorization
-            .and_then(token_of)
-            .filter(|token| !token.is_empty())
-            .ok_or(Denied::NoToken)?;
-        let (id, secret) = split(&token);
-        let kind = self.kind(id, secret).ok_or(Denied::WrongToken)?;
+        let (id, kind) = self.shown(authorization)?;
         if endpoint.is_some_and(|endpoint| !is_endpoint_id(endpoint)) {
             return Err(Denied::BadEndpoint);
         }
         let (endpoint, sender) = match (kind, endpoint) {
+            (Kind::Reader, _) => return Err(Denied::OtherKind),
             (Kind::Endpoint, Some(named)) if named != id => return Err(Denied::OtherEndpoint),
-            (Kind::Endpoint, _) => (id, format!("endpoint:{id}")),
+            (Kind::Endpoint, _) => (id.as_str(), format!("endpoint:{id}")),
             (Kind::Relay, Some(named)) => (named, format!("relay:{id}")),
             (Kind::Relay, None) => return Err(Denied::EndpointMissing),
         };
@@ -164,6 +173,17 @@ impl Tokens {
             },
             sender,
         })
+    }
+
+    /// The id and the kind of the token that `Authorization` shows.
+    fn shown(&self, authorization: Option<&str>) -> Result<(String, Kind), Denied> {
+        let token = authorization
+            .and_then(token_of)
+            .filter(|token| !token.is_empty())
+            .ok_or(Denied::NoToken)?;
+        let (id, secret) = split(&token);
+        let kind = self.kind(id, secret).ok_or(Denied::WrongToken)?;
+        Ok((id.to_owned(), kind))
     }
 
     /// Compares the secret with every token of the id, and with one that never fits where there is none, so that the time taken
@@ -198,7 +218,8 @@ fn parse_line(line: &str) -> Result<(String, Token), &'static str> {
     let kind = match kind {
         Some("relay") => Kind::Relay,
         Some("endpoint") => Kind::Endpoint,
-        _ => return Err("expected `relay` or `endpoint` first"),
+        Some("reader") => Kind::Reader,
+        _ => return Err("expected `relay`, `endpoint` or `reader` first"),
     };
     let id = id
         .filter(|id| is_endpoint_id(id))
@@ -357,6 +378,30 @@ mod tests {
             .map(|error| error.line)
             .collect();
         assert_eq!(lines, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn readers_send_nothing_and_senders_read_nothing() {
+        let hash = crate::FileDigest::of(b"made-up-secret");
+        let file = format!(
+            "reader ops sha256:{hash}\nrelay gateway sha256:{hash}\nendpoint PC-01 sha256:{hash}\n"
+        );
+        let tokens = Tokens::parse(&file).unwrap();
+        let reader = "Bearer ops.made-up-secret";
+        assert_eq!(tokens.check_reader(Some(reader)), Ok(()));
+        assert_eq!(
+            tokens.caller(Some(reader), Some("PC-01")),
+            Err(Denied::OtherKind)
+        );
+        for sender in ["gateway", "PC-01"] {
+            let shown = format!("Bearer {sender}.made-up-secret");
+            assert_eq!(tokens.check_reader(Some(&shown)), Err(Denied::OtherKind));
+        }
+        assert_eq!(tokens.check_reader(None), Err(Denied::NoToken));
+        assert_eq!(
+            tokens.check_reader(Some("Bearer ops.other")),
+            Err(Denied::WrongToken)
+        );
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::role(async {
         let stop = run::stop_on_signal();
         run::ingest(&settings, stop, |intake, admin| {
-            eprintln!("health    http://{admin}/readyz");
-            println!("intake    http://{intake}");
+            eprintln!("health    {admin}/readyz");
+            println!("intake    {intake}");
         })
         .await
     })

@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::role(async {
         let stop = run::stop_on_signal();
         run::pipeline(&settings, stop, |admin| {
-            println!("health    http://{admin}/readyz");
+            println!("health    {admin}/readyz");
         })
         .await
     })

@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Address of the intake [default: that of `cbsift up` on this machine]
     #[arg(long, value_name = "URL")]
     to: Option<String>,
+    /// PEM file of the CA of an https intake, trusted besides the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Endpoint that the logs belong to
     #[arg(long, value_name = "ID")]
     endpoint: Option<String>,
@@ -40,11 +43,20 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    let url = arguments
-        .to
-        .unwrap_or_else(|| format!("http://{}", settings.ingest.listen));
+    let url = arguments.to.unwrap_or_else(|| {
+        format!(
+            "http{}://{}",
+            if settings.ingest.tls.is_some() {
+                "s"
+            } else {
+                ""
+            },
+            settings.ingest.listen
+        )
+    });
     let token = super::sender_token(arguments.token_file.as_deref(), &settings)?;
     let mut options = SendOptions::new(url, token);
+    options.ca = arguments.ca;
     options.endpoint = arguments.endpoint;
     options.chunk_bytes = usize::from(arguments.chunk_kib) * 1024;
     options.again = arguments.again;

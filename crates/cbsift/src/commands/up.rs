@@ -32,22 +32,22 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let token_path = token::path(&settings.data);
         let feed_stop = stop.clone();
         run::up(&settings, stop.clone(), |addresses, token| {
-            let page = format!("http://{}/", addresses.page);
+            let page = format!("{}/", addresses.page);
             eprintln!(
-                "intake    http://{}  token in {}",
+                "intake    {}  token in {}",
                 addresses.intake,
                 token_path.display()
             );
             eprintln!(
-                "engine    http://{}  user cbsift  password = the token",
+                "engine    {}  user cbsift  password = the token",
                 addresses.engine
             );
-            eprintln!("health    http://{}/readyz", addresses.admin);
+            eprintln!("health    {}/readyz", addresses.admin);
             match fleet {
                 // The last line is the page's address, said when there is something to see.
                 Some(fleet) => play(
                     fleet,
-                    format!("http://{}", addresses.intake),
+                    addresses.intake.clone(),
                     token.to_owned(),
                     page,
                     feed_stop,

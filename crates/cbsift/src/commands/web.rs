@@ -17,8 +17,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::role(async {
         let stop = run::stop_on_signal();
         run::web(&settings, stop, |page, admin| {
-            eprintln!("health    http://{admin}/readyz");
-            println!("page      http://{page}/");
+            eprintln!("health    {admin}/readyz");
+            println!("page      {page}/");
         })
         .await
     })

@@ -1,13 +1,13 @@
 //! The intake alone: chunks go to Kafka.
 
 use super::admin::Admin;
+use super::door::Door;
 use super::intake::{Held, Kafka, tokens};
-use super::{Remote, Servers, listen, serve};
+use super::{Remote, Servers};
 use crate::settings::Settings;
 use anyhow::{Context, bail};
 use metrics::{counter, gauge};
 use queue::Producer;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +22,10 @@ const FLUSH: Duration = Duration::from_secs(20);
 pub(crate) async fn ingest(
     settings: &Settings,
     stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr, SocketAddr),
+    ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let intake_listener = listen(settings.ingest.listen, "ingest.listen").await?;
-    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let intake_door = Door::intake(settings).await?;
+    let admin_door = Door::admin(settings).await?;
     let tokens = tokens(settings)?;
     if tokens.is_empty() {
         bail!(crate::commands::Misuse(
@@ -64,15 +64,11 @@ pub(crate) async fn ingest(
             async {}
         });
 
-    let addresses = (intake_listener.local_addr()?, admin_listener.local_addr()?);
+    let urls = (intake_door.url()?, admin_door.url()?);
     let mut servers = Servers::new(&stop);
-    let config = settings.ingest.clone();
-    servers.add("the intake", |stop| async move {
-        Ok(::ingest::serve(intake_listener, intake, &config, stop).await?)
-    });
-    servers.add("health and metrics", |stop| {
-        serve(admin_listener, admin.router(), stop)
-    });
+    servers.add("the intake", |stop| intake_door.serve(intake, stop));
+    let admin = admin.router();
+    servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
     let topics = settings.queue.clone();
     servers.add("the topics", move |stop| async move {
         super::topics(&topics, &stop).await?;
@@ -81,7 +77,7 @@ pub(crate) async fn ingest(
             () = broken.cancelled() => bail!("Kafka's producer is broken for good, so this process ends; what was not acknowledged is sent again"),
         }
     });
-    ready(addresses.0, addresses.1);
+    ready(&urls.0, &urls.1);
     let outcome = servers.run().await;
     if !producer.flush(FLUSH).await {
         tracing::warn!(

@@ -2,7 +2,6 @@
 
 use super::Remote;
 use crate::settings::Settings;
-use anyhow::{Context, anyhow};
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
 use queue::{Producer, SendError};
@@ -16,12 +15,7 @@ pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
     let Some(path) = &settings.ingest.tokens_file else {
         return Ok(Tokens::default());
     };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("read token file `{}`", path.display()))?;
-    Tokens::parse(&text).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow!("token file `{}`: {}", path.display(), errors.join("; "))
-    })
+    super::door::tokens(path, "ingest.tokens_file")
 }
 
 /// From the intake straight into the pipeline: acknowledged means stored.

@@ -1,13 +1,13 @@
 //! The pipeline alone: from Kafka to a ClickHouse elsewhere.
 
 use super::admin::Admin;
-use super::{Remote, Servers, listen, serve};
+use super::door::Door;
+use super::{Remote, Servers};
 use crate::keeper;
 use crate::settings::Settings;
 use anyhow::Context;
 use pipeline::{Feed, Pipeline};
 use queue::Consumer;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
@@ -19,9 +19,9 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) async fn pipeline(
     settings: &Settings,
     stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
-    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let admin_door = Door::admin(settings).await?;
     let remote = Remote::new(settings)?;
     let running: Arc<OnceLock<pipeline::FeedStatus>> = Arc::default();
 
@@ -53,11 +53,10 @@ pub(crate) async fn pipeline(
     });
 
     let mut servers = Servers::new(&stop);
-    let address = admin_listener.local_addr()?;
-    servers.add("health and metrics", |stop| {
-        serve(admin_listener, admin.router(), stop)
-    });
-    ready(address);
+    let url = admin_door.url()?;
+    let admin = admin.router();
+    servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
+    ready(&url);
 
     // Health answers from here on and names what is awaited.
     let Some(store) = remote.wait(&stop).await else {

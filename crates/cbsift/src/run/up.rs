@@ -1,14 +1,14 @@
 //! Everything in one process: what `cbsift up` builds, top to bottom in the order data flows.
 
 use super::admin::Admin;
+use super::door::{Door, for_readers};
 use super::intake::{Direct, Held, tokens};
-use super::{Engine, Servers, TENANT, listen, serve};
+use super::{Engine, Servers, TENANT};
 use crate::settings::Settings;
 use crate::{keeper, token};
 use anyhow::Context;
 use classify::Rules;
 use pipeline::Pipeline;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::{Store, StoreConfig};
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Where a running `up` is found.
 pub(crate) struct Addresses {
-    pub(crate) page: SocketAddr,
-    pub(crate) intake: SocketAddr,
-    pub(crate) engine: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    pub(crate) page: String,
+    pub(crate) intake: String,
+    pub(crate) engine: String,
+    pub(crate) admin: String,
 }
 
 /// Runs everything until `stop`; `ready` is called once all addresses answer.
@@ -30,9 +30,12 @@ pub(crate) async fn up(
 ) -> anyhow::Result<()> {
     let token = token::make(&settings.data)?;
     // Ports first: a taken one must not cost the time to open the engine.
-    let intake_listener = listen(settings.ingest.listen, "ingest.listen").await?;
-    let page_listener = listen(settings.web_listen, "web.listen").await?;
-    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let intake_door = Door::intake(settings).await?;
+    let page_door = Door::pages(settings).await?;
+    let admin_door = Door::admin(settings).await?;
+    // Read before the engine opens, too.
+    let tokens = tokens(settings)?.with_relay(&token);
+    let behind_tokens = for_readers(settings)?;
 
     // The engine goes last of all, so it has a stop of its own.
     let engine_stop = CancellationToken::new();
@@ -52,7 +55,6 @@ pub(crate) async fn up(
         .context("start the pipeline")?;
     let is_full = Arc::new(AtomicBool::new(false));
 
-    let tokens = tokens(settings)?.with_relay(&token);
     let sink = Direct {
         pipeline: pipeline.handle(),
         is_full: Arc::clone(&is_full),
@@ -78,22 +80,17 @@ pub(crate) async fn up(
         .with_disk(store.clone(), settings.max_disk, Arc::clone(&is_full));
 
     let addresses = Addresses {
-        page: page_listener.local_addr()?,
-        intake: intake_listener.local_addr()?,
-        engine: engine.address,
-        admin: admin_listener.local_addr()?,
+        page: page_door.url()?,
+        intake: intake_door.url()?,
+        engine: format!("http://{}", engine.address),
+        admin: admin_door.url()?,
     };
     let mut servers = Servers::new(&stop);
-    let config = settings.ingest.clone();
-    servers.add("the intake", |stop| async move {
-        Ok(ingest::serve(intake_listener, intake, &config, stop).await?)
-    });
-    servers.add("the pages", |stop| {
-        serve(page_listener, web::router(web), stop)
-    });
-    servers.add("health and metrics", |stop| {
-        serve(admin_listener, admin.router(), stop)
-    });
+    servers.add("the intake", |stop| intake_door.serve(intake, stop));
+    let pages = behind_tokens(web::router(web));
+    servers.add("the pages", |stop| page_door.serve(pages, stop));
+    let admin = admin.router();
+    servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
     let (kept, max_disk) = (store, settings.max_disk);
     servers.add("the disk bound", move |stop| {
         keeper::keep(kept, max_disk, vec![is_full, web_is_full], stop)

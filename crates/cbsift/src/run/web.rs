@@ -1,20 +1,21 @@
 //! The pages alone, over a ClickHouse elsewhere.
 
 use super::admin::Admin;
-use super::{Remote, Servers, TENANT, listen, serve};
+use super::door::{Door, for_readers};
+use super::{Remote, Servers, TENANT};
 use crate::settings::Settings;
 use classify::Rules;
-use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the pages until `stop`; `ready` is called with the addresses of the pages and of health once the store is there.
 pub(crate) async fn web(
     settings: &Settings,
     stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr, SocketAddr),
+    ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let page_listener = listen(settings.web_listen, "web.listen").await?;
-    let admin_listener = listen(settings.admin_listen, "admin.listen").await?;
+    let page_door = Door::pages(settings).await?;
+    let admin_door = Door::admin(settings).await?;
+    let behind_tokens = for_readers(settings)?;
     let remote = Remote::new(settings)?;
     let checked = remote.clone();
     let admin = Admin::new("web")?.with_check(move || {
@@ -22,19 +23,17 @@ pub(crate) async fn web(
         async move { remote.check().await }
     });
     let mut servers = Servers::new(&stop);
-    let admin_address = admin_listener.local_addr()?;
-    servers.add("health and metrics", |stop| {
-        serve(admin_listener, admin.router(), stop)
-    });
+    let admin_url = admin_door.url()?;
+    let admin = admin.router();
+    servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
     let Some(store) = remote.wait(&stop).await else {
         return servers.run().await;
     };
     // A ClickHouse elsewhere has its own bound on disk.
     let web = ::web::Web::new(store, Rules::shipped(), TENANT, 0, &settings.web);
-    let page_address = page_listener.local_addr()?;
-    servers.add("the pages", |stop| {
-        serve(page_listener, ::web::router(web), stop)
-    });
-    ready(page_address, admin_address);
+    let page_url = page_door.url()?;
+    let pages = behind_tokens(::web::router(web));
+    servers.add("the pages", |stop| page_door.serve(pages, stop));
+    ready(&page_url, &admin_url);
     servers.run().await
 }

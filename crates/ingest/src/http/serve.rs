@@ -1,6 +1,6 @@
-//! The listening side: which addresses are allowed, and connections within limits.
+//! The listening side: which addresses are allowed, and connections within limits, with or without TLS.
 
-use crate::Config;
+use super::tls::Tls;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -20,16 +21,29 @@ const HEAD_MAX: usize = 64 * 1024;
 /// Pause after a failed accept, which mostly means that no file handles are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How an address is served: the limits of its connections, and TLS where it is spoken.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// Connections at once, those that still shake hands included.
+    pub connections_max: usize,
+    /// A handshake, and each request's head, must be complete by then; idle connections end by it too.
+    pub head_timeout: Duration,
+    /// Requests under way may finish for so long after a stop.
+    pub shutdown_grace: Duration,
+    /// The certificate; without it plain HTTP.
+    pub tls: Option<Tls>,
+}
+
 /// An address that may not be listened on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot listen on `{0}` without TLS: tokens and logs would cross the network in the clear\nhint: use a loopback address such as 127.0.0.1:{port}, and put a TLS proxy in front of it", port = .0.port()
+    "cannot listen on `{0}` without TLS: tokens and logs would cross the network in the clear\nhint: use a loopback address such as 127.0.0.1:{port}, or give a certificate by `tls_cert` and `tls_key` where the table has them", port = .0.port()
 )]
 pub struct ListenError(SocketAddr);
 
-/// Allows loopback addresses only, as long as the intake does not speak TLS itself.
-pub fn check_listen(address: SocketAddr) -> Result<(), ListenError> {
-    if address.ip().to_canonical().is_loopback() {
+/// Allows loopback addresses, and with TLS any.
+pub fn check_listen(address: SocketAddr, has_tls: bool) -> Result<(), ListenError> {
+    if has_tls || address.ip().to_canonical().is_loopback() {
         Ok(())
     } else {
         Err(ListenError(address))
@@ -40,10 +54,10 @@ pub fn check_listen(address: SocketAddr) -> Result<(), ListenError> {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    config: &Config,
+    serving: &Serving,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let connections = Arc::new(Semaphore::new(config.connections_max));
+    let connections = Arc::new(Semaphore::new(serving.connections_max));
     let mut tasks = JoinSet::new();
     loop {
         while tasks.try_join_next().is_some() {}
@@ -59,20 +73,24 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connection(
-            stream,
-            router.clone(),
-            config.head_timeout,
-            shutdown.clone(),
-        );
+        let (router, serving, shutdown) = (router.clone(), serving.clone(), shutdown.clone());
         tasks.spawn(async move {
-            connection.await;
+            match serving.tls {
+                None => connection(stream, router, serving.head_timeout, shutdown).await,
+                Some(tls) => {
+                    if let Some(stream) =
+                        shake_hands(&tls, stream, serving.head_timeout, &shutdown).await
+                    {
+                        connection(stream, router, serving.head_timeout, shutdown).await;
+                    }
+                }
+            }
             drop(permit);
         });
     }
     drop(listener);
     let finish = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(config.shutdown_grace, finish)
+    if tokio::time::timeout(serving.shutdown_grace, finish)
         .await
         .is_err()
     {
@@ -99,8 +117,32 @@ async fn accept(
     Ok((stream, permit))
 }
 
-async fn connection(
+/// The TLS side of a new connection, or nothing where the other one speaks no TLS, too slowly, or trusts us not.
+async fn shake_hands(
+    tls: &Tls,
     stream: TcpStream,
+    within: Duration,
+    shutdown: &CancellationToken,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let shaken = tokio::select! {
+        () = shutdown.cancelled() => return None,
+        shaken = tokio::time::timeout(within, tls.acceptor().accept(stream)) => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("a TLS handshake was too slow");
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     head_timeout: Duration,
     shutdown: CancellationToken,
@@ -128,14 +170,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_is_listened_on() {
+    fn without_tls_only_loopback_is_listened_on() {
         for good in [
             "127.0.0.1:7070",
             "127.8.8.8:1",
             "[::1]:7070",
             "[::ffff:127.0.0.1]:7070",
         ] {
-            assert_eq!(check_listen(good.parse().unwrap()), Ok(()), "{good}");
+            assert_eq!(check_listen(good.parse().unwrap(), false), Ok(()), "{good}");
         }
         for bad in [
             "0.0.0.0:7070",
@@ -143,11 +185,13 @@ mod tests {
             "10.1.2.3:7070",
             "[::ffff:10.1.2.3]:1",
         ] {
-            let error = check_listen(bad.parse().unwrap()).unwrap_err().to_string();
+            let address = bad.parse().unwrap();
+            let error = check_listen(address, false).unwrap_err().to_string();
             assert!(
                 error.contains(bad.rsplit_once(':').unwrap().1) && error.contains("\nhint: "),
                 "{error}"
             );
+            assert_eq!(check_listen(address, true), Ok(()), "{bad}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One intake over HTTP: requests, their retries, and what an answer means.
 
+use super::trust::{hint, trusted};
 use super::{Part, Progress, SendError, SendOptions};
 use crate::FileDigest;
 use crate::config::{CHUNK_MAX, CHUNK_MIN};
@@ -56,6 +57,16 @@ pub enum ClientError {
         /// What happened.
         error: String,
     },
+    /// Nobody whom we trust is there.
+    #[error("cannot speak TLS with {url}: {error}\nhint: {hint}")]
+    Untrusted {
+        /// Of the intake.
+        url: String,
+        /// What happened.
+        error: String,
+        /// The way out.
+        hint: &'static str,
+    },
     /// An answer that says no.
     #[error("the intake answered {status}: {error}")]
     Status {
@@ -80,6 +91,8 @@ impl ClientError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport { .. } => true,
+            // Trust does not come by waiting.
+            Self::Untrusted { .. } => false,
             // 422: the bytes changed under way.
             Self::Status { status, .. } => {
                 matches!(status, 408 | 422 | 429 | 500 | 502 | 503 | 504 | 507)
@@ -90,7 +103,7 @@ impl ClientError {
     /// Whether every other file would end the same way.
     pub(super) fn stops_everything(&self) -> bool {
         match self {
-            Self::Transport { .. } => true,
+            Self::Transport { .. } | Self::Untrusted { .. } => true,
             Self::Status { status, .. } => {
                 matches!(status, 401 | 403 | 404 | 429 | 503 | 507) || *status < 400
             }
@@ -100,7 +113,7 @@ impl ClientError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Transport { .. } => None,
+            Self::Transport { .. } | Self::Untrusted { .. } => None,
         }
     }
 }
@@ -133,6 +146,14 @@ impl Client {
             .max_idle_age(Duration::from_secs(5));
         if loopback {
             config = config.proxy(None);
+        }
+        if https {
+            let tls = trusted(options.ca.as_deref()).map_err(SendError::Options)?;
+            config = config.tls_config(tls);
+        } else if options.ca.is_some() {
+            return Err(SendError::Options(format!(
+                "a CA was named, but `{base}` is not asked over TLS\nhint: use an https:// address"
+            )));
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -241,7 +262,14 @@ impl Client {
         &self,
         result: Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<Response<ureq::Body>, ClientError> {
-        let mut response = result.map_err(|error| self.transport(&error))?;
+        let mut response = result.map_err(|error| match hint(&error) {
+            Some(hint) => ClientError::Untrusted {
+                url: self.base.clone(),
+                error: error.to_string(),
+                hint,
+            },
+            None => self.transport(&error),
+        })?;
         self.answered.store(true, Ordering::Relaxed);
         let status = response.status();
         if status == StatusCode::OK {

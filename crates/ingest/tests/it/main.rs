@@ -6,6 +6,7 @@
 //! - `lzx.rs`: cabinets that no crate writes.
 //! - `send.rs`: files sent whole, through faults.
 //! - `support.rs`: made-up logs, the sink, the server, a breakable proxy.
+//! - `tls.rs`: who trusts whom, and who may read.
 
 mod archives;
 mod files;
@@ -13,3 +14,4 @@ mod http;
 mod lzx;
 mod send;
 mod support;
+mod tls;

@@ -199,6 +199,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(config: Config) -> Self {
+        Self::with_tls(config, None)
+    }
+
+    pub(crate) fn with_tls(config: Config, tls: Option<ingest::Tls>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -216,9 +220,9 @@ impl Server {
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
             .unwrap();
         let address = listener.local_addr().unwrap();
-        let stop = shutdown.clone();
+        let (stop, serving) = (shutdown.clone(), config.serving(tls));
         let served =
-            runtime.spawn(async move { ingest::serve(listener, router, &config, stop).await });
+            runtime.spawn(async move { ingest::serve(listener, router, &serving, stop).await });
         Self {
             address,
             sink,

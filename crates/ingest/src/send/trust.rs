@@ -1,0 +1,61 @@
+//! Whom a sender trusts over https.
+
+use crate::http::certificates;
+use std::path::Path;
+use std::sync::Arc;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// The system's CAs and those of a PEM file. What companies install on their machines is trusted, as browsers do.
+pub(super) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
+    let own = match ca {
+        Some(path) => certificates(path)
+            .map_err(|error| format!("cannot read the CA `{}`: {error}", path.display()))?,
+        None => Vec::new(),
+    };
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::warn!(%error, "some of the system's CAs cannot be read");
+    }
+    let all: Vec<Certificate<'static>> = own
+        .iter()
+        .chain(&system.certs)
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect();
+    if all.is_empty() {
+        return Err(
+            "this system has no CAs to trust\nhint: name the CA of the intake's certificate with --ca FILE"
+                .to_owned(),
+        );
+    }
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(all)))
+        .build())
+}
+
+/// What to do about a certificate that is not trusted; nothing where the error is another one.
+pub(super) fn hint(error: &ureq::Error) -> Option<&'static str> {
+    let rustls = match error {
+        ureq::Error::Rustls(error) => error,
+        // A handshake that fails while it is driven comes wrapped.
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
+        _ => return None,
+    };
+    use rustls::CertificateError as C;
+    Some(match rustls {
+        rustls::Error::InvalidCertificate(
+            C::UnknownIssuer
+            | C::BadSignature
+            | C::InvalidPurpose
+            | C::InvalidPurposeContext { .. },
+        ) => "name the CA of the intake's certificate with --ca FILE",
+        rustls::Error::InvalidCertificate(
+            C::NotValidForName | C::NotValidForNameContext { .. },
+        ) => "ask for the intake by a name that its certificate holds",
+        rustls::Error::InvalidCertificate(
+            C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
+        ) => "renew the intake's certificate, or set this machine's clock right",
+        rustls::Error::InvalidCertificate(_) => "the intake's certificate cannot be used",
+        rustls::Error::InvalidMessage(_) => "the intake speaks no TLS there: is it http://?",
+        _ => return None,
+    })
+}
