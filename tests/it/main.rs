@@ -10,6 +10,7 @@
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
+//! | `cluster.rs` | docker/: secrets, users, addresses, images |
 //! | `tls.rs` | certificates that are refused, and logs in and pages out over TLS |
 //! | `service.rs` | starts and stops any process that a test needs, on a free port |
 //! | `tidy.rs` | crates, arrows and documents agree |
@@ -17,6 +18,7 @@
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
 mod browser;
+mod cluster;
 mod commands;
 mod fixtures;
 mod harness;

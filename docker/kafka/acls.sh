@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes the topics and says who may do what with them; safe to run again. Roles can write and read, but neither make nor change topics.
+set -euo pipefail
+
+broker="${BROKER:-kafka:9092}"
+partitions="${PARTITIONS:-12}"
+replicas="${REPLICAS:-1}"
+config="${CONFIG:-/etc/cbsift/admin.properties}"
+bin="${BIN:-/opt/kafka/bin}"
+
+topic() { # NAME RETENTION_MS
+  "$bin/kafka-topics.sh" --bootstrap-server "$broker" --command-config "$config" --create --if-not-exists --topic "$1" \
+    --partitions "$partitions" --replication-factor "$replicas" \
+    --config cleanup.policy=delete --config "retention.ms=$2" --config max.message.bytes=1048576
+}
+
+allow() { # USER ARGUMENT...
+  local user="$1"
+  shift
+  "$bin/kafka-acls.sh" --bootstrap-server "$broker" --command-config "$config" --add --allow-principal "User:$user" "$@"
+}
+
+day=86400000
+topic cbsift.chunks.v1 $((7 * day))
+topic cbsift.dead_letters.v1 $((30 * day))
+
+allow ingest --operation Write --operation Describe --operation DescribeConfigs --topic cbsift.chunks.v1
+allow pipeline --operation Read --operation Describe --operation DescribeConfigs --topic cbsift.chunks.v1
+# It writes dead letters and reads them into their table; it sends one back to the chunks on request.
+allow pipeline --operation Read --operation Write --operation Describe --operation DescribeConfigs --topic cbsift.dead_letters.v1
+allow pipeline --operation Write --topic cbsift.chunks.v1
+allow pipeline --operation Read --operation Describe --group cbsift-pipeline --resource-pattern-type prefixed
