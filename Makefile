@@ -4,7 +4,7 @@ CARGO ?= cargo
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools corpus-there clean ntdll headers
+.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -61,9 +61,13 @@ kafka-libs: ## Apache Kafka for the tests, by Maven
 kafka: kafka-libs ## A Kafka broker in the foreground; prints its address
 	$(CARGO) run --quiet -p kafka-harness
 
-test-tools: kafka-libs ## What only tests need: a Python environment, a browser
+test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus
 	crates/embedded-clickhouse/make-venv
 	tests/browser/prepare
+	tests/prometheus/prepare
+
+compose-check: ## Docker's own check of docker/compose.yaml
+	docker compose --file docker/compose.yaml config --quiet
 
 corpus-there:
 	@test -d "$(CORPUS)" || { printf 'no corpus at `%s`\nhint: CORPUS=FOLDER make corpus\n' "$(CORPUS)" >&2; exit 2; }

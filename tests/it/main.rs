@@ -11,6 +11,8 @@
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
 //! | `cluster.rs` | docker/: secrets, users, addresses, images |
+//! | `grafana.rs` | the SQL of every panel and alert on the engine |
+//! | `prometheus.rs` | alert rules, and a real Prometheus that scrapes |
 //! | `tls.rs` | certificates that are refused, and logs in and pages out over TLS |
 //! | `service.rs` | starts and stops any process that a test needs, on a free port |
 //! | `tidy.rs` | crates, arrows and documents agree |
@@ -21,8 +23,10 @@ mod browser;
 mod cluster;
 mod commands;
 mod fixtures;
+mod grafana;
 mod harness;
 mod one_machine;
+mod prometheus;
 mod report;
 mod rule_sets;
 mod scan;
