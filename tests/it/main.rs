@@ -13,6 +13,7 @@
 //! | `cluster.rs` | docker/: secrets, users, addresses, images |
 //! | `grafana.rs` | the SQL of every panel and alert on the engine |
 //! | `prometheus.rs` | alert rules, and a real Prometheus that scrapes |
+//! | `rights.rs` | what the store's users may do, on the engine |
 //! | `tls.rs` | certificates that are refused, and logs in and pages out over TLS |
 //! | `service.rs` | starts and stops any process that a test needs, on a free port |
 //! | `tidy.rs` | crates, arrows and documents agree |
@@ -29,6 +30,7 @@ mod one_machine;
 mod prometheus;
 mod report;
 mod rule_sets;
+mod rights;
 mod scan;
 mod service;
 mod strangers;
