@@ -12,12 +12,12 @@ mod harness;
 
 mod archives;
 mod equivalents;
+mod event_logs;
 mod explain;
 mod labels;
 mod read;
 mod score;
 mod sources;
-mod event_logs;
 
 use harness::{Answers, Up, scan};
 use serde_json::Value;

@@ -15,8 +15,8 @@
 mod chain;
 mod clock;
 mod corpus;
-mod laptop;
 mod event_logs;
+mod laptop;
 
 use classify::{Classified, Rules};
 use clock::{Took, machine, measure, pin, row};
