@@ -58,7 +58,7 @@ async fn a_store_that_hangs_up_now_and_then_costs_nothing_and_one_that_is_away_i
     .await
     .expect("connect");
     let config = Config {
-        give_up: Duration::from_secs(5),
+        give_up: Some(Duration::from_secs(5)),
         ..quick()
     };
     let pipeline = Pipeline::start_with(config, store).await.expect("start");

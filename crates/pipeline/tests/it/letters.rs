@@ -159,7 +159,7 @@ async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
         ..Planted::default()
     };
     let config = Config {
-        give_up: Duration::from_millis(300),
+        give_up: Some(Duration::from_millis(300)),
         ..planting(planted)
     };
     let pipeline = Pipeline::start_with(config, store).await.expect("start");
