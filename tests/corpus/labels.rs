@@ -445,11 +445,17 @@ fn no_kb_is_said_that_the_file_does_not_show() {
             let answer = scan(&[&path], "corpus");
             let mut said = BTreeSet::new();
             kbs(&answer, &mut said);
-            let text = crate::plain_text(&std::fs::read(&path).unwrap());
+            let bytes = std::fs::read(&path).unwrap();
+            let text = crate::plain_text(&bytes);
+            // Event logs hold their strings in UTF-16 between binary parts.
+            let is_inside = |kb: &str| {
+                let wide: Vec<u8> = kb.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                bytes.windows(wide.len()).any(|window| window == wide)
+            };
             for kb in said {
                 checked += 1;
                 // Windows writes `Package_for_KB…` and `KB…`, agents `(KB…)`.
-                if !text.contains(&kb) {
+                if !text.contains(&kb) && !is_inside(&kb) {
                     faults.push(format!("{}: {kb}", path.display()));
                 }
             }

@@ -127,7 +127,7 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         "ALTER TABLE cbsift.chunks DELETE WHERE day < toDate('1991-01-01') SETTINGS mutations_sync = 1",
         "ALTER TABLE cbsift.chunks DROP PARTITION 199001",
     ];
-    let insert = "INSERT INTO cbsift.rule_sets SELECT 99, 'made up'";
+    let insert = "INSERT INTO cbsift.rule_sets (sequence, digest) SELECT 99, 'made up'";
     check(
         &store,
         "cbsift_reader",
