@@ -9,6 +9,7 @@
 
 mod answers;
 #[path = "../it/fixtures.rs"]
+#[expect(dead_code, reason = "shared with the tests of one machine")]
 mod fixtures;
 mod harness;
 #[path = "../it/harness.rs"]
