@@ -55,7 +55,6 @@ pub(crate) fn encode(encoding: TextEncoding, text: &str) -> Vec<u8> {
             .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
             .collect(),
         TextEncoding::Gb18030 => encoding_rs::GB18030.encode(text).0.into_owned(),
-        TextEncoding::Evtx => panic!("an event log is no text in an encoding"),
     }
 }
 
