@@ -55,6 +55,7 @@ pub(crate) fn encode(encoding: TextEncoding, text: &str) -> Vec<u8> {
             .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
             .collect(),
         TextEncoding::Gb18030 => encoding_rs::GB18030.encode(text).0.into_owned(),
+        TextEncoding::Evtx => unreachable!("no text is written as an event log"),
     }
 }
 

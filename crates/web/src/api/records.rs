@@ -420,7 +420,7 @@ mod tests {
     fn records_of_an_event_log_stand_where_they_say() {
         let line = |at: u64, id: u64| {
             format!(
-                r##"{{"ts_utc":"2024-05-01T08:00:05.293Z","at":{at},"bytes":300,"Event":{{"System":{{"Provider":{{"#attributes":{{"Name":"disk"}}}},"EventID":7,"Level":2,"EventRecordID":{id}}}}}}}"##
+                r##"{{"ts_utc":"2024-05-01T08:00:05.293Z","at":{at},"bytes":300,"Event":{{"System":{{"Provider":{{"#attributes":{{"Name":"disk"}}}},"EventID":7,"Level":2,"TimeCreated":{{"#attributes":{{"SystemTime":"2024-05-01T08:00:05.293Z"}}}},"EventRecordID":{id}}}}}}}"##
             ) + "\n"
         };
         let text = line(4_608, 1)
