@@ -34,7 +34,7 @@ fn folder_with(bytes: &[u8]) -> tempfile::TempDir {
 #[test]
 fn every_byte_is_covered_exactly_however_it_is_cut() {
     let text = log(3_000);
-    for encoding in TextEncoding::ALL {
+    for encoding in crate::support::TEXTS {
         let bytes = encode(encoding, &text);
         let folder = folder_with(&bytes);
         for (chunk_bytes, body_bytes, compress) in [

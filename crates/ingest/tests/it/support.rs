@@ -43,6 +43,14 @@ pub(crate) fn log(records: usize) -> String {
     log
 }
 
+/// The encodings that text is written in.
+pub(crate) const TEXTS: [TextEncoding; 4] = [
+    TextEncoding::Utf8,
+    TextEncoding::Utf16le,
+    TextEncoding::Utf16be,
+    TextEncoding::Gb18030,
+];
+
 pub(crate) fn encode(encoding: TextEncoding, text: &str) -> Vec<u8> {
     match encoding {
         TextEncoding::Utf8 => text.as_bytes().to_vec(),
