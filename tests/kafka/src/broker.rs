@@ -307,8 +307,8 @@ fn remove_left_behind() {
 }
 
 /// A port that nobody listens on. Below 32768, where Linux takes ports for outgoing connections: one of those would sit
-/// on it while the broker is down.
-fn free_port() -> u16 {
+/// on it while its owner is down.
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() as u16;
     loop {

@@ -4,5 +4,5 @@ mod broker;
 
 mod proxy;
 
-pub use broker::{Broker, Options};
+pub use broker::{Broker, Options, free_port};
 pub use proxy::{Faults, Proxy, Replies};

@@ -20,6 +20,10 @@ pub struct Faults {
     pub rate: Option<u32>,
     /// A connection is reset once so many bytes of its requests went on, none of the rest.
     pub cut_after: Option<u64>,
+    /// A request with this text in its head waits until this changes, and what follows it on its connection too; others go on.
+    pub hold: Option<String>,
+    /// A connection is reset in the middle of the body whose request has this text in its head.
+    pub cut_in: Option<String>,
     /// What happens to answers.
     pub replies: Replies,
     /// New connections are reset at once.
@@ -107,7 +111,7 @@ impl Proxy {
         self.counters.resets.load(Ordering::Relaxed)
     }
 
-    /// Times that an answer met [`Replies::Hold`] so far.
+    /// Times that an answer met [`Replies::Hold`], or a request [`Faults::hold`], so far.
     pub fn held(&self) -> u64 {
         self.counters.held.load(Ordering::Relaxed)
     }
@@ -158,6 +162,7 @@ async fn serve(
         counters: Arc::clone(&counters),
         generation,
         is_reply: false,
+        is_in_body: false,
         passed: 0,
     };
     let mut replies = Pump {
@@ -167,6 +172,7 @@ async fn serve(
         counters: Arc::clone(&counters),
         generation,
         is_reply: true,
+        is_in_body: false,
         passed: 0,
     };
     let end = {
@@ -204,6 +210,8 @@ struct Pump {
     counters: Arc<Counters>,
     generation: u64,
     is_reply: bool,
+    /// Its last piece was the head of a request that is to be cut.
+    is_in_body: bool,
     passed: u64,
 }
 
@@ -224,7 +232,7 @@ impl Pump {
                 self.to.shutdown().await?;
                 return Ok(End::Closed);
             }
-            if self.is_reply && !self.may_reply().await {
+            if !self.may_pass(&buffer[..read]).await {
                 return Ok(End::Reset);
             }
             let faults = self.state.borrow().faults.clone();
@@ -235,6 +243,7 @@ impl Pump {
                 Some(limit) => usize::try_from(limit.saturating_sub(self.passed)).unwrap_or(read),
                 None => read,
             };
+            let left = left.min(self.until_cut(faults.cut_in.as_deref(), &buffer[..read]));
             self.write(&buffer[..read.min(left)], faults.rate).await?;
             if left < read || self.is_cut() {
                 return Ok(End::Reset);
@@ -242,17 +251,24 @@ impl Pump {
         }
     }
 
-    /// Waits while answers are held; `false` when this one is dropped.
-    async fn may_reply(&mut self) -> bool {
+    /// Waits while this piece is held; `false` when its connection ends.
+    async fn may_pass(&mut self, piece: &[u8]) -> bool {
         let mut is_counted = false;
         loop {
             if self.is_cut() {
                 return false;
             }
-            match self.state.borrow_and_update().faults.replies {
-                Replies::Pass => return true,
-                Replies::Drop => return false,
-                Replies::Hold => {}
+            let is_held = {
+                let state = self.state.borrow_and_update();
+                let faults = &state.faults;
+                match faults.replies {
+                    Replies::Drop if self.is_reply => return false,
+                    Replies::Hold if self.is_reply => true,
+                    _ => !self.is_reply && has(piece, faults.hold.as_deref()),
+                }
+            };
+            if !is_held {
+                return true;
             }
             if !is_counted {
                 is_counted = true;
@@ -260,6 +276,29 @@ impl Pump {
             }
             if self.state.changed().await.is_err() {
                 return false;
+            }
+        }
+    }
+
+    /// How much of a piece goes on before its connection is cut in a body.
+    fn until_cut(&mut self, text: Option<&str>, piece: &[u8]) -> usize {
+        if self.is_reply || text.is_none() {
+            self.is_in_body = false;
+            return piece.len();
+        }
+        if std::mem::take(&mut self.is_in_body) {
+            return piece.len() / 2;
+        }
+        if !has(piece, text) {
+            return piece.len();
+        }
+        let head = piece.windows(4).position(|window| window == b"\r\n\r\n");
+        match head.map(|at| at + 4).filter(|head| *head < piece.len()) {
+            // The body came along with its head.
+            Some(head) => head + (piece.len() - head) / 2,
+            None => {
+                self.is_in_body = true;
+                piece.len()
             }
         }
     }
@@ -282,6 +321,15 @@ impl Pump {
     fn is_cut(&self) -> bool {
         self.state.borrow().generation != self.generation
     }
+}
+
+/// Whether a piece holds a text. Clients write the head of a request at once, so it comes as one piece.
+fn has(piece: &[u8], text: Option<&str>) -> bool {
+    text.filter(|text| !text.is_empty()).is_some_and(|text| {
+        piece
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -378,6 +426,38 @@ mod tests {
         proxy.set(Faults::default());
         assert_eq!(hear(&mut stream, 3).await.unwrap(), b"abc");
         assert_eq!(proxy.held(), 1);
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_named_wait_and_others_go_on() {
+        let proxy = proxy(Faults {
+            hold: Some("INTO chunks".to_owned()),
+            ..Faults::default()
+        })
+        .await;
+        let mut named = say(&proxy, b"INSERT INTO chunks").await;
+        let mut other = say(&proxy, b"SELECT").await;
+        assert_eq!(hear(&mut other, 6).await.unwrap(), b"SELECT");
+        assert_eq!(proxy.held(), 1);
+        proxy.set(Faults::default());
+        assert_eq!(hear(&mut named, 6).await.unwrap(), b"INSERT");
+    }
+
+    #[tokio::test]
+    async fn a_named_request_is_cut_in_its_body_whether_it_comes_with_its_head_or_after_it() {
+        let proxy = proxy(Faults {
+            cut_in: Some("chunks".to_owned()),
+            ..Faults::default()
+        })
+        .await;
+        let mut stream = say(&proxy, b"chunks\r\n\r\nabcd").await;
+        assert!(hear(&mut stream, 14).await.is_err());
+        assert_eq!(proxy.resets(), 1);
+        let mut stream = say(&proxy, b"chunks\r\n\r\n").await;
+        assert_eq!(hear(&mut stream, 10).await.unwrap(), b"chunks\r\n\r\n");
+        stream.write_all(b"abcd").await.unwrap();
+        assert!(hear(&mut stream, 4).await.is_err());
+        assert_eq!(proxy.resets(), 2);
     }
 
     #[tokio::test]
