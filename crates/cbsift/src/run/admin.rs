@@ -160,6 +160,13 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
     counter!("cbsift_pipeline_events_total").absolute(counts.events);
     counter!("cbsift_pipeline_noise_total").absolute(counts.noise);
     counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
+    // Those that are no chunk at all are counted where they come from Kafka, under other reasons.
+    for (reason, letters) in [
+        ("panic", counts.dead_lettered_panic),
+        ("rows_refused", counts.dead_lettered_refused),
+    ] {
+        counter!("cbsift_pipeline_dead_letters_total", "reason" => reason).absolute(letters);
+    }
     // Absent rather than wrong while the store does not answer.
     if let Ok(pending) = status.pending_units(store).await {
         gauge!("cbsift_pipeline_pending_units").set(pending as f64);
