@@ -4,7 +4,7 @@ CARGO ?= cargo
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
+.PHONY: help demo test test-fast soak corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -19,6 +19,9 @@ test: ui libchdb test-tools ## Everything, services included; nothing to start b
 
 test-fast: ui ## Without engine, browser and services: about a minute once built
 	$(CARGO) test -p event -p parse -p classify -p windows-error-codes -p simulate
+
+soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
+	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture
 
 corpus: corpus-there headers ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
@@ -61,10 +64,11 @@ kafka-libs: ## Apache Kafka for the tests, by Maven
 kafka: kafka-libs ## A Kafka broker in the foreground; prints its address
 	$(CARGO) run --quiet -p kafka-harness
 
-test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus
+test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus, kcat
 	crates/embedded-clickhouse/make-venv
 	tests/browser/prepare
 	tests/prometheus/prepare
+	tests/kcat/prepare
 
 compose-check: ## Docker's own check of docker/compose.yaml
 	docker compose --file docker/compose.yaml config --quiet

@@ -1,7 +1,7 @@
 //! A cluster of one's own: Apache Kafka, the embedded engine as `cbsift engine`, any number of intakes and pipelines.
 
 use crate::single::{Answers, PATIENCE, block_on, cbsift, get, text};
-use kafka_harness::Broker;
+use kafka_harness::{Broker, free_port};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,11 @@ impl Role {
         &self.addresses[name]
     }
 
+    /// One figure of `/metrics`, 0 where it does not stand there yet.
+    pub fn metric(&self, name: &str) -> f64 {
+        self.metrics().get(name).copied().unwrap_or_default()
+    }
+
     /// What `/metrics` says, summed over labels.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
         let (status, body) = get(&format!("{}/metrics", self.address("health")));
@@ -97,7 +102,7 @@ impl Role {
         self.signal("-STOP");
     }
 
-    /// SIGCONT.
+    /// SIGCONT after [`Role::freeze`].
     pub fn thaw(&self) {
         self.signal("-CONT");
     }
@@ -137,6 +142,8 @@ pub struct Cluster {
     folder: TempDir,
     /// What every role is told; later ones win.
     settings: Vec<(String, String)>,
+    /// Partitions that the chunks' topic has.
+    partitions: f64,
 }
 
 impl Cluster {
@@ -144,7 +151,8 @@ impl Cluster {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start(&kafka_harness::Options::default());
-        let engine = engine(folder.path(), "127.0.0.1:0");
+        let port = free_port();
+        let engine = engine(folder.path(), port);
         // Of a token the part before the dot is its name, and the rest its secret.
         let (id, secret) = TOKEN.split_once('.').unwrap();
         let tokens = folder.path().join("tokens");
@@ -152,6 +160,7 @@ impl Cluster {
         let shown = |path: &Path| path.to_string_lossy().into_owned();
         let settings = [
             ("STORE__URL", engine.address("engine").to_owned()),
+            ("ENGINE__LISTEN", format!("127.0.0.1:{port}")),
             (
                 "STORE__PASSWORD_FILE",
                 shown(&folder.path().join("data/token")),
@@ -177,10 +186,19 @@ impl Cluster {
             engine,
             folder,
             settings,
+            partitions: 12.0,
         };
-        let migrated = cluster.command("migrate").output().unwrap();
-        assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+        cluster.run(&["migrate"]);
+        // Pipelines take their rules from the store, and from nowhere else.
+        cluster.run(&["rules", "publish"]);
         cluster
+    }
+
+    /// Runs a command to its good end.
+    pub fn run(&self, arguments: &[&str]) {
+        let (name, arguments) = arguments.split_first().expect("a command has a name");
+        let output = self.command(name).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
     }
 
     /// A command of cbsift that knows the cluster.
@@ -193,36 +211,79 @@ impl Cluster {
         command
     }
 
-    /// Changes what roles started from now on are told.
-    pub fn set(&mut self, key: &str, value: &str) {
-        self.settings.push((key.to_owned(), value.to_owned()));
+    pub fn ingest(&self, name: &str) -> Role {
+        self.ingest_at(name, free_port())
     }
 
-    pub fn ingest(&self, name: &str) -> Role {
-        Role::start(name, self.command("ingest"), &["intake", "health"])
+    /// An intake on a port of one's choice, to start it again where its senders look for it.
+    pub fn ingest_at(&self, name: &str, port: u16) -> Role {
+        let mut command = self.command("ingest");
+        command.env("CBSIFT__INGEST__LISTEN", format!("127.0.0.1:{port}"));
+        Role::start(name, command, &["intake", "health"])
     }
 
     pub fn pipeline(&self, name: &str) -> Role {
-        Role::start(name, self.command("pipeline"), &["health"])
+        self.pipeline_with(name, &[])
+    }
+
+    /// A pipeline that is told something else than the others.
+    pub fn pipeline_with(&self, name: &str, settings: &[(&str, &str)]) -> Role {
+        let mut command = self.command("pipeline");
+        for (key, value) in settings {
+            command.env(format!("CBSIFT__{key}"), value);
+        }
+        Role::start(name, command, &["health"])
+    }
+
+    /// Waits until these pipelines have all partitions between them, and each some.
+    pub fn owned_by(&self, pipelines: &[&Role]) {
+        until("the partitions are given out", || {
+            let owned = pipelines
+                .iter()
+                .map(|role| role.metric("cbsift_queue_partitions"));
+            let owned: Vec<f64> = owned.collect();
+            (owned.iter().sum::<f64>() == self.partitions && !owned.contains(&0.0)).then_some(())
+        });
+    }
+
+    /// Gives the chunks' topic more partitions.
+    pub fn add_partitions(&mut self, total: u16) {
+        let (config, partitions) = (self.queue(), i32::from(total));
+        block_on(queue::topics::add_partitions(
+            &config,
+            &config.chunks_topic,
+            partitions,
+        ))
+        .unwrap();
+        self.partitions = f64::from(total);
+    }
+
+    /// Kafka's settings as the roles have them.
+    pub fn queue(&self) -> queue::Config {
+        let raw = queue::RawConfig {
+            brokers: self.broker.address(),
+            replication_factor: 1,
+            ..queue::RawConfig::default()
+        };
+        queue::Config::check(&raw).unwrap()
     }
 
     /// Kills the engine's process and starts another on the same data and address.
     pub fn restart_engine(&mut self) {
-        let address = self.engine.address("engine").replace("http://", "");
+        let address = self.engine.address("engine");
+        let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
         self.engine.kill();
-        self.engine = engine(self.folder.path(), &address);
+        self.engine = engine(self.folder.path(), port);
     }
 
     /// Sends files as an endpoint, alternating between intakes.
     pub fn send(&self, intakes: &[&Role], endpoint: &str, files: &[PathBuf], arguments: &[&str]) {
         for (number, file) in files.iter().enumerate() {
             let intake = intakes[number % intakes.len()];
-            let output = self
-                .command("send")
+            let output = send_command()
                 .args(["--to", intake.address("intake"), "--endpoint", endpoint])
                 .args(arguments)
                 .arg(file)
-                .env("CBSIFT_TOKEN", TOKEN)
                 .output()
                 .unwrap();
             assert!(
@@ -247,7 +308,7 @@ impl Cluster {
             });
             let of = |name: &str| sums.get(name).copied();
             let is_read = of("cbsift_queue_partitions")
-                .is_some_and(|partitions| partitions >= 12.0)
+                .is_some_and(|partitions| partitions >= self.partitions)
                 && of("cbsift_queue_lag_records") == Some(0.0)
                 && of("cbsift_pipeline_in_flight_chunks") == Some(0.0);
             if is_read && self.pending_units() == 0 {
@@ -264,15 +325,34 @@ impl Cluster {
 
     /// Runs a question to the store.
     pub fn ask<T>(&self, question: impl AsyncFnOnce(Store) -> T) -> T {
-        let url = self.engine.address("engine").to_owned();
-        let token = std::fs::read_to_string(self.folder.path().join("data/token")).unwrap();
+        let (url, token) = (self.engine.address("engine").to_owned(), self.token());
         block_on(async move {
-            let config = StoreConfig::embedded(url, token.trim());
+            let config = StoreConfig::embedded(url, token);
             question(Store::connect(config).await.unwrap()).await
         })
     }
 
-    fn pending_units(&self) -> u64 {
+    /// What the engine answers to a statement, asked as any ClickHouse client does.
+    pub fn sql(&self, statement: &str) -> String {
+        let mut answer = ureq::post(self.engine.address("engine"))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .query("database", "cbsift")
+            .header("authorization", format!("Bearer {}", self.token()))
+            .send(statement)
+            .unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        assert_eq!(answer.status(), 200, "{statement}: {text}");
+        text
+    }
+
+    fn token(&self) -> String {
+        let token = std::fs::read_to_string(self.folder.path().join("data/token")).unwrap();
+        token.trim().to_owned()
+    }
+
+    pub fn pending_units(&self) -> u64 {
         self.ask(async |store| store.pending_units().await.unwrap())
     }
 
@@ -281,14 +361,33 @@ impl Cluster {
     }
 }
 
+/// `cbsift send` with the token of the senders.
+pub fn send_command() -> Command {
+    let mut command = cbsift();
+    command.arg("send").env("CBSIFT_TOKEN", TOKEN);
+    command
+}
+
+/// Waits for something, and fails where it does not come.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it does not come that {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The embedded engine as a process of its own.
-fn engine(folder: &Path, address: &str) -> Role {
+fn engine(folder: &Path, port: u16) -> Role {
     let mut command = cbsift();
     command
         .arg("engine")
         .arg("--data")
         .arg(folder.join("data"))
-        .env("CBSIFT__ENGINE__LISTEN", address);
+        .env("CBSIFT__ENGINE__LISTEN", format!("127.0.0.1:{port}"));
     Role::start("engine", command, &["engine"])
 }
 

@@ -1,0 +1,110 @@
+//! Processes of ours that are killed or frozen at a place that is known.
+
+use super::{INSERT, World, insert_into};
+use crate::harness::{Role, until};
+use kafka_harness::{Faults, Replies};
+
+pub(super) fn ingest_is_killed(world: &mut World) {
+    let mut pipelines = world.two_pipelines();
+    let load = world.load("ingest-killed");
+    for which in [0, 1, 0] {
+        world.restart_ingest(which);
+        world.last(&load);
+    }
+    world.settle(load, &mut pipelines);
+}
+
+pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
+    let victim = world.proxied_pipeline("victim", &[]);
+    let held = world.proxy.held();
+    world.inject(Faults {
+        hold: Some(INSERT.to_owned()),
+        ..Faults::default()
+    });
+    let load = world.load("before-insert");
+    world.held_since(held);
+    until("records are in flight", || {
+        (victim.metric("cbsift_pipeline_in_flight_chunks") > 0.0).then_some(())
+    });
+    for table in ["events", "chunks"] {
+        assert_eq!(world.rows(table, "before-insert"), 0, "{table}");
+    }
+    heir_of(world, victim, load);
+}
+
+pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
+    let victim = world.proxied_pipeline("victim", &[]);
+    let resets = world.proxy.resets();
+    world.inject(Faults {
+        cut_in: Some(insert_into("chunks")),
+        ..Faults::default()
+    });
+    let load = world.load("mid-body");
+    until("a body is cut", || {
+        (world.proxy.resets() > resets).then_some(())
+    });
+    // Half a body is nothing: what went before it is there, and of the chunks none.
+    assert!(world.rows("events", "mid-body") > 0);
+    assert_eq!(world.rows("chunks", "mid-body"), 0);
+    heir_of(world, victim, load);
+}
+
+pub(super) fn pipeline_is_killed_before_a_reply(world: &mut World) {
+    let victim = world.proxied_pipeline("victim", &[]);
+    // A first insert asks for its table's columns before; it would wait for that answer.
+    let first = world.load("first").finish();
+    world.settle_on(&first, std::slice::from_ref(&victim));
+    world.sent.extend(first);
+    world.inject(Faults {
+        replies: Replies::Hold,
+        ..Faults::default()
+    });
+    let load = world.load("before-reply");
+    until("an insert is done and nobody knows", || {
+        (world.rows("events", "before-reply") > 0).then_some(())
+    });
+    assert_eq!(world.rows("chunks", "before-reply"), 0);
+    heir_of(world, victim, load);
+}
+
+pub(super) fn pipeline_is_killed_before_a_commit(world: &mut World) {
+    // It commits so rarely that it dies before.
+    let victim = world.proxied_pipeline("victim", &[("QUEUE__COMMIT_INTERVAL", "60s")]);
+    let load = world.load("before-commit");
+    until("chunks are stored", || {
+        (world.rows("coverage", "before-commit") > 0).then_some(())
+    });
+    assert_eq!(victim.metric("cbsift_queue_commits_total"), 0.0);
+    heir_of(world, victim, load);
+}
+
+/// Kills a pipeline under load, and has another one take over.
+fn heir_of(world: &mut World, mut victim: Role, load: crate::load::Load) {
+    victim.kill();
+    world.mend();
+    let heir = world.lone_pipeline("heir");
+    world.last(&load);
+    world.settle(load, &mut [heir]);
+}
+
+/// Frozen while it sends the body of an insert; another one takes its partitions over; then it goes on.
+pub(super) fn pipeline_sleeps_longer_than_its_session(world: &mut World) {
+    let sleeper = world.proxied_pipeline("sleeper", &[]);
+    let held = world.proxy.held();
+    world.inject(Faults {
+        hold: Some(insert_into("chunks")),
+        ..Faults::default()
+    });
+    let load = world.load("zombie");
+    world.held_since(held);
+    sleeper.freeze();
+    let heir = world.lone_pipeline("heir");
+    world.last(&load);
+    let stored = world.rows("chunks", "zombie");
+    assert!(stored > 0, "the heir does the sleeper's work");
+    world.mend();
+    sleeper.thaw();
+    world.cluster.owned_by(&[&sleeper, &heir]);
+    world.last(&load);
+    world.settle(load, &mut [sleeper, heir]);
+}
