@@ -1,22 +1,32 @@
-//! The store for commands that run beside `up` or without it.
+//! The store for commands that run beside `up`, beside a cluster's roles, or alone.
 
-use crate::run::Engine;
+use crate::run::{Engine, Remote};
 use crate::settings::Settings;
 use crate::token;
 use anyhow::Context;
-use pipeline::{PublishError, PublishedAs};
+use pipeline::{PublishError, PublishedAs, RuleSetError};
 use store::{ErrorClass, Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 
-/// A way to the store: the engine of a running `up`, or one opened for as long as the command takes.
+/// A way to the store: the ClickHouse of a cluster, the engine of a running `up`, or one opened for as long as the command takes.
 pub(crate) struct Access {
     store: Store,
     own: Option<(Engine, CancellationToken)>,
 }
 
 impl Access {
-    /// Asks a running `up` first; where nobody answers at its address, opens the data folder.
+    /// With `store.url` that store and no other. Else asks a running `up` first; where nobody answers at its address, opens the
+    /// data folder.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        if settings.remote.is_some() {
+            let remote = Remote::new(settings)?;
+            let store = remote.now().await.context("connect to `store.url`")?;
+            store.check_schema().await.context("use the store")?;
+            return Ok(Self {
+                store: store.clone(),
+                own: None,
+            });
+        }
         let token = token::make(&settings.data)?;
         let connect = |address| {
             let config = StoreConfig::embedded(format!("http://{address}"), token.as_str());
@@ -69,6 +79,17 @@ impl Access {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Publishes the shipped rules where there are none at all: of a new store, whose pipelines would wait for some.
+///
+/// Newer rules than those that are there are left to `cbsift rules publish`, because pipelines of an older build that cannot
+/// run them pause, and a migration must stop nobody.
+pub(crate) async fn publish_first(store: &Store) -> anyhow::Result<()> {
+    match pipeline::newest(store).await? {
+        Err(RuleSetError::Missing) => publish_shipped(store).await,
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,12 +1,14 @@
 //! `cbsift migrate`: brings the tables up to date.
 
-use crate::{run, settings, token};
+use crate::{access, run, settings, token};
 use anyhow::Context;
 use clap::Args;
 use std::process::ExitCode;
 use store::{Store, StoreConfig};
 
 /// Bring the store's tables up to date; changes nothing where they are
+///
+/// A new store of a cluster also gets the shipped rules, without which its pipelines would wait.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -16,7 +18,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     if settings.remote.is_some() {
-        return run::role(async { migrate(run::Remote::new(&settings)?.now().await?).await });
+        return run::role(async {
+            let remote = run::Remote::new(&settings)?;
+            let store = remote.now().await?;
+            migrate(store).await?;
+            access::publish_first(store).await
+        });
     }
     let token = token::make(&settings.data)?;
     run::to_the_end(async {
