@@ -8,6 +8,7 @@
 //! | `answers.rs` | through Kafka the answers are those of one machine |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
+//! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
@@ -19,6 +20,7 @@ mod fixtures;
 mod harness;
 mod kcat;
 mod load;
+mod rewind;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod single;

@@ -7,7 +7,7 @@ use crate::keeper;
 use crate::settings::Settings;
 use anyhow::Context;
 use pipeline::{Feed, Pipeline};
-use queue::Consumer;
+use queue::{Consumer, Rewind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
@@ -16,8 +16,11 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the pipeline until `stop`; `ready` is called with the address of health once that answers.
+///
+/// With `rewind` the group's offsets are set first, which Kafka allows only while the group has no members.
 pub(crate) async fn pipeline(
     settings: &Settings,
+    rewind: Option<Rewind>,
     stop: CancellationToken,
     ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
@@ -65,6 +68,9 @@ pub(crate) async fn pipeline(
     if super::topics(&settings.queue, &stop).await?.is_none() {
         return servers.run().await;
     }
+    if let Some(to) = rewind {
+        set_offsets(&settings.queue, to).await?;
+    }
     let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone())
         .await
         .context("start the pipeline")?;
@@ -81,6 +87,27 @@ pub(crate) async fn pipeline(
     });
     let outcome = servers.run().await;
     outcome.and(pipeline.stop().await.context("stop the pipeline"))
+}
+
+/// Sets the group's offsets and says which ones.
+async fn set_offsets(config: &queue::Config, to: Rewind) -> anyhow::Result<()> {
+    let topics = [config.chunks_topic.as_str()];
+    let rewound = queue::rewind(config, &topics, to).await?;
+    for set in &rewound {
+        let from = set
+            .from
+            .map_or_else(|| "none".to_owned(), |offset| offset.to_string());
+        eprintln!(
+            "rewound   {} partition {}: from offset {from} to {}",
+            set.topic, set.partition, set.to
+        );
+    }
+    eprintln!(
+        "rewound   {} partitions of the group `{}`; what is stored already folds",
+        rewound.len(),
+        config.group
+    );
+    Ok(())
 }
 
 fn now_ms() -> i64 {
