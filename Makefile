@@ -26,8 +26,9 @@ soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of 
 corpus: corpus-there headers ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
 
-bench: corpus-there ui libchdb ## MB/s per core of every leg on CORPUS, each checked against its answer
+bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
+	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
 
 check: ui ## Formatting, lints and docs; warnings are errors
 	$(CARGO) fmt --all --check

@@ -67,6 +67,10 @@ impl Role {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn address(&self, name: &str) -> &str {
         &self.addresses[name]
     }

@@ -1,0 +1,442 @@
+//! The way through a real Kafka: speed and CPU of each process, and how soon an append is seen (`make bench`).
+//!
+//! Every process is the real one: `cbsift send`, `ingest`, `pipeline`, `engine`, and Apache Kafka, all on this machine and
+//! sharing its cores, so wall times say little; CPU seconds of each process are what counts. MB = 10^6 source bytes.
+//! `cargo bench -p cbsift --bench through_kafka -- latency` runs only the legs whose name contains the word;
+//! `CBSIFT_BENCH_MINUTES=10` lets the memory leg run that long instead of half a minute.
+
+#![expect(unreachable_pub, reason = "helpers of test binaries")]
+
+#[path = "../../../../tests/cluster/harness.rs"]
+#[expect(dead_code, reason = "shared with the tests of the cluster")]
+mod harness;
+#[path = "../../../../tests/it/harness.rs"]
+#[expect(dead_code, reason = "shared with the tests of one machine")]
+mod single;
+
+use harness::{Cluster, Role};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the budgets are stated for.
+const BYTES: usize = 256 << 20;
+
+/// Endpoints that append, each once.
+const LIVE: usize = 100;
+
+/// A tenth of a second between two appends: a hundred endpoints' worth of a fleet of a thousand failing all day.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// How often the store is asked what it shows: it bounds the precision of the latency.
+const LOOK: Duration = Duration::from_millis(50);
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    let cluster = Cluster::start();
+    let intake = cluster.ingest("ingest");
+    println!(
+        "| leg | MB/s per core of ours | budget | | wall s | CPU s | checked |\n|---|---|---|---|---|---|---|"
+    );
+    if wanted("throughput") {
+        throughput(&cluster, &intake);
+    }
+    if wanted("latency") {
+        latency(&cluster, &intake);
+    }
+    if wanted("memory") {
+        memory(&cluster, &intake);
+    }
+}
+
+/// The CBS logs of `CORPUS`.
+fn logs() -> Vec<PathBuf> {
+    let folder = std::env::var_os("CORPUS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let folders = std::fs::read_dir(folder.join("logs")).unwrap_or_else(|error| {
+        eprintln!(
+            "no corpus at `{}`: {error}\nhint: CORPUS=FOLDER make bench",
+            folder.display()
+        );
+        std::process::exit(2)
+    });
+    let mut paths: Vec<PathBuf> = folders
+        .filter_map(|folder| std::fs::read_dir(folder.ok()?.path()).ok())
+        .flatten()
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.eq_ignore_ascii_case("cbs.log"))
+        })
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn size(paths: &[PathBuf]) -> usize {
+    let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |data| data.len());
+    paths.iter().map(length).sum::<u64>() as usize
+}
+
+/// Files into Kafka with no pipeline there, then out of Kafka into ClickHouse with no sender there.
+fn throughput(cluster: &Cluster, intake: &Role) {
+    let paths = logs();
+    let of_one = size(&paths);
+    let endpoints = BYTES.div_ceil(of_one);
+    let bytes = of_one * endpoints;
+    let (start, before, senders) = (Instant::now(), cpu(intake.id()), children_cpu());
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        // Two senders keep two cores busy.
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= endpoints {
+                        return;
+                    }
+                    send(intake, &format!("pc-{number:04}"), &paths);
+                }
+            });
+        }
+    });
+    let wall = start.elapsed().as_secs_f64();
+    let (of_intake, of_senders) = (cpu(intake.id()) - before, children_cpu() - senders);
+    row(
+        "files -> Kafka",
+        bytes,
+        of_intake + of_senders,
+        Some(600.0),
+        wall,
+        &format!("{of_senders:.2} send, {of_intake:.2} ingest"),
+        &format!(
+            "{} records acknowledged by Kafka",
+            intake.metric("cbsift_queue_produced_total")
+        ),
+    );
+
+    let engine = cpu(cluster.engine.id());
+    let start = Instant::now();
+    let pipeline = cluster.pipeline("pipeline");
+    let chunks = intake.metric("cbsift_queue_produced_total");
+    harness::until("all is stored", || {
+        (pipeline.metric("cbsift_pipeline_chunks_total") >= chunks).then_some(())
+    });
+    let wall = start.elapsed().as_secs_f64();
+    let (ours, engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    let high = memory_of(pipeline.id(), "VmHWM:");
+    cluster.settle(&[&pipeline]);
+    let covered: usize = (0..endpoints)
+        .map(|number| cluster.answers(&format!("pc-{number:04}")).covered_bytes as usize)
+        .sum();
+    assert_eq!(covered, bytes, "source bytes in the store");
+    row(
+        "Kafka -> ClickHouse",
+        bytes,
+        ours,
+        Some(300.0),
+        wall,
+        &format!("{ours:.2} pipeline, {engine:.2} engine"),
+        &format!(
+            "{covered} bytes of {endpoints} endpoints read back; {high:.0} MiB at most in the pipeline"
+        ),
+    );
+    one_line_a_message(cluster, &paths);
+}
+
+/// What the same costs with a message for each line, as log shippers send: the producing side alone, of one endpoint's logs.
+fn one_line_a_message(cluster: &Cluster, paths: &[PathBuf]) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let texts: Vec<String> = paths
+        .iter()
+        .map(|path| {
+            String::from_utf8_lossy(&std::fs::read(path).expect("a file just listed")).into_owned()
+        })
+        .collect();
+    let bytes: usize = texts.iter().map(String::len).sum();
+    let producer = queue::Producer::new(&cluster.queue()).expect("a producer");
+    let measured = |name: &str, chunks: Vec<event::Chunk>| {
+        let messages = chunks.len();
+        let (start, before) = (Instant::now(), cpu(std::process::id()));
+        runtime
+            .block_on(async {
+                for some in chunks.chunks(512) {
+                    producer.send(some.to_vec()).await?;
+                }
+                Ok::<_, queue::SendError>(())
+            })
+            .expect("Kafka takes them");
+        let took = cpu(std::process::id()) - before;
+        row(
+            name,
+            bytes,
+            took.max(0.01),
+            None,
+            start.elapsed().as_secs_f64(),
+            &format!("{took:.2} producer"),
+            &format!("{messages} messages acknowledged"),
+        );
+    };
+    let chunk = |text: &str, number: usize| event::Chunk {
+        tenant: "bench".to_owned(),
+        endpoint: "one-line".to_owned(),
+        source: event::Source::Cbs,
+        stream: event::StreamId(number as u64),
+        path: "CBS.log".to_owned(),
+        offset: 0,
+        length: text.len() as u64,
+        encoding: event::TextEncoding::Utf8,
+        format: event::Format::Wds,
+        open: false,
+        sender: "bench".to_owned(),
+        received_ms: 1,
+        text: text.to_owned(),
+    };
+    let by_chunk = texts
+        .iter()
+        .flat_map(|text| text.as_bytes().chunks(256 << 10))
+        .enumerate()
+        .map(|(number, bytes)| chunk(&String::from_utf8_lossy(bytes), number))
+        .collect();
+    measured("produce, 256 KiB a message", by_chunk);
+    let by_line = texts
+        .iter()
+        .flat_map(|text| text.split_inclusive('\n'))
+        .enumerate()
+        .map(|(number, line)| chunk(line, number))
+        .collect();
+    measured("produce, one line a message", by_line);
+}
+
+/// From the moment a sender starts to send the end of an installation until its attempt is shown with its outcome.
+fn latency(cluster: &Cluster, intake: &Role) {
+    let pipeline = cluster.pipeline("pipeline");
+    let fleet = simulate::Fleet::new(3, 2 * LIVE);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut live = Vec::new();
+    for plan in fleet.plans() {
+        let cbs = simulate::logs(&plan)
+            .into_iter()
+            .find(|log| log.path.ends_with("CBS.log"));
+        let Some(log) = cbs else { continue };
+        let text = String::from_utf8_lossy(&log.bytes).into_owned();
+        // The record that ends the last attempt, and the whole lines before it.
+        let Some(end) = text.rfind("Exec: Processing complete.") else {
+            continue;
+        };
+        let Some(before) = text[..end].rfind('\n') else {
+            continue;
+        };
+        let path = folder.path().join(&plan.id).join("CBS.log");
+        std::fs::create_dir_all(path.parent().expect("a folder of its own")).expect("a folder");
+        std::fs::write(&path, &log.bytes[..=before]).expect("room");
+        send(intake, &plan.id, std::slice::from_ref(&path));
+        live.push((plan.id.clone(), path, log.bytes));
+        if live.len() == LIVE {
+            break;
+        }
+    }
+    assert_eq!(live.len(), LIVE, "endpoints with an installation");
+    cluster.settle(&[&pipeline]);
+    let shown = || -> BTreeMap<String, String> {
+        cluster
+            .sql("SELECT endpoint, toString(sum(cityHash64(id, outcome))) FROM current_attempts GROUP BY endpoint FORMAT TSV")
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(endpoint, state)| (endpoint.to_owned(), state.to_owned()))
+            .collect()
+    };
+    let baseline = shown();
+    let (sent, seen) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let now = shown();
+                let at = Instant::now();
+                let mut seen = seen.lock().expect("no panic");
+                for (endpoint, state) in now {
+                    if baseline.get(&endpoint) != Some(&state) {
+                        seen.entry(endpoint).or_insert(at);
+                    }
+                }
+                drop(seen);
+                std::thread::sleep(LOOK);
+            }
+        });
+        let mut senders = Vec::new();
+        for (endpoint, path, bytes) in &live {
+            let sent = &sent;
+            senders.push(scope.spawn(move || {
+                std::fs::write(path, bytes).expect("room");
+                sent.lock()
+                    .expect("no panic")
+                    .insert(endpoint.clone(), Instant::now());
+                send(intake, endpoint, std::slice::from_ref(path));
+            }));
+            std::thread::sleep(BETWEEN);
+        }
+        for sender in senders {
+            sender.join().expect("a sender ends well");
+        }
+        harness::until("every attempt is shown", || {
+            (seen.lock().expect("no panic").len() >= LIVE).then_some(())
+        });
+        is_done.store(true, Ordering::Relaxed);
+    });
+    let (sent, seen) = (
+        sent.into_inner().expect("no panic"),
+        seen.into_inner().expect("no panic"),
+    );
+    let mut took: Vec<f64> = sent
+        .iter()
+        .map(|(endpoint, at)| seen[endpoint].duration_since(*at).as_secs_f64())
+        .collect();
+    took.sort_by(f64::total_cmp);
+    let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)];
+    println!(
+        "| append -> attempt shown | | 5 s | {} | | | {LIVE} endpoints: p50 {:.2} s, p99 {:.2} s, start of the sender's process included |",
+        if at(99) < 5.0 { "ok" } else { "below" },
+        at(50),
+        at(99)
+    );
+}
+
+/// Sends without end, a new endpoint each time, and looks at the memory of intake and pipeline.
+fn memory(cluster: &Cluster, intake: &Role) {
+    let minutes: f64 = std::env::var("CBSIFT_BENCH_MINUTES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0.5);
+    let pipeline = cluster.pipeline("pipeline");
+    let paths = logs();
+    let length = Duration::from_secs_f64(minutes * 60.0);
+    let start = Instant::now();
+    let is_done = AtomicBool::new(false);
+    let mut seen: Vec<(f64, f64)> = Vec::new();
+    let endpoints = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let number = endpoints.fetch_add(1, Ordering::Relaxed);
+                send(intake, &format!("memory-{number:05}"), &paths);
+            }
+        });
+        while start.elapsed() < length {
+            std::thread::sleep(Duration::from_secs(2));
+            seen.push((
+                memory_of(intake.id(), "VmRSS:"),
+                memory_of(pipeline.id(), "VmRSS:"),
+            ));
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    // What the first third shows is the warming up.
+    let warm = &seen[seen.len() / 3..];
+    let span = |of: fn(&(f64, f64)) -> f64| {
+        let (low, high) = warm
+            .iter()
+            .map(of)
+            .fold((f64::MAX, 0.0), |(low, high), one| {
+                (one.min(low), one.max(high))
+            });
+        format!("{low:.0} to {high:.0} MiB")
+    };
+    println!(
+        "| memory over {minutes} min | | 150 MiB | {} | {:.0} | | {} endpoints; ingest {}, pipeline {} |",
+        if warm.iter().all(|(_, pipeline)| *pipeline <= 150.0) {
+            "ok"
+        } else {
+            "below"
+        },
+        start.elapsed().as_secs_f64(),
+        endpoints.load(Ordering::Relaxed),
+        span(|seen| seen.0),
+        span(|seen| seen.1)
+    );
+}
+
+fn send(intake: &Role, endpoint: &str, paths: &[PathBuf]) {
+    let output = harness::send_command()
+        .args([
+            "--quiet",
+            "--to",
+            intake.address("intake"),
+            "--endpoint",
+            endpoint,
+        ])
+        .args(paths)
+        .output()
+        .expect("cbsift starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn row(
+    leg: &str,
+    bytes: usize,
+    cpu: f64,
+    budget: Option<f64>,
+    wall: f64,
+    split: &str,
+    checked: &str,
+) {
+    let speed = bytes as f64 / 1e6 / cpu;
+    let (budget, verdict) = match budget {
+        Some(budget) if speed >= budget => (format!("{budget:.0}"), "ok"),
+        Some(budget) => (format!("{budget:.0}"), "below"),
+        None => (String::new(), ""),
+    };
+    println!("| {leg} | {speed:.0} | {budget} | {verdict} | {wall:.1} | {split} | {checked} |");
+}
+
+/// CPU seconds of a process, all its threads, in ticks of 10 ms.
+fn cpu(id: u32) -> f64 {
+    fields(id, 11)
+}
+
+/// CPU seconds of this process's children that have ended.
+fn children_cpu() -> f64 {
+    fields(std::process::id(), 13)
+}
+
+/// Two neighbouring fields of `/proc/ID/stat`, counted from the one behind the name.
+fn fields(id: u32, first: usize) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("a process of ours");
+    let (_, fields) = text.rsplit_once(") ").expect("a name in parentheses");
+    let ticks: f64 = fields
+        .split(' ')
+        .skip(first)
+        .take(2)
+        .filter_map(|word| word.parse::<f64>().ok())
+        .sum();
+    ticks / 100.0
+}
+
+/// A line of `/proc/ID/status`, in MiB.
+fn memory_of(id: u32, name: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process of ours");
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(name)?
+                .split_whitespace()
+                .next()?
+                .parse::<f64>()
+                .ok()
+        })
+        .map_or(0.0, |kib| kib / 1024.0)
+}
