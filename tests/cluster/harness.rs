@@ -24,8 +24,8 @@ pub struct Role {
 
 impl Role {
     /// Starts a command and waits until it has named its addresses.
-    pub fn start(name: &str, mut command: Command, wanted: &[&str]) -> Self {
-        let mut child = command
+    pub fn start(name: &str, command: Command, wanted: &[&str]) -> Self {
+        let mut child = dying_with_us(&command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -382,6 +382,25 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it does not come that {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The same command, killed by Linux when the thread that starts it ends: a test that is killed leaves no role behind.
+fn dying_with_us(command: &Command) -> Command {
+    let mut wrapped = Command::new("setpriv");
+    wrapped
+        .args(["--pdeathsig", "KILL"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(key, value),
+            None => wrapped.env_remove(key),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        wrapped.current_dir(folder);
+    }
+    wrapped
 }
 
 /// The embedded engine as a process of its own.
