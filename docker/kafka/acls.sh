@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the topics and says who may do what with them; safe to run again. Roles can write and read, but neither make nor change topics.
+# Makes the topic and says who may do what with them; safe to run again. Roles can write and read, but neither make nor change topics.
 set -euo pipefail
 
 broker="${BROKER:-kafka:9092}"
@@ -22,11 +22,9 @@ allow() { # USER ARGUMENT...
 
 day=86400000
 topic cbsift.chunks.v1 $((7 * day))
-topic cbsift.dead_letters.v1 $((30 * day))
 
 allow ingest --operation Write --operation Describe --operation DescribeConfigs --topic cbsift.chunks.v1
 allow pipeline --operation Read --operation Describe --operation DescribeConfigs --topic cbsift.chunks.v1
-# It writes dead letters and reads them into their table; it sends one back to the chunks on request.
-allow pipeline --operation Read --operation Write --operation Describe --operation DescribeConfigs --topic cbsift.dead_letters.v1
+# `cbsift dead-letters retry` sends records back.
 allow pipeline --operation Write --topic cbsift.chunks.v1
 allow pipeline --operation Read --operation Describe --group cbsift-pipeline --resource-pattern-type prefixed

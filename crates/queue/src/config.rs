@@ -22,9 +22,7 @@ pub struct RawConfig {
     pub group_protocol: String,
     /// Topic of chunks.
     pub chunks_topic: String,
-    /// Topic of dead letters.
-    pub dead_letters_topic: String,
-    /// Make topics that are missing; else they are only checked.
+    /// Make the topic if it is missing; else it is only checked.
     pub create_topics: bool,
     /// Partitions of a topic that is made; more can be added at any time.
     pub partitions: u32,
@@ -32,8 +30,6 @@ pub struct RawConfig {
     pub replication_factor: u32,
     /// How long chunks are kept: the time in which a pipeline may be away.
     pub retention: String,
-    /// How long dead letters are kept in their topic; the table keeps them longer.
-    pub dead_letters_retention: String,
     /// Largest record.
     pub message_max: String,
     /// `zstd`, `lz4` or `none`.
@@ -85,7 +81,6 @@ impl Default for RawConfig {
             group: text("cbsift-pipeline"),
             group_protocol: text("classic"),
             chunks_topic: text("cbsift.chunks.v1"),
-            dead_letters_topic: text("cbsift.dead_letters.v1"),
             create_topics: true,
             // Divides evenly among 1, 2, 3, 4, 6 and 12 pipelines.
             partitions: 12,
@@ -93,8 +88,7 @@ impl Default for RawConfig {
             replication_factor: 3,
             // A week outlasts a long holiday weekend of a pipeline that stands still.
             retention: text("7d"),
-            dead_letters_retention: text("30d"),
-            // A chunk is at most 256 KiB of source bytes; as UTF-8 it may have three times that. A part of a dead letter has 512 KiB.
+            // A chunk is at most 256 KiB of source bytes; as UTF-8 it may have three times that.
             message_max: text("1 MiB"),
             compression: text("zstd"),
             // Fills batches under load and is hardly felt by a live tail.
@@ -140,8 +134,6 @@ pub struct Config {
     pub group_protocol: GroupProtocol,
     /// Topic of chunks.
     pub chunks_topic: String,
-    /// Topic of dead letters.
-    pub dead_letters_topic: String,
     /// Make topics that are missing.
     pub create_topics: bool,
     /// Partitions of a topic that is made.
@@ -150,8 +142,6 @@ pub struct Config {
     pub replication_factor: i32,
     /// How long chunks are kept.
     pub retention: Duration,
-    /// How long dead letters are kept.
-    pub dead_letters_retention: Duration,
     /// Largest record in bytes.
     pub message_max: usize,
     /// What batches are packed with.
@@ -268,16 +258,7 @@ impl Config {
                 "set; a broker is `host:port`",
             );
         }
-        check.that(
-            "group",
-            &raw.group,
-            is_name(&raw.group),
-            "a name of letters, digits, `.`, `_` and `-`",
-        );
-        for (key, value) in [
-            ("chunks_topic", &raw.chunks_topic),
-            ("dead_letters_topic", &raw.dead_letters_topic),
-        ] {
+        for (key, value) in [("group", &raw.group), ("chunks_topic", &raw.chunks_topic)] {
             check.that(
                 key,
                 value,
@@ -285,12 +266,6 @@ impl Config {
                 "a name of letters, digits, `.`, `_` and `-`",
             );
         }
-        check.that(
-            "dead_letters_topic",
-            &raw.dead_letters_topic,
-            raw.dead_letters_topic != raw.chunks_topic,
-            "another topic than `queue.chunks_topic`",
-        );
         let group_protocol = match raw.group_protocol.as_str() {
             "consumer" => GroupProtocol::Consumer,
             other => {
@@ -325,18 +300,11 @@ impl Config {
             group: raw.group.clone(),
             group_protocol,
             chunks_topic: raw.chunks_topic.clone(),
-            dead_letters_topic: raw.dead_letters_topic.clone(),
             create_topics: raw.create_topics,
             partitions,
             replication_factor,
             retention: check.time("retention", &raw.retention, second, 3650 * day),
-            dead_letters_retention: check.time(
-                "dead_letters_retention",
-                &raw.dead_letters_retention,
-                second,
-                3650 * day,
-            ),
-            // A part of a dead letter and its headers must fit.
+            // The largest chunk and its headers must fit.
             message_max: check.size("message_max", &raw.message_max, 1 << 20, 64 << 20),
             compression,
             // Kafka's own bound is 15 minutes; more than seconds is a mistake.

@@ -7,8 +7,6 @@ mod producer;
 
 mod consumer;
 
-pub mod dead_letters;
-
 pub mod topics;
 
 mod rewind;

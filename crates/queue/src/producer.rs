@@ -28,7 +28,6 @@ pub struct Producer {
     queue_wait: Duration,
     message_max: usize,
     chunks_topic: Arc<str>,
-    dead_letters_topic: Arc<str>,
 }
 
 /// Records were not acknowledged, or not all of them. What was sent may be in the topic all the same: repeats fold.
@@ -128,7 +127,6 @@ impl Producer {
             queue_wait: config.queue_wait,
             message_max: config.message_max,
             chunks_topic: config.chunks_topic.as_str().into(),
-            dead_letters_topic: config.dead_letters_topic.as_str().into(),
         })
     }
 
@@ -137,20 +135,11 @@ impl Producer {
     /// May be called in parallel and again after an error. The future may be dropped: what was handed over is sent all the same.
     pub async fn send(&self, chunks: Vec<Chunk>) -> Result<(), SendError> {
         let records = chunks.into_iter().map(record::encode).collect();
-        self.send_to(&self.chunks_topic, records).await
+        self.send_again(records).await
     }
 
-    /// Sends records to the topic of dead letters, under the same promise.
-    pub async fn send_dead_letters(&self, records: Vec<Content>) -> Result<(), SendError> {
-        self.send_to(&self.dead_letters_topic, records).await
-    }
-
-    /// Sends records as they are to the topic of chunks: a dead letter that is tried again. Under the same promise.
+    /// Sends records as they are, under the same promise: a dead letter that is tried again.
     pub async fn send_again(&self, records: Vec<Content>) -> Result<(), SendError> {
-        self.send_to(&self.chunks_topic, records).await
-    }
-
-    async fn send_to(&self, topic: &str, records: Vec<Content>) -> Result<(), SendError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -189,8 +178,8 @@ impl Producer {
             _room: room,
         });
         for record in &records {
-            let mut message =
-                BaseRecord::with_opaque_to(topic, Arc::clone(&call)).headers(headers(record));
+            let mut message = BaseRecord::with_opaque_to(&self.chunks_topic, Arc::clone(&call))
+                .headers(headers(record));
             if let Some(key) = &record.key {
                 message = message.key(key);
             }

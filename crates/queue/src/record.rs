@@ -194,11 +194,11 @@ fn key(tenant: &str, endpoint: &str) -> Vec<u8> {
 }
 
 /// Looks headers up by name.
-pub(crate) struct Headers<'a>(pub(crate) &'a [Header]);
+struct Headers<'a>(&'a [Header]);
 
 impl<'a> Headers<'a> {
     /// The one header of that name.
-    pub(crate) fn bytes(&self, name: &'static str) -> Result<&'a [u8], DecodeError> {
+    fn bytes(&self, name: &'static str) -> Result<&'a [u8], DecodeError> {
         let mut found = self.0.iter().filter(|header| header.name == name);
         let header = found.next().ok_or(DecodeError::MissingHeader { name })?;
         if found.next().is_some() {
@@ -211,7 +211,7 @@ impl<'a> Headers<'a> {
     }
 
     /// Whether the format is one that this build reads.
-    pub(crate) fn version(&self, newest: u32) -> Result<(), DecodeError> {
+    fn version(&self, newest: u32) -> Result<(), DecodeError> {
         match self.parsed("version", "number")? {
             0 => Err(DecodeError::BadHeader {
                 name: "version",
@@ -222,7 +222,7 @@ impl<'a> Headers<'a> {
         }
     }
 
-    pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, DecodeError> {
+    fn text(&self, name: &'static str) -> Result<&'a str, DecodeError> {
         std::str::from_utf8(self.bytes(name)?).map_err(|_| DecodeError::BadHeader {
             name,
             expected: "UTF-8",
@@ -230,7 +230,7 @@ impl<'a> Headers<'a> {
     }
 
     /// A value in the one spelling that it is written in, so that equal chunks are equal records.
-    pub(crate) fn parsed<T: FromStr + ToString>(
+    fn parsed<T: FromStr + ToString>(
         &self,
         name: &'static str,
         expected: &'static str,

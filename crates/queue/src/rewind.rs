@@ -46,9 +46,7 @@ pub enum RewindError {
         group: String,
     },
     /// A topic is missing.
-    #[error(
-        "the topic `{topic}` is missing\nhint: `queue.chunks_topic` and `queue.dead_letters_topic` name the topics"
-    )]
+    #[error("the topic `{topic}` is missing\nhint: `queue.chunks_topic` names the topic")]
     Missing {
         /// Which.
         topic: String,

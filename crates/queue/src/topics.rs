@@ -1,4 +1,4 @@
-//! The topics: made, checked, widened.
+//! The topic: made, checked, widened.
 
 use crate::config::{Config, ConfigError};
 use crate::log::{self, Trouble};
@@ -95,19 +95,12 @@ pub struct TopicState {
     pub retention: Option<Duration>,
 }
 
-/// Makes both topics where they are missing, and checks both.
+/// Makes the topic of chunks where it is missing, and checks it.
 ///
 /// A shorter retention than configured is no error, because operators decide on disks: compare [`TopicState::retention`].
-pub async fn ensure(config: &Config) -> Result<Vec<TopicState>, TopicError> {
+pub async fn ensure(config: &Config) -> Result<TopicState, TopicError> {
     let admin = Admin::new(config)?;
-    let mut states = Vec::new();
-    for (topic, retention) in [
-        (&config.chunks_topic, config.retention),
-        (&config.dead_letters_topic, config.dead_letters_retention),
-    ] {
-        states.push(admin.ensure(topic, retention).await?);
-    }
-    Ok(states)
+    admin.ensure(&config.chunks_topic, config.retention).await
 }
 
 /// Gives a topic more partitions, up to `total`. Running consumers find them by themselves.

@@ -17,7 +17,7 @@ fn all_problems_are_told_at_once_each_with_its_key() {
         brokers: "kafka-1:9093".to_owned(),
         group: "a group".to_owned(),
         group_protocol: "old".to_owned(),
-        dead_letters_topic: "cbsift.chunks.v1".to_owned(),
+        chunks_topic: "a/topic".to_owned(),
         partitions: 0,
         retention: "7".to_owned(),
         message_max: "1 MB".to_owned(),
@@ -31,7 +31,7 @@ fn all_problems_are_told_at_once_each_with_its_key() {
     for key in [
         "group",
         "group_protocol",
-        "dead_letters_topic",
+        "chunks_topic",
         "partitions",
         "retention",
         "message_max",

@@ -45,7 +45,6 @@ fn names(name: &str, partitions: u32) -> RawConfig {
         client_id: name.to_owned(),
         group: format!("{name}.group"),
         chunks_topic: format!("{name}.chunks"),
-        dead_letters_topic: format!("{name}.dead-letters"),
         partitions,
         replication_factor: 1,
         linger: "5ms".to_owned(),

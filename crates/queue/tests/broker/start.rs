@@ -39,7 +39,7 @@ async fn make_anew(config: &Config) {
     until("the topic is gone and made anew", async || {
         queue::topics::ensure(config)
             .await
-            .is_ok_and(|states| states[0].created)
+            .is_ok_and(|state| state.created)
     })
     .await;
 }

@@ -193,49 +193,28 @@ async fn no_room_is_told_and_room_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_travels_in_parts_and_goes_again_as_it_was() {
-    use queue::dead_letters::{DeadLetter, Story, assemble, decode, encode};
-    let config = settings("dead", 2).await;
+async fn a_record_that_is_sent_again_is_the_same_record() {
+    let config = settings("again", 2).await;
     let producer = Producer::new(&config).unwrap();
-    // A chunk near the limit, of a kind that this build could not process.
-    let original = queue::record::encode(Chunk {
-        text: "更新失败\r\n".repeat(60_000),
-        ..chunk("PC-1", 1)
-    });
-    let letter = DeadLetter {
-        content: original.clone(),
-        story: Story {
-            topic: config.chunks_topic.clone(),
-            partition: 1,
-            offset: 5,
-            timestamp_ms: None,
-            stage: "classify".to_owned(),
-            reason: "panic".to_owned(),
-            message: "made up".to_owned(),
-            build: "0.0.0".to_owned(),
-            rule_set: 1,
-            first_seen_ms: now_ms(),
-        },
+    // As it came from a stranger: a header without a value, one twice, no key.
+    let header = |name: &str, value: Option<&[u8]>| queue::record::Header {
+        name: name.to_owned(),
+        value: value.map(<[u8]>::to_vec),
     };
-    let parts = encode(&letter);
-    assert_eq!(parts.len(), 2);
-    producer.send_dead_letters(parts).await.unwrap();
-
-    let topics = [config.dead_letters_topic.as_str(), &config.chunks_topic];
-    let consumer = Consumer::start(&config, &topics).unwrap();
-    let mut parts = Vec::new();
-    for _ in 0..2 {
-        let record = record(&consumer).await;
-        assert_eq!(record.receipt.topic(), config.dead_letters_topic);
-        consumer.ack(&record.receipt);
-        parts.push(decode(record.content).unwrap());
-    }
-    let back = assemble(parts).unwrap();
-    assert_eq!(back, letter);
-
-    producer.send_again(vec![back.content]).await.unwrap();
+    let original = queue::record::Content {
+        key: None,
+        headers: vec![
+            header("empty", Some(b"")),
+            header("none", None),
+            header("twice", Some(b"1")),
+            header("twice", Some(&[0xFF])),
+        ],
+        value: Some(vec![0xFF, 0, b'\n']),
+    };
+    producer.send_again(vec![original.clone()]).await.unwrap();
+    let consumer = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
     let again = record(&consumer).await;
-    assert_eq!(again.receipt.topic(), config.chunks_topic);
     assert_eq!(again.content, original);
+    consumer.ack(&again.receipt);
     assert!(consumer.close(PATIENCE).await);
 }
