@@ -8,12 +8,14 @@
 //! | `answers.rs` | through Kafka the answers are those of one machine |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
+//! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
 mod answers;
 mod faults;
+mod dead_letters;
 #[path = "../it/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod fixtures;

@@ -6,18 +6,20 @@ use crate::run::{self, TENANT};
 use crate::settings;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use event::{Chunk, UtcMillis};
-use pipeline::{Config, Pipeline, chunk_of};
+use event::UtcMillis;
+use pipeline::{Config, Pipeline, chunk_of, record_of};
+use queue::Producer;
 use std::fmt::Write;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use store::{LetterFilter, LetterState, Store, StoredLetter};
+use store::{LetterContent, LetterFilter, LetterState, Store, StoredLetter};
 
 /// List what could not be processed, show it as it came, and send it back once the cause is mended
 ///
 /// A chunk whose classification fails, or whose rows the store refuses, is kept here as it came and holds up nobody.
-/// After an upgrade that mends the cause, `retry` hands it to the pipeline again; it is stored like any other chunk.
+/// After an upgrade that mends the cause, `retry` hands it to the pipeline again, through Kafka where `store.url` names a
+/// cluster; it is stored like any other chunk.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -99,7 +101,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             Command::Retry { ids, all } => {
                 let letters = chosen(store, ids, all).await?;
-                retry_here(&access, settings.pipeline.clone(), letters).await?;
+                if settings.remote.is_some() {
+                    retry_through_kafka(&access, &settings.queue, &letters).await?;
+                } else {
+                    retry_here(&access, settings.pipeline.clone(), letters).await?;
+                }
             }
         }
         access.close().await
@@ -139,7 +145,8 @@ async fn retry_here(access: &Access, config: Config, ids: Vec<String>) -> anyhow
         .await
         .context("start a pipeline")?;
     let handle = pipeline.handle();
-    let done = retry(access.store(), &ids, async |chunk: Chunk| {
+    let done = retry(access.store(), &ids, async |letter: &LetterContent| {
+        let chunk = chunk_of(letter).context("the letter holds no chunk")?;
         handle.store(vec![chunk]).await.map_err(anyhow::Error::from)
     })
     .await;
@@ -151,23 +158,43 @@ async fn retry_here(access: &Access, config: Config, ids: Vec<String>) -> anyhow
     done.and(stopped)
 }
 
-/// Sends letters back, each marked only once `resend` has acknowledged it. Where Kafka is between, `resend` produces.
+/// In a cluster its pipelines store what is sent back. The record goes as it came, so it is the same one: repeats fold.
+async fn retry_through_kafka(
+    access: &Access,
+    config: &queue::Config,
+    ids: &[String],
+) -> anyhow::Result<()> {
+    let producer = Producer::new(config)?;
+    let resend = async |letter: &LetterContent| {
+        let sent = producer.send_again(vec![record_of(letter)]).await;
+        sent.map_err(anyhow::Error::from)
+    };
+    retry(access.store(), ids, resend).await?;
+    eprintln!(
+        "the pipelines process them now\nhint: one that dies again is open again in `cbsift dead-letters list`"
+    );
+    Ok(())
+}
+
+/// Sends letters back, each marked only once `resend` has acknowledged it.
 async fn retry(
     store: &Store,
     ids: &[String],
-    resend: impl AsyncFn(Chunk) -> anyhow::Result<()>,
+    resend: impl AsyncFn(&LetterContent) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (mut back, mut left) = (0, 0);
     for id in ids {
         let Some(letter) = store.dead_letter(TENANT, id).await? else {
             continue;
         };
-        let Some(chunk) = chunk_of(&letter.letter.content) else {
-            eprintln!("{id}: what came was no chunk, so there is nothing to send back");
+        if chunk_of(&letter.letter.content).is_none() {
+            eprintln!(
+                "{id}: what came is no chunk to this build, so it would only die again\nhint: mend its sender, which still holds the log"
+            );
             left += 1;
             continue;
-        };
-        resend(chunk)
+        }
+        resend(&letter.letter.content)
             .await
             .with_context(|| format!("send back letter `{id}`"))?;
         store.mark_sent_back(&letter).await?;
