@@ -9,6 +9,7 @@
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
+//! | `metrics.rs` | a real Prometheus scrapes every role; JSON logs |
 //! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
@@ -22,6 +23,7 @@ mod fixtures;
 mod harness;
 mod kcat;
 mod load;
+mod metrics;
 mod rewind;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]

@@ -6,11 +6,13 @@ mod readers;
 mod refusal;
 mod serve;
 mod tls;
+mod traffic;
 
 pub use readers::for_readers;
 pub use serve::{ListenError, Serving, check_listen, serve};
 pub(crate) use tls::certificates;
 pub use tls::{Tls, TlsError, TlsFiles};
+pub use traffic::Traffic;
 
 use crate::config::CHUNK_MIN;
 use crate::files::clean_name;
@@ -28,6 +30,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{head, put};
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
+use metrics::counter;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -143,7 +146,10 @@ async fn put_stream<S: ChunkSink, O: Offsets>(
         )));
     }
 
+    let count = chunks.len() as u64;
     within(&intake.config, intake.sink.store(chunks)).await?;
+    counter!("cbsift_ingest_chunks_total").increment(count);
+    counter!("cbsift_ingest_bytes_total").increment(end - query.offset);
     if let Some((digest, bytes)) = file {
         // After the acknowledgement of the last bytes, so that a file noted as imported is stored.
         within(

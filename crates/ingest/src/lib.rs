@@ -10,7 +10,9 @@ pub mod tokens;
 
 pub use config::{Config, RawConfig};
 pub use files::{FileChunks, FileError, Found, LogFile, find};
-pub use http::{Serving, Tls, TlsError, TlsFiles, check_listen, for_readers, router, serve};
+pub use http::{
+    Serving, Tls, TlsError, TlsFiles, Traffic, check_listen, for_readers, router, serve,
+};
 pub use offsets::{FileDigest, Import, Offsets, Owner};
 pub use sink::{ChunkSink, SinkError};
 pub use tokens::{Tokens, is_endpoint_id};

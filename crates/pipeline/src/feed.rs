@@ -285,6 +285,7 @@ impl FeedStatus {
             show(&topic, partition, 0, 0);
         }
         gauge!("cbsift_queue_partitions").set(status.partitions.len() as f64);
+        gauge!("cbsift_queue_in_flight_bytes").set(status.in_flight_bytes as f64);
         let open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         gauge!("cbsift_pipeline_in_flight_chunks").set(open.len() as f64);
         let oldest = open

@@ -9,6 +9,7 @@ use crate::{
     step::{Poison, rows_of},
 };
 use event::Chunk;
+use metrics::histogram;
 use std::{
     sync::{
         Arc,
@@ -203,6 +204,8 @@ impl Intake {
 
     /// Classifies and stores requests together, and answers each.
     async fn batch(&self, requests: Vec<Request>) {
+        let bytes: usize = requests.iter().map(|request| request.bytes).sum();
+        histogram!("cbsift_pipeline_batch_bytes").record(bytes as f64);
         let (mut chunks, mut callers) = (Vec::new(), Vec::new());
         for request in requests {
             chunks.extend(request.chunks);

@@ -73,6 +73,14 @@ impl Admin {
         self
     }
 
+    /// What an intake in this process answers.
+    pub(super) fn with_traffic(self, traffic: ::ingest::Traffic) -> Self {
+        self.with_refresh(move || {
+            traffic.publish();
+            async {}
+        })
+    }
+
     /// What a pipeline in this process does.
     pub(super) fn with_pipeline(self, status: pipeline::Status, store: Store) -> Self {
         self.with_refresh(move || {
@@ -167,6 +175,10 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
     ] {
         counter!("cbsift_pipeline_dead_letters_total", "reason" => reason).absolute(letters);
     }
+    // Left as it was while none can be used: readiness says so, and a jump to another number would look like an upgrade.
+    if let Ok(sequence) = status.rule_set() {
+        gauge!("cbsift_rule_set").set(f64::from(sequence));
+    }
     // Absent rather than wrong while the store does not answer.
     if let Ok(pending) = status.pending_units(store).await {
         gauge!("cbsift_pipeline_pending_units").set(pending as f64);
@@ -176,6 +188,19 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
 fn describe() {
     for (name, what) in [
         ("cbsift_build_info", "The build and the role, always 1."),
+        ("cbsift_rule_set", "Sequence of the rule set in use."),
+        (
+            "cbsift_queue_in_flight_bytes",
+            "Bytes sent to Kafka, or read from it, and not acknowledged.",
+        ),
+        (
+            "cbsift_queue_partitions",
+            "Partitions that this process reads.",
+        ),
+        (
+            "cbsift_ingest_in_flight_bytes",
+            "Bodies in memory, doubled for their text, as `ingest.in_flight_max` counts them.",
+        ),
         (
             "cbsift_pipeline_pending_units",
             "Units whose news are not derived yet.",
@@ -229,7 +254,7 @@ fn describe() {
         ("cbsift_ingest_chunks_total", "Chunks acknowledged."),
         (
             "cbsift_ingest_refused_total",
-            "Chunks not taken, whose senders were told, by reason.",
+            "Bodies not taken, whose senders were told, by reason.",
         ),
         (
             "cbsift_queue_produced_total",

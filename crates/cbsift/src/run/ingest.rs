@@ -5,6 +5,7 @@ use super::door::Door;
 use super::intake::{Held, Kafka, tokens};
 use super::{Remote, Servers};
 use crate::settings::Settings;
+use ::ingest::Traffic;
 use anyhow::{Context, bail};
 use metrics::{counter, gauge};
 use queue::Producer;
@@ -45,7 +46,11 @@ pub(crate) async fn ingest(
     let intake = ::ingest::router(sink, held, Arc::new(tokens), &settings.ingest);
 
     let (pinged, counted) = (producer.clone(), producer.clone());
-    let admin = Admin::new("ingest")?
+    let admin = Admin::new("ingest")?;
+    let traffic = Traffic::new();
+    let intake = traffic.count(intake);
+    let admin = admin
+        .with_traffic(traffic)
         .with_check(move || {
             let producer = pinged.clone();
             async move {

@@ -73,7 +73,11 @@ pub(crate) async fn up(
         &settings.web,
     );
     let web_is_full = web.disk_full();
-    let admin = Admin::new("up")?
+    let admin = Admin::new("up")?;
+    let traffic = ingest::Traffic::new();
+    let intake = traffic.count(intake);
+    let admin = admin
+        .with_traffic(traffic)
         .with_rules(pipeline.status())
         .with_all_derived(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())

@@ -4,6 +4,7 @@ use crate::http::refusal::Refusal;
 use crate::offsets::Owner;
 use crate::{Config, SinkError};
 use axum::http::StatusCode;
+use metrics::gauge;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,29 @@ pub(crate) struct Quota {
     endpoints: Arc<Mutex<HashMap<Owner, usize>>>,
 }
 
+/// Room that a body and its text take; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    bytes: u32,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new(bytes: u32, permit: OwnedSemaphorePermit) -> Self {
+        gauge!("cbsift_ingest_in_flight_bytes").increment(f64::from(bytes));
+        Self {
+            bytes,
+            _permit: permit,
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        gauge!("cbsift_ingest_in_flight_bytes").decrement(f64::from(self.bytes));
+    }
+}
+
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
@@ -38,7 +62,7 @@ impl Limits {
     }
 
     /// Room for a body of so many bytes and for its text; waits a while for it.
-    pub(crate) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(crate) async fn room(&self, bytes: usize) -> Result<Room, Refusal> {
         let permits =
             u32::try_from(bytes.saturating_mul(2).min(self.room_total)).unwrap_or(u32::MAX);
         match tokio::time::timeout(
@@ -47,7 +71,7 @@ impl Limits {
         )
         .await
         {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Room::new(permits, permit)),
             Ok(Err(_)) | Err(_) => Err(SinkError::Busy {
                 retry_after: Duration::from_secs(1),
             }

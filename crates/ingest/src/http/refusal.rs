@@ -1,6 +1,7 @@
 //! An answer that says no, why, and when to come again.
 
 use crate::SinkError;
+use crate::http::traffic::Refused;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use std::hash::{BuildHasher, RandomState};
@@ -13,6 +14,8 @@ pub(crate) struct Refusal {
     error: String,
     hint: Option<&'static str>,
     retry_after: Option<Duration>,
+    /// For metrics, where the status does not say it.
+    reason: Option<&'static str>,
 }
 
 /// Time after which a store that was away is asked again; a guess between its restart (seconds) and patience.
@@ -28,6 +31,7 @@ impl Refusal {
             error: error.into(),
             hint: None,
             retry_after: None,
+            reason: None,
         }
     }
 
@@ -72,16 +76,34 @@ impl Refusal {
 impl From<SinkError> for Refusal {
     fn from(error: SinkError) -> Self {
         tracing::debug!(%error, "chunks were not taken");
-        let (status, text, wait) = match error {
-            SinkError::Busy { retry_after } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "busy", retry_after)
-            }
-            SinkError::Unavailable(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "the store is away", AWAY)
-            }
-            SinkError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "no space is left", FULL),
+        let away = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, text, wait, reason) = match error {
+            SinkError::Busy { retry_after } => (away, "busy", retry_after, "busy"),
+            SinkError::Unavailable(_) => (away, "the store is away", AWAY, "unavailable"),
+            SinkError::Full(_) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no space is left",
+                FULL,
+                "full",
+            ),
         };
-        Self::new(status, text).retry_after(wait)
+        Self {
+            reason: Some(reason),
+            ..Self::new(status, text).retry_after(wait)
+        }
+    }
+}
+
+/// What metrics call a refusal of this status.
+fn reason(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "denied",
+        StatusCode::LENGTH_REQUIRED | StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::REQUEST_TIMEOUT => "slow",
+        StatusCode::TOO_MANY_REQUESTS => "quota",
+        StatusCode::UNPROCESSABLE_ENTITY => "digest",
+        status if status.is_server_error() => "unavailable",
+        _ => "bad_request",
     }
 }
 
@@ -92,6 +114,8 @@ impl IntoResponse for Refusal {
             None => serde_json::json!({ "error": self.error }),
         };
         let mut response = (self.status, Json(body)).into_response();
+        let reason = self.reason.unwrap_or_else(|| reason(self.status));
+        response.extensions_mut().insert(Refused(reason));
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(with_jitter(wait)));
