@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use store::Store;
+use tokio::time::timeout;
 
 type Soon<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -36,6 +38,9 @@ const BATCH_BYTES: [f64; 7] = [
     4_194_304.0,
     16_777_216.0,
 ];
+
+/// A store that hangs must not hang `/metrics`, which is looked at most of all then: Prometheus gives up after 10 s.
+const REFRESH: Duration = Duration::from_secs(2);
 
 impl Admin {
     /// Installs the process's recorder, so once a process.
@@ -153,7 +158,8 @@ impl Admin {
 
     async fn text(&self) -> String {
         for refresh in &self.refreshes {
-            refresh().await;
+            // What was not refreshed in time shows what it showed before.
+            let _ = timeout(REFRESH, refresh()).await;
         }
         self.metrics.run_upkeep();
         self.metrics.render()

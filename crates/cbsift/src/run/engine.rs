@@ -59,6 +59,9 @@ pub(crate) struct Remote {
 /// Between two tries to reach the store: soon enough for a restart, rare enough for its log.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A store that hangs is not ready either, and whoever asks should hear so: about as long as the brokers are given.
+const CHECK: Duration = Duration::from_secs(3);
+
 impl Remote {
     /// The store that the settings name; an error where they name none.
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
@@ -82,9 +85,13 @@ impl Remote {
     /// For `/readyz`: whether it answers, with the tables of this build.
     pub(crate) async fn check(&self) -> Result<(), String> {
         let checked = async { self.now().await?.check_schema().await };
-        checked
-            .await
-            .map_err(|error| format!("the store is not ready: {error}"))
+        match tokio::time::timeout(CHECK, checked).await {
+            Ok(checked) => checked.map_err(|error| format!("the store is not ready: {error}")),
+            Err(_) => Err(format!(
+                "the store is not ready: no answer within {} s",
+                CHECK.as_secs()
+            )),
+        }
     }
 
     /// The store with the tables of this build, as soon as both are there; none when `stop` comes first.
