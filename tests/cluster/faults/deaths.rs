@@ -2,7 +2,19 @@
 
 use super::{INSERT, World, insert_into};
 use crate::harness::{Role, until};
+use crate::single::get;
 use kafka_harness::{Faults, Replies};
+
+/// A pipeline that committed what it has not stored would have done so long before it is killed.
+const COMMITS_SOON: (&str, &str) = ("QUEUE__COMMIT_INTERVAL", "100ms");
+
+/// Waits until a pipeline has held records for ten times as long.
+fn holds_records(pipeline: &Role) {
+    until("records stay in flight", || {
+        let age = pipeline.metric("cbsift_pipeline_oldest_unacknowledged_seconds");
+        (age > 1.0).then_some(())
+    });
+}
 
 pub(super) fn ingest_is_killed(world: &mut World) {
     let mut pipelines = world.two_pipelines();
@@ -15,7 +27,7 @@ pub(super) fn ingest_is_killed(world: &mut World) {
 }
 
 pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
-    let victim = world.proxied_pipeline("victim", &[]);
+    let victim = world.proxied_pipeline("victim", &[COMMITS_SOON]);
     let held = world.proxy.held();
     world.inject(Faults {
         hold: Some(INSERT.to_owned()),
@@ -23,9 +35,7 @@ pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
     });
     let load = world.load("before-insert");
     world.held_since(held);
-    until("records are in flight", || {
-        (victim.metric("cbsift_pipeline_in_flight_chunks") > 0.0).then_some(())
-    });
+    holds_records(&victim);
     for table in ["events", "chunks"] {
         assert_eq!(world.rows(table, "before-insert"), 0, "{table}");
     }
@@ -33,7 +43,7 @@ pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
 }
 
 pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
-    let victim = world.proxied_pipeline("victim", &[]);
+    let victim = world.proxied_pipeline("victim", &[COMMITS_SOON]);
     let resets = world.proxy.resets();
     world.inject(Faults {
         cut_in: Some(insert_into("chunks")),
@@ -43,6 +53,7 @@ pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
     until("a body is cut", || {
         (world.proxy.resets() > resets).then_some(())
     });
+    holds_records(&victim);
     // Half a body is nothing: what went before it is there, and of the chunks none.
     assert!(world.rows("events", "mid-body") > 0);
     assert_eq!(world.rows("chunks", "mid-body"), 0);
@@ -50,7 +61,7 @@ pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
 }
 
 pub(super) fn pipeline_is_killed_before_a_reply(world: &mut World) {
-    let victim = world.proxied_pipeline("victim", &[]);
+    let victim = world.proxied_pipeline("victim", &[COMMITS_SOON]);
     // A first insert asks for its table's columns before; it would wait for that answer.
     let first = world.load("first").finish();
     world.settle_on(&first, std::slice::from_ref(&victim));
@@ -63,7 +74,14 @@ pub(super) fn pipeline_is_killed_before_a_reply(world: &mut World) {
     until("an insert is done and nobody knows", || {
         (world.rows("events", "before-reply") > 0).then_some(())
     });
+    holds_records(&victim);
     assert_eq!(world.rows("chunks", "before-reply"), 0);
+    // Health and metrics answer all the same, and say what is wrong.
+    let (status, body) = get(&format!("{}/readyz", victim.address("health")));
+    assert!(
+        status == 503 && body.contains("the store is not ready: no answer"),
+        "{body}"
+    );
     heir_of(world, victim, load);
 }
 
@@ -89,7 +107,7 @@ fn heir_of(world: &mut World, mut victim: Role, load: crate::load::Load) {
 
 /// Frozen while it sends the body of an insert; another one takes its partitions over; then it goes on.
 pub(super) fn pipeline_sleeps_longer_than_its_session(world: &mut World) {
-    let sleeper = world.proxied_pipeline("sleeper", &[]);
+    let sleeper = world.proxied_pipeline("sleeper", &[COMMITS_SOON]);
     let held = world.proxy.held();
     world.inject(Faults {
         hold: Some(insert_into("chunks")),
@@ -97,6 +115,7 @@ pub(super) fn pipeline_sleeps_longer_than_its_session(world: &mut World) {
     });
     let load = world.load("zombie");
     world.held_since(held);
+    holds_records(&sleeper);
     sleeper.freeze();
     let heir = world.lone_pipeline("heir");
     world.last(&load);
