@@ -280,6 +280,25 @@ impl Cluster {
         self.engine = engine(self.folder.path(), port);
     }
 
+    /// Copies the store's data, while its process is down for a moment.
+    pub fn back_up(&mut self) {
+        self.engine.kill();
+        copy(&self.store_data(), &self.folder.path().join("backup"));
+        self.restart_engine();
+    }
+
+    /// Sets the store back to the copy.
+    pub fn restore(&mut self) {
+        self.engine.kill();
+        std::fs::remove_dir_all(self.store_data()).unwrap();
+        copy(&self.folder.path().join("backup"), &self.store_data());
+        self.restart_engine();
+    }
+
+    fn store_data(&self) -> PathBuf {
+        self.folder.path().join("data/engine")
+    }
+
     /// Sends files as an endpoint, alternating between intakes.
     pub fn send(&self, intakes: &[&Role], endpoint: &str, files: &[PathBuf], arguments: &[&str]) {
         for (number, file) in files.iter().enumerate() {
@@ -382,6 +401,12 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it does not come that {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A folder to a new place, with links and rights as they are.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.unwrap().success(), "copy {}", from.display());
 }
 
 /// The same command, killed by Linux when the thread that starts it ends: a test that is killed leaves no role behind.
