@@ -194,7 +194,7 @@ async fn no_room_is_told_and_room_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_sent_again_is_the_same_record() {
-    let config = settings("again", 2).await;
+    let config = settings("sent-again", 2).await;
     let producer = Producer::new(&config).unwrap();
     // As it came from a stranger: a header without a value, one twice, no key.
     let header = |name: &str, value: Option<&[u8]>| queue::record::Header {
