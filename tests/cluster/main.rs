@@ -15,8 +15,8 @@
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
 mod answers;
-mod faults;
 mod dead_letters;
+mod faults;
 #[path = "../it/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod fixtures;
