@@ -133,13 +133,12 @@ impl One {
         loop {
             // Decoded anew for each try: the pipeline takes the chunk, and a try that fails is rare.
             let chunk = match record::decode(record.content.clone()) {
+                Ok(chunk) => chunk,
                 Err((error, _)) if error.is_newer() => {
                     // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
                     return self.consumer.halt(&record.receipt, &error.to_string());
                 }
-                Err((error, _)) => return self.bury(record, Some(&error)).await,
-                Ok(_) if record.died_alone => return self.bury(record, None).await,
-                Ok(chunk) => chunk,
+                Err((error, _)) => return self.bury(record, &error).await,
             };
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
@@ -161,23 +160,21 @@ impl One {
         }
     }
 
-    /// Keeps a record that is no chunk, or that ends our process, whole, and goes on.
-    async fn bury(self, record: Record, error: Option<&DecodeError>) {
-        let letter = [letters::letter_of_record(&record, error)];
+    /// Keeps a record that is no chunk, whole, and goes on.
+    async fn bury(self, record: Record, error: &DecodeError) {
         tracing::error!(
-            reason = letter[0].reason,
-            message = letter[0].message,
+            reason = %error,
             topic = record.receipt.topic(),
             partition = record.receipt.partition(),
             offset = record.receipt.offset(),
-            "a record cannot be processed and is kept as a dead letter"
+            "a record is no chunk and is kept as a dead letter"
         );
+        let letter = [letters::letter_of_record(&record, error)];
         until_done("keep a dead letter", || {
             self.store.insert_dead_letters(&letter)
         })
         .await;
-        counter!("cbsift_pipeline_dead_letters_total", "reason" => letter[0].reason.clone())
-            .increment(1);
+        counter!("cbsift_pipeline_dead_letters_total", "reason" => error.code()).increment(1);
         self.consumer.ack(&record.receipt);
     }
 

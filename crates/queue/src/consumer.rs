@@ -3,7 +3,6 @@
 //! Two threads of its own, because Kafka's client blocks: one polls and serves rebalances, one commits.
 //! They and the caller meet in the ledger.
 
-mod care;
 mod group;
 mod ledger;
 mod start;
@@ -58,8 +57,6 @@ pub struct Record {
     pub receipt: Receipt,
     /// When it was sent, or stored, as the topic is set up.
     pub timestamp_ms: Option<i64>,
-    /// It ended the process several times, each time with nothing else in flight: to be kept, and not tried again.
-    pub died_alone: bool,
     /// For [`crate::record::decode`].
     pub content: Content,
 }
@@ -138,14 +135,6 @@ impl Shared {
             .wait_timeout(state, longest)
             .unwrap_or_else(PoisonError::into_inner)
             .0
-    }
-
-    /// Has what the ledger waits for committed at once.
-    fn commit_if_wanted(&self, state: &mut State) {
-        if state.ledger.wants_commit() {
-            state.commits_asked += 1;
-            self.changed.notify_all();
-        }
     }
 
     /// Waits until the caller holds nothing of these partitions, then has the rest committed. Each is bounded.
@@ -236,9 +225,7 @@ impl Consumer {
                     self.shared.arrived.notify_one();
                     return Err(failure.clone());
                 }
-                let delivery = state.ledger.take();
-                self.shared.commit_if_wanted(&mut state);
-                if let Some(delivery) = delivery {
+                if let Some(delivery) = state.ledger.take() {
                     // One call, one waiter: with several, the next one is told too.
                     if state.ledger.has_waiting() {
                         self.shared.arrived.notify_one();
@@ -257,14 +244,9 @@ impl Consumer {
     /// What was handed out is durable. In any order; of a partition that was taken away meanwhile it is ignored.
     pub fn ack(&self, receipt: &Receipt) {
         // Only a partition that is being given up is waited for; waking the threads for each record would cost more than the rest.
-        let mut state = self.shared.state();
-        if state.ledger.acknowledge(receipt) {
+        if self.shared.state().ledger.acknowledge(receipt) {
             self.shared.changed.notify_all();
         }
-        if state.ledger.is_careful() {
-            self.shared.arrived.notify_one();
-        }
-        self.shared.commit_if_wanted(&mut state);
     }
 
     /// Stops one partition at what is not acknowledged, because a person must act first; the others go on.
@@ -516,8 +498,6 @@ fn commit_loop(shared: &Shared, client: &Client) {
         state.commits_done = state.commits_done.max(asked);
         drop(state);
         shared.changed.notify_all();
-        // What was announced by it may be handed out now.
-        shared.arrived.notify_one();
     }
 }
 

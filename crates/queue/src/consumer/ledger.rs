@@ -1,6 +1,5 @@
 //! What is handed out and what is acknowledged, per partition. Pure: no clock, no Kafka.
 
-use super::care::Care;
 use super::start::{Mark, Start};
 use super::{Delivery, Gap, Record};
 use crate::record::Content;
@@ -64,10 +63,6 @@ impl Received {
 pub(crate) struct Ledger {
     pub(crate) partitions: BTreeMap<Place, Partition>,
     queue: VecDeque<Delivery>,
-    /// Whose record is in this process alone, or waits to be.
-    turn: Option<Place>,
-    /// A partition must be announced before anything of it is handed out.
-    wants_commit: bool,
     epochs: u64,
     pub(crate) in_flight_bytes: usize,
     pub(crate) counts: Counts,
@@ -107,11 +102,6 @@ pub(crate) struct Partition {
     is_leaving: bool,
     /// Told to Kafka's client.
     pub(crate) is_paused: bool,
-    care: Care,
-    /// The group knows of `care`: only then is anything handed out, so that the next owner knows what died here.
-    is_announced: bool,
-    /// Handed out in this window.
-    handed_out: u32,
 }
 
 struct Slot {
@@ -139,40 +129,6 @@ impl Partition {
         self.slots.iter().find_map(|slot| slot.timestamp_ms)
     }
 
-    /// What the group is told.
-    fn written_care(&self) -> Care {
-        if self.is_leaving {
-            self.care.left(self.in_flight() > 0)
-        } else {
-            self.care
-        }
-    }
-
-    /// Another way of working, which the group must know before it begins.
-    fn work_with(&mut self, care: Care) {
-        (self.care, self.is_announced, self.handed_out) = (care, false, 0);
-    }
-
-    /// Whether more may be handed out, seen from this partition alone.
-    fn has_room(&self) -> bool {
-        self.is_announced
-            && match self.care {
-                Care::Clean | Care::Working => true,
-                Care::Window(window) => self.handed_out < window,
-                Care::Alone(_) => self.handed_out == 0,
-                Care::Rest { .. } => self.care.is_given_up() && self.handed_out == 0,
-            }
-    }
-
-    /// A lone record waits for its turn.
-    fn wants_turn(&self) -> bool {
-        matches!(self.care, Care::Rest { .. })
-            && !self.care.is_given_up()
-            && !self.is_leaving
-            && self.halted.is_none()
-            && self.slots.len() > self.taken
-    }
-
     /// Where to start fetching.
     pub(crate) fn fetch_from(&self) -> i64 {
         self.expected - i64::from(self.verify.is_some())
@@ -186,12 +142,11 @@ pub(crate) struct Commit {
     pub(crate) epoch: u64,
     pub(crate) position: i64,
     pub(crate) mark: Option<Mark>,
-    pub(crate) care: Care,
 }
 
 impl Ledger {
-    /// Takes a partition over. `left` is how its last owner worked, where that is known.
-    pub(crate) fn assign(&mut self, place: Place, start: Start, left: Option<Care>) {
+    /// Takes a partition over.
+    pub(crate) fn assign(&mut self, place: Place, start: Start) {
         self.remove(std::slice::from_ref(&place));
         self.epochs += 1;
         let mut partition = Partition {
@@ -207,16 +162,7 @@ impl Ledger {
             halted: None,
             is_leaving: false,
             is_paused: false,
-            care: match (&start, left) {
-                // Nobody has worked on it, or its records are others now.
-                (Start::Earliest { .. }, _) => Care::Working,
-                (Start::Cut { .. }, Some(Care::Alone(_) | Care::Rest { .. })) => Care::begin(None),
-                (_, left) => Care::begin(left),
-            },
-            is_announced: false,
-            handed_out: 0,
         };
-        self.wants_commit = true;
         let mut cut = None;
         let next = match start {
             Start::Earliest { low } => {
@@ -312,7 +258,6 @@ impl Ledger {
                 epoch: partition.epoch,
             },
             timestamp_ms: received.timestamp_ms,
-            died_alone: false,
             content: received.content,
         }));
     }
@@ -353,64 +298,16 @@ impl Ledger {
 
     /// Hands the next delivery out.
     pub(crate) fn take(&mut self) -> Option<Delivery> {
-        self.take_turns();
-        // In the usual case the first one may go.
-        let at = self.queue.iter().position(|delivery| {
-            let receipt = delivery.receipt();
-            let place = (Arc::clone(&receipt.topic), receipt.partition);
-            self.turn.as_ref().is_none_or(|turn| *turn == place)
-                && self.partitions.get(&place).is_some_and(Partition::has_room)
-        })?;
-        let mut delivery = self.queue.remove(at)?;
-        let receipt = delivery.receipt().clone();
+        let delivery = self.queue.pop_front()?;
+        let receipt = delivery.receipt();
         // The queue holds only deliveries of partitions that are ours: `remove` and `leave` see to that.
         if let Some(partition) = self
             .partitions
             .get_mut(&(Arc::clone(&receipt.topic), receipt.partition))
         {
             partition.taken += 1;
-            partition.handed_out = partition.handed_out.saturating_add(1);
-            if let Delivery::Record(record) = &mut delivery {
-                record.died_alone = partition.care.is_given_up();
-            }
         }
         Some(delivery)
-    }
-
-    /// A lone record waits until nothing else is in flight in this process, and nothing is handed out beside it: else another
-    /// partition's record could end the process in its name.
-    fn take_turns(&mut self) {
-        if self.turn.is_none() {
-            let mut waiting = self.partitions.iter();
-            self.turn = waiting
-                .find(|(_, partition)| partition.wants_turn())
-                .map(|(place, _)| place.clone());
-        }
-        let Some(turn) = &self.turn else {
-            return;
-        };
-        // What a halted partition holds waits for a person, and nobody works on it.
-        let mut working = self.partitions.values();
-        if working.any(|partition| partition.halted.is_none() && partition.in_flight() > 0) {
-            return;
-        }
-        if let Some(partition) = self.partitions.get_mut(turn)
-            && let Care::Rest { deaths, .. } = partition.care
-        {
-            partition.work_with(Care::Alone(deaths));
-            self.wants_commit = true;
-        }
-    }
-
-    /// Whether a commit must come before anything more can be handed out; asked once.
-    pub(crate) fn wants_commit(&mut self) -> bool {
-        std::mem::take(&mut self.wants_commit)
-    }
-
-    /// Whether an acknowledgement may be what others wait for.
-    pub(crate) fn is_careful(&self) -> bool {
-        let mut partitions = self.partitions.values();
-        partitions.any(|partition| partition.care != Care::Working)
     }
 
     /// Deliveries that are here, not acknowledged or behind one that is not.
@@ -457,19 +354,7 @@ impl Ledger {
             partition.slots.pop_front();
             partition.taken -= 1;
         }
-        let is_leaving = partition.is_leaving;
-        let is_over = match partition.care {
-            Care::Clean | Care::Working => false,
-            Care::Window(window) => partition.handed_out >= window,
-            Care::Alone(_) | Care::Rest { .. } => partition.handed_out > 0,
-        };
-        if is_over && partition.taken == 0 && !is_leaving {
-            let care = partition.care.passed();
-            partition.work_with(care);
-            self.wants_commit = true;
-            self.turn.take_if(|turn| *turn == place);
-        }
-        is_leaving
+        partition.is_leaving
     }
 
     /// Stops a partition where it stands; `false` when it is not ours any more.
@@ -510,7 +395,6 @@ impl Ledger {
 
     /// Forgets what waits in the queue: it is read again by whoever has the partition then.
     fn drop_waiting(&mut self, places: &[Place]) {
-        self.turn.take_if(|turn| places.contains(turn));
         self.queue.retain(|delivery| {
             let receipt = delivery.receipt();
             !places.iter().any(|(topic, partition)| {
@@ -538,19 +422,16 @@ impl Ledger {
     pub(crate) fn to_commit(&self) -> Vec<Commit> {
         self.partitions
             .iter()
+            // A partition that starts at the earliest record and has acknowledged nothing has nothing to say.
             .filter(|(_, partition)| {
-                let is_new = partition.committed != Some(partition.position);
-                // A halted one is another log than the group's: only what was acknowledged of it is committed.
-                let is_other = partition.halted.is_none()
-                    && (!partition.is_announced || partition.written_care() != partition.care);
-                is_other || is_new && (partition.committed.is_some() || partition.last.is_some())
+                partition.committed != Some(partition.position)
+                    && (partition.committed.is_some() || partition.last.is_some())
             })
             .map(|(place, partition)| Commit {
                 place: place.clone(),
                 epoch: partition.epoch,
                 position: partition.position,
                 mark: partition.last,
-                care: partition.written_care(),
             })
             .collect()
     }
@@ -564,7 +445,6 @@ impl Ledger {
                 .filter(|partition| partition.epoch == commit.epoch)
             {
                 partition.committed = partition.committed.max(Some(commit.position));
-                partition.is_announced |= partition.care == commit.care;
             }
         }
     }

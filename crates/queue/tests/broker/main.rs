@@ -9,7 +9,6 @@
 
 mod faults;
 mod group;
-mod poison;
 mod security;
 mod start;
 mod topics;

@@ -22,22 +22,10 @@ fn mark_of(offset: i64) -> Mark {
     received(offset).mark()
 }
 
-/// Takes a partition over from an owner that left it in good order, and announces it.
-fn assign(ledger: &mut Ledger, partition: i32, start: Start) {
-    ledger.assign(place(partition), start, Some(Care::Clean));
-    announce(ledger);
-}
-
-/// Commits what the ledger wants to say.
-fn announce(ledger: &mut Ledger) {
-    let commits = ledger.to_commit();
-    ledger.committed(&commits);
-}
-
 /// A ledger with one partition that has these offsets in its queue.
 fn ledger(start: Start, offsets: &[i64]) -> Ledger {
     let mut ledger = Ledger::default();
-    assign(&mut ledger, 0, start);
+    ledger.assign(place(0), start);
     for offset in offsets {
         ledger.receive(&place(0), received(*offset));
     }
@@ -129,7 +117,7 @@ fn what_is_of_an_earlier_time_is_ignored() {
     let before = take_all(&mut ledger);
     ledger.remove(&[place(0)]);
     assert_eq!(ledger.in_flight_bytes, 0);
-    assign(&mut ledger, 0, Start::Earliest { low: 0 });
+    ledger.assign(place(0), Start::Earliest { low: 0 });
     ledger.receive(&place(0), received(0));
     ledger.acknowledge(before[0].receipt());
     assert_eq!((position(&ledger), ledger.counts.stale), (0, 1));
@@ -155,124 +143,9 @@ fn a_commit_of_an_earlier_time_counts_for_nothing() {
     let first = ledger.take().unwrap();
     ledger.acknowledge(first.receipt());
     let commits = ledger.to_commit();
-    ledger.assign(place(0), Start::Earliest { low: 0 }, None);
+    ledger.assign(place(0), Start::Earliest { low: 0 });
     ledger.committed(&commits);
     assert_eq!(ledger.partitions[&place(0)].committed, None);
-}
-
-/// A ledger whose partition was left so, announced, with ten records.
-fn left(care: Care) -> Ledger {
-    let mut ledger = Ledger::default();
-    ledger.assign(place(0), Start::Continue { next: 0 }, Some(care));
-    for offset in 0..10 {
-        ledger.receive(&place(0), received(offset));
-    }
-    ledger
-}
-
-fn written(ledger: &Ledger, partition: i32) -> Option<Care> {
-    let commits = ledger.to_commit();
-    let commit = commits.iter().find(|commit| commit.place.1 == partition)?;
-    Some(commit.care)
-}
-
-#[test]
-fn nothing_is_handed_out_before_the_group_knows_that_it_may_die_here() {
-    let mut ledger = left(Care::Clean);
-    assert!(ledger.take().is_none() && ledger.wants_commit());
-    assert_eq!(written(&ledger, 0), Some(Care::Working));
-    announce(&mut ledger);
-    assert_eq!(take_all(&mut ledger).len(), 10);
-    assert_eq!(ledger.to_commit(), []);
-    // Given up with records in flight it is not clean.
-    ledger.leave(&[place(0)]);
-    assert_eq!(ledger.to_commit(), []);
-    for offset in 0..10 {
-        let epoch = ledger.partitions[&place(0)].epoch;
-        let (topic, partition) = place(0);
-        ledger.acknowledge(&Receipt {
-            topic,
-            partition,
-            offset,
-            epoch,
-        });
-    }
-    assert_eq!(written(&ledger, 0), Some(Care::Clean));
-}
-
-#[test]
-fn a_window_must_pass_before_the_next_one_is_announced() {
-    let mut ledger = left(Care::Window(16));
-    announce(&mut ledger);
-    let window = take_all(&mut ledger);
-    assert_eq!(window.len(), 2);
-    ledger.acknowledge(window[1].receipt());
-    assert!(ledger.take().is_none());
-    ledger.acknowledge(window[0].receipt());
-    assert!(ledger.take().is_none() && ledger.wants_commit());
-    let commit = ledger.to_commit().remove(0);
-    assert_eq!((commit.position, commit.care), (2, Care::Window(4)));
-    announce(&mut ledger);
-    assert_eq!(take_all(&mut ledger).len(), 4);
-}
-
-#[test]
-fn a_lone_record_is_alone_in_the_process_and_only_its_own_death_counts() {
-    let mut ledger = left(Care::Window(8));
-    // Another partition has a record in flight.
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
-    ledger.receive(&place(1), received(0));
-    ledger.receive(&place(1), received(1));
-    ledger.turn = None;
-    announce(&mut ledger);
-    let rest = Care::Rest {
-        window: 1,
-        deaths: 0,
-    };
-    assert_eq!(ledger.partitions[&place(0)].care, rest);
-    // It waits for its turn, beside which nothing else is handed out.
-    assert!(ledger.take().is_none() && ledger.wants_commit());
-    assert_eq!(written(&ledger, 0), Some(Care::Alone(0)));
-    assert!(ledger.take().is_none(), "not before it is announced");
-    announce(&mut ledger);
-    let lone = take_all(&mut ledger);
-    assert_eq!(lone.len(), 1);
-    assert_eq!(lone[0].receipt().partition, 0);
-    ledger.acknowledge(lone[0].receipt());
-    assert_eq!(ledger.take().unwrap().receipt().partition, 1);
-    assert_eq!(written(&ledger, 0), Some(Care::Window(2)));
-}
-
-#[test]
-fn what_died_alone_three_times_is_handed_out_to_be_kept_and_the_rest_flows() {
-    let mut ledger = left(Care::Alone(2));
-    announce(&mut ledger);
-    let Some(Delivery::Record(poison)) = ledger.take() else {
-        panic!("no record")
-    };
-    assert!(poison.died_alone && ledger.take().is_none());
-    ledger.acknowledge(&poison.receipt);
-    let mut seen = vec![poison.receipt.offset];
-    for _ in 0..9 {
-        announce(&mut ledger);
-        while let Some(Delivery::Record(record)) = ledger.take() {
-            assert!(!record.died_alone);
-            ledger.acknowledge(&record.receipt);
-            seen.push(record.receipt.offset);
-        }
-    }
-    assert_eq!(seen, (0..10).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_turn_ends_with_its_partition() {
-    let mut ledger = left(Care::Window(8));
-    announce(&mut ledger);
-    assert!(ledger.take().is_none() && ledger.turn.is_some());
-    ledger.remove(&[place(0)]);
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
-    ledger.receive(&place(1), received(0));
-    assert!(ledger.take().is_some());
 }
 
 #[derive(Clone, Debug)]
@@ -305,7 +178,7 @@ proptest! {
         // All that was handed out, and whether it was acknowledged.
         let mut out: Vec<(Receipt, i64, bool)> = Vec::new();
         for partition in 0..3 {
-            assign(&mut ledger, partition, Start::Earliest { low: 0 });
+            ledger.assign(place(partition), Start::Earliest { low: 0 });
         }
         for step in steps {
             match step {
@@ -333,7 +206,7 @@ proptest! {
                 Step::Assign(partition) => {
                     let next = ledger.partitions[&place(partition)].position;
                     log[partition as usize] = next;
-                    assign(&mut ledger, partition, Start::Continue { next });
+                    ledger.assign(place(partition), Start::Continue { next });
                 }
             }
             for (place, partition) in &ledger.partitions {
