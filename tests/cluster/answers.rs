@@ -13,6 +13,7 @@ fn three_senders_two_intakes_two_pipelines_answer_like_one_machine() {
         cluster.pipeline("pipeline 1"),
         cluster.pipeline("pipeline 2"),
     ];
+    cluster.owned_by(&[&pipelines[0], &pipelines[1]]);
     let endpoints: Vec<_> = one_of_each(&Fleet::new(11, 200))
         .iter()
         .map(|plan| {
@@ -37,9 +38,16 @@ fn three_senders_two_intakes_two_pipelines_answer_like_one_machine() {
             });
         }
     });
+    let expected: Vec<_> = endpoints
+        .iter()
+        .map(|(endpoint, folder)| {
+            let expected = Answers::of_scan(&scan(&[folder.path()], endpoint));
+            cluster.stored(endpoint, expected.covered_bytes);
+            (endpoint, expected)
+        })
+        .collect();
     cluster.settle(&[&pipelines[0], &pipelines[1]]);
-    for (endpoint, folder) in &endpoints {
-        let expected = Answers::of_scan(&scan(&[folder.path()], endpoint));
+    for (endpoint, expected) in expected {
         assert!(!expected.findings.is_empty(), "the fixture says something");
         assert_eq!(cluster.answers(endpoint), expected, "{endpoint}");
     }

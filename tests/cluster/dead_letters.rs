@@ -95,6 +95,7 @@ fn a_refused_record_is_kept_and_a_mended_one_becomes_events() {
         let producer = Producer::new(&config).unwrap();
         producer.send_again(vec![bad.clone(), good]).await.unwrap();
     });
+    cluster.stored(ENDPOINT, 1);
     cluster.settle(&[&pipeline]);
     // What stands beside it is stored.
     let answers = cluster.answers(ENDPOINT);

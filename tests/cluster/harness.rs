@@ -318,6 +318,14 @@ impl Cluster {
         }
     }
 
+    /// Waits until so many source bytes of an endpoint are stored: a pipeline hears of new records a moment after they came, and
+    /// until then its lag says nothing of them.
+    pub fn stored(&self, endpoint: &str, bytes: u64) {
+        until("everything sent is stored", || {
+            (self.answers(endpoint).covered_bytes >= bytes).then_some(())
+        });
+    }
+
     /// Waits until the pipelines have read everything and nothing is left to derive.
     pub fn settle(&self, pipelines: &[&Role]) {
         let deadline = Instant::now() + PATIENCE;

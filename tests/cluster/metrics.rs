@@ -116,6 +116,9 @@ fn a_real_prometheus_scrapes_every_role_and_finds_what_is_documented() {
     let logs = tempfile::tempdir().unwrap();
     write_endpoint(&plan, logs.path());
     cluster.send(&[&ingest], &plan.id, &files(logs.path()), &[]);
+    let scanned = crate::single::scan(&[logs.path()], &plan.id);
+    let expected = crate::single::Answers::of_scan(&scanned);
+    cluster.stored(&plan.id, expected.covered_bytes);
     cluster.settle(&[&pipeline]);
 
     becomes(

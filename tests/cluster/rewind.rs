@@ -2,7 +2,7 @@
 
 use crate::fixtures::{files, one_of_each, write_endpoint};
 use crate::harness::Cluster;
-use crate::single::text;
+use crate::single::{Answers, scan, text};
 use simulate::Fleet;
 
 #[test]
@@ -14,6 +14,8 @@ fn a_rewind_reads_everything_again_and_changes_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     write_endpoint(&plan, folder.path());
     cluster.send(&[&intake], &plan.id, &files(folder.path()), &[]);
+    let expected = Answers::of_scan(&scan(&[folder.path()], &plan.id));
+    cluster.stored(&plan.id, expected.covered_bytes);
     cluster.settle(&[&first]);
     let (before, read) = (cluster.answers(&plan.id), read(&first));
     assert!(read > 0.0 && !before.findings.is_empty());
