@@ -24,6 +24,16 @@ pub struct Detection {
 
 /// Judges a file by its name and its first [`HEAD_BYTES`] bytes.
 pub fn detect(name: &str, head: &[u8]) -> Detection {
+    // Before the guess at a text's encoding, which costs more than reading a small event log.
+    if head.starts_with(evtx::MAGIC) {
+        return Detection {
+            source: Some(Source::EventLog),
+            encoding: TextEncoding::Evtx,
+            bom: 0,
+            format: Format::EventJson,
+            reason: "",
+        };
+    }
     let (encoding, bom) = encoding(head);
     let none = |reason| Detection {
         source: None,
@@ -34,15 +44,6 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     };
     if head.is_empty() {
         return none("empty file");
-    }
-    if head.starts_with(evtx::MAGIC) {
-        return Detection {
-            source: Some(Source::EventLog),
-            encoding: TextEncoding::Evtx,
-            bom: 0,
-            format: Format::EventJson,
-            reason: "",
-        };
     }
     if let Some(reason) = container(head) {
         return none(reason);
