@@ -18,9 +18,11 @@ mod statement;
 mod connection;
 mod library;
 
+mod exit;
+
 pub use access::Tokens;
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use library::leave;
+pub use exit::leave;
 pub use server::serve;
 
 /// The version of libchdb that this crate is written and tested for.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 
-use crate::{EngineError, VERSION};
+use crate::{EngineError, VERSION, exit};
 
 /// Where `fetch-libchdb` puts the library, under the root of the repository.
 const CACHE_FOLDER: &str = ".cache/libchdb-26.7.3";
@@ -72,11 +72,15 @@ fn load(path: PathBuf) -> Result<Library, EngineError> {
     // SAFETY: the file is libchdb by configuration or by its pinned digest; its initialisers have
     // no precondition. RTLD_LOCAL keeps its symbols (it brings its own allocator) out of ours.
     let handle = unsafe { Handle::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.map_err(failed)?;
-    // SAFETY: the prototypes in `Calls` are those of chdb.h, and `handle` is leaked below.
+    // SAFETY: the prototypes in `Calls` are those of chdb.h, and `handle` is never closed.
     let calls = unsafe { Calls::load(&handle) }.map_err(failed)?;
-    std::mem::forget(handle);
-    // SAFETY: registers a function for the process's end; it has no argument to outlive.
-    unsafe { on_exit(leave_by_handler, std::ptr::null_mut()) };
+    // SAFETY: the raw handle is never closed.
+    if !unsafe { exit::guard(handle.into_raw()) } {
+        tracing::warn!(
+            path = %path.display(),
+            "this build of the engine keeps its exit handlers: the process may crash when it ends by `exit`"
+        );
+    }
 
     // SAFETY: returns a static NUL-terminated string.
     let version = unsafe { std::ffi::CStr::from_ptr((calls.chdb_version)()) }
@@ -165,30 +169,4 @@ calls! {
     fn chdb_result_bytes_written(RawResult) -> u64;
     fn chdb_result_error(RawResult) -> Text;
     fn chdb_classify_query_n(RawConnection, Text, usize, Text, usize, *mut RawAnalysis) -> c_int;
-}
-
-#[expect(unsafe_code, reason = "two functions of the C library")]
-unsafe extern "C" {
-    /// glibc: calls a function with the exit status at the process's end, the last registered first.
-    fn on_exit(
-        function: extern "C" fn(std::ffi::c_int, *mut std::ffi::c_void),
-        argument: *mut std::ffi::c_void,
-    ) -> std::ffi::c_int;
-    fn _exit(status: std::ffi::c_int) -> !;
-}
-
-/// Ends the process at once, without closing the engine and without any exit handler.
-///
-/// What is acknowledged is on disk by then, as after a kill. Closing the last connection, and the library's exit handlers, crash now and
-/// then on a busy machine (seen once in twelve stops), which would turn a good end into a bad status.
-#[expect(unsafe_code, reason = "ends the process")]
-pub fn leave(status: i32) -> ! {
-    let _ = std::io::Write::flush(&mut std::io::stdout());
-    // SAFETY: never returns and touches nothing of ours.
-    unsafe { _exit(status) }
-}
-
-/// The same for who ends the process otherwise.
-extern "C" fn leave_by_handler(status: std::ffi::c_int, _argument: *mut std::ffi::c_void) {
-    leave(status)
 }
