@@ -23,7 +23,7 @@ test-fast: ui ## Without engine, browser and services: about a minute once built
 soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
 	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture
 
-corpus: corpus-there headers ui libchdb ## Check and measure on real logs in CORPUS (default ../shared/data)
+corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
 
 bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer

@@ -5,7 +5,8 @@
 //! | `harness.rs` | starts and stops the processes |
 //! | `load.rs` | senders that go on, and their self-describing logs |
 //! | `truth.rs` | what the store must hold, known from what was sent |
-//! | `answers.rs` | through Kafka the answers are those of one machine |
+//! | `alike.rs` | three senders, two intakes, two pipelines, and what they must answer; `make corpus` does the same with real logs |
+//! | `answers.rs` | the same with a made-up fleet |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
@@ -14,6 +15,7 @@
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
+mod alike;
 mod answers;
 mod dead_letters;
 mod faults;

@@ -1,6 +1,6 @@
 //! The given logs in a zip and in cabinets, made here, answer like the plain files.
 
-use crate::harness::scan;
+use crate::single::scan;
 use crate::{endpoints, files};
 use serde_json::{Value, json};
 use std::io::{Cursor, Write};

@@ -1,6 +1,6 @@
 //! Event logs of the corpus, against the counts and verdicts made by another reader.
 
-use crate::harness::scan;
+use crate::single::scan;
 use crate::{corpus, files, labels, word};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! `cbsift explain` against every table of codes there is: both ways, each pair, with the real command.
 
 use crate::corpus;
-use crate::harness::{cbsift, repository, text};
+use crate::single::{cbsift, repository, text};
 use crate::sources::{Defines, Pair, header, literal, names, windows_sys};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! The answers against the labels, item by item: `answers.json`, `cbs.json`, `sessions.tsv`, `VERDICTS.md`, `CASES.tsv`.
 
-use crate::harness::{cbsift, scan, text};
 use crate::read::{Read, read};
 use crate::score::{Score, counted};
+use crate::single::{cbsift, scan, text};
 use crate::{canonical, corpus, files, labels, word};
 use event::Marker;
 use serde_json::Value;

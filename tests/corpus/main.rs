@@ -2,13 +2,23 @@
 //!
 //! The logs are not part of this repository: `CORPUS` names their folder (`make corpus`).
 
+#[path = "../cluster/alike.rs"]
+#[allow(unreachable_pub, reason = "shared with the tests of a cluster")]
+mod alike;
+#[path = "../cluster/harness.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the tests of a cluster, which use the rest"
+)]
+mod harness;
 #[path = "../it/harness.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
     reason = "shared with the system tests, which use the rest"
 )]
-mod harness;
+mod single;
 
 mod archives;
 mod equivalents;
@@ -18,9 +28,10 @@ mod labels;
 mod read;
 mod score;
 mod sources;
+mod through_kafka;
 
-use harness::{Answers, Up, scan};
 use serde_json::Value;
+use single::{Answers, Up, scan};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
@@ -28,7 +39,7 @@ use windows_error_codes::Code;
 
 fn corpus() -> PathBuf {
     let folder = std::env::var_os("CORPUS").map_or_else(
-        || harness::repository().join("../shared/data"),
+        || single::repository().join("../shared/data"),
         PathBuf::from,
     );
     assert!(
@@ -146,13 +157,13 @@ fn every_answer_follows_the_schema_and_accounts_for_every_byte() {
 fn the_founding_case_is_answered_within_a_second() {
     let path = corpus().join("cases/founding_0x80070570_defender.log");
     let started = Instant::now();
-    let output = harness::cbsift()
+    let output = single::cbsift()
         .args(["scan", "--lang", "en"])
         .arg(&path)
         .output()
         .unwrap();
     println!("scan of the founding case took {:?}", started.elapsed());
-    let report = harness::text(&output.stdout);
+    let report = single::text(&output.stdout);
     for part in [
         "STATUS_FILE_CORRUPT_ERROR (0xC0000102)",
         r"C:\Program Files\Windows Defender",

@@ -1,6 +1,6 @@
 //! The sources of names and numbers, read by other means than `gen/` reads them, so that a fault of one shows in the other.
 
-use crate::harness::repository;
+use crate::single::repository;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
