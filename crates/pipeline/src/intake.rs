@@ -36,7 +36,7 @@ pub struct Handle {
 
 /// Chunks of one caller, acknowledged together.
 pub(crate) struct Request {
-    chunks: Vec<Chunk>,
+    chunks: Vec<Arc<Chunk>>,
     bytes: usize,
     reply: oneshot::Sender<Result<(), PipelineError>>,
     /// Held until the chunks are stored: what is taken and not stored is bounded.
@@ -66,7 +66,9 @@ impl Handle {
     /// Stores chunks; returns `Ok` only when all their rows are durable.
     ///
     /// May be called in parallel, and again after an error or when the caller gave up waiting: repeats fold.
-    pub async fn store(&self, chunks: Vec<Chunk>) -> Result<(), PipelineError> {
+    /// A caller that may have to repeat gives shared chunks, and keeps them.
+    pub async fn store<C: Into<Arc<Chunk>>>(&self, chunks: Vec<C>) -> Result<(), PipelineError> {
+        let chunks: Vec<Arc<Chunk>> = chunks.into_iter().map(Into::into).collect();
         if chunks.is_empty() {
             return Ok(());
         }
@@ -226,7 +228,7 @@ impl Intake {
     }
 
     /// Brings every chunk into the store: its rows, or the chunk itself as a dead letter.
-    async fn settle(&self, chunks: Vec<Chunk>) -> Result<(), PipelineError> {
+    async fn settle(&self, chunks: Vec<Arc<Chunk>>) -> Result<(), PipelineError> {
         // One set for the whole batch, whatever is published meanwhile.
         let set = self.rules.get()?;
         let (mut rows, mut letters) = (Vec::with_capacity(chunks.len()), Vec::new());
@@ -275,11 +277,11 @@ impl Intake {
     async fn classify(
         &self,
         set: &Arc<ActiveSet>,
-        chunks: Vec<Chunk>,
+        chunks: Vec<Arc<Chunk>>,
     ) -> Result<Vec<Result<ChunkRows, Box<Poison>>>, PipelineError> {
         let count = chunks.len();
         // Alternating, because neighbours in a batch are neighbours in a log and cost alike.
-        let mut shares: Vec<Vec<(usize, Chunk)>> = (0..self.config.workers.max(1))
+        let mut shares: Vec<Vec<(usize, Arc<Chunk>)>> = (0..self.config.workers.max(1))
             .map(|_| Vec::new())
             .collect();
         for (at, chunk) in chunks.into_iter().enumerate() {

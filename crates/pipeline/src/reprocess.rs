@@ -226,7 +226,7 @@ impl Endpoint<'_> {
                 let config = Config::default();
                 chunks
                     .into_iter()
-                    .map(|chunk: Chunk| rows_of(&rules, &config, chunk).ok())
+                    .map(|chunk: Chunk| rows_of(&rules, &config, Arc::new(chunk)).ok())
                     .collect()
             };
             let classified = tokio::task::spawn_blocking(work)

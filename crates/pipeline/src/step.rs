@@ -4,6 +4,7 @@ use crate::Config;
 use classify::{Rules, classify};
 use event::Chunk;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use store::ChunkRows;
 
 /// Milliseconds of a day.
@@ -11,7 +12,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// A chunk that cannot be classified, and the panic's message: a bug of ours, and harm to nobody else's data.
 pub(crate) struct Poison {
-    pub(crate) chunk: Chunk,
+    pub(crate) chunk: Arc<Chunk>,
     pub(crate) reason: String,
 }
 
@@ -19,7 +20,7 @@ pub(crate) struct Poison {
 pub(crate) fn rows_of(
     rules: &Rules,
     config: &Config,
-    chunk: Chunk,
+    chunk: Arc<Chunk>,
 ) -> Result<ChunkRows, Box<Poison>> {
     let work = || {
         #[cfg(feature = "testing")]

@@ -7,13 +7,14 @@ use event::{
     TextEncoding, UtcAnchor, UtcHow, UtcMillis,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A chunk with what was made of it: everything that is stored for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkRows {
-    /// The chunk.
-    pub chunk: Chunk,
+    /// The chunk; shared with who may have to hand it over again.
+    pub chunk: Arc<Chunk>,
     /// Hash of its text.
     pub content_hash: u64,
     /// Records that mean something.
@@ -41,7 +42,8 @@ impl ChunkRows {
     pub const KEEP: u16 = u16::MAX;
 
     /// A chunk of which nothing is known yet but its text.
-    pub fn new(chunk: Chunk) -> Self {
+    pub fn new(chunk: impl Into<Arc<Chunk>>) -> Self {
+        let chunk = chunk.into();
         Self {
             content_hash: xxh3_64(chunk.text.as_bytes()),
             chunk,

@@ -135,7 +135,7 @@ async fn an_open_copy_that_is_superseded_in_one_stream_does_not_hide_one_that_co
     let endpoint = "two-streams";
     let line = "2022-08-18 15:53:46 cut he";
     let mut other = testing::rows(endpoint, 0, line, true);
-    other.chunk.stream = event::StreamId(9 << 32);
+    std::sync::Arc::make_mut(&mut other.chunk).stream = event::StreamId(9 << 32);
     other.events[0].stream = other.chunk.stream;
     put(&store, vec![testing::rows(endpoint, 0, line, true), other]).await;
     put(

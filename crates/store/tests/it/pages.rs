@@ -78,7 +78,7 @@ async fn fleet() -> Store {
                 "2022-08-18 10:00:00 bad 0x80070570\n2022-08-18 10:00:01 noise 0x80070002\n",
                 false,
             );
-            rows.chunk.tenant = FLEET.to_owned();
+            std::sync::Arc::make_mut(&mut rows.chunk).tenant = FLEET.to_owned();
             put(&store, vec![rows.clone()]).await;
             // Sent twice, and still counted once.
             put(&store, vec![rows]).await;
