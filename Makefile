@@ -59,7 +59,7 @@ libchdb: $(LIBCHDB) ## The embedded ClickHouse engine: pinned, integrity checked
 $(LIBCHDB):
 	crates/embedded-clickhouse/fetch-libchdb
 
-kafka-libs: ## Apache Kafka for the tests, by Maven
+kafka-libs: ## Apache Kafka and ZooKeeper for the tests, by Maven
 	tests/kafka/fetch-libs
 
 kafka: kafka-libs ## A Kafka broker in the foreground; prints its address

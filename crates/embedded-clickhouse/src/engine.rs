@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -37,6 +38,9 @@ pub struct EngineConfig {
     pub library: Option<PathBuf>,
     /// What queries, inserts and merges may allocate together. The process takes up to 0.4 GB more.
     pub max_memory_bytes: u64,
+    /// Where an Apache ZooKeeper listens, for definitions of tables with Replicated engines. Such a table can be made, and shows
+    /// that its definition is good, but takes no rows: the library opens no port for other replicas.
+    pub zookeeper: Option<SocketAddr>,
 }
 
 impl EngineConfig {
@@ -47,6 +51,7 @@ impl EngineConfig {
             path: path.into(),
             library: None,
             max_memory_bytes: 1 << 30,
+            zookeeper: None,
         }
     }
 }
@@ -143,7 +148,7 @@ impl Engine {
     pub fn open(config: EngineConfig) -> Result<Self, EngineError> {
         let only = OnlyOne::claim().ok_or(EngineError::AlreadyOpen)?;
         let library = Library::open(config.library.as_deref())?;
-        let folder = prepare_folder(&config.path)?;
+        let folder = prepare_folder(&config)?;
         let arguments = arguments(&folder, config.max_memory_bytes)?;
 
         let keeper = on_engine_stack(|| {
@@ -248,7 +253,8 @@ impl Drop for OnlyOne {
 }
 
 /// Makes the folder, sees that nobody else is in it, and writes the configuration.
-fn prepare_folder(path: &Path) -> Result<PathBuf, EngineError> {
+fn prepare_folder(wanted: &EngineConfig) -> Result<PathBuf, EngineError> {
+    let path = wanted.path.as_path();
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| EngineError::Folder { path, source }
@@ -278,7 +284,7 @@ fn prepare_folder(path: &Path) -> Result<PathBuf, EngineError> {
     let users = folder.join("users.xml");
     std::fs::write(&users, USERS).map_err(failed(&users))?;
     let config = folder.join("config.xml");
-    std::fs::write(&config, config_text(&users)).map_err(failed(&config))?;
+    std::fs::write(&config, config_text(&users, wanted.zookeeper)).map_err(failed(&config))?;
     Ok(folder)
 }
 
@@ -311,15 +317,26 @@ fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, Engin
 
 /// Passed always, else the engine reads `./config.xml` of whatever folder it is started in.
 /// Times are UTC; every insert is on the disk before it is acknowledged (22 syncs for 21 columns).
-fn config_text(users: &Path) -> String {
+fn config_text(users: &Path, zookeeper: Option<SocketAddr>) -> String {
     // The engine looks for a relative file in the working folder, not beside its configuration.
     let users = users.display().to_string();
     let users = users.replace('&', "&amp;").replace('<', "&lt;");
+    // The engine's own default path holds the table's UUID, which only `ON CLUSTER` makes the same on all replicas.
+    let replication = zookeeper.map_or_else(String::new, |address| {
+        format!(
+            "  <zookeeper><node><host>{}</host><port>{}</port></node></zookeeper>
+  <macros><shard>1</shard><replica>1</replica></macros>
+  <default_replica_path>/tables/{{shard}}/{{database}}/{{table}}</default_replica_path>
+",
+            address.ip(),
+            address.port()
+        )
+    });
     format!(
         "<clickhouse>
   <users_config>{users}</users_config>
   <timezone>UTC</timezone>
-  <merge_tree>
+{replication}  <merge_tree>
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>
   </merge_tree>

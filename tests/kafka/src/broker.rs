@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The folder of its jars; `fetch-libs` and `pom.xml` name the version too.
+/// The folder of its jars; `fetch-libs` and `kafka.xml` name the version too.
 const LIBS: &str = ".cache/kafka-libs-4.3.1";
 
 /// Any id does; all brokers of ours are alone.
@@ -42,8 +42,8 @@ pub struct Broker {
 }
 
 /// The broker's process and the thread that started it: Linux kills the child with that thread, so it must live as long.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     _keeper: mpsc::SyncSender<()>,
 }
 
@@ -53,7 +53,7 @@ impl Broker {
     /// # Panics
     /// When that is not possible: a test cannot go on without it.
     pub fn start(options: &Options) -> Self {
-        let libs = libs();
+        let libs = libs(LIBS);
         remove_left_behind();
         let (folder, is_folder_ours) = match &options.data {
             Some(folder) => (folder.clone(), false),
@@ -108,7 +108,7 @@ impl Broker {
     /// Starts it again on the same port and data; kills it first where it runs.
     pub fn restart(&mut self) {
         self.kill();
-        let (log, libs) = (self.folder.join("broker.log"), libs());
+        let (log, libs) = (self.folder.join("broker.log"), libs(LIBS));
         let mut command = java(&libs);
         command
             .arg(format!(
@@ -172,7 +172,7 @@ impl Drop for Broker {
 }
 
 /// Starts from a thread that lives until [`Process`] is dropped.
-fn spawn(mut command: Command) -> Process {
+pub(crate) fn spawn(mut command: Command) -> Process {
     let (started, child) = mpsc::sync_channel(1);
     let (keeper, until_dropped) = mpsc::sync_channel::<()>(1);
     thread::spawn(move || {
@@ -187,7 +187,7 @@ fn spawn(mut command: Command) -> Process {
 }
 
 /// Java that dies with whoever started it: a test that is killed leaves no broker behind.
-fn java(libs: &Path) -> Command {
+pub(crate) fn java(libs: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "java"])
@@ -270,18 +270,18 @@ fn write(path: &Path, text: &str) {
 }
 
 /// The jars, fetched where they are missing.
-fn libs() -> PathBuf {
+pub(crate) fn libs(folder: &str) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let libs = here.join("../..").join(LIBS);
+    let libs = here.join("../..").join(folder);
     let status = Command::new(here.join("fetch-libs")).status();
     assert!(
         status.is_ok_and(|status| status.success()) && libs.is_dir(),
-        "Apache Kafka is missing; `make kafka-libs` says why"
+        "`{folder}` is missing; `make kafka-libs` says why"
     );
     libs
 }
 
-fn temporary() -> PathBuf {
+pub(crate) fn temporary() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     std::env::temp_dir().join(format!("{FOLDER}{}-{count}", std::process::id()))

@@ -4,5 +4,8 @@ mod broker;
 
 mod proxy;
 
+mod zookeeper;
+
 pub use broker::{Broker, Options, free_port};
 pub use proxy::{Faults, Proxy, Replies};
+pub use zookeeper::Zookeeper;
