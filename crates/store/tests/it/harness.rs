@@ -68,6 +68,18 @@ pub(crate) async fn store() -> Store {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The engine as a client that is not ours meets it.
+pub(crate) async fn client() -> clickhouse::Client {
+    let address = tokio::task::spawn_blocking(served)
+        .await
+        .expect("the engine starts");
+    clickhouse::Client::default()
+        .with_url(format!("http://{address}"))
+        .with_user("cbsift")
+        .with_password(TOKEN)
+        .with_database("cbsift")
+}
+
 /// Stores rows as one batch of rule set 1.
 pub(crate) async fn put(store: &Store, rows: Vec<ChunkRows>) -> u64 {
     put_as(store, 1, rows).await

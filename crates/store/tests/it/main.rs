@@ -2,6 +2,7 @@
 //! has endpoints of its own, named after it.
 //!
 //! - `schema`: migrations
+//! - `first_release`: rows of the first release go into the tables of today
 //! - `replay`: repeats and orders of inserts change no answer
 //! - `open_records`: growing copies and live tails
 //! - `derivations`: news, versions, current sets
@@ -11,6 +12,7 @@
 
 mod dead_letters;
 mod derivations;
+mod first_release;
 mod harness;
 mod open_records;
 mod pages;
