@@ -2,6 +2,8 @@
 
 use crate::single::{Answers, PATIENCE, block_on, cbsift, get, text};
 use kafka_harness::{Broker, free_port};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -260,6 +262,26 @@ impl Cluster {
         ))
         .unwrap();
         self.partitions = f64::from(total);
+    }
+
+    /// The group's offset of each partition, as any client of Kafka may ask for it. Nothing is committed where it is 0.
+    pub fn committed(&self) -> BTreeMap<i32, i64> {
+        let config = self.queue();
+        let client: BaseConsumer = rdkafka::ClientConfig::new()
+            .set("bootstrap.servers", &config.brokers)
+            .set("group.id", &config.group)
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&config.chunks_topic, 0, self.partitions as i32 - 1);
+        let answer = client.committed_offsets(list, PATIENCE).unwrap();
+        let offset = |offset| match offset {
+            Offset::Offset(offset) => offset,
+            _ => 0,
+        };
+        let found = answer.elements();
+        let found = found.iter().map(|of| (of.partition(), offset(of.offset())));
+        found.collect()
     }
 
     /// Kafka's settings as the roles have them.

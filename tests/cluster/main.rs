@@ -10,6 +10,7 @@
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
+//! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
 //! | `metrics.rs` | a real Prometheus scrapes every role; JSON logs |
 //! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
@@ -26,6 +27,7 @@ mod harness;
 mod kcat;
 mod load;
 mod metrics;
+mod quarantine;
 mod rewind;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]

@@ -129,6 +129,10 @@ impl One {
     async fn record(self, record: Record) {
         counter!("cbsift_pipeline_read_total").increment(1);
         let _open = self.open.begin();
+        if record.died_alone && record::newer(&record.content).is_none() {
+            // Not even decoded: who knows what of it ends us.
+            return self.bury(record, None).await;
+        }
         let mut wait = FIRST_WAIT;
         loop {
             // Decoded anew for each try: the pipeline takes the chunk, and a try that fails is rare.
@@ -138,7 +142,7 @@ impl One {
                     // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
                     return self.consumer.halt(&record.receipt, &error.to_string());
                 }
-                Err((error, _)) => return self.bury(record, &error).await,
+                Err((error, _)) => return self.bury(record, Some(&error)).await,
             };
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
@@ -160,21 +164,23 @@ impl One {
         }
     }
 
-    /// Keeps a record that is no chunk, whole, and goes on.
-    async fn bury(self, record: Record, error: &DecodeError) {
+    /// Keeps a record that is no chunk, or that ends our process, whole, and goes on.
+    async fn bury(self, record: Record, error: Option<&DecodeError>) {
+        let letter = [letters::letter_of_record(&record, error)];
         tracing::error!(
-            reason = %error,
+            reason = letter[0].reason,
+            detail = letter[0].message,
             topic = record.receipt.topic(),
             partition = record.receipt.partition(),
             offset = record.receipt.offset(),
-            "a record is no chunk and is kept as a dead letter"
+            "a record cannot be processed and is kept as a dead letter"
         );
-        let letter = [letters::letter_of_record(&record, error)];
         until_done("keep a dead letter", || {
             self.store.insert_dead_letters(&letter)
         })
         .await;
-        counter!("cbsift_pipeline_dead_letters_total", "reason" => error.code()).increment(1);
+        counter!("cbsift_pipeline_dead_letters_total", "reason" => letter[0].reason.clone())
+            .increment(1);
         self.consumer.ack(&record.receipt);
     }
 

@@ -420,7 +420,8 @@ impl Intake {
                 path = letter.path,
                 offset = letter.offset,
                 reason = letter.reason,
-                message = letter.message,
+                // Not `message`, which is the line's own.
+                detail = letter.message,
                 "a chunk cannot be processed and is kept as a dead letter"
             );
         }

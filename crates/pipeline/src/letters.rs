@@ -55,8 +55,16 @@ pub(crate) fn letter_of(chunk: &Chunk, death: Death, message: &str, rule_set: u3
     }
 }
 
-/// The letter of a record from Kafka that is no chunk.
-pub(crate) fn letter_of_record(record: &queue::Record, error: &DecodeError) -> DeadLetter {
+/// The letter of a record from Kafka that is no chunk, or, without an error, of one that ended the process again and again.
+pub(crate) fn letter_of_record(record: &queue::Record, error: Option<&DecodeError>) -> DeadLetter {
+    let (stage, reason, message) = match error {
+        Some(error) => ("decode", error.code(), error.to_string()),
+        None => (
+            "process",
+            "died_alone",
+            "the process ended several times while it worked on this record alone".to_owned(),
+        ),
+    };
     let content = stored(record.content.clone());
     let header = |name: &str| {
         let (_, value) = content.headers.iter().find(|(known, _)| known == name)?;
@@ -68,9 +76,9 @@ pub(crate) fn letter_of_record(record: &queue::Record, error: &DecodeError) -> D
         tenant: "default".to_owned(),
         id: content.id(),
         seen_ms: now_ms(),
-        stage: "decode".to_owned(),
-        reason: error.code().to_owned(),
-        message: clean(&error.to_string()),
+        stage: stage.to_owned(),
+        reason: reason.to_owned(),
+        message: clean(&message),
         endpoint: header("endpoint").unwrap_or_default(),
         source: header("source").unwrap_or_default(),
         path: header("path").unwrap_or_default(),

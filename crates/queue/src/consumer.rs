@@ -3,6 +3,7 @@
 //! Two threads of its own, because Kafka's client blocks: one polls and serves rebalances, one commits.
 //! They and the caller meet in the ledger.
 
+mod care;
 mod group;
 mod ledger;
 mod start;
@@ -57,6 +58,8 @@ pub struct Record {
     pub receipt: Receipt,
     /// When it was sent, or stored, as the topic is set up.
     pub timestamp_ms: Option<i64>,
+    /// It ended the process several times, each time with nothing else in flight: to be kept, and not tried again.
+    pub died_alone: bool,
     /// For [`crate::record::decode`].
     pub content: Content,
 }
@@ -95,6 +98,9 @@ const POLL_PAUSED: Duration = Duration::from_millis(5);
 
 /// A commit that takes longer is not waited for when partitions are given up; whoever has them next reads a little twice.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A commit that announces how a partition is worked on holds its records up, so a failed one is not left to the interval.
+const ANNOUNCED_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the threads and the caller share.
 struct Shared {
@@ -135,6 +141,14 @@ impl Shared {
             .wait_timeout(state, longest)
             .unwrap_or_else(PoisonError::into_inner)
             .0
+    }
+
+    /// Has what the ledger waits for committed at once.
+    fn commit_if_wanted(&self, state: &mut State) {
+        if state.ledger.wants_commit() {
+            state.commits_asked += 1;
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until the caller holds nothing of these partitions, then has the rest committed. Each is bounded.
@@ -225,7 +239,9 @@ impl Consumer {
                     self.shared.arrived.notify_one();
                     return Err(failure.clone());
                 }
-                if let Some(delivery) = state.ledger.take() {
+                let delivery = state.ledger.take(Instant::now());
+                self.shared.commit_if_wanted(&mut state);
+                if let Some(delivery) = delivery {
                     // One call, one waiter: with several, the next one is told too.
                     if state.ledger.has_waiting() {
                         self.shared.arrived.notify_one();
@@ -244,16 +260,28 @@ impl Consumer {
     /// What was handed out is durable. In any order; of a partition that was taken away meanwhile it is ignored.
     pub fn ack(&self, receipt: &Receipt) {
         // Only a partition that is being given up is waited for; waking the threads for each record would cost more than the rest.
-        if self.shared.state().ledger.acknowledge(receipt) {
+        let mut state = self.shared.state();
+        if state.ledger.acknowledge(receipt) {
             self.shared.changed.notify_all();
         }
+        if state.ledger.is_careful() {
+            self.shared.arrived.notify_one();
+        }
+        self.shared.commit_if_wanted(&mut state);
     }
 
     /// Stops one partition at what is not acknowledged, because a person must act first; the others go on.
     ///
     /// It starts again with the next process, or where the group puts it.
     pub fn halt(&self, receipt: &Receipt, reason: &str) {
-        if self.shared.state().ledger.halt(receipt, reason) {
+        let mut state = self.shared.state();
+        let is_ours = state.ledger.halt(receipt, reason);
+        self.shared.commit_if_wanted(&mut state);
+        drop(state);
+        // It may be what a partition that is given up, or a lone record of another one, waited for.
+        self.shared.changed.notify_all();
+        self.shared.arrived.notify_one();
+        if is_ours {
             tracing::error!(
                 topic = receipt.topic(),
                 partition = receipt.partition(),
@@ -463,7 +491,11 @@ fn commit_loop(shared: &Shared, client: &Client) {
     loop {
         let (asked, commits) = {
             let mut state = shared.state();
-            let due = Instant::now() + shared.config.commit_interval;
+            let mut interval = shared.config.commit_interval;
+            if state.ledger.is_unannounced() {
+                interval = interval.min(ANNOUNCED_AGAIN);
+            }
+            let due = Instant::now() + interval;
             loop {
                 let left = due.saturating_duration_since(Instant::now());
                 if state.is_closing || state.commits_asked > state.commits_done || left.is_zero() {
@@ -474,6 +506,7 @@ fn commit_loop(shared: &Shared, client: &Client) {
             if state.is_closing && state.commits_asked == state.commits_done {
                 return;
             }
+            state.ledger.let_wait(Instant::now());
             (state.commits_asked, state.ledger.to_commit())
         };
         let result = if commits.is_empty() {
@@ -498,6 +531,8 @@ fn commit_loop(shared: &Shared, client: &Client) {
         state.commits_done = state.commits_done.max(asked);
         drop(state);
         shared.changed.notify_all();
+        // What was announced by it may be handed out now.
+        shared.arrived.notify_one();
     }
 }
 

@@ -143,6 +143,12 @@ pub fn decode(mut content: Content) -> Result<Chunk, (DecodeError, Content)> {
     }
 }
 
+/// Why a record must wait for a newer build, if it must: known without a look at the rest of it.
+pub fn newer(content: &Content) -> Option<DecodeError> {
+    let error = Headers(&content.headers).version(VERSION).err()?;
+    error.is_newer().then_some(error)
+}
+
 /// Everything but the text.
 fn read_headers(content: &Content) -> Result<Chunk, DecodeError> {
     let headers = Headers(&content.headers);

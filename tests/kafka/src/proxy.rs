@@ -22,6 +22,8 @@ pub struct Faults {
     pub cut_after: Option<u64>,
     /// A request with this text in its head waits until this changes, and what follows it on its connection too; others go on.
     pub hold: Option<String>,
+    /// A piece of a body with the second text waits until this changes where the first one stands in the head of its request.
+    pub hold_body: Option<(String, String)>,
     /// A connection is reset in the middle of the body whose request has this text in its head.
     pub cut_in: Option<String>,
     /// What happens to answers.
@@ -111,7 +113,7 @@ impl Proxy {
         self.counters.resets.load(Ordering::Relaxed)
     }
 
-    /// Times that an answer met [`Replies::Hold`], or a request [`Faults::hold`], so far.
+    /// Times that an answer met [`Replies::Hold`], or a request [`Faults::hold`] or [`Faults::hold_body`], so far.
     pub fn held(&self) -> u64 {
         self.counters.held.load(Ordering::Relaxed)
     }
@@ -163,6 +165,7 @@ async fn serve(
         generation,
         is_reply: false,
         is_in_body: false,
+        head: Vec::new(),
         passed: 0,
     };
     let mut replies = Pump {
@@ -173,6 +176,7 @@ async fn serve(
         generation,
         is_reply: true,
         is_in_body: false,
+        head: Vec::new(),
         passed: 0,
     };
     let end = {
@@ -212,6 +216,8 @@ struct Pump {
     is_reply: bool,
     /// Its last piece was the head of a request that is to be cut.
     is_in_body: bool,
+    /// The newest head of a request that came.
+    head: Vec<u8>,
     passed: u64,
 }
 
@@ -254,6 +260,10 @@ impl Pump {
     /// Waits while this piece is held; `false` when its connection ends.
     async fn may_pass(&mut self, piece: &[u8]) -> bool {
         let mut is_counted = false;
+        if piece.starts_with(b"POST ") {
+            let end = piece.windows(4).position(|window| window == b"\r\n\r\n");
+            self.head = piece[..end.unwrap_or(piece.len())].to_vec();
+        }
         loop {
             if self.is_cut() {
                 return false;
@@ -264,7 +274,12 @@ impl Pump {
                 match faults.replies {
                     Replies::Drop if self.is_reply => return false,
                     Replies::Hold if self.is_reply => true,
-                    _ => !self.is_reply && has(piece, faults.hold.as_deref()),
+                    _ if self.is_reply => false,
+                    _ => {
+                        let (head, body) = faults.hold_body.clone().unwrap_or_default();
+                        has(piece, faults.hold.as_deref())
+                            || has(&self.head, Some(&head)) && has(piece, Some(&body))
+                    }
                 }
             };
             if !is_held {
@@ -441,6 +456,35 @@ mod tests {
         assert_eq!(proxy.held(), 1);
         proxy.set(Faults::default());
         assert_eq!(hear(&mut named, 6).await.unwrap(), b"INSERT");
+    }
+
+    #[tokio::test]
+    async fn a_body_waits_only_behind_the_head_that_is_named() {
+        let proxy = proxy(Faults {
+            hold_body: Some(("INTO chunks".to_owned(), "marker".to_owned())),
+            ..Faults::default()
+        })
+        .await;
+        for passes in [
+            b"POST INTO letters\r\n\r\nmarker".as_slice(),
+            b"POST INTO chunks\r\n\r\nother.",
+        ] {
+            let mut stream = say(&proxy, passes).await;
+            assert_eq!(hear(&mut stream, passes.len()).await.unwrap(), passes);
+        }
+        assert_eq!(proxy.held(), 0);
+        let mut stream = say(&proxy, b"POST INTO chunks\r\n\r\n").await;
+        hear(&mut stream, 20).await.unwrap();
+        stream.write_all(b"a marker").await.unwrap();
+        let held = async {
+            while proxy.held() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(30);
+        tokio::time::timeout(patience, held).await.unwrap();
+        proxy.set(Faults::default());
+        assert_eq!(hear(&mut stream, 8).await.unwrap(), b"a marker");
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! What Kafka's client asks us when the group changes, and the commits.
 
+use super::care::Care;
 use super::ledger::{Commit, Place};
-use super::start::{Mark, Start, start};
+use super::start::{Mark, Start, care, metadata, start};
 use super::{POLL, Shared, list, say_halted, told};
 use crate::log::{self, Trouble};
 use rdkafka::client::ClientContext;
@@ -44,15 +45,17 @@ impl Context {
         {
             let mut state = self.shared.state();
             state.rebalances += 1;
-            for (place, (start, high)) in places.iter().zip(starts) {
+            for (place, (start, high, left)) in places.iter().zip(starts) {
                 if let Start::Earliest { low } = start {
                     tracing::info!(topic = %place.0, partition = place.1, offset = low, "no offset committed: reads from the earliest record");
                 }
-                state.ledger.assign(place.clone(), start);
+                state.ledger.assign(place.clone(), start, high, left);
                 let Some(partition) = state.ledger.partitions.get_mut(place) else {
                     continue;
                 };
-                partition.high = Some(high);
+                if let Some(care) = partition.care().told() {
+                    tracing::warn!(topic = %place.0, partition = place.1, offset = partition.position, "the last owner of a partition ended abnormally: {care}");
+                }
                 if let Some(reason) = &partition.halted {
                     say_halted(place, reason);
                     partition.is_paused = true;
@@ -66,11 +69,13 @@ impl Context {
         }
         answered("assign", accept(client, &wished));
         told("pause", client.pause(&list(&halted)));
+        // Only now, because a commit amid a rebalance is refused.
+        self.shared.commit_if_wanted(&mut self.shared.state());
         self.shared.arrived.notify_one();
     }
 
     /// The start of each partition and the end of its log; none when a stop came before an answer.
-    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<(Start, i64)>> {
+    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<Begin>> {
         loop {
             match starts(client, places) {
                 Ok(starts) => {
@@ -133,7 +138,10 @@ fn places(partitions: &TopicPartitionList) -> Vec<Place> {
         .collect()
 }
 
-fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<(Start, i64)>> {
+/// The start of a partition, the end of its log, and how its last owner left it.
+type Begin = (Start, i64, Option<Care>);
+
+fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Begin>> {
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -149,7 +157,7 @@ fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<(Start, i64)>> {
             _ => None,
         };
         let (low, high) = client.fetch_watermarks(topic, *partition, ANSWER)?;
-        starts.push((start(known, low, high), high));
+        starts.push((start(known, low, high), high, care(element.metadata())));
     }
     Ok(starts)
 }
@@ -160,9 +168,7 @@ pub(super) fn commit(client: &Client, commits: &[Commit]) -> KafkaResult<()> {
     for commit in commits {
         let mut element = offsets.add_partition(&commit.place.0, commit.place.1);
         element.set_offset(Offset::Offset(commit.position))?;
-        if let Some(mark) = commit.mark {
-            element.set_metadata(mark.to_string());
-        }
+        element.set_metadata(metadata(commit.mark, commit.care));
     }
     client.commit(&offsets, CommitMode::Sync)
 }

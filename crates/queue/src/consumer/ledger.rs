@@ -1,10 +1,15 @@
 //! What is handed out and what is acknowledged, per partition. Pure: no clock, no Kafka.
 
+mod partition;
+
+use super::care::Care;
 use super::start::{Mark, Start};
 use super::{Delivery, Gap, Record};
 use crate::record::Content;
+use partition::{Partition, Slot};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A partition of a topic.
 pub(crate) type Place = (Arc<str>, i32);
@@ -58,11 +63,19 @@ impl Received {
     }
 }
 
+/// A record that is alone for longer waits for the store: classifying the largest chunk takes milliseconds. From then on the end of
+/// the process is no longer held against it, so that kills during an outage of the store condemn nothing.
+pub(super) const LONGEST_ALONE: Duration = Duration::from_secs(30);
+
 /// All partitions that are ours, and what waits to be handed out.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) partitions: BTreeMap<Place, Partition>,
     queue: VecDeque<Delivery>,
+    /// Whose record is in this process alone, or waits to be.
+    turn: Option<Place>,
+    /// A partition must be announced before anything of it is handed out.
+    wants_commit: bool,
     epochs: u64,
     pub(crate) in_flight_bytes: usize,
     pub(crate) counts: Counts,
@@ -79,62 +92,6 @@ pub(crate) struct Counts {
     pub(crate) from_earliest: u64,
 }
 
-/// A partition that is ours.
-///
-/// Invariant: `slots` are sorted by offset, and everything below `position` is acknowledged.
-pub(crate) struct Partition {
-    epoch: u64,
-    /// Next to hand out.
-    expected: i64,
-    /// The record before `expected` must have this mark; it is read for that alone.
-    verify: Option<Mark>,
-    slots: VecDeque<Slot>,
-    /// How many of the first slots the caller holds or has acknowledged; the rest waits in the queue.
-    taken: usize,
-    pub(crate) position: i64,
-    pub(crate) last: Option<Mark>,
-    /// What the group knows; none before the first commit.
-    pub(crate) committed: Option<i64>,
-    /// One after the last offset of the log, as far as known.
-    pub(crate) high: Option<i64>,
-    pub(crate) halted: Option<String>,
-    /// Being taken away: nothing new is handed out.
-    is_leaving: bool,
-    /// Told to Kafka's client.
-    pub(crate) is_paused: bool,
-}
-
-struct Slot {
-    offset: i64,
-    /// Where the partition stands once this is acknowledged.
-    next: i64,
-    mark: Option<Mark>,
-    timestamp_ms: Option<i64>,
-    bytes: usize,
-    is_acknowledged: bool,
-}
-
-impl Partition {
-    /// Handed out and not acknowledged.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.slots
-            .iter()
-            .take(self.taken)
-            .filter(|slot| !slot.is_acknowledged)
-            .count()
-    }
-
-    /// The time of the oldest record that is here and not acknowledged.
-    pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.slots.iter().find_map(|slot| slot.timestamp_ms)
-    }
-
-    /// Where to start fetching.
-    pub(crate) fn fetch_from(&self) -> i64 {
-        self.expected - i64::from(self.verify.is_some())
-    }
-}
-
 /// What is to be committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Commit {
@@ -142,11 +99,12 @@ pub(crate) struct Commit {
     pub(crate) epoch: u64,
     pub(crate) position: i64,
     pub(crate) mark: Option<Mark>,
+    pub(crate) care: Care,
 }
 
 impl Ledger {
-    /// Takes a partition over.
-    pub(crate) fn assign(&mut self, place: Place, start: Start) {
+    /// Takes a partition over whose log ends at `high`. `left` is how its last owner worked, where that is known.
+    pub(crate) fn assign(&mut self, place: Place, start: Start, high: i64, left: Option<Care>) {
         self.remove(std::slice::from_ref(&place));
         self.epochs += 1;
         let mut partition = Partition {
@@ -158,11 +116,24 @@ impl Ledger {
             position: 0,
             last: None,
             committed: None,
-            high: None,
+            high: Some(high),
             halted: None,
+            is_other_log: false,
             is_leaving: false,
             is_paused: false,
+            care: match (&start, left) {
+                // Nobody has worked on it.
+                (Start::Earliest { .. }, _) => Care::Working,
+                // The record that died alone is gone.
+                (Start::Cut { .. }, Some(Care::Alone(_) | Care::Rest { .. })) => Care::begin(None),
+                (_, left) => Care::begin(left),
+            },
+            is_announced: false,
+            handed_out: 0,
+            alone_since: None,
+            suspects_end: high,
         };
+        self.wants_commit = true;
         let mut cut = None;
         let next = match start {
             Start::Earliest { low } => {
@@ -188,13 +159,17 @@ impl Ledger {
                 next
             }
             Start::Halt { next, high } => {
-                partition.halted = Some(format!(
+                partition.halt_other_log(format!(
                     "offset {next} is committed, but the log ends at {high}: the topic was made anew or its end is lost"
                 ));
                 next
             }
         };
         (partition.expected, partition.position) = (next, next);
+        if next >= high {
+            // Nothing is left that the last owner could have died of.
+            partition.care = Care::Working;
+        }
         partition.committed = (!matches!(start, Start::Earliest { .. })).then_some(next);
         self.partitions.insert(place.clone(), partition);
         if let Some(low) = cut {
@@ -215,7 +190,7 @@ impl Ledger {
             && received.offset == partition.expected - 1
         {
             if expected.hash != mark.hash {
-                partition.halted = Some(format!(
+                partition.halt_other_log(format!(
                     "the record at offset {} is not the one that was read there: the topic was made anew or its end is lost",
                     received.offset
                 ));
@@ -223,7 +198,7 @@ impl Ledger {
             return;
         }
         if received.offset < partition.expected {
-            partition.halted = Some(format!(
+            partition.halt_other_log(format!(
                 "offset {} came after {}: the topic was made anew or its end is lost",
                 received.offset,
                 partition.expected - 1
@@ -244,6 +219,7 @@ impl Ledger {
             timestamp_ms: received.timestamp_ms,
             bytes,
             is_acknowledged: false,
+            is_given_back: false,
         });
         partition.expected = offset + 1;
         partition.high = partition.high.max(Some(offset + 1));
@@ -258,6 +234,7 @@ impl Ledger {
                 epoch: partition.epoch,
             },
             timestamp_ms: received.timestamp_ms,
+            died_alone: false,
             content: received.content,
         }));
     }
@@ -279,6 +256,7 @@ impl Ledger {
             timestamp_ms: None,
             bytes: 0,
             is_acknowledged: false,
+            is_given_back: false,
         });
         partition.expected = to;
         self.counts.gaps += 1;
@@ -297,17 +275,95 @@ impl Ledger {
     }
 
     /// Hands the next delivery out.
-    pub(crate) fn take(&mut self) -> Option<Delivery> {
-        let delivery = self.queue.pop_front()?;
-        let receipt = delivery.receipt();
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Delivery> {
+        self.take_turns();
+        // In the usual case the first one may go.
+        let at = self.queue.iter().position(|delivery| {
+            let receipt = delivery.receipt();
+            let place = (Arc::clone(&receipt.topic), receipt.partition);
+            self.turn.as_ref().is_none_or(|turn| *turn == place)
+                && self.partitions.get(&place).is_some_and(Partition::has_room)
+        })?;
+        let mut delivery = self.queue.remove(at)?;
+        let receipt = delivery.receipt().clone();
         // The queue holds only deliveries of partitions that are ours: `remove` and `leave` see to that.
         if let Some(partition) = self
             .partitions
             .get_mut(&(Arc::clone(&receipt.topic), receipt.partition))
         {
             partition.taken += 1;
+            partition.handed_out = partition.handed_out.saturating_add(1);
+            if matches!(partition.care, Care::Alone(_)) {
+                partition.alone_since = Some(now);
+            }
+            if let Delivery::Record(record) = &mut delivery {
+                record.died_alone = partition.care.is_given_up();
+            }
         }
         Some(delivery)
+    }
+
+    /// A lone record waits until nothing else is in flight in this process, and nothing is handed out beside it: else another
+    /// partition's record could end the process in its name.
+    fn take_turns(&mut self) {
+        let partitions = &self.partitions;
+        self.turn.take_if(|turn| {
+            partitions.get(turn).is_none_or(|partition| {
+                // It will hand nothing out, and the others must not wait for it. A lone record in flight they do wait for.
+                (partition.halted.is_some() || partition.is_leaving) && partition.in_flight() == 0
+            })
+        });
+        if self.turn.is_none() {
+            let mut waiting = self.partitions.iter();
+            self.turn = waiting
+                .find(|(_, partition)| partition.wants_turn())
+                .map(|(place, _)| place.clone());
+        }
+        let Some(turn) = &self.turn else {
+            return;
+        };
+        // What was given back waits for a person, and nobody works on it.
+        let mut working = self.partitions.values();
+        if working.any(|partition| partition.in_flight() > 0) {
+            return;
+        }
+        if let Some(partition) = self.partitions.get_mut(turn)
+            && let Care::Rest { deaths, .. } = partition.care
+        {
+            partition.work_with(Care::Alone(deaths));
+            self.wants_commit = true;
+        }
+    }
+
+    /// Takes the announcement of a lone record back that is not worked on but waits: see [`LONGEST_ALONE`].
+    pub(crate) fn let_wait(&mut self, now: Instant) {
+        for partition in self.partitions.values_mut() {
+            let is_old = |since| now.saturating_duration_since(since) > LONGEST_ALONE;
+            if partition.alone_since.is_some_and(is_old)
+                && let Care::Alone(deaths) = partition.care
+            {
+                // Still handed out, so nothing else is until it is acknowledged.
+                partition.care = Care::Rest { window: 1, deaths };
+                (partition.is_announced, partition.alone_since) = (false, None);
+            }
+        }
+    }
+
+    /// Whether the group does not know yet how some partition is worked on, so that nothing of it is handed out.
+    pub(crate) fn is_unannounced(&self) -> bool {
+        let mut partitions = self.partitions.values();
+        partitions.any(|partition| !partition.is_announced && !partition.is_other_log)
+    }
+
+    /// Whether a commit must come before anything more can be handed out; asked once.
+    pub(crate) fn wants_commit(&mut self) -> bool {
+        std::mem::take(&mut self.wants_commit)
+    }
+
+    /// Whether an acknowledgement may be what others wait for.
+    pub(crate) fn is_careful(&self) -> bool {
+        let mut partitions = self.partitions.values();
+        partitions.any(|partition| partition.care != Care::Working)
     }
 
     /// Deliveries that are here, not acknowledged or behind one that is not.
@@ -354,7 +410,14 @@ impl Ledger {
             partition.slots.pop_front();
             partition.taken -= 1;
         }
-        partition.is_leaving
+        let is_leaving = partition.is_leaving;
+        // Also of a partition that is being given up: the next record must not be left with the deaths of this one.
+        if let Some(care) = partition.passed() {
+            partition.work_with(care);
+            self.wants_commit = true;
+            self.turn.take_if(|turn| *turn == place);
+        }
+        is_leaving
     }
 
     /// Stops a partition where it stands; `false` when it is not ours any more.
@@ -368,6 +431,19 @@ impl Ledger {
             return false;
         };
         partition.halted.get_or_insert_with(|| reason.to_owned());
+        if let Ok(at) = partition
+            .slots
+            .binary_search_by_key(&receipt.offset, |slot| slot.offset)
+        {
+            let slot = &mut partition.slots[at];
+            slot.is_given_back = true;
+            self.in_flight_bytes -= std::mem::take(&mut slot.bytes);
+        }
+        if let Care::Alone(deaths) = partition.care {
+            // Not worked on any more, so what ends the process from now on is not this.
+            partition.work_with(Care::Rest { window: 1, deaths });
+            self.wants_commit = true;
+        }
         self.drop_waiting(std::slice::from_ref(&place));
         true
     }
@@ -385,6 +461,7 @@ impl Ledger {
     /// These partitions are not ours any more.
     pub(crate) fn remove(&mut self, places: &[Place]) {
         self.drop_waiting(places);
+        self.turn.take_if(|turn| places.contains(turn));
         for place in places {
             if let Some(partition) = self.partitions.remove(place) {
                 let held = partition.slots.iter().filter(|slot| !slot.is_acknowledged);
@@ -422,16 +499,20 @@ impl Ledger {
     pub(crate) fn to_commit(&self) -> Vec<Commit> {
         self.partitions
             .iter()
-            // A partition that starts at the earliest record and has acknowledged nothing has nothing to say.
             .filter(|(_, partition)| {
-                partition.committed != Some(partition.position)
-                    && (partition.committed.is_some() || partition.last.is_some())
+                let is_new = partition.committed != Some(partition.position);
+                let is_other =
+                    !partition.is_announced || partition.written_care() != partition.care;
+                // Of another log than the group's only what was acknowledged is committed.
+                is_other && !partition.is_other_log
+                    || is_new && (partition.committed.is_some() || partition.last.is_some())
             })
             .map(|(place, partition)| Commit {
                 place: place.clone(),
                 epoch: partition.epoch,
                 position: partition.position,
                 mark: partition.last,
+                care: partition.written_care(),
             })
             .collect()
     }
@@ -445,6 +526,7 @@ impl Ledger {
                 .filter(|partition| partition.epoch == commit.epoch)
             {
                 partition.committed = partition.committed.max(Some(commit.position));
+                partition.is_announced |= partition.care == commit.care;
             }
         }
     }

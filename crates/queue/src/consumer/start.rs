@@ -1,5 +1,6 @@
 //! Where a partition starts: a table over what was committed and what the log holds.
 
+use super::care::Care;
 use std::fmt;
 
 /// What is known of the last consumed record, kept with the commit: a topic made anew, or a log cut at its end, shows by it.
@@ -53,6 +54,23 @@ impl fmt::Display for Mark {
             None => write!(f, "v1 {:016x} -", self.hash),
         }
     }
+}
+
+/// What stands in a commit's metadata: the mark of the last consumed record, and how its owner works.
+pub(crate) fn metadata(mark: Option<Mark>, care: Care) -> String {
+    match mark {
+        Some(mark) => format!("{mark} {care}"),
+        None => format!("v1 - - {care}"),
+    }
+}
+
+/// How the last owner left a partition; none where no build that knows of it wrote the metadata.
+pub(crate) fn care(metadata: &str) -> Option<Care> {
+    let mut words = metadata.split(' ');
+    if words.next()? != "v1" {
+        return None;
+    }
+    Care::parse(words.skip(2))
 }
 
 /// Where and how a partition starts.
@@ -172,6 +190,20 @@ mod tests {
         for text in ["", "v1", "v1 xyz -", "v2 00 -", "moved by hand"] {
             assert_eq!(Mark::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn metadata_holds_both_and_an_older_build_reads_the_mark() {
+        let mark = Mark::new(None, Some(b"b"), Some(1));
+        for known in [Some(mark), None] {
+            let text = metadata(known, Care::Alone(2));
+            assert_eq!(
+                (Mark::parse(&text), care(&text)),
+                (known, Some(Care::Alone(2)))
+            );
+        }
+        assert_eq!(care(&mark.to_string()), None);
+        assert_eq!(care("moved by hand"), None);
     }
 
     #[test]

@@ -38,21 +38,15 @@ async fn only_what_is_acknowledged_without_a_hole_is_committed() {
     for _ in 0..6 {
         records.push(record(&consumer).await);
     }
-    for (acknowledged, expected) in [
-        (4, None),
-        (1, None),
-        (0, Some(2)),
-        (2, Some(3)),
-        (3, Some(5)),
-        (5, Some(6)),
-    ] {
+    for (acknowledged, expected) in [(4, 0), (1, 0), (0, 2), (2, 3), (3, 5), (5, 6)] {
         consumer.ack(&records[acknowledged].receipt);
         consumer.commit().await;
-        let found = committed(&config, 0);
-        assert_eq!(found.as_ref().map(|(offset, _)| *offset), expected);
-        if let Some((_, metadata)) = found {
-            assert!(metadata.starts_with("v1 "), "{metadata}");
-        }
+        let (offset, metadata) = committed(&config, 0).unwrap();
+        assert_eq!(offset, expected);
+        assert!(
+            metadata.starts_with("v1 ") && metadata.ends_with(" working"),
+            "{metadata}"
+        );
     }
     // A second time is no harm.
     consumer.ack(&records[3].receipt);
@@ -67,6 +61,8 @@ async fn only_what_is_acknowledged_without_a_hole_is_committed() {
     })
     .await;
     assert!(consumer.close(PATIENCE).await);
+    let (_, metadata) = committed(&config, 0).unwrap();
+    assert!(metadata.ends_with(" clean"), "{metadata}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

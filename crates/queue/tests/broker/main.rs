@@ -9,6 +9,7 @@
 
 mod faults;
 mod group;
+mod poison;
 mod security;
 mod start;
 mod topics;

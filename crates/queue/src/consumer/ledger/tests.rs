@@ -1,5 +1,6 @@
 //! The ledger against a simple truth: what was acknowledged and what was not.
 
+use super::super::care::DEATHS;
 use super::*;
 use proptest::prelude::*;
 
@@ -22,10 +23,22 @@ fn mark_of(offset: i64) -> Mark {
     received(offset).mark()
 }
 
+/// Takes a partition over from an owner that left it in good order, and announces it.
+fn assign(ledger: &mut Ledger, partition: i32, start: Start) {
+    ledger.assign(place(partition), start, 0, Some(Care::Clean));
+    announce(ledger);
+}
+
+/// Commits what the ledger wants to say.
+fn announce(ledger: &mut Ledger) {
+    let commits = ledger.to_commit();
+    ledger.committed(&commits);
+}
+
 /// A ledger with one partition that has these offsets in its queue.
 fn ledger(start: Start, offsets: &[i64]) -> Ledger {
     let mut ledger = Ledger::default();
-    ledger.assign(place(0), start);
+    assign(&mut ledger, 0, start);
     for offset in offsets {
         ledger.receive(&place(0), received(*offset));
     }
@@ -33,7 +46,7 @@ fn ledger(start: Start, offsets: &[i64]) -> Ledger {
 }
 
 fn take_all(ledger: &mut Ledger) -> Vec<Delivery> {
-    std::iter::from_fn(|| ledger.take()).collect()
+    std::iter::from_fn(|| ledger.take(Instant::now())).collect()
 }
 
 fn position(ledger: &Ledger) -> i64 {
@@ -102,7 +115,10 @@ fn a_log_without_records_tells_its_gap_at_once() {
     ledger.acknowledge(deliveries[0].receipt());
     assert_eq!(ledger.to_commit()[0].position, 8);
     ledger.receive(&place(0), received(8));
-    assert!(matches!(ledger.take(), Some(Delivery::Record(_))));
+    assert!(matches!(
+        ledger.take(Instant::now()),
+        Some(Delivery::Record(_))
+    ));
 }
 
 #[test]
@@ -117,7 +133,7 @@ fn what_is_of_an_earlier_time_is_ignored() {
     let before = take_all(&mut ledger);
     ledger.remove(&[place(0)]);
     assert_eq!(ledger.in_flight_bytes, 0);
-    ledger.assign(place(0), Start::Earliest { low: 0 });
+    assign(&mut ledger, 0, Start::Earliest { low: 0 });
     ledger.receive(&place(0), received(0));
     ledger.acknowledge(before[0].receipt());
     assert_eq!((position(&ledger), ledger.counts.stale), (0, 1));
@@ -129,23 +145,237 @@ fn what_is_of_an_earlier_time_is_ignored() {
 #[test]
 fn a_partition_that_is_halted_by_its_caller_stands_there() {
     let mut ledger = ledger(Start::Earliest { low: 0 }, &[0, 1, 2]);
-    let first = ledger.take().unwrap();
+    let first = ledger.take(Instant::now()).unwrap();
     assert!(ledger.halt(first.receipt(), "newer"));
     ledger.receive(&place(0), received(3));
-    assert!(ledger.take().is_none());
-    assert_eq!(ledger.in_flight_bytes, 10);
-    assert_eq!(position(&ledger), 0);
+    assert!(ledger.take(Instant::now()).is_none());
+    // Given back: nobody waits for it, and its bytes are room for others.
+    assert!(ledger.is_settled(&[place(0)]));
+    assert_eq!((position(&ledger), ledger.in_flight_bytes), (0, 0));
+    assert_eq!(ledger.to_commit(), []);
 }
 
 #[test]
 fn a_commit_of_an_earlier_time_counts_for_nothing() {
     let mut ledger = ledger(Start::Earliest { low: 0 }, &[0]);
-    let first = ledger.take().unwrap();
+    let first = ledger.take(Instant::now()).unwrap();
     ledger.acknowledge(first.receipt());
     let commits = ledger.to_commit();
-    ledger.assign(place(0), Start::Earliest { low: 0 });
+    ledger.assign(place(0), Start::Earliest { low: 0 }, 1, None);
     ledger.committed(&commits);
     assert_eq!(ledger.partitions[&place(0)].committed, None);
+}
+
+/// A ledger whose partition was left so, announced, with ten records.
+fn left(care: Care) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.assign(place(0), Start::Continue { next: 0 }, 10, Some(care));
+    for offset in 0..10 {
+        ledger.receive(&place(0), received(offset));
+    }
+    ledger
+}
+
+fn written(ledger: &Ledger, partition: i32) -> Option<Care> {
+    let commits = ledger.to_commit();
+    let commit = commits.iter().find(|commit| commit.place.1 == partition)?;
+    Some(commit.care)
+}
+
+#[test]
+fn nothing_is_handed_out_before_the_group_knows_that_it_may_die_here() {
+    let mut ledger = left(Care::Clean);
+    assert!(ledger.take(Instant::now()).is_none() && ledger.wants_commit());
+    assert_eq!(written(&ledger, 0), Some(Care::Working));
+    announce(&mut ledger);
+    assert_eq!(take_all(&mut ledger).len(), 10);
+    assert_eq!(ledger.to_commit(), []);
+    // Who gives it up is alive, whatever is still in flight.
+    ledger.leave(&[place(0)]);
+    assert_eq!(written(&ledger, 0), Some(Care::Clean));
+}
+
+#[test]
+fn care_ends_with_the_records_that_the_last_owner_can_have_died_of() {
+    for left in [None, Some(Care::Working), Some(Care::Window(8))] {
+        let mut ledger = Ledger::default();
+        ledger.assign(place(0), Start::Continue { next: 7 }, 7, left);
+        assert_eq!(ledger.partitions[&place(0)].care, Care::Working, "{left:?}");
+    }
+    let mut ledger = left(Care::Working);
+    announce(&mut ledger);
+    ledger.receive(&place(0), received(10));
+    let handed_out = take_all(&mut ledger);
+    for delivery in &handed_out[..9] {
+        ledger.acknowledge(delivery.receipt());
+    }
+    assert_eq!(ledger.partitions[&place(0)].care, Care::Window(512));
+    ledger.acknowledge(handed_out[9].receipt());
+    assert_eq!(written(&ledger, 0), Some(Care::Working));
+}
+
+#[test]
+fn the_deaths_of_a_record_go_with_it_also_while_its_partition_is_given_up() {
+    for (care, is_kept) in [(Care::Alone(2), true), (Care::Alone(1), false)] {
+        let mut ledger = left(care);
+        announce(&mut ledger);
+        let found = ledger.take(Instant::now());
+        announce(&mut ledger);
+        let Some(Delivery::Record(poison)) = found.or_else(|| ledger.take(Instant::now())) else {
+            panic!("no record")
+        };
+        assert_eq!(poison.died_alone, is_kept);
+        ledger.leave(&[place(0)]);
+        ledger.acknowledge(&poison.receipt);
+        let next = Care::Rest {
+            window: 2,
+            deaths: 0,
+        };
+        assert_eq!(written(&ledger, 0), Some(next));
+        assert_eq!(Care::begin(Some(next)), Care::Window(2));
+    }
+}
+
+/// The same with a lone record handed out.
+fn alone(deaths: u32) -> (Ledger, Delivery) {
+    let rest = Care::Rest { window: 1, deaths };
+    let mut ledger = left(rest);
+    announce(&mut ledger);
+    assert!(ledger.take(Instant::now()).is_none());
+    assert_eq!(written(&ledger, 0), Some(Care::Alone(deaths)));
+    announce(&mut ledger);
+    let lone = ledger.take(Instant::now()).unwrap();
+    (ledger, lone)
+}
+
+#[test]
+fn a_lone_record_that_waits_for_a_newer_build_is_not_blamed_for_any_end() {
+    let (mut ledger, lone) = alone(2);
+    ledger.halt(lone.receipt(), "newer");
+    let rest = Care::Rest {
+        window: 1,
+        deaths: 2,
+    };
+    assert_eq!(written(&ledger, 0), Some(rest));
+    // The others go on.
+    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    ledger.receive(&place(1), received(0));
+    assert_eq!(take_all(&mut ledger).len(), 1);
+    // Stopped and started for as long as it takes.
+    ledger.leave(&[place(0)]);
+    assert_eq!(written(&ledger, 0), None, "it is known already");
+    assert_eq!(Care::begin(Some(rest)), rest);
+}
+
+#[test]
+fn a_lone_record_that_waits_for_the_store_is_not_blamed_for_any_end() {
+    let now = Instant::now();
+    let (mut ledger, lone) = alone(2);
+    ledger.let_wait(now + LONGEST_ALONE);
+    assert_eq!(ledger.to_commit(), [], "that is what it is worth");
+    ledger.let_wait(now + LONGEST_ALONE * 2);
+    let rest = Care::Rest {
+        window: 1,
+        deaths: 2,
+    };
+    assert_eq!(written(&ledger, 0), Some(rest));
+    announce(&mut ledger);
+    assert!(ledger.take(now).is_none(), "it is in flight all the same");
+    ledger.acknowledge(lone.receipt());
+    assert_eq!(written(&ledger, 0), Some(Care::Window(2)));
+    announce(&mut ledger);
+    assert_eq!(take_all(&mut ledger).len(), 2);
+}
+
+#[test]
+fn nobody_waits_for_the_turn_of_a_partition_that_is_halted() {
+    let mut ledger = left(Care::Window(8));
+    announce(&mut ledger);
+    assert!(ledger.take(Instant::now()).is_none() && ledger.turn.is_some());
+    // Another log.
+    ledger.receive(&place(0), received(0));
+    assert!(halted(&ledger).is_some());
+    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    ledger.receive(&place(1), received(0));
+    assert_eq!(take_all(&mut ledger).len(), 1);
+}
+
+#[test]
+fn a_window_must_pass_before_the_next_one_is_announced() {
+    let mut ledger = left(Care::Window(16));
+    announce(&mut ledger);
+    let window = take_all(&mut ledger);
+    assert_eq!(window.len(), 2);
+    ledger.acknowledge(window[1].receipt());
+    assert!(ledger.take(Instant::now()).is_none());
+    ledger.acknowledge(window[0].receipt());
+    assert!(ledger.take(Instant::now()).is_none() && ledger.wants_commit());
+    let commit = ledger.to_commit().remove(0);
+    assert_eq!((commit.position, commit.care), (2, Care::Window(4)));
+    announce(&mut ledger);
+    assert_eq!(take_all(&mut ledger).len(), 4);
+}
+
+#[test]
+fn a_lone_record_is_alone_in_the_process_and_only_its_own_death_counts() {
+    let mut ledger = left(Care::Window(8));
+    // Another partition has a record in flight.
+    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    ledger.receive(&place(1), received(0));
+    ledger.receive(&place(1), received(1));
+    ledger.turn = None;
+    announce(&mut ledger);
+    let rest = Care::Rest {
+        window: 1,
+        deaths: 0,
+    };
+    assert_eq!(ledger.partitions[&place(0)].care, rest);
+    // It waits for its turn, beside which nothing else is handed out.
+    assert!(ledger.take(Instant::now()).is_none() && ledger.wants_commit());
+    assert_eq!(written(&ledger, 0), Some(Care::Alone(0)));
+    assert!(
+        ledger.take(Instant::now()).is_none(),
+        "not before it is announced"
+    );
+    announce(&mut ledger);
+    let lone = take_all(&mut ledger);
+    assert_eq!(lone.len(), 1);
+    assert_eq!(lone[0].receipt().partition, 0);
+    ledger.acknowledge(lone[0].receipt());
+    assert_eq!(ledger.take(Instant::now()).unwrap().receipt().partition, 1);
+    assert_eq!(written(&ledger, 0), Some(Care::Window(2)));
+}
+
+#[test]
+fn what_died_alone_three_times_is_handed_out_to_be_kept_and_the_rest_flows() {
+    let mut ledger = left(Care::Alone(2));
+    announce(&mut ledger);
+    let Some(Delivery::Record(poison)) = ledger.take(Instant::now()) else {
+        panic!("no record")
+    };
+    assert!(poison.died_alone && ledger.take(Instant::now()).is_none());
+    ledger.acknowledge(&poison.receipt);
+    let mut seen = vec![poison.receipt.offset];
+    for _ in 0..9 {
+        announce(&mut ledger);
+        while let Some(Delivery::Record(record)) = ledger.take(Instant::now()) {
+            assert!(!record.died_alone);
+            ledger.acknowledge(&record.receipt);
+            seen.push(record.receipt.offset);
+        }
+    }
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_turn_ends_with_its_partition() {
+    let mut ledger = left(Care::Window(8));
+    announce(&mut ledger);
+    assert!(ledger.take(Instant::now()).is_none() && ledger.turn.is_some());
+    ledger.remove(&[place(0)]);
+    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    ledger.receive(&place(1), received(0));
+    assert!(ledger.take(Instant::now()).is_some());
 }
 
 #[derive(Clone, Debug)]
@@ -155,7 +385,20 @@ enum Step {
     Take,
     Acknowledge(usize),
     Leave(i32),
-    Assign(i32),
+    /// With what the last owner has written.
+    Assign(i32, Option<Care>),
+    Announce,
+}
+
+fn care() -> impl Strategy<Value = Option<Care>> {
+    let known = prop_oneof![
+        Just(Care::Clean),
+        Just(Care::Working),
+        (1_u32..64).prop_map(Care::Window),
+        (0..DEATHS).prop_map(Care::Alone),
+        (1_u32..4, 0..=DEATHS).prop_map(|(window, deaths)| Care::Rest { window, deaths }),
+    ];
+    proptest::option::of(known)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -165,7 +408,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Take),
         4 => any::<usize>().prop_map(Step::Acknowledge),
         1 => (0..3).prop_map(Step::Leave),
-        1 => (0..3).prop_map(Step::Assign),
+        1 => (0..3, care()).prop_map(|(partition, care)| Step::Assign(partition, care)),
+        2 => Just(Step::Announce),
     ]
 }
 
@@ -178,7 +422,7 @@ proptest! {
         // All that was handed out, and whether it was acknowledged.
         let mut out: Vec<(Receipt, i64, bool)> = Vec::new();
         for partition in 0..3 {
-            ledger.assign(place(partition), Start::Earliest { low: 0 });
+            assign(&mut ledger, partition, Start::Earliest { low: 0 });
         }
         for step in steps {
             match step {
@@ -188,7 +432,7 @@ proptest! {
                 }
                 Step::Skip(partition) => log[partition as usize] += 2,
                 Step::Take => {
-                    if let Some(delivery) = ledger.take() {
+                    if let Some(delivery) = ledger.take(Instant::now()) {
                         let next = match &delivery {
                             Delivery::Record(record) => record.receipt.offset + 1,
                             Delivery::Gap(gap) => gap.to,
@@ -203,11 +447,16 @@ proptest! {
                 }
                 Step::Acknowledge(_) => {}
                 Step::Leave(partition) => ledger.leave(&[place(partition)]),
-                Step::Assign(partition) => {
+                Step::Assign(partition, left) => {
                     let next = ledger.partitions[&place(partition)].position;
-                    log[partition as usize] = next;
-                    ledger.assign(place(partition), Start::Continue { next });
+                    let high = std::mem::replace(&mut log[partition as usize], next);
+                    ledger.assign(place(partition), Start::Continue { next }, high, left);
                 }
+                Step::Announce => announce(&mut ledger),
+            }
+            let in_flight = |partition: &Partition| partition.in_flight();
+            if ledger.partitions.values().any(|partition| partition.alone_since.is_some()) {
+                prop_assert_eq!(ledger.partitions.values().map(in_flight).sum::<usize>(), 1, "alone");
             }
             for (place, partition) in &ledger.partitions {
                 let ours = out.iter().filter(|(receipt, ..)| receipt.partition == place.1 && receipt.epoch == partition.epoch);
@@ -220,8 +469,15 @@ proptest! {
         for receipt in out.iter().map(|(receipt, ..)| receipt) {
             ledger.acknowledge(receipt);
         }
-        while let Some(delivery) = ledger.take() {
-            ledger.acknowledge(delivery.receipt());
+        // Each round hands something out or announces what is handed out by the next: nobody is left waiting.
+        let mut quiet_rounds = 0;
+        while quiet_rounds < 3 {
+            announce(&mut ledger);
+            quiet_rounds += 1;
+            while let Some(delivery) = ledger.take(Instant::now()) {
+                ledger.acknowledge(delivery.receipt());
+                quiet_rounds = 0;
+            }
         }
         prop_assert_eq!(ledger.in_flight_bytes, 0);
         prop_assert_eq!(ledger.records(), 0);
