@@ -12,6 +12,7 @@
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
 //! | `metrics.rs` | a real Prometheus scrapes every role; JSON logs |
+//! | `ready.rs` | `/readyz` of a pipeline names what keeps it from storing anything |
 //! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
@@ -28,6 +29,7 @@ mod kcat;
 mod load;
 mod metrics;
 mod quarantine;
+mod ready;
 mod rewind;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]

@@ -15,6 +15,7 @@ pub(crate) use pipeline::pipeline;
 pub(crate) use up::up;
 pub(crate) use web::web;
 
+use crate::settings::Settings;
 use anyhow::{Context, anyhow};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -90,16 +91,24 @@ async fn listen(address: SocketAddr, key: &str, has_tls: bool) -> anyhow::Result
 struct Servers {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
+    drain: Duration,
 }
 
-/// Open pages would otherwise hold a stop for as long as people look at them.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Servers end by themselves when the grace of their requests is over; what is cut this much later would not end at all.
+const CUT_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a role's servers have after a stop, where nothing else in it takes longer.
+fn drain(settings: &Settings) -> Duration {
+    settings.ingest.shutdown_grace + CUT_AFTER
+}
 
 impl Servers {
-    fn new(stop: &CancellationToken) -> Self {
+    /// After a stop they have `drain` to end.
+    fn new(stop: &CancellationToken, drain: Duration) -> Self {
         Self {
             tasks: JoinSet::new(),
             stop: stop.clone(),
+            drain,
         }
     }
 
@@ -127,8 +136,13 @@ impl Servers {
             }
             anyhow::Ok(())
         };
-        if let Ok(ended) = tokio::time::timeout(DRAIN, drain).await {
-            outcome = outcome.and(ended);
+        match tokio::time::timeout(self.drain, drain).await {
+            Ok(ended) => outcome = outcome.and(ended),
+            Err(_) => tracing::warn!(
+                servers = self.tasks.len(),
+                "not everything ended within {} s after the stop, and is cut",
+                self.drain.as_secs()
+            ),
         }
         outcome
     }

@@ -70,7 +70,7 @@ pub(crate) async fn ingest(
         });
 
     let urls = (intake_door.url()?, admin_door.url()?);
-    let mut servers = Servers::new(&stop);
+    let mut servers = Servers::new(&stop, super::drain(settings));
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));

@@ -10,10 +10,44 @@ use pipeline::{Feed, Pipeline};
 use queue::{Consumer, Rewind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use store::Store;
 use tokio_util::sync::CancellationToken;
 
-/// What was read may be stored for so long after a stop; RELIABILITY's bound for a shutdown is 30 s with the rest.
+/// What was read may be stored for so long after a stop, and the group may be left for as long again: with the pipeline's own 10 s
+/// that is the bound of 30 s for a shutdown.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The feed takes its grace twice, and must not be cut before it has left the group.
+const DRAIN: Duration = Duration::from_secs(22);
+
+const _: () = assert!(DRAIN.as_secs() >= 2 * GRACE.as_secs() + super::CUT_AFTER.as_secs());
+
+/// What runs once brokers and store are there.
+struct Running {
+    feed: pipeline::FeedStatus,
+    pipeline: pipeline::Status,
+    store: Store,
+}
+
+impl Running {
+    /// Why nothing more is stored, if that is so.
+    fn trouble(&self) -> Result<(), String> {
+        let of_rules = self
+            .pipeline
+            .rule_set()
+            .err()
+            .map(|error| error.to_string());
+        let all: Vec<String> = of_rules
+            .into_iter()
+            .chain(self.feed.trouble(now_ms()))
+            .collect();
+        if all.is_empty() {
+            Ok(())
+        } else {
+            Err(all.join("\n"))
+        }
+    }
+}
 
 /// Runs the pipeline until `stop`; `ready` is called with the address of health once that answers.
 ///
@@ -26,36 +60,34 @@ pub(crate) async fn pipeline(
 ) -> anyhow::Result<()> {
     let admin_door = Door::admin(settings).await?;
     let remote = Remote::new(settings)?;
-    let running: Arc<OnceLock<pipeline::FeedStatus>> = Arc::default();
+    let running: Arc<OnceLock<Running>> = Arc::default();
 
-    let (checked, fed) = (remote.clone(), Arc::clone(&running));
-    let mut admin = Admin::new("pipeline")?.with_check(move || {
-        let (remote, fed) = (checked.clone(), Arc::clone(&fed));
-        async move {
-            remote.check().await?;
-            let status = fed.get().ok_or("the pipeline has not started yet")?;
-            status.trouble(now_ms()).map_or(Ok(()), Err)
-        }
-    });
-    let fed = Arc::clone(&running);
-    admin = admin.with_refresh(move || {
-        if let Some(status) = fed.get() {
-            status.publish(now_ms());
-        }
-        async {}
-    });
-    let known: Arc<OnceLock<(pipeline::Status, store::Store)>> = Arc::default();
-    let asked = Arc::clone(&known);
-    admin = admin.with_refresh(move || {
-        let asked = Arc::clone(&asked);
-        async move {
-            if let Some((status, store)) = asked.get() {
-                super::admin::publish_pipeline(status, store).await;
+    let (checked, asked, shown) = (remote.clone(), Arc::clone(&running), Arc::clone(&running));
+    let admin = Admin::new("pipeline")?
+        .with_check(move || {
+            let (remote, running) = (checked.clone(), Arc::clone(&asked));
+            async move {
+                remote.check().await?;
+                let running = running.get().ok_or("the pipeline has not started yet")?;
+                running.trouble()
             }
-        }
-    });
+        })
+        .with_refresh(move || {
+            let running = Arc::clone(&shown);
+            async move {
+                if let Some(Running {
+                    feed,
+                    pipeline,
+                    store,
+                }) = running.get()
+                {
+                    feed.publish(now_ms());
+                    super::admin::publish_pipeline(pipeline, store).await;
+                }
+            }
+        });
 
-    let mut servers = Servers::new(&stop);
+    let mut servers = Servers::new(&stop, DRAIN.max(super::drain(settings)));
     let url = admin_door.url()?;
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
@@ -74,10 +106,13 @@ pub(crate) async fn pipeline(
     let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone())
         .await
         .context("start the pipeline")?;
-    let _ = known.set((pipeline.status(), store.clone()));
     let consumer = Consumer::start(&settings.queue, &[&settings.queue.chunks_topic])?;
     let feed = Feed::new(consumer, pipeline.handle(), store.clone());
-    let _ = running.set(feed.status());
+    let _ = running.set(Running {
+        feed: feed.status(),
+        pipeline: pipeline.status(),
+        store: store.clone(),
+    });
     servers.add("records from Kafka", move |stop| async move {
         Ok(feed.run(stop, GRACE).await?)
     });

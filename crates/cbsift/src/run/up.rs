@@ -89,7 +89,7 @@ pub(crate) async fn up(
         engine: format!("http://{}", engine.address),
         admin: admin_door.url()?,
     };
-    let mut servers = Servers::new(&stop);
+    let mut servers = Servers::new(&stop, super::drain(settings));
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
     let pages = behind_tokens(web::router(web));
     servers.add("the pages", |stop| page_door.serve(pages, stop));

@@ -22,7 +22,7 @@ pub(crate) async fn web(
         let remote = checked.clone();
         async move { remote.check().await }
     });
-    let mut servers = Servers::new(&stop);
+    let mut servers = Servers::new(&stop, super::drain(settings));
     let admin_url = admin_door.url()?;
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
