@@ -1,8 +1,11 @@
 //! `/readyz` of a pipeline names what keeps it from storing anything, for as long as that lasts.
 
 use crate::harness::{Cluster, Role, until};
-use crate::single::{get, text};
+use crate::single::{block_on, get, text};
+use crate::truth::check_books;
 use classify::CLASSIFIER_VERSION;
+use queue::Producer;
+use queue::record::{Content, Header};
 use store::{NewRuleSet, RuleSetOrigin};
 
 fn readiness(pipeline: &Role) -> (u16, String) {
@@ -26,7 +29,7 @@ fn becomes_ready(pipeline: &Role) {
 #[test]
 fn a_pipeline_that_can_store_nothing_says_why() {
     let cluster = Cluster::start();
-    let pipeline = cluster.pipeline("pipeline");
+    let mut pipeline = cluster.pipeline("pipeline");
     becomes_ready(&pipeline);
 
     // A newer build has published its rules.
@@ -51,4 +54,31 @@ fn a_pipeline_that_can_store_nothing_says_why() {
     let migrated = cluster.command("migrate").output().unwrap();
     assert!(migrated.status.success(), "{}", text(&migrated.stderr));
     becomes_ready(&pipeline);
+
+    // A newer build has written a record. It waits, and is in the books as given back.
+    let of_tomorrow = Content {
+        key: Some(b"default/PC-1".to_vec()),
+        headers: vec![Header {
+            name: "version".to_owned(),
+            value: Some(b"4000000000".to_vec()),
+        }],
+        value: Some(b"made up".to_vec()),
+    };
+    let producer = Producer::new(&cluster.queue()).unwrap();
+    block_on(producer.send_again(vec![of_tomorrow])).unwrap();
+    refuses_with(&pipeline, "is halted: format version 4000000000 is newer");
+    check_books(&pipeline);
+    for (metric, wanted) in [
+        ("cbsift_pipeline_read_total", 1.0),
+        ("cbsift_pipeline_given_back_total", 1.0),
+        ("cbsift_pipeline_in_flight_chunks", 0.0),
+        ("cbsift_queue_in_flight_bytes", 0.0),
+        ("cbsift_queue_halted_partitions", 1.0),
+    ] {
+        until(metric, || (pipeline.metric(metric) == wanted).then_some(()));
+    }
+    pipeline.stop();
+    assert_eq!(cluster.committed().values().sum::<i64>(), 0);
+    let letters = cluster.sql("SELECT count() FROM dead_letters");
+    assert_eq!(letters.trim(), "0");
 }

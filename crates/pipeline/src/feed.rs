@@ -4,7 +4,7 @@ use crate::{Handle, PipelineError, letters};
 use metrics::{counter, gauge};
 use queue::record::{self, DecodeError};
 use queue::{Consumer, ConsumerError, Delivery, Gap, Record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Store, StoreError, TopicGap};
@@ -18,7 +18,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// A store that was away for long is asked this often; what waits is in Kafka, so patience costs nothing.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Takes records from Kafka into a pipeline.
+/// Takes records from Kafka into a pipeline. Cheap to clone: every delivery goes its way with one.
+#[derive(Clone)]
 pub struct Feed {
     consumer: Arc<Consumer>,
     pipeline: Handle,
@@ -28,7 +29,7 @@ pub struct Feed {
 
 /// What is read and not acknowledged yet, by when it was read.
 #[derive(Default)]
-struct Open(Mutex<BTreeMap<(Instant, u64), ()>>);
+struct Open(Mutex<BTreeSet<(Instant, u64)>>);
 
 /// Books and ages of a feed, for metrics.
 #[derive(Clone)]
@@ -76,7 +77,7 @@ impl Feed {
                 Some(_) = under_way.join_next() => {}
                 delivery = self.consumer.recv() => match delivery {
                     Ok(Some(delivery)) => {
-                        under_way.spawn(self.one().take(delivery));
+                        under_way.spawn(self.clone().take(delivery));
                     }
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
@@ -100,25 +101,6 @@ impl Feed {
         outcome
     }
 
-    fn one(&self) -> One {
-        One {
-            consumer: Arc::clone(&self.consumer),
-            pipeline: self.pipeline.clone(),
-            store: self.store.clone(),
-            open: Arc::clone(&self.open),
-        }
-    }
-}
-
-/// What the way of one delivery needs.
-struct One {
-    consumer: Arc<Consumer>,
-    pipeline: Handle,
-    store: Store,
-    open: Arc<Open>,
-}
-
-impl One {
     async fn take(self, delivery: Delivery) {
         match delivery {
             Delivery::Record(record) => self.record(record).await,
@@ -128,10 +110,12 @@ impl One {
 
     async fn record(self, record: Record) {
         counter!("cbsift_pipeline_read_total").increment(1);
-        let _open = self.open.begin();
+        // Without an outcome of its own, whatever the reason, it counts as given back.
+        let open = self.open.begin();
         if record.died_alone && record::newer(&record.content).is_none() {
             // Not even decoded: who knows what of it ends us.
-            return self.bury(record, None).await;
+            self.bury(record, None).await;
+            return open.has_an_outcome();
         }
         let mut wait = FIRST_WAIT;
         loop {
@@ -142,17 +126,20 @@ impl One {
                     // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
                     return self.consumer.halt(&record.receipt, &error.to_string());
                 }
-                Err((error, _)) => return self.bury(record, Some(&error)).await,
+                Err((error, _)) => {
+                    self.bury(record, Some(&error)).await;
+                    return open.has_an_outcome();
+                }
             };
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
             match self.pipeline.store(vec![chunk]).await {
-                Ok(()) => return self.consumer.ack(&record.receipt),
-                Err(PipelineError::Stopping) => {
-                    // Not acknowledged, so whoever has the partition next reads it again.
-                    counter!("cbsift_pipeline_given_back_total").increment(1);
-                    return;
+                Ok(()) => {
+                    self.consumer.ack(&record.receipt);
+                    return open.has_an_outcome();
                 }
+                // Not acknowledged, so whoever has the partition next reads it again.
+                Err(PipelineError::Stopping) => return,
                 Err(error) => {
                     counter!("cbsift_pipeline_retries_total", "reason" => error.code())
                         .increment(1);
@@ -165,7 +152,7 @@ impl One {
     }
 
     /// Keeps a record that is no chunk, or that ends our process, whole, and goes on.
-    async fn bury(self, record: Record, error: Option<&DecodeError>) {
+    async fn bury(&self, record: Record, error: Option<&DecodeError>) {
         let letter = [letters::letter_of_record(&record, error)];
         tracing::error!(
             reason = letter[0].reason,
@@ -226,32 +213,45 @@ impl Open {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let mut key = (now, 0);
-        while open.insert(key, ()).is_some() {
+        while !open.insert(key) {
             key.1 += 1;
         }
         OpenGuard {
             open: Arc::clone(self),
             key,
+            has_outcome: false,
         }
     }
 }
 
+/// A record under way. The books balance by it: it ends with an outcome, which is counted elsewhere, or is given back.
 struct OpenGuard {
     open: Arc<Open>,
     key: (Instant, u64),
+    has_outcome: bool,
+}
+
+impl OpenGuard {
+    /// It is stored, or kept as a dead letter.
+    fn has_an_outcome(mut self) {
+        self.has_outcome = true;
+    }
 }
 
 impl Drop for OpenGuard {
     fn drop(&mut self) {
+        if !self.has_outcome {
+            counter!("cbsift_pipeline_given_back_total").increment(1);
+        }
         let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.remove(&self.key);
     }
 }
 
 impl FeedStatus {
-    /// Sets the gauges and counters that `/metrics` is about to show. `now_ms` is the wall clock in UTC milliseconds.
-    pub fn publish(&self, now_ms: i64) {
-        let status = self.consumer.status(now_ms);
+    /// Sets the gauges and counters that `/metrics` is about to show.
+    pub fn publish(&self) {
+        let status = self.consumer.status(letters::now_ms());
         counter!("cbsift_queue_consumed_total").absolute(status.received);
         counter!("cbsift_queue_consumed_bytes_total").absolute(status.received_bytes);
         counter!("cbsift_queue_rebalances_total").absolute(status.rebalances);
@@ -295,14 +295,14 @@ impl FeedStatus {
         let open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
         gauge!("cbsift_pipeline_in_flight_chunks").set(open.len() as f64);
         let oldest = open
-            .first_key_value()
-            .map_or(Duration::ZERO, |((since, _), ())| since.elapsed());
+            .first()
+            .map_or(Duration::ZERO, |(since, _)| since.elapsed());
         gauge!("cbsift_pipeline_oldest_unacknowledged_seconds").set(oldest.as_secs_f64());
     }
 
     /// Why it is not ready, if it is not.
-    pub fn trouble(&self, now_ms: i64) -> Option<String> {
-        let status = self.consumer.status(now_ms);
+    pub fn trouble(&self) -> Option<String> {
+        let status = self.consumer.status(letters::now_ms());
         status
             .partitions
             .iter()

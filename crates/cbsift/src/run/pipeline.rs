@@ -9,7 +9,7 @@ use anyhow::Context;
 use pipeline::{Feed, Pipeline};
 use queue::{Consumer, Rewind};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +37,7 @@ impl Running {
             .rule_set()
             .err()
             .map(|error| error.to_string());
-        let all: Vec<String> = of_rules
-            .into_iter()
-            .chain(self.feed.trouble(now_ms()))
-            .collect();
+        let all: Vec<String> = of_rules.into_iter().chain(self.feed.trouble()).collect();
         if all.is_empty() {
             Ok(())
         } else {
@@ -81,7 +78,7 @@ pub(crate) async fn pipeline(
                     store,
                 }) = running.get()
                 {
-                    feed.publish(now_ms());
+                    feed.publish();
                     super::admin::publish_pipeline(pipeline, store).await;
                 }
             }
@@ -143,11 +140,4 @@ async fn set_offsets(config: &queue::Config, to: Rewind) -> anyhow::Result<()> {
         config.group
     );
     Ok(())
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
