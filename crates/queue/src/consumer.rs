@@ -13,6 +13,7 @@ pub use ledger::Receipt;
 pub use status::{ConsumerStatus, PartitionStatus};
 
 use crate::config::{Config, ConfigError};
+use crate::log::Trouble;
 use crate::record::{Content, Header};
 use group::{Client, Context};
 use ledger::{Ledger, Place, Received};
@@ -105,6 +106,7 @@ const ANNOUNCED_AGAIN: Duration = Duration::from_secs(1);
 /// What the threads and the caller share.
 struct Shared {
     config: Config,
+    trouble: Trouble,
     state: Mutex<State>,
     /// For threads: an acknowledgement, a commit, a stop.
     changed: Condvar,
@@ -193,6 +195,7 @@ impl Consumer {
     pub fn start(config: &Config, topics: &[&str]) -> Result<Self, ConfigError> {
         let shared = Arc::new(Shared {
             config: config.clone(),
+            trouble: Trouble::new("consumer"),
             state: Mutex::default(),
             changed: Condvar::new(),
             arrived: Notify::new(),
@@ -410,11 +413,8 @@ fn trouble(shared: &Shared, error: &KafkaError) {
         return;
     }
     let text = error.to_string();
-    // Kafka's client repeats itself as long as a cause lasts.
-    if state.last_error.as_ref() != Some(&text) {
-        tracing::warn!("Kafka's consumer: {text}");
-        state.last_error = Some(text);
-    }
+    shared.trouble.tell(&text);
+    state.last_error = Some(text);
 }
 
 impl State {
@@ -520,12 +520,15 @@ fn commit_loop(shared: &Shared, client: &Client) {
             Ok(()) => {
                 state.commits += 1;
                 state.last_error = None;
+                shared.trouble.clear();
                 state.ledger.committed(&commits);
             }
             Err(error) => {
                 // Tried again with the next one; a partition that was taken away meanwhile is another's to commit.
                 state.commits_failed += 1;
-                tracing::warn!(%error, partitions = commits.len(), "offsets not committed");
+                shared
+                    .trouble
+                    .tell(&format!("offsets not committed: {error}"));
             }
         }
         state.commits_done = state.commits_done.max(asked);

@@ -1,7 +1,7 @@
 //! Records to Kafka: durable when the call returns, bounded in bytes.
 
 use crate::config::{Config, ConfigError};
-use crate::log::{self, Trouble};
+use crate::log::Trouble;
 use crate::record::{self, Content};
 use event::Chunk;
 use rdkafka::client::ClientContext;
@@ -108,7 +108,7 @@ impl Producer {
     /// Connects in the background; a broker that is away shows when something is sent.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let counters = Arc::new(Counters::default());
-        let trouble = Trouble::default();
+        let trouble = Trouble::new("producer");
         let context = Context {
             counters: Arc::clone(&counters),
             trouble: trouble.clone(),
@@ -222,7 +222,10 @@ impl Producer {
         })
         .await;
         match answer {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => {
+                self.trouble.alive();
+                Ok(())
+            }
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(error) => Err(SendError::Unavailable {
                 reason: error.to_string(),
@@ -308,11 +311,11 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log::line("producer", level, facility, message);
+        self.trouble.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.trouble.note("producer", &error, reason);
+        self.trouble.note(&error, reason);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Moves a group's offsets back, so that its pipelines read again. What is stored already folds.
 
 use crate::config::{Config, ConfigError};
-use crate::log::{self, Trouble};
+use crate::log::Trouble;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
@@ -92,7 +92,7 @@ fn rewind_blocking(
     topics: &[String],
     to: Rewind,
 ) -> Result<Vec<Rewound>, RewindError> {
-    let trouble = Trouble::default();
+    let trouble = Trouble::of_calls("rewind");
     let failed = |error: KafkaError| match error.rdkafka_error_code() {
         // A commit from outside of the group is taken only while it is empty.
         Some(
@@ -173,11 +173,11 @@ struct Context(Trouble);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log::line("rewind", level, facility, message);
+        self.0.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.note("rewind", &error, reason);
+        self.0.note(&error, reason);
     }
 
     // Not ours to tell.

@@ -1,7 +1,7 @@
 //! The topic: made, checked, widened.
 
 use crate::config::{Config, ConfigError};
-use crate::log::{self, Trouble};
+use crate::log::Trouble;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier,
     TopicReplication,
@@ -131,7 +131,7 @@ struct Admin<'a> {
 
 impl<'a> Admin<'a> {
     fn new(config: &'a Config) -> Result<Self, TopicError> {
-        let trouble = Trouble::default();
+        let trouble = Trouble::of_calls("admin");
         let client: AdminClient<Context> = config
             .client()?
             .create_with_context(Context(trouble.clone()))
@@ -292,10 +292,10 @@ struct Context(Trouble);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log::line("admin", level, facility, message);
+        self.0.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.note("admin", &error, reason);
+        self.0.note(&error, reason);
     }
 }

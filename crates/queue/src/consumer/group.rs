@@ -4,7 +4,6 @@ use super::care::Care;
 use super::ledger::{Commit, Place};
 use super::start::{Mark, Start, care, metadata, start};
 use super::{POLL, Shared, list, say_halted, told};
-use crate::log::{self, Trouble};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{
@@ -24,13 +23,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) struct Context {
     shared: Arc<Shared>,
-    trouble: Trouble,
 }
 
 impl Context {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let trouble = Trouble::default();
-        Self { shared, trouble }
+        Self { shared }
     }
 
     fn assign(&self, client: &Client, partitions: &TopicPartitionList) {
@@ -79,10 +76,13 @@ impl Context {
         loop {
             match starts(client, places) {
                 Ok(starts) => {
-                    self.trouble.clear();
+                    self.shared.trouble.clear();
                     return Some(starts);
                 }
-                Err(error) => tracing::warn!(%error, "cannot ask where to start; asking again"),
+                Err(error) => {
+                    let what = format!("cannot ask where to start, asked again: {error}");
+                    self.shared.trouble.tell(&what);
+                }
             }
             let state = self.shared.state();
             if state.is_stopping {
@@ -175,15 +175,19 @@ pub(super) fn commit(client: &Client, commits: &[Commit]) -> KafkaResult<()> {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log::line("consumer", level, facility, message);
+        self.shared.trouble.line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.trouble.note("consumer", &error, reason);
-        self.shared.state().last_error = Some(self.trouble.behind(&error));
+        self.shared.trouble.note(&error, reason);
+        self.shared.state().last_error = Some(self.shared.trouble.behind(&error));
     }
 
     fn stats(&self, statistics: Statistics) {
+        let mut brokers = statistics.brokers.values();
+        if brokers.any(|broker| broker.state == "UP") {
+            self.shared.trouble.alive();
+        }
         let mut state = self.shared.state();
         for ((topic, partition), ours) in &mut state.ledger.partitions {
             let end = statistics
