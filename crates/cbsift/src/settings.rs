@@ -21,7 +21,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../../../config/default.toml");
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// The ClickHouse of roles that run alone.
-    pub(crate) remote: Option<Remote>,
+    pub(crate) remote: Option<ClickHouse>,
     /// 0 = no bound.
     pub(crate) max_disk: u64,
     pub(crate) pipeline: pipeline::Config,
@@ -50,9 +50,9 @@ impl Settings {
     }
 }
 
-/// A ClickHouse elsewhere.
+/// How a ClickHouse elsewhere is reached; [`crate::run::Remote`] is the connection to it.
 #[derive(Clone, Debug)]
-pub(crate) struct Remote {
+pub(crate) struct ClickHouse {
     url: String,
     user: String,
     password_file: Option<PathBuf>,
@@ -60,14 +60,12 @@ pub(crate) struct Remote {
     cluster: String,
 }
 
-impl Remote {
+impl ClickHouse {
     /// With its password, which is read when it is needed.
     pub(crate) fn connect(&self) -> anyhow::Result<StoreConfig> {
         let password = match &self.password_file {
-            Some(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("read `{}` (`store.password_file`)", path.display()))?
-                .trim_end()
-                .to_owned(),
+            Some(path) => first_line(path)
+                .with_context(|| format!("read `{}` (`store.password_file`)", path.display()))?,
             None => String::new(),
         };
         let profile = if self.cluster.is_empty() {
@@ -84,6 +82,15 @@ impl Remote {
             database: self.database.clone(),
             profile,
         })
+    }
+}
+
+/// The first line of a file without its end; what stands below is for people.
+fn first_line(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => anyhow::bail!("its first line is empty"),
     }
 }
 
@@ -301,7 +308,7 @@ impl Check<'_> {
     }
 
     /// The ClickHouse that `store.url` names.
-    fn remote(&mut self, raw: &RawStore) -> Option<Remote> {
+    fn remote(&mut self, raw: &RawStore) -> Option<ClickHouse> {
         if raw.url.is_empty() {
             return None;
         }
@@ -327,7 +334,7 @@ impl Check<'_> {
             )),
             _ => {}
         }
-        Some(Remote {
+        Some(ClickHouse {
             url: raw.url.clone(),
             user: raw.user.clone(),
             password_file: (!raw.password_file.is_empty())
@@ -528,6 +535,29 @@ mod tests {
                 && problem.contains("`store.max_disk`"),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_of_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let flags = [
+            ("store.url", "http://127.0.0.1:8123".to_owned()),
+            ("store.password_file", file.path().display().to_string()),
+        ];
+        let (settings, _) = load(None, &flags).unwrap();
+        let remote = settings.remote.unwrap();
+        for text in ["made up ", "made up \n", "made up \r\nchanged in May\n"] {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(remote.connect().unwrap().password.0, "made up ", "{text:?}");
+        }
+        for text in ["", "\nmade up\n"] {
+            std::fs::write(file.path(), text).unwrap();
+            let error = format!("{:#}", remote.connect().unwrap_err());
+            assert!(
+                error.contains("`store.password_file`") && error.contains("empty"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
