@@ -11,8 +11,9 @@
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
-//! | `metrics.rs` | a real Prometheus scrapes every role; JSON logs |
+//! | `metrics.rs` | a real Prometheus scrapes every role |
 //! | `ready.rs` | `/readyz` of a pipeline names what keeps it from storing anything |
+//! | `logs.rs` | with `log.format = "json"` each line of every role is an object |
 //! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
@@ -27,6 +28,7 @@ mod fixtures;
 mod harness;
 mod kcat;
 mod load;
+mod logs;
 mod metrics;
 mod quarantine;
 mod ready;

@@ -193,27 +193,3 @@ fn a_real_prometheus_scrapes_every_role_and_finds_what_is_documented() {
         .unwrap();
     assert!(checked.status.success(), "{}", text(&checked.stderr));
 }
-
-#[test]
-fn log_lines_are_json_where_that_is_asked_for() {
-    let cluster = Cluster::start();
-    let mut command = cluster.command("pipeline");
-    // Nobody answers there, which is said at once.
-    let nowhere = format!("http://127.0.0.1:{}", free_port());
-    command
-        .env("CBSIFT_LOG_FORMAT", "json")
-        .env("CBSIFT__STORE__URL", nowhere)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut first = String::new();
-    let mut output = std::io::BufReader::new(child.stderr.take().unwrap());
-    std::io::BufRead::read_line(&mut output, &mut first).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let line: serde_json::Value =
-        serde_json::from_str(&first).unwrap_or_else(|error| panic!("{error}: {first}"));
-    assert_eq!(line["level"], "WARN", "{first}");
-    let message = line["message"].as_str().unwrap();
-    assert!(message.starts_with("waiting for the store"), "{first}");
-}

@@ -99,20 +99,13 @@ pub(crate) async fn publish_shipped(store: &Store) -> anyhow::Result<()> {
     match pipeline::publish_shipped(store).await {
         Ok(published) => {
             let sequence = published.sequence;
-            match published.did {
-                PublishedAs::New => {
-                    eprintln!("rules     rule set {sequence}: the shipped rules, published now")
-                }
-                PublishedAs::Unchanged => {
-                    eprintln!("rules     rule set {sequence}: the shipped rules")
-                }
-                PublishedAs::SiteStays => {
-                    eprintln!("rules     rule set {sequence}: this site's own, left as they are")
-                }
-                PublishedAs::SiteAgain => eprintln!(
-                    "rules     rule set {sequence}: this site's own, published again for this build"
-                ),
-            }
+            let what = match published.did {
+                PublishedAs::New => "the shipped rules, published now",
+                PublishedAs::Unchanged => "the shipped rules",
+                PublishedAs::SiteStays => "this site's own, left as they are",
+                PublishedAs::SiteAgain => "this site's own, published again for this build",
+            };
+            crate::log::say(&format!("rules     rule set {sequence}: {what}"));
             Ok(())
         }
         Err(PublishError::Newest(error)) => {

@@ -162,19 +162,3 @@ fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<Stri
         }),
     }
 }
-
-/// Log lines go to standard error; RUST_LOG chooses them, and CBSIFT_LOG_FORMAT=json makes each a JSON object.
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // Not a key of the file: what is wrong with that file is told before it could be read.
-    let is_json = std::env::var("CBSIFT_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let _ = if is_json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
-    };
-}

@@ -4,6 +4,7 @@ mod access;
 mod commands;
 mod feed;
 mod keeper;
+mod log;
 mod progress;
 mod report;
 mod run;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 
 /// Says an error once, with its whole chain; the exit status that goes with it.
 fn report_error(error: &anyhow::Error) -> u8 {
-    eprintln!("error: {error:#}");
+    log::error(error);
     if error.is::<commands::Misuse>() { 2 } else { 1 }
 }
 

@@ -46,9 +46,16 @@ pub(crate) fn to_the_end(
     })
 }
 
+/// What must be done before the end of a role is awaited in it. What then still blocks a thread asks brokers that do not answer,
+/// for up to 30 s, and nobody would hear the answer.
+const LEFT_BEHIND: Duration = Duration::from_millis(100);
+
 /// Runs a role that opens no engine.
 pub(crate) fn role(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(work)?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 

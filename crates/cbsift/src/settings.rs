@@ -3,6 +3,7 @@
 //! `config/default.toml` holds every key and is compiled in, so an unknown key is one that does not stand there.
 
 use crate::commands::Misuse;
+use crate::log;
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use ingest::TlsFiles;
@@ -19,6 +20,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../../../config/default.toml");
 /// Checked settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    pub(crate) log: log::Format,
     pub(crate) data: PathBuf,
     /// The ClickHouse of roles that run alone.
     pub(crate) remote: Option<ClickHouse>,
@@ -104,6 +106,7 @@ pub(crate) struct Shown {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
+    log: RawLog,
     store: RawStore,
     engine: RawEngine,
     ingest: ingest::RawConfig,
@@ -111,6 +114,12 @@ struct Raw {
     queue: queue::RawConfig,
     web: RawWeb,
     admin: RawAdmin,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    format: String,
 }
 
 #[derive(Deserialize)]
@@ -232,6 +241,7 @@ pub(crate) fn load(
     let web_tls = check.tls("web", &raw.web.tls_cert, &raw.web.tls_key);
     let admin_tls = check.tls("admin", &raw.admin.tls_cert, &raw.admin.tls_key);
     let mut settings = Settings {
+        log: check.log_format(&raw.log.format),
         data: PathBuf::from(&raw.store.data),
         remote: check.remote(&raw.store),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
@@ -303,6 +313,19 @@ impl Check<'_> {
             _ => {
                 self.problems.push(format!("`{key}` is \"{text}\", but must be a size of {} MiB or more, such as \"20 GiB\", or \"0\"", min >> 20));
                 0
+            }
+        }
+    }
+
+    fn log_format(&mut self, text: &str) -> log::Format {
+        match text {
+            "text" => log::Format::Text,
+            "json" => log::Format::Json,
+            _ => {
+                let problem =
+                    format!("`log.format` is \"{text}\", but must be \"text\" or \"json\"");
+                self.problems.push(problem);
+                log::Format::default()
             }
         }
     }
@@ -485,11 +508,17 @@ mod tests {
             ("store.max_disk", "much".to_owned()),
             ("engine.listen", "0.0.0.0:7072".to_owned()),
             ("web.listen", "here".to_owned()),
+            ("log.format", "xml".to_owned()),
         ];
         let Err(Misuse(problems)) = load(None, &flags) else {
             panic!("accepted")
         };
-        for key in ["store.max_disk", "engine.listen", "web.listen"] {
+        for key in [
+            "store.max_disk",
+            "engine.listen",
+            "web.listen",
+            "log.format",
+        ] {
             assert!(problems.contains(key), "{key} in {problems}");
         }
         assert!(problems.contains("TLS"), "{problems}");

@@ -70,7 +70,7 @@ const DERIVE_WAIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    super::log_to_stderr();
+    crate::log::start(crate::log::Format::Text);
     run::to_the_end(async {
         let access = Access::open(&settings).await?;
         let store = access.store();

@@ -1,6 +1,6 @@
 //! `cbsift engine`: the embedded engine alone behind its ClickHouse address.
 
-use crate::{run, settings, token};
+use crate::{log, run, settings, token};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -13,15 +13,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    log::start(settings.log);
     let token = token::make(&settings.data)?;
     run::to_the_end(async {
         let stop = run::stop_on_signal();
         let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
-        eprintln!(
+        log::say(&format!(
             "engine    http://{}  user cbsift  password in {}",
             engine.address,
             token::path(&settings.data).display()
-        );
+        ));
         engine.ended().await
     })
 }

@@ -1,6 +1,6 @@
 //! `cbsift ingest`: the intake alone.
 
-use crate::{run, settings};
+use crate::{log, run, settings};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -16,11 +16,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    super::log_to_stderr();
+    log::start(settings.log);
     run::role(async {
         let stop = run::stop_on_signal();
         run::ingest(&settings, stop, |intake, admin| {
-            eprintln!("health    {admin}/readyz");
+            log::say(&format!("health    {admin}/readyz"));
             println!("intake    {intake}");
         })
         .await

@@ -1,6 +1,6 @@
 //! `cbsift pipeline`: Kafka to ClickHouse.
 
-use crate::{run, settings};
+use crate::{log, run, settings};
 use clap::Args;
 use event::LoggedAt;
 use queue::Rewind;
@@ -35,7 +35,7 @@ fn time(text: &str) -> Result<i64, String> {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    super::log_to_stderr();
+    log::start(settings.log);
     let rewind = match arguments.rewind_to {
         Some(ms) => Some(Rewind::To(ms)),
         None => arguments.rewind.then_some(Rewind::All),

@@ -1,6 +1,6 @@
 //! `cbsift up`: everything in one process.
 
-use crate::{feed::Feed, run, settings, token};
+use crate::{feed::Feed, log, run, settings, token};
 use clap::Args;
 use event::UtcMillis;
 use simulate::Fleet;
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    super::log_to_stderr();
+    log::start(settings.log);
     run::to_the_end(async {
         let stop = run::stop_on_signal();
         let fleet = arguments
@@ -33,16 +33,16 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let feed_stop = stop.clone();
         run::up(&settings, stop.clone(), |addresses, token| {
             let page = format!("{}/", addresses.page);
-            eprintln!(
+            log::say(&format!(
                 "intake    {}  token in {}",
                 addresses.intake,
                 token_path.display()
-            );
-            eprintln!(
+            ));
+            log::say(&format!(
                 "engine    {}  user cbsift  password = the token",
                 addresses.engine
-            );
-            eprintln!("health    {}/readyz", addresses.admin);
+            ));
+            log::say(&format!("health    {}/readyz", addresses.admin));
             match fleet {
                 // The last line is the page's address, said when there is something to see.
                 Some(fleet) => play(
@@ -63,10 +63,10 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
     std::thread::spawn(move || {
         let play = || -> anyhow::Result<()> {
             let feed = Feed::new(&intake, &token)?;
-            eprintln!(
+            log::say(&format!(
                 "sending a month of logs of {} made-up endpoints",
                 fleet.endpoints
-            );
+            ));
             for plan in fleet.plans() {
                 if stop.is_cancelled() {
                     return Ok(());

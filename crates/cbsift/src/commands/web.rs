@@ -1,6 +1,6 @@
 //! `cbsift web`: the pages alone.
 
-use crate::{run, settings};
+use crate::{log, run, settings};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -13,11 +13,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    super::log_to_stderr();
+    log::start(settings.log);
     run::role(async {
         let stop = run::stop_on_signal();
         run::web(&settings, stop, |page, admin| {
-            eprintln!("health    {admin}/readyz");
+            log::say(&format!("health    {admin}/readyz"));
             println!("page      {page}/");
         })
         .await

@@ -3,8 +3,8 @@
 use super::admin::Admin;
 use super::door::Door;
 use super::{Remote, Servers};
-use crate::keeper;
 use crate::settings::Settings;
+use crate::{keeper, log};
 use anyhow::Context;
 use pipeline::{Feed, Pipeline};
 use queue::{Consumer, Rewind};
@@ -129,15 +129,15 @@ async fn set_offsets(config: &queue::Config, to: Rewind) -> anyhow::Result<()> {
         let from = set
             .from
             .map_or_else(|| "none".to_owned(), |offset| offset.to_string());
-        eprintln!(
+        log::say(&format!(
             "rewound   {} partition {}: from offset {from} to {}",
             set.topic, set.partition, set.to
-        );
+        ));
     }
-    eprintln!(
+    log::say(&format!(
         "rewound   {} partitions of the group `{}`; what is stored already folds",
         rewound.len(),
         config.group
-    );
+    ));
     Ok(())
 }

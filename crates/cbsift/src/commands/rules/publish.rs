@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => RuleSetOrigin::Shipped,
     };
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    crate::commands::log_to_stderr();
+    crate::log::start(crate::log::Format::Text);
     run::to_the_end(async {
         let access = Access::open(&settings).await?;
         let published = pipeline::publish(access.store(), &files.published(), origin)
