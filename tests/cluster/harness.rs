@@ -459,7 +459,7 @@ fn dying_with_us(command: &Command) -> Command {
 }
 
 /// The embedded engine as a process of its own.
-fn engine(folder: &Path, port: u16) -> Role {
+pub fn engine(folder: &Path, port: u16) -> Role {
     let mut command = cbsift();
     command
         .arg("engine")

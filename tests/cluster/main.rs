@@ -10,6 +10,7 @@
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
+//! | `migrators.rs` | several `cbsift migrate` at once, and one that is cut off |
 //! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
 //! | `metrics.rs` | a real Prometheus scrapes every role |
 //! | `ready.rs` | `/readyz` of a pipeline names what keeps it from storing anything |
@@ -30,6 +31,7 @@ mod kcat;
 mod load;
 mod logs;
 mod metrics;
+mod migrators;
 mod quarantine;
 mod ready;
 mod rewind;

@@ -1,4 +1,8 @@
 //! Numbered table definitions: only added, never edited once released.
+//!
+//! Several migrators may run at once, of one build or of several, and none takes a lock, which ClickHouse has not: every statement
+//! only adds what is not there, so their order and their repeats make no difference, and a migration is noted only by who has run
+//! all of it. A test refuses statements of another kind: with the first of them a lock is needed.
 
 use crate::{Profile, StoreError, error::Result, store::Store};
 use clickhouse::Row;
@@ -57,7 +61,8 @@ struct MigrationRow {
 }
 
 impl Store {
-    /// Brings the tables up to date; returns the names of what ran. Safe to run again, also after a run that was cut short.
+    /// Brings the tables up to date; returns the names of what ran. Safe to run again, also after a run that was cut short, and
+    /// beside others.
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
         self.execute(
             "create the table `migrations`",
@@ -203,6 +208,35 @@ mod tests {
             },
         ] {
             assert!(!ddl(&profile).contains("{{") && !ddl(&profile).contains("}}"));
+        }
+    }
+
+    /// What makes a lock needless: see the top of this file.
+    #[test]
+    fn statements_only_add_what_is_not_there() {
+        const ADDS: [&str; 3] = [
+            "ADD COLUMN IF NOT EXISTS ",
+            "ADD INDEX IF NOT EXISTS ",
+            "ADD PROJECTION IF NOT EXISTS ",
+        ];
+        for migration in MIGRATIONS {
+            for statement in statements(migration.template) {
+                let mut lines = statement
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty() && !line.starts_with("--"));
+                let first = lines.next().unwrap_or_default();
+                let creates = ["CREATE TABLE IF NOT EXISTS ", "CREATE VIEW IF NOT EXISTS "];
+                let only_adds = creates.iter().any(|create| first.starts_with(create))
+                    || first.starts_with("ALTER TABLE ")
+                        && first.ends_with("{{on_cluster}}")
+                        && lines.all(|line| ADDS.iter().any(|add| line.starts_with(add)));
+                assert!(
+                    only_adds,
+                    "{}: run twice, or beside a later migration, this may do harm, so `migrate` would need a lock: {statement}",
+                    migration.name
+                );
+            }
         }
     }
 
