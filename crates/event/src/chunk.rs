@@ -37,6 +37,11 @@ pub struct Chunk {
     pub text: String,
 }
 
+/// How the path of a chunk starts that came as a message of a shipper's topic: `kafka:TOPIC/CHANNEL`.
+///
+/// Such a chunk is a stream of its own, and people see the messages of a path as one log.
+pub const MESSAGE_PATH: &str = "kafka:";
+
 /// Identity of a stream: a hash of tenant, endpoint, source and the first record's first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamId(pub u64);

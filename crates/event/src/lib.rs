@@ -5,7 +5,7 @@ mod derived;
 mod event;
 mod time;
 
-pub use chunk::{Chunk, Format, StreamId, TextEncoding, UtcAnchor, UtcHow};
+pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
 pub use event::{Code, Event, EventId, Level, Marker, Noise, Source, Space};
 pub use time::{LoggedAt, Month, UtcMillis};

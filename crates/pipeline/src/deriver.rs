@@ -293,12 +293,17 @@ fn facts_of(tenant: &str, endpoint: &str, rows: &UnitRows) -> EndpointFacts {
         .filter(|event| event.marker == Marker::StackLoaded)
         .filter_map(|event| Some((event.logged?, event.field("version")?)))
         .max();
+    let (first, last) = rows.messages.unzip();
     EndpointFacts {
         tenant: tenant.to_owned(),
         endpoint: endpoint.to_owned(),
         host: String::new(),
         servicing_stack: stack.map(|(at, version)| (at, version.to_owned())),
-        first: rows.pieces.iter().filter_map(|piece| piece.first).min(),
-        last: rows.pieces.iter().filter_map(|piece| piece.last).max(),
+        first: (rows.pieces.iter().filter_map(|piece| piece.first))
+            .chain(first)
+            .min(),
+        last: (rows.pieces.iter().filter_map(|piece| piece.last))
+            .chain(last)
+            .max(),
     }
 }

@@ -7,8 +7,10 @@ use crate::{
     version::{DerivationVersion, rule_set_of},
 };
 use clickhouse::Row;
-use event::{Code, Derivation, Event, Finding, LoggedAt, Month, Unit, UtcMillis};
-use futures_util::future::try_join_all;
+use event::{
+    Code, Derivation, Event, Finding, LoggedAt, MESSAGE_PATH, Month, StreamId, Unit, UtcMillis,
+};
+use futures_util::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 use xxhash_rust::xxh3::Xxh3;
@@ -27,8 +29,11 @@ pub struct OpenNews {
 pub struct UnitRows {
     /// Events that count, each identity once.
     pub events: Vec<Event>,
-    /// Pieces of the streams that reach into these months, over the streams' whole length.
+    /// Pieces of the streams that reach into these months, over the streams' whole length. Messages of shippers' topics are none:
+    /// each is whole and shows no offset, so none of them changes what is derived, and there may be one for each event.
     pub pieces: Vec<Piece>,
+    /// Earliest and latest time of such messages.
+    pub messages: Option<(LoggedAt, LoggedAt)>,
     /// Every event row by its month: their weight, and their hash. Superseded copies included, because this must never shrink.
     inputs: BTreeMap<Month, (u64, u64)>,
 }
@@ -225,16 +230,17 @@ impl Store {
         let (first, last) = (day_of(Some(from.start())), last_day(to));
         // Pieces first: they are written after the events they stand for, so the events read next miss none of theirs,
         // and whatever arrives in between only makes this derivation count as less informed than the one that follows.
-        let pieces: Vec<StoredPiece> = self
-            .fetch_all(
-                "read coverage of units",
-                self.sql(UNIT_PIECES)
-                    .param("tenant", tenant)
-                    .param("endpoints", endpoints)
-                    .param("first", first)
-                    .param("last", last),
-            )
-            .await?;
+        let pieces = self.fetch_all::<StoredPiece>(
+            "read coverage of units",
+            self.sql(UNIT_PIECES)
+                .param("tenant", tenant)
+                .param("endpoints", endpoints)
+                .param("messages", MESSAGE_PATH)
+                .param("first", first)
+                .param("last", last),
+        );
+        let messages = self.message_spans(tenant, endpoints, first, last);
+        let (pieces, messages) = try_join(pieces, messages).await?;
         let events: Vec<StoredEvent> = self
             .fetch_all(
                 "read the events of units",
@@ -250,6 +256,9 @@ impl Store {
             let endpoint = std::mem::take(&mut stored.endpoint);
             let rows = of_endpoints.entry(endpoint).or_default();
             rows.pieces.extend(stored.into_piece());
+        }
+        for (endpoint, first, last) in messages {
+            of_endpoints.entry(endpoint).or_default().messages = Some((first, last));
         }
         let mut events: Vec<StoredEvent> = events;
         // One copy of each identity that counts: the greatest version first.
@@ -288,17 +297,24 @@ impl Store {
         Ok(of_endpoints)
     }
 
-    /// Every piece of an endpoint's streams that is or was held.
-    pub async fn pieces(&self, tenant: &str, endpoint: &str) -> Result<Vec<Piece>> {
+    /// Every piece of a stream that is or was held.
+    pub async fn pieces(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        stream: StreamId,
+    ) -> Result<Vec<Piece>> {
         let rows: Vec<StoredPiece> = self
             .fetch_all(
-                "read coverage of an endpoint",
+                "read coverage of a stream",
                 self.sql(
                     "SELECT ?fields FROM coverage FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                       AND stream = {stream:UInt64} \
                      ORDER BY stream, offset, `end`, content_hash",
                 )
                 .param("tenant", tenant)
-                .param("endpoint", endpoint),
+                .param("endpoint", endpoint)
+                .param("stream", stream.0),
             )
             .await?;
         Ok(rows
@@ -369,7 +385,9 @@ impl Store {
 const UNIT_PIECES: &str = "SELECT ?fields FROM coverage FINAL \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND (endpoint, stream) IN (\
        SELECT endpoint, stream FROM coverage \
-       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} GROUP BY endpoint, stream \
+       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+         AND NOT (startsWith(path, {messages:String}) AND format = 'event_json') \
+       GROUP BY endpoint, stream \
        HAVING min(day) <= toDate({last:UInt16}) AND max(last_day) >= toDate({first:UInt16})) \
      ORDER BY endpoint, stream, offset, `end`, content_hash";
 

@@ -3,6 +3,7 @@
 mod codes;
 mod endpoint;
 mod endpoints;
+mod messages;
 mod overview;
 
 pub use codes::{CodeSeen, EndpointCode};

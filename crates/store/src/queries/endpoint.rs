@@ -37,10 +37,10 @@ pub struct EndpointHead {
     pub last: Option<LoggedAt>,
 }
 
-/// One log of an endpoint.
+/// One log of an endpoint; all messages of one path are one, although each is a stream of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamSummary {
-    /// Which.
+    /// Which; of messages, the newest one.
     pub stream: StreamId,
     /// The kind of log.
     pub source: Source,
@@ -92,12 +92,14 @@ impl Store {
             .param("tenant", tenant)
             .param("endpoint", endpoint),
         );
-        let (head, pieces, (attempts, findings)) = tokio::try_join!(
+        let (head, pieces, messages, (attempts, findings)) = tokio::try_join!(
             head,
-            self.pieces(tenant, endpoint),
+            self.file_pieces(tenant, endpoint),
+            self.message_logs(tenant, endpoint),
             self.derived(tenant, endpoint)
         )?;
-        let streams = streams(&pieces);
+        let mut streams = streams(&pieces);
+        streams.extend(messages);
         // Not derived yet: what coverage says is better than nothing.
         let head = head.or_else(|| {
             (!streams.is_empty()).then(|| EndpointHead {

@@ -1,8 +1,9 @@
 use crate::harness::{put, store};
 use event::{
-    Attempt, Code, Derivation, EventId, Finding, LoggedAt, Month, Outcome, Severity, Unit,
+    Attempt, Code, Derivation, EventId, Finding, Format, LoggedAt, MESSAGE_PATH, Month, Outcome,
+    Severity, StreamId, Unit,
 };
-use store::{DerivationVersion, EndpointFacts, Filter, Store, UnitDerivation, testing};
+use store::{ChunkRows, DerivationVersion, EndpointFacts, Filter, Store, UnitDerivation, testing};
 
 /// A tenant of its own, because these questions are about a whole fleet.
 const FLEET: &str = "pages";
@@ -380,4 +381,71 @@ async fn a_code_and_an_endpoint_know_where_they_were_seen() {
     assert_eq!(detail.attempts[0].finding, Some(0));
     assert_eq!(detail.findings[0].category, "disk_full");
     assert_eq!((detail.streams.len(), detail.streams[0].gaps.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn messages_of_one_path_are_one_log_of_an_endpoint() {
+    let (store, endpoint) = (store().await, "messages-pc");
+    let message = |stream: u64, topic: &str, text: &str, when: &str| {
+        let mut rows = ChunkRows::new(testing::chunk(endpoint, 0, text, false));
+        rows.chunk.stream = StreamId(stream);
+        rows.chunk.path = format!("{MESSAGE_PATH}{topic}/System");
+        rows.chunk.format = Format::EventJson;
+        (rows.first, rows.last) = (at(when), at(when));
+        rows
+    };
+    // Its sender calls it so, and it is a file all the same.
+    let mut file = testing::rows(endpoint, 40, "2024-05-01 08:00:00 file\n", false);
+    file.chunk.path = format!("{MESSAGE_PATH}CBS.log");
+    let mut meant = message(9, "winlogbeat", "one", "2024-05-01 08:00:00");
+    let mut event = testing::event("2024-05-01 08:00:00", "one", 0);
+    event.stream = StreamId(9);
+    meant.events.push(event);
+    let rows = vec![
+        meant,
+        message(3, "winlogbeat", "three", "2024-05-01 08:00:02"),
+        message(5, "winlogbeat", "no time", ""),
+        message(4, "vector", "another", "2024-05-01 08:00:01"),
+        file,
+    ];
+    put(&store, rows.clone()).await;
+    put(&store, rows).await;
+    let detail = store
+        .endpoint("default", endpoint)
+        .await
+        .expect("endpoint")
+        .expect("known");
+    let told: Vec<_> = detail
+        .streams
+        .iter()
+        .map(|log| (log.path.as_str(), log.stream.0, log.bytes, log.gaps.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("kafka:CBS.log", 7 << 32, 25, 1),
+            ("kafka:vector/System", 4, 7, 0),
+            ("kafka:winlogbeat/System", 3, 15, 0),
+        ]
+    );
+    let log = &detail.streams[2];
+    assert_eq!(
+        (log.first, log.last),
+        (at("2024-05-01 08:00:00"), at("2024-05-01 08:00:02"))
+    );
+    let pieces = store.pieces("default", endpoint, StreamId(3)).await;
+    assert_eq!(pieces.expect("pieces").len(), 1);
+
+    // A derivation takes their events and their times, and is spared the rest.
+    let month = Month::from_yyyymm(202405);
+    let rows = store.unit_rows("default", endpoint, month, month).await;
+    let rows = rows.expect("rows");
+    let streams: Vec<_> = rows.pieces.iter().map(|piece| piece.stream.0).collect();
+    assert_eq!(streams, [7 << 32]);
+    assert_eq!(rows.messages, log.first.zip(log.last));
+    let events: Vec<_> = rows.events.iter().map(|event| event.stream.0).collect();
+    assert_eq!(events, [9, 7 << 32]);
+    let later = Month::from_yyyymm(202408);
+    let rows = store.unit_rows("default", endpoint, later, later).await;
+    assert_eq!(rows.expect("rows").messages, None);
 }

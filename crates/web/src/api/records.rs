@@ -47,10 +47,9 @@ pub(crate) async fn records(
     let after = asked.after.unwrap_or(AROUND).min(AROUND_MAX);
     let anchors: Vec<UtcAnchor> = web
         .store
-        .pieces(&web.tenant, &id)
+        .pieces(&web.tenant, &id, stream)
         .await?
         .into_iter()
-        .filter(|piece| piece.stream == stream)
         .flat_map(|piece| piece.anchors)
         .collect();
     let changes = parse::utc_changes(&anchors);
