@@ -525,6 +525,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_come_from_where_there_are_none() {
+        let flags = [("queue.foreign_topics", "winlogbeat, fluent-bit".to_owned())];
+        let (settings, _) = load(None, &flags).unwrap();
+        let topics = settings.queue.foreign_topics;
+        assert_eq!(topics, ["winlogbeat", "fluent-bit"]);
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made-up.toml");
+        std::fs::write(&file, "[queue]\nforeign_topics = [\"winlogbeat\"]\n").unwrap();
+        let (settings, _) = load(Some(&file), &[]).unwrap();
+        assert_eq!(settings.queue.foreign_topics, ["winlogbeat"]);
+    }
+
+    #[test]
     fn with_tls_any_address_is_good_and_the_pages_need_tokens_too() {
         let mut flags = vec![
             ("ingest.listen", "0.0.0.0:7070".to_owned()),

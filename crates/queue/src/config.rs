@@ -4,6 +4,8 @@ mod check;
 
 mod clients;
 
+mod list;
+
 use check::{Check, is_loopback, is_name};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
@@ -22,6 +24,11 @@ pub struct RawConfig {
     pub group_protocol: String,
     /// Topic of chunks.
     pub chunks_topic: String,
+    /// Topics in which shippers write one event of a Windows event log a message, read too; never made by us.
+    #[serde(deserialize_with = "list::words")]
+    pub foreign_topics: Vec<String>,
+    /// Of a computer's name in them only what stands before the first dot is the endpoint.
+    pub foreign_short_names: bool,
     /// Make the topic if it is missing; else it is only checked.
     pub create_topics: bool,
     /// Partitions of a topic that is made; more can be added at any time.
@@ -81,6 +88,9 @@ impl Default for RawConfig {
             group: text("cbsift-pipeline"),
             group_protocol: text("classic"),
             chunks_topic: text("cbsift.chunks.v1"),
+            foreign_topics: Vec::new(),
+            // As the event says: cutting would make one endpoint of machines of two domains.
+            foreign_short_names: false,
             create_topics: true,
             // Divides evenly among 1, 2, 3, 4, 6 and 12 pipelines.
             partitions: 12,
@@ -134,6 +144,10 @@ pub struct Config {
     pub group_protocol: GroupProtocol,
     /// Topic of chunks.
     pub chunks_topic: String,
+    /// Topics of shippers.
+    pub foreign_topics: Vec<String>,
+    /// Endpoints in them are named without their domain.
+    pub foreign_short_names: bool,
     /// Make topics that are missing.
     pub create_topics: bool,
     /// Partitions of a topic that is made.
@@ -266,6 +280,15 @@ impl Config {
                 "a name of letters, digits, `.`, `_` and `-`",
             );
         }
+        for (number, topic) in raw.foreign_topics.iter().enumerate() {
+            let is_new = !raw.foreign_topics[..number].contains(topic);
+            check.that(
+                "foreign_topics",
+                topic,
+                is_name(topic) && *topic != raw.chunks_topic && is_new,
+                "a list of topics, each once and none of them `queue.chunks_topic`",
+            );
+        }
         let group_protocol = match raw.group_protocol.as_str() {
             "consumer" => GroupProtocol::Consumer,
             other => {
@@ -300,6 +323,8 @@ impl Config {
             group: raw.group.clone(),
             group_protocol,
             chunks_topic: raw.chunks_topic.clone(),
+            foreign_topics: raw.foreign_topics.clone(),
+            foreign_short_names: raw.foreign_short_names,
             create_topics: raw.create_topics,
             partitions,
             replication_factor,

@@ -140,6 +140,11 @@ impl Producer {
 
     /// Sends records as they are, under the same promise: a dead letter that is tried again.
     pub async fn send_again(&self, records: Vec<Content>) -> Result<(), SendError> {
+        self.send_to(&self.chunks_topic, records).await
+    }
+
+    /// The same to another topic: a foreign one, which such a letter came from.
+    pub async fn send_to(&self, topic: &str, records: Vec<Content>) -> Result<(), SendError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -178,8 +183,8 @@ impl Producer {
             _room: room,
         });
         for record in &records {
-            let mut message = BaseRecord::with_opaque_to(&self.chunks_topic, Arc::clone(&call))
-                .headers(headers(record));
+            let mut message =
+                BaseRecord::with_opaque_to(topic, Arc::clone(&call)).headers(headers(record));
             if let Some(key) = &record.key {
                 message = message.key(key);
             }

@@ -73,6 +73,14 @@ pub enum DecodeError {
         /// Bytes before the first wrong one.
         valid: usize,
     },
+    /// It lay in a foreign topic, and who reads those cannot read it.
+    #[error("{reason}")]
+    Foreign {
+        /// For [`DecodeError::code`].
+        code: &'static str,
+        /// The reason for people, without log text.
+        reason: String,
+    },
 }
 
 impl DecodeError {
@@ -86,6 +94,7 @@ impl DecodeError {
             Self::BadKey => "bad_key",
             Self::NoValue => "no_value",
             Self::NotUtf8 { .. } => "not_utf8",
+            Self::Foreign { code, .. } => code,
         }
     }
 

@@ -46,7 +46,9 @@ pub enum RewindError {
         group: String,
     },
     /// A topic is missing.
-    #[error("the topic `{topic}` is missing\nhint: `queue.chunks_topic` names the topic")]
+    #[error(
+        "the topic `{topic}` is missing\nhint: `queue.chunks_topic` and `queue.foreign_topics` name the topics"
+    )]
     Missing {
         /// Which.
         topic: String,

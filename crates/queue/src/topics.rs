@@ -103,6 +103,21 @@ pub async fn ensure(config: &Config) -> Result<TopicState, TopicError> {
     admin.ensure(&config.chunks_topic, config.retention).await
 }
 
+/// Those of the foreign topics that are not there, or that we may not see. They are their shippers' to make.
+pub async fn missing_foreign(config: &Config) -> Result<Vec<String>, TopicError> {
+    if config.foreign_topics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let admin = Admin::new(config)?;
+    let mut missing = Vec::new();
+    for topic in &config.foreign_topics {
+        if admin.partitions(topic).await?.is_none() {
+            missing.push(topic.clone());
+        }
+    }
+    Ok(missing)
+}
+
 /// Gives a topic more partitions, up to `total`. Running consumers find them by themselves.
 pub async fn add_partitions(config: &Config, topic: &str, total: i32) -> Result<(), TopicError> {
     let admin = Admin::new(config)?;

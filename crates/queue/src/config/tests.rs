@@ -18,6 +18,7 @@ fn all_problems_are_told_at_once_each_with_its_key() {
         group: "a group".to_owned(),
         group_protocol: "old".to_owned(),
         chunks_topic: "a/topic".to_owned(),
+        foreign_topics: vec!["winlogbeat".to_owned(), "a topic".to_owned()],
         partitions: 0,
         retention: "7".to_owned(),
         message_max: "1 MB".to_owned(),
@@ -32,6 +33,7 @@ fn all_problems_are_told_at_once_each_with_its_key() {
         "group",
         "group_protocol",
         "chunks_topic",
+        "foreign_topics",
         "partitions",
         "retention",
         "message_max",
@@ -47,6 +49,29 @@ fn all_problems_are_told_at_once_each_with_its_key() {
         assert!(
             problems.iter().any(|problem| problem.starts_with(&start)),
             "{key} in {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_foreign_topic_is_named_once_and_is_not_ours() {
+    let check = |topics: &[&str]| {
+        Config::check(&RawConfig {
+            foreign_topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            ..RawConfig::default()
+        })
+    };
+    let good = ["winlogbeat", "fluent-bit"];
+    assert_eq!(check(&good).unwrap().foreign_topics, good);
+    for wrong in [
+        &["winlogbeat", "winlogbeat"][..],
+        &["cbsift.chunks.v1"],
+        &[""],
+    ] {
+        let problems = check(wrong).unwrap_err();
+        assert!(
+            problems.len() == 1 && problems[0].contains("foreign_topics"),
+            "{problems:?}"
         );
     }
 }

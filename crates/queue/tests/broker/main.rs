@@ -4,10 +4,12 @@
 //! - `topics`: made, checked, widened
 //! - `group`: commits, joining and leaving, back-pressure, closing
 //! - `start`: where partitions start after every kind of loss
+//! - `foreign`: topics of shippers, which we neither make nor wait for
 //! - `faults`: a broker that is killed, connections that break
 //! - `security`: TLS and SASL
 
 mod faults;
+mod foreign;
 mod group;
 mod poison;
 mod security;
