@@ -33,7 +33,7 @@ fn record(stream: u64, code: &str) -> Content {
 }
 
 /// A letter of a good record, as a build with a fault leaves it behind: the cause is mended since.
-fn letter(content: &Content) -> DeadLetter {
+pub fn letter(content: &Content) -> DeadLetter {
     let content = LetterContent {
         key: content.key.clone(),
         headers: content
@@ -59,7 +59,7 @@ fn letter(content: &Content) -> DeadLetter {
 }
 
 /// A command's status and what it printed.
-fn run(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn run(cluster: &Cluster, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = cluster
         .command("dead-letters")
         .args(arguments)

@@ -200,6 +200,11 @@ impl Cluster {
         cluster
     }
 
+    /// What every role that is started from here on is told, too.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
     /// Runs a command to its good end.
     pub fn run(&self, arguments: &[&str]) {
         let (name, arguments) = arguments.split_first().expect("a command has a name");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Debian's package, installed or fetched.
-fn kcat() -> Command {
+pub fn kcat() -> Command {
     let fetched = repository().join(".cache/kcat");
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&folders)

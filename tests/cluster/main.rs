@@ -8,6 +8,7 @@
 //! | `alike.rs` | three senders, two intakes, two pipelines, and what they must answer; `make corpus` does the same with real logs |
 //! | `answers.rs` | the same with a made-up fleet |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
+//! | `foreign.rs` | topics in which shippers write one event a message |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `migrators.rs` | several `cbsift migrate` at once, and one that is cut off |
@@ -26,6 +27,7 @@ mod faults;
 #[path = "../it/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod fixtures;
+mod foreign;
 mod harness;
 mod kcat;
 mod load;

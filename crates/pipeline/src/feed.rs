@@ -1,6 +1,6 @@
 //! From Kafka into the pipeline: a record is acknowledged only once it is stored, or kept as a dead letter.
 
-use crate::{Handle, PipelineError, letters};
+use crate::{ForeignTopics, Handle, PipelineError, letters};
 use metrics::{counter, gauge};
 use queue::record::{self, DecodeError};
 use queue::{Consumer, ConsumerError, Delivery, Gap, Record};
@@ -22,6 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Feed {
     consumer: Arc<Consumer>,
+    foreign: Arc<ForeignTopics>,
     pipeline: Handle,
     store: Store,
     open: Arc<Open>,
@@ -42,7 +43,7 @@ pub struct FeedStatus {
 
 impl Feed {
     /// Feeds `pipeline`, which must be one that never gives a batch up: see [`crate::Config::give_up`].
-    pub fn new(consumer: Consumer, pipeline: Handle, store: Store) -> Self {
+    pub fn new(consumer: Consumer, foreign: ForeignTopics, pipeline: Handle, store: Store) -> Self {
         // A counter is shown from the start on, so that a rate knows its first step.
         for name in [
             "cbsift_pipeline_read_total",
@@ -53,6 +54,7 @@ impl Feed {
         }
         Self {
             consumer: Arc::new(consumer),
+            foreign: Arc::new(foreign),
             pipeline,
             store,
             open: Arc::default(),
@@ -108,32 +110,38 @@ impl Feed {
         }
     }
 
-    async fn record(self, record: Record) {
+    async fn record(self, mut record: Record) {
         counter!("cbsift_pipeline_read_total").increment(1);
         // Without an outcome of its own, whatever the reason, it counts as given back.
         let open = self.open.begin();
-        if record.died_alone && record::newer(&record.content).is_none() {
+        // A stranger's header says nothing of our format's version.
+        let is_ours = !self.foreign.has(record.receipt.topic());
+        if record.died_alone && !(is_ours && record::newer(&record.content).is_some()) {
             // Not even decoded: who knows what of it ends us.
             self.bury(record, None).await;
             return open.has_an_outcome();
         }
+        let content = std::mem::take(&mut record.content);
+        let decoded = self
+            .foreign
+            .decode(record.receipt.topic(), record.timestamp_ms, content);
+        let chunk = match decoded {
+            Ok(chunk) => Arc::new(chunk),
+            Err((error, _)) if error.is_newer() => {
+                // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
+                return self.consumer.halt(&record.receipt, &error.to_string());
+            }
+            Err((error, content)) => {
+                record.content = content;
+                self.bury(record, Some(&error)).await;
+                return open.has_an_outcome();
+            }
+        };
         let mut wait = FIRST_WAIT;
         loop {
-            // Decoded anew for each try: the pipeline takes the chunk, and a try that fails is rare.
-            let chunk = match record::decode(record.content.clone()) {
-                Ok(chunk) => chunk,
-                Err((error, _)) if error.is_newer() => {
-                    // Nothing is wrong with it, so it waits, and what comes after it in its partition too.
-                    return self.consumer.halt(&record.receipt, &error.to_string());
-                }
-                Err((error, _)) => {
-                    self.bury(record, Some(&error)).await;
-                    return open.has_an_outcome();
-                }
-            };
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
-            match self.pipeline.store(vec![chunk]).await {
+            match self.pipeline.store(vec![Arc::clone(&chunk)]).await {
                 Ok(()) => {
                     self.consumer.ack(&record.receipt);
                     return open.has_an_outcome();

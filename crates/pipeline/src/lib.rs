@@ -5,6 +5,8 @@ mod pipeline;
 
 mod feed;
 
+mod foreign;
+
 mod intake;
 
 mod rule_sets;
@@ -28,6 +30,7 @@ pub use config::Config;
 pub use config::Planted;
 pub use error::PipelineError;
 pub use feed::{Feed, FeedStatus};
+pub use foreign::ForeignTopics;
 pub use intake::Handle;
 pub use letters::{chunk_of, record_of};
 pub use pipeline::Pipeline;

@@ -7,13 +7,13 @@ use crate::settings;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use event::UtcMillis;
-use pipeline::{Config, Pipeline, chunk_of, record_of};
+use pipeline::{Config, ForeignTopics, Pipeline, record_of};
 use queue::Producer;
 use std::fmt::Write;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use store::{LetterContent, LetterFilter, LetterState, Store, StoredLetter};
+use store::{DeadLetter, LetterFilter, LetterState, Store, StoredLetter};
 
 /// List what could not be processed, show it as it came, and send it back once the cause is mended
 ///
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 if settings.remote.is_some() {
                     retry_through_kafka(&access, &settings.queue, &letters).await?;
                 } else {
-                    retry_here(&access, settings.pipeline.clone(), letters).await?;
+                    retry_here(&access, &settings, letters).await?;
                 }
             }
         }
@@ -130,7 +130,12 @@ async fn chosen(store: &Store, ids: Vec<String>, all: bool) -> anyhow::Result<Ve
 }
 
 /// In one-machine mode the pipeline of this process stores what is sent back, in the store that `up` uses: repeats fold.
-async fn retry_here(access: &Access, config: Config, ids: Vec<String>) -> anyhow::Result<()> {
+async fn retry_here(
+    access: &Access,
+    settings: &settings::Settings,
+    ids: Vec<String>,
+) -> anyhow::Result<()> {
+    let (config, foreign) = (&settings.pipeline, ForeignTopics::new(&settings.queue));
     // News of others is left to their process.
     let first_sweep_age = if access.is_alone() {
         Duration::ZERO
@@ -139,16 +144,23 @@ async fn retry_here(access: &Access, config: Config, ids: Vec<String>) -> anyhow
     };
     let config = Config {
         first_sweep_age,
-        ..config
+        ..config.clone()
     };
     let pipeline = Pipeline::start_with(config, access.store().clone())
         .await
         .context("start a pipeline")?;
     let handle = pipeline.handle();
-    let done = retry(access.store(), &ids, async |letter: &LetterContent| {
-        let chunk = chunk_of(letter).context("the letter holds no chunk")?;
-        handle.store(vec![chunk]).await.map_err(anyhow::Error::from)
-    })
+    let done = retry(
+        access.store(),
+        &foreign,
+        &ids,
+        async |letter: &DeadLetter| {
+            let chunk = foreign
+                .chunk_of(letter)
+                .context("the letter holds no chunk")?;
+            handle.store(vec![chunk]).await.map_err(anyhow::Error::from)
+        },
+    )
     .await;
     let deadline = Instant::now() + DERIVE_WAIT;
     while pipeline.status().own_pending() > 0 && Instant::now() < deadline {
@@ -164,12 +176,18 @@ async fn retry_through_kafka(
     config: &queue::Config,
     ids: &[String],
 ) -> anyhow::Result<()> {
-    let producer = Producer::new(config)?;
-    let resend = async |letter: &LetterContent| {
-        let sent = producer.send_again(vec![record_of(letter)]).await;
+    let (producer, foreign) = (Producer::new(config)?, ForeignTopics::new(config));
+    let resend = async |letter: &DeadLetter| {
+        // To the topic that it came from: elsewhere it would be read in another way.
+        let topic = match &letter.origin {
+            Some(origin) if foreign.has(&origin.topic) => &origin.topic,
+            _ => &config.chunks_topic,
+        };
+        let record = record_of(&letter.content);
+        let sent = producer.send_to(topic, vec![record]).await;
         sent.map_err(anyhow::Error::from)
     };
-    retry(access.store(), ids, resend).await?;
+    retry(access.store(), &foreign, ids, resend).await?;
     eprintln!(
         "the pipelines process them now\nhint: one that dies again is open again in `cbsift dead-letters list`"
     );
@@ -179,22 +197,23 @@ async fn retry_through_kafka(
 /// Sends letters back, each marked only once `resend` has acknowledged it.
 async fn retry(
     store: &Store,
+    foreign: &ForeignTopics,
     ids: &[String],
-    resend: impl AsyncFn(&LetterContent) -> anyhow::Result<()>,
+    resend: impl AsyncFn(&DeadLetter) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (mut back, mut left) = (0, 0);
     for id in ids {
         let Some(letter) = store.dead_letter(TENANT, id).await? else {
             continue;
         };
-        if chunk_of(&letter.letter.content).is_none() {
+        if foreign.chunk_of(&letter.letter).is_none() {
             eprintln!(
-                "{id}: what came is no chunk to this build, so it would only die again\nhint: mend its sender, which still holds the log"
+                "{id}: what came is no chunk and no event to this build, so it would only die again\nhint: mend its sender, which still holds the log"
             );
             left += 1;
             continue;
         }
-        resend(&letter.letter.content)
+        resend(&letter.letter)
             .await
             .with_context(|| format!("send back letter `{id}`"))?;
         store.mark_sent_back(&letter).await?;
@@ -244,17 +263,22 @@ fn lines(letters: &[StoredLetter]) -> String {
     let mut out = String::new();
     for stored in letters {
         let letter = &stored.letter;
+        let place = match &letter.origin {
+            // Of what was never a chunk nothing else is known.
+            Some(origin) if letter.path.is_empty() => {
+                format!("{} {}:{}", origin.topic, origin.partition, origin.offset)
+            }
+            _ => format!("{} at {}", super::harmless(&letter.path), letter.offset),
+        };
         let _ = writeln!(
             out,
-            "{}  {:9}  {}  {}/{}  {}  {} at {}",
+            "{}  {:9}  {}  {}/{}  {}  {place}",
             letter.id,
             stored.state.name(),
             UtcMillis(letter.seen_ms),
             letter.stage,
             letter.reason,
             super::harmless(&letter.endpoint),
-            super::harmless(&letter.path),
-            letter.offset
         );
     }
     out

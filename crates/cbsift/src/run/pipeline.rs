@@ -6,7 +6,7 @@ use super::{Remote, Servers};
 use crate::settings::Settings;
 use crate::{keeper, log};
 use anyhow::Context;
-use pipeline::{Feed, Pipeline};
+use pipeline::{Feed, ForeignTopics, Pipeline};
 use queue::{Consumer, Rewind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -97,14 +97,16 @@ pub(crate) async fn pipeline(
     if super::topics(&settings.queue, &stop).await?.is_none() {
         return servers.run().await;
     }
+    let missing = missing_foreign(&settings.queue).await;
     if let Some(to) = rewind {
-        set_offsets(&settings.queue, to).await?;
+        set_offsets(&settings.queue, &missing, to).await?;
     }
     let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone())
         .await
         .context("start the pipeline")?;
-    let consumer = Consumer::start(&settings.queue, &[&settings.queue.chunks_topic])?;
-    let feed = Feed::new(consumer, pipeline.handle(), store.clone());
+    let consumer = Consumer::start(&settings.queue, &topics(&settings.queue))?;
+    let foreign = ForeignTopics::new(&settings.queue);
+    let feed = Feed::new(consumer, foreign, pipeline.handle(), store.clone());
     let _ = running.set(Running {
         feed: feed.status(),
         pipeline: pipeline.status(),
@@ -121,9 +123,34 @@ pub(crate) async fn pipeline(
     outcome.and(pipeline.stop().await.context("stop the pipeline"))
 }
 
-/// Sets the group's offsets and says which ones.
-async fn set_offsets(config: &queue::Config, to: Rewind) -> anyhow::Result<()> {
-    let topics = [config.chunks_topic.as_str()];
+/// All that is read, ours first.
+fn topics(config: &queue::Config) -> Vec<&str> {
+    std::iter::once(&config.chunks_topic)
+        .chain(&config.foreign_topics)
+        .map(String::as_str)
+        .collect()
+}
+
+/// Says which topics of shippers are not there. They hold up nothing: each is read from its first record on once it is made.
+async fn missing_foreign(config: &queue::Config) -> Vec<String> {
+    let missing = queue::topics::missing_foreign(config).await;
+    let missing = missing.unwrap_or_else(|error| {
+        tracing::warn!("cannot look for the topics of shippers: {error}");
+        Vec::new()
+    });
+    for topic in &missing {
+        tracing::warn!(
+            topic,
+            "a topic of `queue.foreign_topics` is missing, or may not be read; it is awaited"
+        );
+    }
+    missing
+}
+
+/// Sets the group's offsets on all topics that are there, and says which ones.
+async fn set_offsets(config: &queue::Config, missing: &[String], to: Rewind) -> anyhow::Result<()> {
+    let mut topics = topics(config);
+    topics.retain(|topic| !missing.iter().any(|missing| missing == topic));
     let rewound = queue::rewind(config, &topics, to).await?;
     for set in &rewound {
         let from = set

@@ -1,5 +1,6 @@
 use crate::harness::{TENANT, answers, events, put, store};
 use event::Code;
+use std::sync::Arc;
 use store::testing;
 
 const WHOLE: &str = "2022-08-18 15:53:46 first 0x80070570\n2022-08-18 15:53:47 noise that goes on 0x80070002\n2022-08-18 15:53:48 last that goes on\n";
@@ -135,7 +136,7 @@ async fn an_open_copy_that_is_superseded_in_one_stream_does_not_hide_one_that_co
     let endpoint = "two-streams";
     let line = "2022-08-18 15:53:46 cut he";
     let mut other = testing::rows(endpoint, 0, line, true);
-    std::sync::Arc::make_mut(&mut other.chunk).stream = event::StreamId(9 << 32);
+    Arc::make_mut(&mut other.chunk).stream = event::StreamId(9 << 32);
     other.events[0].stream = other.chunk.stream;
     put(&store, vec![testing::rows(endpoint, 0, line, true), other]).await;
     put(

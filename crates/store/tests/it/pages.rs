@@ -3,6 +3,7 @@ use event::{
     Attempt, Code, Derivation, EventId, Finding, Format, LoggedAt, MESSAGE_PATH, Month, Outcome,
     Severity, StreamId, Unit,
 };
+use std::sync::Arc;
 use store::{ChunkRows, DerivationVersion, EndpointFacts, Filter, Store, UnitDerivation, testing};
 
 /// A tenant of its own, because these questions are about a whole fleet.
@@ -79,7 +80,7 @@ async fn fleet() -> Store {
                 "2022-08-18 10:00:00 bad 0x80070570\n2022-08-18 10:00:01 noise 0x80070002\n",
                 false,
             );
-            std::sync::Arc::make_mut(&mut rows.chunk).tenant = FLEET.to_owned();
+            Arc::make_mut(&mut rows.chunk).tenant = FLEET.to_owned();
             put(&store, vec![rows.clone()]).await;
             // Sent twice, and still counted once.
             put(&store, vec![rows]).await;
@@ -388,15 +389,15 @@ async fn messages_of_one_path_are_one_log_of_an_endpoint() {
     let (store, endpoint) = (store().await, "messages-pc");
     let message = |stream: u64, topic: &str, text: &str, when: &str| {
         let mut rows = ChunkRows::new(testing::chunk(endpoint, 0, text, false));
-        rows.chunk.stream = StreamId(stream);
-        rows.chunk.path = format!("{MESSAGE_PATH}{topic}/System");
-        rows.chunk.format = Format::EventJson;
+        Arc::make_mut(&mut rows.chunk).stream = StreamId(stream);
+        Arc::make_mut(&mut rows.chunk).path = format!("{MESSAGE_PATH}{topic}/System");
+        Arc::make_mut(&mut rows.chunk).format = Format::EventJson;
         (rows.first, rows.last) = (at(when), at(when));
         rows
     };
     // Its sender calls it so, and it is a file all the same.
     let mut file = testing::rows(endpoint, 40, "2024-05-01 08:00:00 file\n", false);
-    file.chunk.path = format!("{MESSAGE_PATH}CBS.log");
+    Arc::make_mut(&mut file.chunk).path = format!("{MESSAGE_PATH}CBS.log");
     let mut meant = message(9, "winlogbeat", "one", "2024-05-01 08:00:00");
     let mut event = testing::event("2024-05-01 08:00:00", "one", 0);
     event.stream = StreamId(9);

@@ -1,5 +1,6 @@
 use crate::harness::{TENANT, answers, events, put, put_as, store};
 use event::{Code, StreamId};
+use std::sync::Arc;
 use store::testing;
 
 const LOG: &str = "2022-08-18 15:53:46 first 0x80070570\n\
@@ -66,8 +67,8 @@ async fn the_end_does_not_depend_on_the_order_of_inserts() {
         let mut rows = lines("replay-order", LOG);
         rows.push(testing::rows("replay-order", 0, LOG, true));
         rows.extend(lines("replay-order", LOG).into_iter().map(|mut rows| {
-            std::sync::Arc::make_mut(&mut rows.chunk).path = "CbsPersist_20220818.log".to_owned();
-            std::sync::Arc::make_mut(&mut rows.chunk).received_ms += 1;
+            Arc::make_mut(&mut rows.chunk).path = "CbsPersist_20220818.log".to_owned();
+            Arc::make_mut(&mut rows.chunk).received_ms += 1;
             rows
         }));
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -78,7 +79,7 @@ async fn the_end_does_not_depend_on_the_order_of_inserts() {
             rows.swap(at, (state >> 33) as usize % (at + 1));
         }
         for mut rows in rows {
-            std::sync::Arc::make_mut(&mut rows.chunk).endpoint = endpoint.clone();
+            Arc::make_mut(&mut rows.chunk).endpoint = endpoint.clone();
             put(&store, vec![rows]).await;
         }
         outcomes.push(
@@ -99,7 +100,7 @@ async fn the_newer_rule_set_wins_then_the_smallest_reference_in_any_order() {
     for (endpoint, backwards) in [("version-forwards", false), ("version-backwards", true)] {
         let copy = |rule_set: u32, offset: u64, stream: u64| {
             let mut rows = testing::rows(endpoint, offset, line, false);
-            std::sync::Arc::make_mut(&mut rows.chunk).stream = StreamId(stream);
+            Arc::make_mut(&mut rows.chunk).stream = StreamId(stream);
             rows.events[0].stream = StreamId(stream);
             rows.events[0].rule = format!("rule of set {rule_set}");
             (rule_set, rows)
