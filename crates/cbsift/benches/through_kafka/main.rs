@@ -47,6 +47,9 @@ fn main() {
     if wanted("throughput") {
         throughput(&cluster, &intake);
     }
+    if wanted("messages") {
+        messages(&cluster);
+    }
     if wanted("latency") {
         latency(&cluster, &intake);
     }
@@ -217,6 +220,75 @@ fn one_line_a_message(cluster: &Cluster, paths: &[PathBuf]) {
         .map(|(number, line)| chunk(line, number))
         .collect();
     measured("produce, one line a message", by_line);
+}
+
+/// Events in a shipper's topic, one a message, out of Kafka into ClickHouse: a row or two each, whatever they say.
+fn messages(cluster: &Cluster) {
+    const TOPIC: &str = "shipper";
+    const ENDPOINTS: usize = 100;
+    const MESSAGES: usize = 100_000;
+    let message = |number: usize| {
+        // An hour of each endpoint's events, of which one in fifty is a failure.
+        let (endpoint, at) = (number % ENDPOINTS, number / ENDPOINTS * 3);
+        let (id, code) = if number.is_multiple_of(50) {
+            (20, "0x80070570")
+        } else {
+            (43, "0x00000000")
+        };
+        format!(
+            r#"{{"@timestamp":"2024-05-01T08:{:02}:{:02}.293Z","event":{{"code":"{id}","provider":"Microsoft-Windows-WindowsUpdateClient"}},"log":{{"level":"information"}},"message":"{}","winlog":{{"channel":"System","computer_name":"MADE-UP-{endpoint:03}","event_id":"{id}","provider_name":"Microsoft-Windows-WindowsUpdateClient","record_id":{number},"event_data":{{"updateTitle":"Made up (KB5{number:06})","errorCode":"{code}"}}}}}}"#,
+            at / 60 % 60,
+            at % 60,
+            // As long as what Winlogbeat says of host and agent beside.
+            "made up ".repeat(60)
+        )
+    };
+    let records: Vec<queue::record::Content> = (0..MESSAGES)
+        .map(|number| queue::record::Content {
+            value: Some(message(number).into_bytes()),
+            ..queue::record::Content::default()
+        })
+        .collect();
+    let bytes = |record: &queue::record::Content| record.value.as_ref().map_or(0, Vec::len);
+    let bytes: usize = records.iter().map(bytes).sum();
+    let config = queue::Config {
+        chunks_topic: TOPIC.to_owned(),
+        ..cluster.queue()
+    };
+    single::block_on(async {
+        queue::topics::ensure(&config).await.expect("a topic");
+        let producer = queue::Producer::new(&config).expect("a producer");
+        for some in records.chunks(512) {
+            let sent = producer.send_again(some.to_vec()).await;
+            sent.expect("Kafka takes them");
+        }
+    });
+    let engine = cpu(cluster.engine.id());
+    let start = Instant::now();
+    let pipeline = cluster.pipeline_with("pipeline", &[("QUEUE__FOREIGN_TOPICS", TOPIC)]);
+    harness::until("all is stored", || {
+        (pipeline.metric("cbsift_pipeline_chunks_total") >= MESSAGES as f64).then_some(())
+    });
+    let wall = start.elapsed().as_secs_f64();
+    let (ours, stored) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    cluster.settle(&[&pipeline]);
+    let (derived, all) = (cpu(pipeline.id()) - ours, cpu(cluster.engine.id()) - engine);
+    row(
+        "Kafka -> ClickHouse, one event a message",
+        bytes,
+        ours,
+        None,
+        wall,
+        &format!(
+            "{ours:.2} pipeline, {stored:.2} engine; derivations after it {derived:.2} and {:.2}",
+            all - stored
+        ),
+        &format!(
+            "{MESSAGES} messages of {ENDPOINTS} endpoints; {:.0} messages per CPU second of the pipeline, {:.0} of both",
+            MESSAGES as f64 / ours,
+            MESSAGES as f64 / (ours + stored)
+        ),
+    );
 }
 
 /// From the moment a sender starts to send the end of an installation until its attempt is shown with its outcome.
