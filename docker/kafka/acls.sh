@@ -27,4 +27,8 @@ allow ingest --operation Write --operation Describe --operation DescribeConfigs 
 allow pipeline --operation Read --operation Describe --operation DescribeConfigs --topic cbsift.chunks.v1
 # `cbsift dead-letters retry` sends records back.
 allow pipeline --operation Write --topic cbsift.chunks.v1
+# Topics of shippers (`queue.foreign_topics`), made by whoever runs those, with a space between.
+for foreign in ${FOREIGN_TOPICS:-}; do
+  allow pipeline --operation Read --operation Describe --operation Write --topic "$foreign"
+done
 allow pipeline --operation Read --operation Describe --group cbsift-pipeline --resource-pattern-type prefixed
