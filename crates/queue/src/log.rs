@@ -72,7 +72,7 @@ impl Trouble {
         let is_consequence = matches!(
             code,
             RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure
-        );
+        ) && hint(reason).is_none();
         if heard.newest.is_none() || !is_consequence {
             heard.newest = Some((code, reason.to_owned()));
         }
@@ -112,29 +112,53 @@ impl Trouble {
         }
     }
 
-    /// An error of a call, with what lies behind it.
+    /// An error of a call, with what lies behind it and the way out.
     pub(crate) fn behind(&self, text: &dyn Display) -> String {
         match &self.lock().newest {
-            Some((_, reason)) => format!("{text} ({reason})"),
+            Some((_, reason)) => match hint(reason) {
+                Some(hint) => format!("{text} ({reason})\nhint: {hint}"),
+                None => format!("{text} ({reason})"),
+            },
             None => text.to_string(),
         }
     }
 
     /// Whether a person must act: wrong credentials, or a certificate that is not believed.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(
-            self.lock().newest,
+        match &self.lock().newest {
             Some((
                 RDKafkaErrorCode::Authentication
-                    | RDKafkaErrorCode::SaslAuthenticationFailed
-                    | RDKafkaErrorCode::SSL,
-                _
-            ))
-        )
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::SSL,
+                _,
+            )) => true,
+            // A broker that misses our certificate says so after the handshake, and then it is a connection that broke.
+            Some((_, reason)) => hint(reason).is_some(),
+            None => false,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which setting a person should look at, where the library's or the broker's words tell.
+fn hint(reason: &str) -> Option<&'static str> {
+    let has = |text| reason.contains(text);
+    if has("certificate verify failed") {
+        Some("`queue.tls_ca_file` must name the authority that signed the broker's certificate")
+    } else if has("SSL alert number") && (has("certificate") || has("unknown ca")) {
+        // Alerts are the other side's words: it is our certificate that is meant.
+        Some(
+            "`queue.tls_certificate_file` and `queue.tls_key_file` must name a certificate that the broker trusts",
+        )
+    } else if has("SASL") && has("mechanism") && !has("uthentication failed") {
+        Some("`queue.sasl_mechanism` must be one that the broker offers")
+    } else if has("uthentication failed") {
+        Some("`queue.sasl_user` and `queue.sasl_password_file` must be what the broker knows")
+    } else {
+        None
     }
 }
 

@@ -30,12 +30,17 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Further lines of `server.properties`; they win over ours.
     pub properties: Vec<(String, String)>,
+    /// Further listeners: each its name in capitals and Kafka's word for its protocol, such as `SASL_SSL`.
+    pub listeners: Vec<(String, String)>,
+    /// Users of SCRAM-SHA-512, each with a password. They are made when the data is formatted.
+    pub scram_users: Vec<(String, String)>,
 }
 
 /// A running broker, or one that can be started again. It is killed on drop, and also when this process dies.
 pub struct Broker {
     address: SocketAddr,
     behind_proxy: SocketAddr,
+    listeners: Vec<(String, SocketAddr)>,
     folder: PathBuf,
     is_folder_ours: bool,
     process: Option<Process>,
@@ -63,13 +68,22 @@ impl Broker {
         let port = options.port.unwrap_or_else(free_port);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let behind_proxy = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        write_settings(&folder, address, behind_proxy, options);
+        let listeners: Vec<(String, SocketAddr)> = options
+            .listeners
+            .iter()
+            .map(|(name, _)| {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+                (name.clone(), address)
+            })
+            .collect();
+        write_settings(&folder, address, behind_proxy, &listeners, options);
         if !folder.join("data/meta.properties").exists() {
-            format(&libs, &folder);
+            format(&libs, &folder, &options.scram_users);
         }
         let mut broker = Self {
             address,
             behind_proxy,
+            listeners,
             folder,
             is_folder_ours,
             process: None,
@@ -86,6 +100,16 @@ impl Broker {
     /// What [`Options::proxy`] forwards to.
     pub fn behind_proxy(&self) -> SocketAddr {
         self.behind_proxy
+    }
+
+    /// Where one of [`Options::listeners`] is reached: `127.0.0.1:PORT`.
+    ///
+    /// # Panics
+    /// When it has no listener of this name.
+    pub fn listener(&self, name: &str) -> String {
+        let found = self.listeners.iter().find(|(known, _)| known == name);
+        let (_, address) = found.unwrap_or_else(|| panic!("the broker has no listener {name}"));
+        address.to_string()
     }
 
     /// SIGKILL, as a power cut would end it.
@@ -198,10 +222,17 @@ pub(crate) fn java(libs: &Path) -> Command {
     command
 }
 
-fn format(libs: &Path, folder: &Path) {
-    let output = java(libs)
+fn format(libs: &Path, folder: &Path, scram_users: &[(String, String)]) {
+    let mut command = java(libs);
+    command
         .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
-        .arg(folder.join("server.properties"))
+        .arg(folder.join("server.properties"));
+    for (name, password) in scram_users {
+        command
+            .arg("--add-scram")
+            .arg(format!("SCRAM-SHA-512=[name={name},password={password}]"));
+    }
+    let output = command
         .output()
         .expect("start java by setpriv (util-linux)");
     assert!(
@@ -212,16 +243,27 @@ fn format(libs: &Path, folder: &Path) {
     );
 }
 
-fn write_settings(folder: &Path, address: SocketAddr, behind_proxy: SocketAddr, options: &Options) {
+fn write_settings(
+    folder: &Path,
+    address: SocketAddr,
+    behind_proxy: SocketAddr,
+    listeners: &[(String, SocketAddr)],
+    options: &Options,
+) {
     let controller = free_port();
     let proxy = options.proxy.unwrap_or(behind_proxy);
+    let (mut further, mut protocols) = (String::new(), String::new());
+    for ((name, address), (_, protocol)) in listeners.iter().zip(&options.listeners) {
+        further += &format!(",{name}://{address}");
+        protocols += &format!(",{name}:{protocol}");
+    }
     let mut text = format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://{address},PROXIED://{behind_proxy},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://{address},PROXIED://{proxy}\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         listeners=PLAINTEXT://{address},PROXIED://{behind_proxy},CONTROLLER://127.0.0.1:{controller}{further}\n\
+         advertised.listeners=PLAINTEXT://{address},PROXIED://{proxy}{further}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n\
          inter.broker.listener.name=PLAINTEXT\n\
          controller.listener.names=CONTROLLER\n\
          log.dirs={}\n",
