@@ -1,6 +1,7 @@
 //! A cluster of one's own: Apache Kafka, the embedded engine as `cbsift engine`, any number of intakes and pipelines.
 
 use crate::single::{Answers, PATIENCE, block_on, cbsift, get, text};
+use event::LoggedAt;
 use kafka_harness::{Broker, free_port};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -9,7 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -246,6 +247,31 @@ impl Cluster {
         Role::start(name, command, &["health"])
     }
 
+    /// A pipeline with arguments, such as `--rewind`. Kafka allows those only while its group has no member.
+    pub fn pipeline_told(&self, name: &str, arguments: &[&str]) -> Role {
+        let mut command = self.command("pipeline");
+        command.args(arguments);
+        until("the group has no member", || {
+            self.members().is_empty().then_some(())
+        });
+        Role::start(name, command, &["health"])
+    }
+
+    /// Members of the pipelines' group; one that was killed is missed only after its session.
+    fn members(&self) -> Vec<String> {
+        let config = self.queue();
+        let client: BaseConsumer = rdkafka::ClientConfig::new()
+            .set("bootstrap.servers", &config.brokers)
+            .create()
+            .unwrap();
+        let groups = client
+            .fetch_group_list(Some(&config.group), PATIENCE)
+            .unwrap();
+        let groups = groups.groups().iter();
+        let members = groups.flat_map(|group| group.members());
+        members.map(|member| member.id().to_owned()).collect()
+    }
+
     /// Waits until these pipelines have all partitions between them, and each some.
     pub fn owned_by(&self, pipelines: &[&Role]) {
         until("the partitions are given out", || {
@@ -307,11 +333,17 @@ impl Cluster {
         self.engine = engine(self.folder.path(), port);
     }
 
-    /// Copies the store's data, while its process is down for a moment.
-    pub fn back_up(&mut self) {
+    /// Copies the store's data, while its process is down for a moment. Its answer is the time of the copy, as
+    /// `pipeline --rewind-to` takes it: nothing that the copy lacks may have been sent before.
+    pub fn back_up(&mut self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let time = LoggedAt(i64::try_from(now.as_secs()).unwrap());
         self.engine.kill();
-        copy(&self.store_data(), &self.folder.path().join("backup"));
+        let backup = self.folder.path().join("backup");
+        let _ = std::fs::remove_dir_all(&backup);
+        copy(&self.store_data(), &backup);
         self.restart_engine();
+        format!("{time}Z")
     }
 
     /// Sets the store back to the copy.

@@ -1,7 +1,8 @@
-//! `cbsift pipeline --rewind`: what Kafka still holds is read once more, and changes nothing.
+//! `cbsift pipeline --rewind`: what Kafka still holds is read once more, and changes nothing. `--rewind-to` brings back what a
+//! restored store lacks.
 
 use crate::fixtures::{files, one_of_each, write_endpoint};
-use crate::harness::Cluster;
+use crate::harness::{Cluster, Role};
 use crate::single::{Answers, scan, text};
 use simulate::Fleet;
 
@@ -34,25 +35,50 @@ fn a_rewind_reads_everything_again_and_changes_no_answer() {
     );
 
     first.stop();
-    let mut again = pipeline(&cluster, &["--rewind"]);
+    let mut again = cluster.pipeline_told("again", &["--rewind"]);
     cluster.settle(&[&again]);
     assert_eq!(read, self::read(&again), "every record once more");
     assert_eq!(cluster.answers(&plan.id), before);
 
     again.stop();
     // Nothing is as new as that.
-    let later = pipeline(&cluster, &["--rewind-to", "2100-01-01T00:00:00Z"]);
+    let mut later = cluster.pipeline_told("later", &["--rewind-to", "2100-01-01T00:00:00Z"]);
     cluster.settle(&[&later]);
     assert_eq!(self::read(&later), 0.0);
     assert_eq!(cluster.answers(&plan.id), before);
+    later.stop();
+    restored_to_an_earlier_day(cluster, &intake);
 }
 
-fn pipeline(cluster: &Cluster, arguments: &[&str]) -> crate::harness::Role {
-    let mut command = cluster.command("pipeline");
-    command.args(arguments);
-    crate::harness::Role::start("pipeline again", command, &["health"])
+/// The store is set back to a copy. What it lacks stands below what the group has committed, and so comes only by a rewind.
+fn restored_to_an_earlier_day(mut cluster: Cluster, intake: &Role) {
+    let time = cluster.back_up();
+    let plan = one_of_each(&Fleet::new(11, 200)).remove(1);
+    let folder = tempfile::tempdir().unwrap();
+    write_endpoint(&plan, folder.path());
+    let expected = Answers::of_scan(&scan(&[folder.path()], &plan.id));
+    assert!(!expected.findings.is_empty());
+    cluster.send(&[intake], &plan.id, &files(folder.path()), &[]);
+    let mut before = cluster.pipeline("before the restore");
+    cluster.stored(&plan.id, expected.covered_bytes);
+    cluster.settle(&[&before]);
+    let sent_since = read(&before);
+    before.stop();
+
+    cluster.restore();
+    let mut without = cluster.pipeline("without a rewind");
+    cluster.settle(&[&without]);
+    assert_eq!(read(&without), 0.0);
+    assert_eq!(cluster.answers(&plan.id).covered_bytes, 0);
+    without.stop();
+
+    let rewound = cluster.pipeline_told("rewound", &["--rewind-to", &time]);
+    cluster.stored(&plan.id, expected.covered_bytes);
+    cluster.settle(&[&rewound]);
+    assert_eq!(read(&rewound), sent_since, "what came since, and no more");
+    assert_eq!(cluster.answers(&plan.id), expected);
 }
 
-fn read(role: &crate::harness::Role) -> f64 {
+fn read(role: &Role) -> f64 {
     role.metrics()["cbsift_pipeline_read_total"]
 }

@@ -1,7 +1,7 @@
 //! Workers that come and go, partitions that are added, records that are no chunks, and everything once more.
 
 use super::World;
-use crate::harness::until;
+use crate::harness::{Role, until};
 use crate::single::block_on;
 use crate::truth::{check, check_books};
 use queue::Rewind;
@@ -93,12 +93,12 @@ pub(super) fn everything_is_read_again(world: &mut World) {
     );
 }
 
-/// The store is set back to a copy of an earlier day; what came since is in Kafka still.
+/// The store is set back to a copy of an earlier day; what came since is in Kafka still, and is read again from that day on.
 pub(super) fn an_old_store_is_restored(world: &mut World) {
     let mut pipelines = world.two_pipelines();
     let load = world.load("in-the-copy");
     world.settle(load, &mut pipelines);
-    world.cluster.back_up();
+    let time = world.cluster.back_up();
     let mut pipelines = world.two_pipelines();
     let load = world.load("after-the-copy");
     world.last(&load);
@@ -107,7 +107,10 @@ pub(super) fn an_old_store_is_restored(world: &mut World) {
     for table in ["events", "chunks"] {
         assert_eq!(world.rows(table, "after-the-copy"), 0, "{table}");
     }
-    read_again(world);
+    let arguments = ["--rewind-to", &time];
+    let reader = world.cluster.pipeline_told("reader", &arguments);
+    world.settle_on(&world.sent, std::slice::from_ref(&reader));
+    check_all(world, reader);
 }
 
 /// Reads every record that the topic holds once more, and checks all that was ever sent.
@@ -122,11 +125,16 @@ fn read_again(world: &World) {
         .map(|partition| partition.from.unwrap_or(partition.to) - partition.to)
         .sum();
     assert!(records > 0, "{rewound:?}");
-    let mut pipeline = world.lone_pipeline("reader");
+    let pipeline = world.lone_pipeline("reader");
     until("everything is read again", || {
         (pipeline.metric("cbsift_pipeline_read_total") >= records as f64).then_some(())
     });
     world.cluster.settle(&[&pipeline]);
+    check_all(world, pipeline);
+}
+
+/// Checks all that was ever sent, and ends the pipeline that has read it again.
+fn check_all(world: &World, mut pipeline: Role) {
     for endpoint in &world.sent {
         check(&world.cluster, endpoint, world.renamed.as_ref());
     }
