@@ -10,7 +10,7 @@ mod traffic;
 
 use crate::harness::{Cluster, Role, until};
 use crate::load::{Endpoint, Load};
-use crate::truth::{Renamed, check, check_books};
+use crate::truth::{Renamed, check, check_books, check_intake_books};
 use kafka_harness::{Faults, Proxy, free_port};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -125,7 +125,9 @@ struct World {
 
 impl World {
     fn start(is_soak: bool) -> Self {
-        let cluster = Cluster::start();
+        let mut cluster = Cluster::start();
+        // Shorter than an intake's patience, so that one that lives through an outage refuses bodies instead of holding them.
+        cluster.set("QUEUE__MESSAGE_TIMEOUT", "3s");
         let ports = [free_port(), free_port()];
         let intakes = ports.map(|port| cluster.ingest_at("ingest", port)).into();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -198,6 +200,9 @@ impl World {
             check(&self.cluster, endpoint, self.renamed.as_ref());
         }
         self.sent.extend(sent);
+        for intake in &self.intakes {
+            check_intake_books(intake);
+        }
         for pipeline in pipelines {
             check_books(pipeline);
             pipeline.stop();

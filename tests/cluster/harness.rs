@@ -315,6 +315,20 @@ impl Cluster {
         found.collect()
     }
 
+    /// The end of each partition: how many records it ever took.
+    pub fn ends(&self) -> BTreeMap<i32, i64> {
+        let config = self.queue();
+        let client: BaseConsumer = rdkafka::ClientConfig::new()
+            .set("bootstrap.servers", &config.brokers)
+            .create()
+            .unwrap();
+        let end = |partition| {
+            let found = client.fetch_watermarks(&config.chunks_topic, partition, PATIENCE);
+            (partition, found.unwrap().1)
+        };
+        (0..self.partitions as i32).map(end).collect()
+    }
+
     /// Kafka's settings as the roles have them.
     pub fn queue(&self) -> queue::Config {
         let raw = queue::RawConfig {

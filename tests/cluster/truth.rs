@@ -111,3 +111,23 @@ pub fn check_books(pipeline: &Role) {
         "read against its ends: {books:#?}"
     );
 }
+
+/// The same of an intake: a body that began was acknowledged, refused, abandoned by its sender, or is under way.
+pub fn check_intake_books(intake: &Role) {
+    let books = intake.metrics();
+    let of = |name: &str| {
+        let name = format!("cbsift_ingest_{name}");
+        books.get(&name).copied().unwrap_or_default()
+    };
+    let ends = [
+        "acknowledged_total",
+        "refused_total",
+        "abandoned_total",
+        "in_flight_requests",
+    ];
+    assert_eq!(
+        of("bodies_total"),
+        ends.iter().map(|name| of(name)).sum::<f64>(),
+        "bodies against their ends: {books:#?}"
+    );
+}

@@ -259,8 +259,20 @@ fn describe() {
         ("cbsift_ingest_bytes_total", "Source bytes acknowledged."),
         ("cbsift_ingest_chunks_total", "Chunks acknowledged."),
         (
+            "cbsift_ingest_bodies_total",
+            "Bodies that began; acknowledged, refused, abandoned and in flight add up to it.",
+        ),
+        (
+            "cbsift_ingest_acknowledged_total",
+            "Bodies that are durable, whose senders were told.",
+        ),
+        (
             "cbsift_ingest_refused_total",
             "Bodies not taken, whose senders were told, by reason.",
+        ),
+        (
+            "cbsift_ingest_abandoned_total",
+            "Bodies whose connection ended before their answer.",
         ),
         (
             "cbsift_queue_produced_total",

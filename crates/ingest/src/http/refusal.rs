@@ -95,7 +95,7 @@ impl From<SinkError> for Refusal {
 }
 
 /// What metrics call a refusal of this status.
-fn reason(status: StatusCode) -> &'static str {
+pub(crate) fn reason_of(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "denied",
         StatusCode::LENGTH_REQUIRED | StatusCode::PAYLOAD_TOO_LARGE => "too_large",
@@ -114,7 +114,7 @@ impl IntoResponse for Refusal {
             None => serde_json::json!({ "error": self.error }),
         };
         let mut response = (self.status, Json(body)).into_response();
-        let reason = self.reason.unwrap_or_else(|| reason(self.status));
+        let reason = self.reason.unwrap_or_else(|| reason_of(self.status));
         response.extensions_mut().insert(Refused(reason));
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
