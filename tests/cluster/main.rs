@@ -16,7 +16,9 @@
 //! | `metrics.rs` | a real Prometheus scrapes every role |
 //! | `ready.rs` | `/readyz` of a pipeline names what keeps it from storing anything |
 //! | `logs.rs` | with `log.format = "json"` each line of every role is an object |
-//! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing |
+//! | `recorder.rs` | keeps what a pipeline sends to the store |
+//! | `rewind.rs` | `pipeline --rewind` reads everything again and changes nothing; `--rewind-to` brings back what a restored store lacks |
+//! | `same_bytes.rs` | the same chunks make the same rows, byte by byte, in any process, language and order |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
@@ -36,7 +38,9 @@ mod metrics;
 mod migrators;
 mod quarantine;
 mod ready;
+mod recorder;
 mod rewind;
+mod same_bytes;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod single;
