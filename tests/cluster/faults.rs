@@ -27,6 +27,7 @@ fn processes_may_die_and_fall_asleep() {
         ("before-reply", deaths::pipeline_is_killed_before_a_reply),
         ("before-commit", deaths::pipeline_is_killed_before_a_commit),
         ("zombie", deaths::pipeline_sleeps_longer_than_its_session),
+        ("power-cut", deaths::everything_is_killed),
         ("kafka-killed", outages::kafka_is_killed),
         ("store-killed", outages::store_is_killed),
     ]);

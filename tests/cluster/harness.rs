@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Store, StoreConfig};
 use tempfile::TempDir;
@@ -17,12 +18,17 @@ use tempfile::TempDir;
 /// The relay token that senders show; its SHA-256 stands in the intakes' file.
 const TOKEN: &str = "fleet.made-up-secret";
 
+/// The part of it that may stand in nothing that a role says (I9).
+const SECRET: &str = "made-up-secret";
+
 /// A role as a process.
 pub struct Role {
     child: Child,
     name: String,
     /// What its lines of output named, such as `intake` and `health`.
     addresses: BTreeMap<String, String>,
+    /// It has said the senders' secret.
+    has_leaked: Arc<AtomicBool>,
 }
 
 impl Role {
@@ -39,12 +45,17 @@ impl Role {
             Box::new(child.stdout.take().unwrap()),
             Box::new(child.stderr.take().unwrap()),
         ];
+        let has_leaked = Arc::<AtomicBool>::default();
         for output in outputs {
             let (lines, name) = (lines.clone(), name.to_owned());
+            let has_leaked = Arc::clone(&has_leaked);
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     // Shown where a test fails.
                     eprintln!("{name}: {line}");
+                    if line.contains(SECRET) {
+                        has_leaked.store(true, Ordering::Relaxed);
+                    }
                     let _ = lines.try_send(line);
                 }
             });
@@ -67,6 +78,7 @@ impl Role {
             child,
             name: name.to_owned(),
             addresses,
+            has_leaked,
         }
     }
 
@@ -87,6 +99,7 @@ impl Role {
     pub fn metrics(&self) -> BTreeMap<String, f64> {
         let (status, body) = get(&format!("{}/metrics", self.address("health")));
         assert_eq!(status, 200, "{body}");
+        assert!(!body.contains(SECRET), "{} leaks a secret", self.name);
         let mut sums = BTreeMap::new();
         for line in body.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, value)) = line.rsplit_once(' ') else {
@@ -139,6 +152,10 @@ impl Drop for Role {
     fn drop(&mut self) {
         // A frozen process dies too.
         self.kill();
+        let has_leaked = self.has_leaked.load(Ordering::Relaxed);
+        if has_leaked && !std::thread::panicking() {
+            panic!("{} leaks a secret", self.name);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn ingest_is_killed(world: &mut World) {
 }
 
 pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
+    let before = world.cluster.committed();
     let victim = world.proxied_pipeline("victim", &[COMMITS_SOON]);
     let held = world.proxy.held();
     world.inject(Faults {
@@ -39,10 +40,12 @@ pub(super) fn pipeline_is_killed_before_an_insert(world: &mut World) {
     for table in ["events", "chunks"] {
         assert_eq!(world.rows(table, "before-insert"), 0, "{table}");
     }
+    assert_eq!(world.cluster.committed(), before, "nothing is stored");
     heir_of(world, victim, load);
 }
 
 pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
+    let before = world.cluster.committed();
     let victim = world.proxied_pipeline("victim", &[COMMITS_SOON]);
     let resets = world.proxy.resets();
     world.inject(Faults {
@@ -57,6 +60,7 @@ pub(super) fn pipeline_is_killed_in_a_body(world: &mut World) {
     // Half a body is nothing: what went before it is there, and of the chunks none.
     assert!(world.rows("events", "mid-body") > 0);
     assert_eq!(world.rows("chunks", "mid-body"), 0);
+    assert_eq!(world.cluster.committed(), before, "no chunk is whole");
     heir_of(world, victim, load);
 }
 
@@ -95,6 +99,29 @@ pub(super) fn pipeline_is_killed_before_a_commit(world: &mut World) {
     });
     assert_eq!(world.cluster.committed(), before, "no progress");
     heir_of(world, victim, load);
+}
+
+/// A power cut: whatever was acknowledged until then is on disk, in Kafka or in the store.
+pub(super) fn everything_is_killed(world: &mut World) {
+    let mut pipelines = world.two_pipelines();
+    let load = world.load("power-cut");
+    for pipeline in &mut pipelines {
+        pipeline.kill();
+    }
+    // Acknowledged from here on means in Kafka, and nowhere else.
+    world.last(&load);
+    for intake in &mut world.intakes {
+        intake.kill();
+    }
+    world.cluster.broker.kill();
+    world.cluster.engine.kill();
+    world.cluster.broker.restart();
+    world.cluster.restart_engine();
+    for which in [0, 1] {
+        world.restart_ingest(which);
+    }
+    let mut pipelines = world.two_pipelines();
+    world.settle(load, &mut pipelines);
 }
 
 /// Kills a pipeline under load, and has another one take over.
