@@ -42,7 +42,7 @@ pub(crate) fn start(format: Format) {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             let said = panic.payload_as_str().unwrap_or("without a message");
-            tracing::error!(place, "panic: {said}");
+            tracing::error!(target: NOTICE, place, "panic: {said}");
         }));
     }
 }

@@ -6,6 +6,7 @@
 //! - `start`: where partitions start after every kind of loss
 //! - `foreign`: topics of shippers, which we neither make nor wait for
 //! - `faults`: a broker that is killed, connections that break
+//! - `poison`: a record that ends its process is kept, and the rest flows
 //! - `security`: TLS and SASL
 
 mod faults;
