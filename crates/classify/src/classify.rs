@@ -154,11 +154,12 @@ impl<'a> Examiner<'a> {
             seed.update(part.as_bytes());
             seed.update(&[0]);
         }
+        let mark = parse::covered_mark(chunk.encoding, chunk.offset, chunk.length, &chunk.text);
         Self {
             rules,
             chunk,
             identity_seed: seed.digest(),
-            base: chunk.offset + mark_length(chunk),
+            base: chunk.offset + mark,
             scratch: Scratch::default(),
             spellings: Vec::new(),
         }
@@ -411,32 +412,6 @@ impl<'a> Examiner<'a> {
             raw.replace("\r\n", "\n").as_bytes(),
             self.identity_seed,
         ))
-    }
-}
-
-/// Bytes of the byte-order mark that the chunk's range covers and its text does not.
-fn mark_length(chunk: &Chunk) -> u64 {
-    if chunk.offset > 0 {
-        return 0;
-    }
-    let mark = match chunk.encoding {
-        TextEncoding::Utf8 => 3,
-        TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
-        TextEncoding::Gb18030 | TextEncoding::Evtx => return 0,
-    };
-    let text = match chunk.encoding {
-        TextEncoding::Utf8 => chunk.text.len() as u64,
-        other => parse::source_length(other, &chunk.text),
-    };
-    // A copy may end within a UTF-16 unit; its half is a whole character of the text.
-    let half = match chunk.encoding {
-        TextEncoding::Utf16le | TextEncoding::Utf16be => chunk.length % 2,
-        TextEncoding::Utf8 | TextEncoding::Gb18030 | TextEncoding::Evtx => 0,
-    };
-    if chunk.length + half == text + mark {
-        mark
-    } else {
-        0
     }
 }
 

@@ -268,6 +268,26 @@ pub fn source_length(encoding: TextEncoding, text: &str) -> u64 {
     length as u64
 }
 
+/// Bytes of the byte-order mark that a chunk covers and its text does not: its text begins in the source behind them.
+///
+/// `offset` and `length` are the chunk's own, in bytes of the source.
+pub fn covered_mark(encoding: TextEncoding, offset: u64, length: u64, text: &str) -> u64 {
+    let mark = mark(encoding).len() as u64;
+    if offset > 0 || mark == 0 {
+        return 0;
+    }
+    // A copy may end within a UTF-16 unit; its half is a whole character of the text.
+    let half = match encoding {
+        TextEncoding::Utf16le | TextEncoding::Utf16be => length % 2,
+        TextEncoding::Utf8 | TextEncoding::Gb18030 | TextEncoding::Evtx => 0,
+    };
+    if length + half == source_length(encoding, text) + mark {
+        mark
+    } else {
+        0
+    }
+}
+
 /// Decodes without counting, for looking at.
 pub(crate) fn decode_all(encoding: TextEncoding, bytes: &[u8]) -> String {
     decode(encoding, bytes).0
@@ -288,13 +308,18 @@ fn decode(encoding: TextEncoding, bytes: &[u8]) -> (String, u64) {
     (text.into_owned(), replacements)
 }
 
-fn mark_length(encoding: TextEncoding, bytes: &[u8]) -> usize {
-    let mark: &[u8] = match encoding {
+/// The byte-order mark that a source in this encoding may begin with.
+fn mark(encoding: TextEncoding) -> &'static [u8] {
+    match encoding {
         TextEncoding::Utf8 => &[0xEF, 0xBB, 0xBF],
         TextEncoding::Utf16le => &[0xFF, 0xFE],
         TextEncoding::Utf16be => &[0xFE, 0xFF],
         TextEncoding::Gb18030 | TextEncoding::Evtx => &[],
-    };
+    }
+}
+
+fn mark_length(encoding: TextEncoding, bytes: &[u8]) -> usize {
+    let mark = mark(encoding);
     if bytes.starts_with(mark) {
         mark.len()
     } else {

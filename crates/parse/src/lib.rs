@@ -17,7 +17,7 @@ mod windows_update;
 
 pub use checksur::{CheckSur, CorruptItem, check_sur};
 pub use csi::{Csi, CsiSequence, SequenceReport};
-pub use cut::{Cutter, Piece, source_length};
+pub use cut::{Cutter, Piece, covered_mark, source_length};
 pub use detect::{Detection, HEAD_BYTES, detect};
 pub use head::Head;
 pub use record::{MAX_RECORD_BYTES, Record, Records, records};

@@ -10,7 +10,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use classify::{Spelling, catalogue, codes_in};
-use event::{StreamId, TextEncoding, UtcAnchor};
+use event::{StreamId, UtcAnchor};
 use serde::{Deserialize, Serialize};
 use store::{RawSlice, RawWindow};
 
@@ -116,14 +116,16 @@ impl<'a> Shelf<'a> {
     fn new(window: &'a RawWindow, wanted: u64) -> Self {
         let mut places = Vec::new();
         for slice in &window.slices {
-            let mut offset = slice.offset + mark_length(slice);
-            for record in parse::records(&slice.text, slice.format) {
-                let length = match record.place(slice.encoding) {
+            let (encoding, text) = (slice.encoding, &slice.text);
+            let mut offset =
+                slice.offset + parse::covered_mark(encoding, slice.offset, slice.length, text);
+            for record in parse::records(text, slice.format) {
+                let length = match record.place(encoding) {
                     Some((at, length)) => {
                         offset = at;
                         length
                     }
-                    None => parse::source_length(slice.encoding, record.raw),
+                    None => parse::source_length(encoding, record.raw),
                 };
                 if (slice.from..slice.until).contains(&offset) {
                     places.push(Place {
@@ -194,18 +196,6 @@ impl<'a> Shelf<'a> {
             records,
         }
     }
-}
-
-/// Bytes of the byte-order mark that a stream's first chunk covers and its text does not; as `classify` counts them.
-fn mark_length(slice: &RawSlice) -> u64 {
-    let mark = match slice.encoding {
-        TextEncoding::Utf8 => 3,
-        TextEncoding::Utf16le | TextEncoding::Utf16be => 2,
-        TextEncoding::Gb18030 | TextEncoding::Evtx => return 0,
-    };
-    let is_marked = slice.offset == 0
-        && slice.length == parse::source_length(slice.encoding, &slice.text) + mark;
-    if is_marked { mark } else { 0 }
 }
 
 #[derive(Serialize)]
@@ -313,7 +303,7 @@ fn code_places(text: &str, spellings: &mut [Spelling]) -> Vec<CodeAt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::{Format, Source};
+    use event::{Format, Source, TextEncoding};
 
     // Made-up records.
     const LINES: [&str; 4] = [
@@ -381,6 +371,26 @@ mod tests {
                 Some(0),
                 "inside the byte-order mark"
             );
+        }
+    }
+
+    // A copy that ends within a UTF-16 unit: its half became a character of the text, and once hid the byte-order mark, so that
+    // every record of the chunk stood two bytes too early.
+    #[test]
+    fn a_copy_that_ends_within_a_unit_keeps_its_offsets() {
+        let text = LINES.concat() + "\u{FFFD}";
+        for mark in [0, 2] {
+            let mut copy = slice(TextEncoding::Utf16le, 0, mark, &text);
+            (copy.length, copy.until) = (copy.length - 1, copy.until - 1);
+            let window = window(vec![copy]);
+            let second = mark + parse::source_length(TextEncoding::Utf16le, LINES[0]);
+            let found = Shelf::new(&window, second).take(&window, &[], 1, 1);
+            let offsets: Vec<(u64, bool)> = found
+                .records
+                .iter()
+                .map(|record| (record.offset, record.target))
+                .collect();
+            assert_eq!(offsets[..2], [(mark, false), (second, true)]);
         }
     }
 
