@@ -8,6 +8,7 @@ mod assets;
 mod guard;
 
 mod error;
+mod rule_texts;
 mod texts;
 
 pub use config::Config;

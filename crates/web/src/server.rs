@@ -1,6 +1,11 @@
 //! The router: which address asks what, and what every answer carries.
 
-use crate::{api, assets, config::Config, guard};
+use crate::{
+    api, assets,
+    config::Config,
+    guard,
+    rule_texts::{Newest, RuleTexts},
+};
 use axum::{Router, middleware, routing::get};
 use classify::Rules;
 use std::sync::{
@@ -14,7 +19,7 @@ use tokio::sync::Semaphore;
 #[derive(Clone)]
 pub struct Web {
     pub(crate) store: Store,
-    pub(crate) rules: &'static Rules,
+    newest_rules: Arc<Newest>,
     pub(crate) tenant: Arc<str>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) max_disk_bytes: u64,
@@ -27,17 +32,18 @@ pub struct Web {
 const TURNS: usize = 4;
 
 impl Web {
-    /// Pages of a tenant, over a store. `max_disk_bytes` is the bound that `store.max_disk` sets, 0 where there is none.
+    /// Pages of a tenant, over a store. Findings are shown in the words of the store's newest rule set, and of `shipped` where that
+    /// knows nothing of their rule or cannot be loaded. `max_disk_bytes` is the bound that `store.max_disk` sets, 0 where there is none.
     pub fn new(
         store: Store,
-        rules: &'static Rules,
+        shipped: &'static Rules,
         tenant: &str,
         max_disk_bytes: u64,
         config: &Config,
     ) -> Self {
         Self {
             store,
-            rules,
+            newest_rules: Arc::new(Newest::new(shipped)),
             tenant: tenant.into(),
             hosts: config
                 .hosts
@@ -53,6 +59,11 @@ impl Web {
     /// A flag for whoever keeps the disk in bounds: while it is set, every page says that the disk is full.
     pub fn disk_full(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.disk_full)
+    }
+
+    /// What rules call their findings, as of now.
+    pub(crate) async fn rule_texts(&self) -> RuleTexts {
+        self.newest_rules.texts(&self.store).await
     }
 
     pub(crate) fn is_disk_full(&self, used_bytes: u64) -> bool {

@@ -1,6 +1,7 @@
 //! Words in both languages, and how codes are shown.
 
-use classify::{Rules, catalogue};
+use crate::rule_texts::RuleTexts;
+use classify::catalogue;
 use event::{Code, Space};
 use serde::Serialize;
 use windows_error_codes as wec;
@@ -24,7 +25,7 @@ impl Text {
 /// What a rule calls its findings, with the object put in its place.
 ///
 /// Without a rule, the code is all there is to say.
-pub(crate) fn title(rules: &Rules, rule: &str, object: &str, code: Option<Code>) -> Text {
+pub(crate) fn title(rules: &RuleTexts, rule: &str, object: &str, code: Option<Code>) -> Text {
     if object.is_empty() || rules.get(rule).is_none() {
         return kind(rules, rule, code);
     }
@@ -37,7 +38,7 @@ pub(crate) fn title(rules: &Rules, rule: &str, object: &str, code: Option<Code>)
 }
 
 /// The same without an object, for lists that show it elsewhere or sum over several.
-pub(crate) fn kind(rules: &Rules, rule: &str, code: Option<Code>) -> Text {
+pub(crate) fn kind(rules: &RuleTexts, rule: &str, code: Option<Code>) -> Text {
     if let Some(rule) = rules.get(rule) {
         return Text::new(
             without_object(&rule.title.en),
@@ -70,7 +71,7 @@ fn without_object(title: &str) -> String {
 }
 
 /// What to do, a step a line.
-pub(crate) fn advice(rules: &Rules, rule: &str) -> Text {
+pub(crate) fn advice(rules: &RuleTexts, rule: &str) -> Text {
     rules.get(rule).map_or_else(Text::default, |rule| {
         Text::new(rule.advice.en.join("\n"), rule.advice.zh.join("\n"))
     })
@@ -119,16 +120,17 @@ pub(crate) fn build(servicing_stack: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use classify::Rules;
 
     #[test]
     fn a_title_names_its_object_and_no_braces() {
-        let rules = Rules::shipped();
+        let rules = &RuleTexts::new(Rules::shipped());
         let with = title(rules, "fs_corrupt_path", r"C:\Program Files\Made Up", None);
         assert!(
             with.en.contains(r"C:\Program Files\Made Up")
                 && with.zh.contains(r"C:\Program Files\Made Up")
         );
-        for rule in rules.iter() {
+        for rule in Rules::shipped().iter() {
             for text in [
                 title(rules, &rule.id, "", None),
                 title(rules, &rule.id, "x", None),
@@ -159,7 +161,12 @@ mod tests {
 
     #[test]
     fn without_a_rule_the_code_is_the_title() {
-        let text = title(Rules::shipped(), "", "", Some(Code::new(0x8007_0570)));
+        let text = title(
+            &RuleTexts::new(Rules::shipped()),
+            "",
+            "",
+            Some(Code::new(0x8007_0570)),
+        );
         assert!(
             text.en.starts_with("Failed with 0x80070570 "),
             "{}",

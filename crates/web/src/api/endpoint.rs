@@ -3,6 +3,7 @@
 use super::{logged, overview::CodeCount, shown};
 use crate::{
     error::{ApiError, Result},
+    rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
 };
@@ -10,7 +11,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use classify::{Rules, catalogue};
+use classify::catalogue;
 use event::{Attempt, Finding};
 use serde::Serialize;
 use store::StreamSummary;
@@ -24,6 +25,7 @@ pub(crate) async fn endpoint(State(web): State<Web>, Path(id): Path<String>) -> 
         message: format!("no logs of an endpoint `{}` have arrived", shown(&id)),
         hint: "the ids are listed under Endpoints, /api/v1/endpoints",
     })?;
+    let rule_texts = web.rule_texts().await;
     let head = detail.head;
     let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
     Ok(Json(Detail {
@@ -40,7 +42,7 @@ pub(crate) async fn endpoint(State(web): State<Web>, Path(id): Path<String>) -> 
         findings: detail
             .findings
             .into_iter()
-            .map(|finding| FindingOut::new(web.rules, finding))
+            .map(|finding| FindingOut::new(&rule_texts, finding))
             .collect(),
         codes: codes
             .into_iter()
@@ -208,7 +210,7 @@ struct EvidenceOut {
 }
 
 impl FindingOut {
-    fn new(rules: &Rules, finding: Finding) -> Self {
+    fn new(rules: &RuleTexts, finding: Finding) -> Self {
         let code = finding.root_code.or(finding.terminal_code);
         Self {
             id: format!("{:016x}", finding.id.0),

@@ -3,6 +3,7 @@
 use super::logged;
 use crate::{
     error::Result,
+    rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
 };
@@ -10,7 +11,6 @@ use axum::{
     Json,
     extract::{Query, State},
 };
-use classify::Rules;
 use serde::{Deserialize, Serialize};
 use store::EndpointSummary;
 
@@ -50,11 +50,12 @@ pub(crate) async fn endpoints(
             asked.after.as_deref(),
         )
         .await?;
+    let rule_texts = web.rule_texts().await;
     Ok(Json(Endpoints {
         endpoints: page
             .endpoints
             .into_iter()
-            .map(|endpoint| Row::new(web.rules, endpoint))
+            .map(|endpoint| Row::new(&rule_texts, endpoint))
             .collect(),
         next: page.next,
     }))
@@ -74,7 +75,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(rules: &Rules, endpoint: EndpointSummary) -> Self {
+    pub(crate) fn new(rules: &RuleTexts, endpoint: EndpointSummary) -> Self {
         let title = rules
             .get(&endpoint.rule)
             .map(|_| texts::kind(rules, &endpoint.rule, None));

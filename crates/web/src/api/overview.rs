@@ -47,6 +47,7 @@ pub(crate) async fn overview(
         web.store.pending_units(),
         web.store.disk_used()
     )?;
+    let rule_texts = web.rule_texts().await;
     let is_hourly = found.step == Step::Hour;
     let slot = |at: event::LoggedAt| {
         let mut text = at.to_string();
@@ -58,7 +59,7 @@ pub(crate) async fn overview(
         .top_causes
         .into_iter()
         .map(|cause| Cause {
-            title: texts::kind(web.rules, &cause.rule, cause.root_code),
+            title: texts::kind(&rule_texts, &cause.rule, cause.root_code),
             root_code: cause.root_code.map(|code| code.to_string()),
             root_name: cause.root_code.and_then(classify::catalogue::name),
             category: cause.category,
@@ -132,7 +133,7 @@ pub(crate) async fn overview(
         endpoints: found
             .endpoints
             .into_iter()
-            .map(|endpoint| Row::new(web.rules, endpoint))
+            .map(|endpoint| Row::new(&rule_texts, endpoint))
             .collect(),
     }))
 }

@@ -1,6 +1,6 @@
 //! One engine for the process, a fleet of two machines in it, and the pages served over it.
 
-use classify::{Rules, StreamFacts, UnitInput, classify, derive};
+use classify::{CLASSIFIER_VERSION, Rules, StreamFacts, UnitInput, classify, derive};
 use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
 use event::{Chunk, Format, LoggedAt, Source, StreamId, TextEncoding, Unit};
 use serde_json::Value;
@@ -12,7 +12,8 @@ use std::{
     thread::JoinHandle,
 };
 use store::{
-    Batch, ChunkRows, DerivationVersion, EndpointFacts, Store, StoreConfig, UnitDerivation,
+    Batch, ChunkRows, DerivationVersion, EndpointFacts, NewRuleSet, RuleSetOrigin, Store,
+    StoreConfig, UnitDerivation,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -41,6 +42,28 @@ const HEALTHY: &str = concat!(
     "2022-08-18 10:00:01, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30979998_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
     "2022-08-18 10:00:09, Info                  CBS    Exec: Processing complete.  Session: 30979998_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x00000000 - S_OK]\r\n",
 );
+
+/// A failure that only a rule of [`SITE_RULES`] knows.
+const GUARDED: &str = concat!(
+    "2022-08-18 15:53:42, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30980000_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
+    "2022-08-18 15:53:46, Error                 CBS    The made-up guard refused to let go [HRESULT = 0x80070005 - E_ACCESSDENIED]\r\n",
+    "2022-08-18 15:53:47, Info                  CBS    Exec: Processing complete.  Session: 30980000_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x80070005 - E_ACCESSDENIED]\r\n",
+);
+
+/// A tenant whose logs were classified with a site's own rules.
+pub(crate) const SITE: &str = "site";
+
+/// A site's whole rule set, published before the pages are asked anything.
+pub(crate) const SITE_RULES: &str = "
+- id: made_up_guard
+  title: { en: The guard of this site refused, zh: 本单位的防护软件拒绝了操作 }
+  advice: { en: [Call the guard's owner], zh: [联系防护软件负责人] }
+  category: reparse_or_filter
+  severity: error
+  layer: origin
+  when: { all: [The made-up guard refused] }
+  tests: { match: [The made-up guard refused to let go], no_match: [The guard let go] }
+";
 
 pub(crate) const STREAM: StreamId = StreamId(0xC0FF_EE01);
 
@@ -79,6 +102,7 @@ pub(crate) async fn served() -> Arc<Served> {
 pub(crate) struct Served {
     pub(crate) pages: SocketAddr,
     pub(crate) empty: SocketAddr,
+    engine: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -105,12 +129,13 @@ impl Served {
                 sent.expect("the test waits");
             });
         });
-        let (pages, empty) = receiver
+        let (engine, pages, empty) = receiver
             .recv()
             .expect("the engine starts; its error stands above");
         Self {
             pages,
             empty,
+            engine,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -133,20 +158,42 @@ fn folder() -> PathBuf {
     folder
 }
 
-async fn fill_all(address: SocketAddr) -> (SocketAddr, SocketAddr) {
-    let config = StoreConfig::embedded(format!("http://{address}"), TOKEN);
-    let store = Store::connect(config).await.expect("the engine answers");
+async fn connect(engine: SocketAddr) -> Store {
+    let config = StoreConfig::embedded(format!("http://{engine}"), TOKEN);
+    Store::connect(config).await.expect("the engine answers")
+}
+
+async fn fill_all(engine: SocketAddr) -> (SocketAddr, SocketAddr, SocketAddr) {
+    let store = connect(engine).await;
     store.migrate().await.expect("tables are made");
-    fill(&store, "pc-0001", FAILING).await;
-    fill(&store, "pc-0002", HEALTHY).await;
+    fill(&store, "default", "pc-0001", Rules::shipped(), FAILING).await;
+    fill(&store, "default", "pc-0002", Rules::shipped(), HEALTHY).await;
+    let of_site = Rules::load(&[("site.yaml", SITE_RULES)]).expect("the site's rules load");
+    fill(&store, SITE, "pc-0003", &of_site, GUARDED).await;
+    publish_rules(&store, SITE_RULES).await;
     // A store that never saw a log is another tenant's view of the same tables.
     (
-        publish(store.clone(), "default").await,
-        publish(store, "nobody").await,
+        engine,
+        serve_pages(store.clone(), "default").await,
+        serve_pages(store, "nobody").await,
     )
 }
 
-async fn publish(store: Store, tenant: &str) -> SocketAddr {
+/// As `cbsift rules publish --rules`, without its checks.
+async fn publish_rules(store: &Store, text: &str) {
+    let files = [("site.yaml", text)];
+    let set = NewRuleSet {
+        // Of rules with faults there is no digest; any that is no other set's will do.
+        digest: Rules::load(&files)
+            .map_or_else(|_| "faulty".to_owned(), |rules| rules.digest().to_owned()),
+        classifier_version: CLASSIFIER_VERSION,
+        origin: RuleSetOrigin::Site,
+        files: vec![("site.yaml".to_owned(), text.to_owned())],
+    };
+    store.publish_rule_set(&set).await.expect("published");
+}
+
+async fn serve_pages(store: Store, tenant: &str) -> SocketAddr {
     let config = web::Config {
         hosts: vec!["cbsift.bank.example".to_owned()],
     };
@@ -164,11 +211,10 @@ async fn publish(store: Store, tenant: &str) -> SocketAddr {
 }
 
 /// What the pipeline does with a chunk, without its loops.
-async fn fill(store: &Store, endpoint: &str, text: &str) {
-    let rules = Rules::shipped();
+async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: &str) {
     let rule_set = 1;
     let chunk = Chunk {
-        tenant: "default".to_owned(),
+        tenant: tenant.to_owned(),
         endpoint: endpoint.to_owned(),
         source: Source::Cbs,
         stream: STREAM,
@@ -195,7 +241,7 @@ async fn fill(store: &Store, endpoint: &str, text: &str) {
 
     let month = first.map(LoggedAt::month).expect("the lines have times");
     let unit_rows = store
-        .unit_rows("default", endpoint, month, month)
+        .unit_rows(tenant, endpoint, month, month)
         .await
         .expect("rows are read");
     let input = UnitInput {
@@ -214,13 +260,13 @@ async fn fill(store: &Store, endpoint: &str, text: &str) {
             .collect(),
     };
     let unit = Unit {
-        tenant: "default".to_owned(),
+        tenant: tenant.to_owned(),
         endpoint: endpoint.to_owned(),
         month,
     };
     let derivation = derive(rules, &unit, &input);
     let facts = EndpointFacts {
-        tenant: "default".to_owned(),
+        tenant: tenant.to_owned(),
         endpoint: endpoint.to_owned(),
         host: format!("HOST-{endpoint}"),
         servicing_stack: first.map(|at| (at, "10.0.19041.1852".to_owned())),
@@ -255,6 +301,16 @@ impl Served {
     /// GET over the pages with the filled store.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         ask(self.pages, "GET", path, &[("Host", "127.0.0.1")]).await
+    }
+
+    /// Pages of a tenant as a process just started serves them.
+    pub(crate) async fn new_pages(&self, tenant: &str) -> SocketAddr {
+        serve_pages(connect(self.engine).await, tenant).await
+    }
+
+    /// Makes another set the newest one of the store, for every tenant.
+    pub(crate) async fn publish_rules(&self, text: &str) {
+        publish_rules(&connect(self.engine).await, text).await;
     }
 }
 

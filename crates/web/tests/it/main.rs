@@ -2,8 +2,10 @@
 //!
 //! - `harness`: the engine, a log, and a plain HTTP client
 //! - `answers`: what pages are told
+//! - `site_rules`: findings of a site's own rules have their titles
 //! - `protocol`: names, headers, caching, errors, methods
 
 mod answers;
 mod harness;
 mod protocol;
+mod site_rules;
