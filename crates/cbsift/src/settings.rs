@@ -307,7 +307,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn size(&mut self, key: &str, text: &str, min: u64) -> u64 {
-        match bytes(text) {
+        match quantity::size(text) {
             Some(0) => 0,
             Some(bytes) if bytes >= min => bytes,
             _ => {
@@ -368,7 +368,7 @@ impl Check<'_> {
     }
 
     fn time(&mut self, key: &str, text: &str) -> Duration {
-        match ingest::config::duration(text) {
+        match quantity::time(text) {
             Some(time) if !time.is_zero() => time,
             _ => {
                 self.problems.push(format!(
@@ -401,24 +401,6 @@ impl Check<'_> {
             }
         }
     }
-}
-
-/// `20 GiB`, `512 MiB`, `4096`.
-fn bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let shift = match text[digits..].trim() {
-        "" | "B" => 0,
-        "KiB" => 10,
-        "MiB" => 20,
-        "GiB" => 30,
-        "TiB" => 40,
-        _ => return None,
-    };
-    number.checked_mul(1 << shift)
 }
 
 /// Every key of the form `table.key`.
@@ -601,12 +583,5 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn sizes_are_read() {
-        assert_eq!(bytes("20 GiB"), Some(20 << 30));
-        assert_eq!(bytes("4096"), Some(4096));
-        assert_eq!(bytes("20 apples"), None);
     }
 }

@@ -43,10 +43,10 @@ pub struct RawConfig {
 }
 
 /// Smallest chunk a sender may wish for: below it a row costs more than its text.
-pub const CHUNK_MIN: usize = 4 * 1024;
+pub(crate) const CHUNK_MIN: usize = 4 * 1024;
 
 /// Largest chunk, by definition of the word.
-pub const CHUNK_MAX: usize = 256 * 1024;
+pub(crate) const CHUNK_MAX: usize = 256 * 1024;
 
 impl Default for RawConfig {
     fn default() -> Self {
@@ -126,7 +126,7 @@ impl Config {
             ));
         };
         let mut size =
-            |key: &str, text: &str, min: usize, max: usize, allowed: &str| match bytes(text) {
+            |key: &str, text: &str, min: usize, max: usize, allowed: &str| match size_of(text) {
                 Some(bytes) if (min..=max).contains(&bytes) => bytes,
                 _ => {
                     problem(key, &text, allowed);
@@ -162,7 +162,7 @@ impl Config {
             1 << 30,
             "a size per second like \"1 KiB\", not zero",
         );
-        let mut time = |key: &str, text: &str| match duration(text) {
+        let mut time = |key: &str, text: &str| match quantity::time(text) {
             Some(duration) if !duration.is_zero() && duration <= Duration::from_secs(3600) => {
                 duration
             }
@@ -243,38 +243,8 @@ impl Config {
     }
 }
 
-/// `16 MiB`, `4 KiB`, `512 B`, or a bare number of bytes.
-fn bytes(text: &str) -> Option<usize> {
-    let (number, unit) = number_and_unit(text)?;
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(factor)
-}
-
-/// `500ms`, `10s`, `2m`; a unit is required.
-/// `250ms`, `10s`, `5m`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = number_and_unit(text)?;
-    let number = u64::try_from(number).ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    }
-}
-
-fn number_and_unit(text: &str) -> Option<(usize, &str)> {
-    let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    Some((text[..end].parse().ok()?, text[end..].trim_start()))
+fn size_of(text: &str) -> Option<usize> {
+    usize::try_from(quantity::size(text)?).ok()
 }
 
 #[cfg(test)]
@@ -330,32 +300,5 @@ mod tests {
             ..RawConfig::default()
         };
         assert!(Config::check(&raw).unwrap_err()[0].contains("twice `ingest.body_max`"));
-    }
-
-    #[test]
-    fn sizes_and_times_are_read() {
-        for (text, expected) in [
-            ("4 KiB", Some(4096)),
-            ("4KiB", Some(4096)),
-            ("12", Some(12)),
-            ("1 GB", None),
-            ("", None),
-            ("-1 B", None),
-        ] {
-            assert_eq!(bytes(text), expected, "{text}");
-        }
-        for (text, expected) in [
-            ("500ms", Some(500)),
-            ("2m", Some(120_000)),
-            ("10 s", Some(10_000)),
-            ("10", None),
-            ("s", None),
-        ] {
-            assert_eq!(
-                duration(text).map(|duration| duration.as_millis()),
-                expected,
-                "{text}"
-            );
-        }
     }
 }

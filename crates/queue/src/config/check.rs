@@ -26,7 +26,7 @@ impl Check {
     }
 
     pub(super) fn size(&mut self, key: &str, text: &str, min: usize, max: usize) -> usize {
-        let size = bytes(text);
+        let size = quantity::size(text).and_then(|size| usize::try_from(size).ok());
         let is_good = size.is_some_and(|size| (min..=max).contains(&size));
         self.that(
             key,
@@ -42,7 +42,7 @@ impl Check {
     }
 
     pub(super) fn time(&mut self, key: &str, text: &str, min: Duration, max: Duration) -> Duration {
-        let time = duration(text);
+        let time = quantity::time(text);
         let is_good = time.is_some_and(|time| (min..=max).contains(&time));
         self.that(
             key,
@@ -126,40 +126,4 @@ pub(super) fn is_loopback(broker: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// `16 MiB`, `4 KiB`, or a bare number of bytes.
-fn bytes(text: &str) -> Option<usize> {
-    let (number, unit) = number_and_unit(text)?;
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(factor)
-}
-
-/// `500ms`, `10s`, `2m`, `3h`, `7d`; a unit is required.
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = number_and_unit(text)?;
-    let number = u64::try_from(number).ok()?;
-    let seconds = match unit {
-        "ms" => return Some(Duration::from_millis(number)),
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.checked_mul(seconds).map(Duration::from_secs)
-}
-
-fn number_and_unit(text: &str) -> Option<(usize, &str)> {
-    let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    Some((text[..end].parse().ok()?, text[end..].trim_start()))
 }
