@@ -2,53 +2,17 @@
 
 use crate::fixtures::{files, one_of_each, write_endpoint};
 use crate::harness::{Cluster, Role};
-use crate::single::{PATIENCE, get, repository, text};
+use crate::single::repository;
+use prometheus_process::Prometheus;
 use simulate::Fleet;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
-/// A program of Debian's package, installed or fetched.
-fn program(name: &str) -> PathBuf {
-    let fetched = repository().join(".cache/prometheus/usr/bin").join(name);
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let installed = std::env::split_paths(&folders).map(|folder| folder.join(name));
-    installed
-        .chain([fetched])
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("no `{name}`\nhint: make test-tools"))
-}
-
-/// A port that nobody has right now, for programs that cannot be told to choose one.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-/// Waits until a condition holds, and says what it last was.
-fn until(what: &str, mut is_so: impl FnMut() -> Result<(), String>) {
-    let deadline = Instant::now() + PATIENCE;
-    while let Err(found) = is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}: {found}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// The sum of an expression, if it has a value.
-fn query(url: &str, expression: &str) -> Option<f64> {
-    let answer = ureq::get(format!("{url}/api/v1/query"))
-        .query("query", expression)
-        .call();
-    let body = answer.ok()?.body_mut().read_to_string().ok()?;
-    let answer: serde_json::Value = serde_json::from_str(&body).ok()?;
-    let results = answer["data"]["result"].as_array()?;
-    let values = results.iter().map(|result| {
-        let value = result["value"][1].as_str();
-        value.and_then(|value| value.parse::<f64>().ok())
-    });
-    (!results.is_empty()).then(|| values.sum())?
-}
+#[path = "../it/prometheus_process.rs"]
+#[expect(dead_code, reason = "shared with the tests of one machine")]
+mod prometheus_process;
+#[path = "../it/service.rs"]
+#[expect(dead_code, reason = "shared with the tests of one machine")]
+mod service;
 
 /// Our metrics as the table in `docs/operations.md` names them, with what it says of each.
 fn documented() -> Vec<(String, String)> {
@@ -72,37 +36,13 @@ fn a_real_prometheus_scrapes_every_role_and_finds_what_is_documented() {
     let cluster = Cluster::start();
     let (ingest, pipeline) = (cluster.ingest("ingest"), cluster.pipeline("pipeline"));
     let web = Role::start("web", cluster.command("web"), &["health"]);
-    let folder = tempfile::tempdir().unwrap();
     let roles = [("ingest", &ingest), ("pipeline", &pipeline), ("web", &web)];
-    let rules = repository().join("docker/prometheus/rules.yml");
-    let mut config = format!(
-        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{:?}]\nscrape_configs:\n",
-        rules.to_str().unwrap()
-    );
-    for (job, role) in roles {
-        let address = role.address("health").replace("http://", "");
-        config +=
-            &format!("  - {{ job_name: {job}, static_configs: [{{ targets: [{address:?}] }}] }}\n");
-    }
-    let file = folder.path().join("prometheus.yml");
-    std::fs::write(&file, config).unwrap();
-    let address = format!("127.0.0.1:{}", free_port());
-    let mut command = Command::new(program("prometheus"));
-    command
-        .arg(format!("--config.file={}", file.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            folder.path().join("data").display()
-        ))
-        .arg(format!("--web.listen-address={address}"))
-        .arg("--log.level=warn");
-    let _prometheus = Role::start("prometheus", command, &[]);
-    let url = format!("http://{address}");
-    let becomes = |expression: &str, wished: fn(f64) -> bool| {
-        until(expression, || match query(&url, expression) {
-            Some(value) if wished(value) => Ok(()),
-            found => Err(format!("{found:?}")),
-        });
+    let targets = roles.map(|(job, role)| (job, role.address("health").replace("http://", "")));
+    let mut prometheus =
+        Prometheus::start(&targets.each_ref().map(|(job, at)| (*job, at.as_str())));
+    // Summed: an expression may have a value of each role.
+    let mut becomes = |expression: &str, wished: fn(f64) -> bool| {
+        prometheus.until(&format!("sum({expression})"), wished);
     };
     for (job, _) in roles {
         becomes(&format!("up{{job=\"{job}\"}}"), |up| up == 1.0);
@@ -170,26 +110,5 @@ fn a_real_prometheus_scrapes_every_role_and_finds_what_is_documented() {
     }
     assert!(documented().len() > 30, "the table is found");
 
-    // Each rule of ours is evaluated without an error.
-    until("every rule is evaluated", || {
-        let (_, body) = get(&format!("{url}/api/v1/rules"));
-        let answer: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-        let groups = answer["data"]["groups"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let rules = groups
-            .iter()
-            .flat_map(|group| group["rules"].as_array().into_iter().flatten());
-        let health: Vec<&str> = rules.filter_map(|rule| rule["health"].as_str()).collect();
-        let is_fine = !health.is_empty() && health.iter().all(|health| *health == "ok");
-        assert!(!health.contains(&"err"), "{body}");
-        is_fine.then_some(()).ok_or(body)
-    });
-    let checked = Command::new(program("promtool"))
-        .args(["check", "rules"])
-        .arg(&rules)
-        .output()
-        .unwrap();
-    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    prometheus.until_rules_are_evaluated();
 }

@@ -5,6 +5,13 @@
 #[path = "../cluster/alike.rs"]
 #[allow(unreachable_pub, reason = "shared with the tests of a cluster")]
 mod alike;
+#[path = "../it/fixtures.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the system tests, which use the rest"
+)]
+mod fixtures;
 #[path = "../cluster/harness.rs"]
 #[allow(
     dead_code,
@@ -30,9 +37,10 @@ mod score;
 mod sources;
 mod through_kafka;
 
+use fixtures::files;
 use serde_json::Value;
 use single::{Answers, Up, scan};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
 use windows_error_codes::Code;
@@ -52,20 +60,6 @@ fn corpus() -> PathBuf {
 
 fn labels(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(corpus().join("labels").join(name)).unwrap()).unwrap()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path))
-        } else {
-            found.push(path)
-        }
-    }
-    found.sort();
-    found
 }
 
 /// One folder of logs is one endpoint.

@@ -15,7 +15,8 @@
 //! | `prometheus.rs` | alert rules, and a real Prometheus that scrapes |
 //! | `rights.rs` | what the store's users may do, on the engine |
 //! | `tls.rs` | certificates that are refused, and logs in and pages out over TLS |
-//! | `service.rs` | starts and stops any process that a test needs, on a free port |
+//! | `prometheus_process.rs` | that Prometheus, shared with the tests of a cluster |
+//! | `service.rs` | starts and stops any process that a test needs |
 //! | `tidy.rs` | crates, arrows and documents agree |
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
@@ -28,6 +29,7 @@ mod grafana;
 mod harness;
 mod one_machine;
 mod prometheus;
+mod prometheus_process;
 mod report;
 mod rights;
 mod rule_sets;
@@ -36,3 +38,6 @@ mod service;
 mod strangers;
 mod tidy;
 mod tls;
+
+// As files that are shared with the tests of a cluster call the harness of one machine.
+use harness as single;

@@ -1,8 +1,7 @@
-//! Starts and stops any process that a test needs, on a free port.
+//! Starts and stops any process that a test needs.
 
-use crate::harness::PATIENCE;
+use crate::single::PATIENCE;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,10 +78,4 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A port that nobody has right now, for programs that cannot be told to choose one.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

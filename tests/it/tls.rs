@@ -2,7 +2,8 @@
 
 use crate::fixtures::CUT_RECORD;
 use crate::harness::{PATIENCE, cbsift, text};
-use crate::service::{Service, free_port};
+use crate::service::Service;
+use kafka_harness::free_port;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
