@@ -124,6 +124,27 @@ fn unsafe_code_and_sql_stay_where_they_belong() {
     }
 }
 
+// Generated tables belong to files that have their sentence.
+#[test]
+fn every_module_says_what_it_is_in_its_first_line() {
+    for folder in ["crates", "tests"] {
+        for file in crate::fixtures::files(&repository().join(folder)) {
+            let path = file.to_string_lossy();
+            let is_ours = path.ends_with(".rs")
+                && ["/node_modules/", "/target/", "/generated/"]
+                    .iter()
+                    .all(|folder| !path.contains(folder));
+            if is_ours {
+                let text = fs::read_to_string(&file).unwrap();
+                assert!(
+                    text.starts_with("//!") || text.starts_with("#![doc"),
+                    "no `//!` in the first line of {path}"
+                );
+            }
+        }
+    }
+}
+
 fn rust_files(name: &str) -> Vec<std::path::PathBuf> {
     crate::fixtures::files(&repository().join("crates").join(name).join("src"))
         .into_iter()

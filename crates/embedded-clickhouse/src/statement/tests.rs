@@ -1,3 +1,5 @@
+//! What a statement is, whether it carries data and where that begins, however its bytes are cut.
+
 use super::*;
 
 fn insert(text: &str) -> (&str, String, &str) {

@@ -1,3 +1,5 @@
+//! A store that is away or hangs up, no room, and stopping.
+
 use crate::{
     harness::{TENANT, quick, settle, store},
     logs::{chunks, expected, logs, stored},

@@ -1,3 +1,5 @@
+//! Chunks that cannot be processed become dead letters, and events once the cause is mended.
+
 use crate::{
     harness::{TENANT, quick, settle, store},
     logs::{chunks, expected, logs, stored},

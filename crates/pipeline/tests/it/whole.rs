@@ -1,3 +1,5 @@
+//! However logs are cut and sent, the store answers what classifying and deriving in memory gives.
+
 use crate::{
     harness::{quick, settle, store},
     logs::{chunks, cut, expected, logs, stored},

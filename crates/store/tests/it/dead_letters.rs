@@ -1,3 +1,5 @@
+//! Dead letters are kept as they came, folded, and opened again.
+
 use crate::harness::store;
 use store::{
     DeadLetter, KafkaOrigin, LetterContent, LetterFilter, LetterState, Store, StoredLetter,

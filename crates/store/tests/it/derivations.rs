@@ -1,3 +1,5 @@
+//! News, versions of derivations, and which set is current.
+
 use crate::harness::{TENANT, put, put_as, store};
 use event::{
     Attempt, Code, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,

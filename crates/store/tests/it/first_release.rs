@@ -1,3 +1,5 @@
+//! Rows of the first release go into the tables of today.
+
 use crate::harness::{client, store};
 use serde_json::Value;
 

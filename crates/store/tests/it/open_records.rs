@@ -1,3 +1,5 @@
+//! Growing copies and live tails: an open record counts until something longer covers it.
+
 use crate::harness::{TENANT, answers, events, put, store};
 use event::Code;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What the pages ask, and each of their filters.
+
 use crate::harness::{put, store};
 use event::{
     Attempt, Code, Derivation, EventId, Finding, Format, LoggedAt, MESSAGE_PATH, Month, Outcome,

@@ -1,3 +1,5 @@
+//! Windows of raw text, resuming and imports.
+
 use crate::harness::{TENANT, put, store};
 use event::{Source, StreamId};
 use store::{Import, RawWindow, testing};

@@ -1,3 +1,5 @@
+//! Repeats and orders of inserts change no answer.
+
 use crate::harness::{TENANT, answers, events, put, put_as, store};
 use event::{Code, StreamId};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Migrations, and the order of rule sets.
+
 use crate::harness::store;
 use store::{NewRuleSet, RuleSetOrigin};
 

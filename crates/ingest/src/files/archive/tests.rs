@@ -1,3 +1,5 @@
+//! Archives that lie or grow: names, sizes, shared data and directories within their limits.
+
 use super::*;
 use ::zip::ZipWriter;
 use ::zip::write::SimpleFileOptions;
