@@ -10,7 +10,6 @@ pub(crate) mod support;
 mod timeline;
 
 pub(crate) use agent::DETECTED_LATER;
-pub use timeline::utc_of;
 
 use crate::rules::Rules;
 use event::{

@@ -14,7 +14,7 @@ mod workshop;
 pub use classify::{Classified, classify, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
-pub use derive::{StreamFacts, UnitInput, Verdict, derive, derive_all, month_of, utc_of, verdict};
+pub use derive::{StreamFacts, UnitInput, Verdict, derive, derive_all, month_of, verdict};
 pub use reasons::reason_text;
 pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

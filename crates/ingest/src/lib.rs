@@ -15,4 +15,4 @@ pub use http::{
 };
 pub use offsets::{FileDigest, Import, Offsets, Owner};
 pub use sink::{ChunkSink, SinkError};
-pub use tokens::{Tokens, is_endpoint_id};
+pub use tokens::Tokens;

@@ -82,7 +82,7 @@ const TENANT: &str = "default";
 const ENDPOINT_ID_MAX: usize = 128;
 
 /// Whether a text may be an endpoint id: 1 to 128 of `A-Z a-z 0-9 . _ -`.
-pub fn is_endpoint_id(text: &str) -> bool {
+pub(crate) fn is_endpoint_id(text: &str) -> bool {
     (1..=ENDPOINT_ID_MAX).contains(&text.len())
         && text
             .bytes()

@@ -22,4 +22,4 @@ pub use detect::{Detection, HEAD_BYTES, detect};
 pub use head::Head;
 pub use record::{MAX_RECORD_BYTES, Record, Records, records};
 pub use stream::{first_record_hash, stream_id};
-pub use utc::{session_time, utc_anchor, utc_changes};
+pub use utc::{utc_anchor, utc_changes};

@@ -54,7 +54,7 @@ pub fn utc_anchor(record: &Record<'_>, offset: u64) -> Option<UtcAnchor> {
 }
 
 /// When a session was made: its id `high_low` is a FILETIME. Nothing for ids that are no times.
-pub fn session_time(id: &str) -> Option<UtcMillis> {
+pub(crate) fn session_time(id: &str) -> Option<UtcMillis> {
     let (high, low) = id.split_once('_')?;
     let (high, low): (u64, u64) = (high.parse().ok()?, low.parse().ok()?);
     if high < FIRST_SANE_HIGH || high > u64::from(u32::MAX) || low > u64::from(u32::MAX) {

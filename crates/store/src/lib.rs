@@ -28,7 +28,7 @@ pub use error::{ErrorClass, StoreError};
 pub use gaps::TopicGap;
 pub use migrations::ddl;
 pub use queries::*;
-pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile, union_bytes};
+pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use reprocess::{ChunkMonth, ChunkPlace};
 pub use rows::{ChunkRows, Piece};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};

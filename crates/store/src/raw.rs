@@ -136,14 +136,6 @@ pub fn tile(ranges: &[Range]) -> Vec<Tile> {
     }
 }
 
-/// Bytes of the union of ranges.
-pub fn union_bytes(ranges: impl IntoIterator<Item = (u64, u64)>) -> u64 {
-    merged(ranges)
-        .into_iter()
-        .map(|(offset, end)| end - offset)
-        .sum()
-}
-
 /// The union of ranges, by offset, touching ones joined.
 pub fn merged(ranges: impl IntoIterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = ranges
@@ -462,6 +454,14 @@ mod tests {
             .into_iter()
             .map(|tile| (tile.range.offset, tile.from, tile.until))
             .collect()
+    }
+
+    /// Bytes of the union of ranges.
+    fn union_bytes(ranges: impl IntoIterator<Item = (u64, u64)>) -> u64 {
+        merged(ranges)
+            .into_iter()
+            .map(|(offset, end)| end - offset)
+            .sum()
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<'a> Timeline<'a> {
 }
 
 /// The UTC time of an event: its own stamp, else its head with the offset in force there. `changes` as [`parse::utc_changes`] gives them.
-pub fn utc_of(event: &Event, changes: &[UtcAnchor]) -> Option<UtcMillis> {
+fn utc_of(event: &Event, changes: &[UtcAnchor]) -> Option<UtcMillis> {
     if event.stamp.is_some() {
         return event.stamp;
     }
