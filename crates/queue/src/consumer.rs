@@ -118,6 +118,8 @@ struct Shared {
 struct State {
     ledger: Ledger,
     is_stopping: bool,
+    /// Nothing more will be acknowledged, so nobody waits for it.
+    is_abandoned: bool,
     /// The polling thread wants no more commits.
     is_closing: bool,
     is_closed: bool,
@@ -153,7 +155,8 @@ impl Shared {
         }
     }
 
-    /// Waits until the caller holds nothing of these partitions, then has the rest committed. Each is bounded.
+    /// Waits until the caller holds nothing of these partitions, or acknowledges nothing more; then has the rest committed. Each
+    /// is bounded.
     fn settle(&self, places: &[Place]) {
         let mut state = self.state();
         if state.is_closing {
@@ -164,7 +167,7 @@ impl Shared {
         let deadline = Instant::now() + self.config.revoke_wait;
         while !state.ledger.is_settled(places) {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || state.is_abandoned {
                 tracing::warn!(
                     partitions = places.len(),
                     "partitions are given up with records in flight; whoever has them next reads those again"
@@ -318,9 +321,18 @@ impl Consumer {
         self.shared.arrived.notify_one();
     }
 
-    /// Stops, waits for what is in flight, commits and leaves the group; `false` when that was not done in time.
-    pub async fn close(&self, deadline: Duration) -> bool {
+    /// Stops, and tells the threads that no acknowledgement will come any more: waiting for one would use up the time that a
+    /// process has left for its last commit, and its end would look abnormal.
+    fn abandon(&self) {
+        self.shared.state().is_abandoned = true;
         self.stop();
+    }
+
+    /// Stops, commits what is acknowledged and leaves the group; `false` when that was not done in time.
+    ///
+    /// What is in flight is not awaited: the caller has done so for as long as it wished, and acknowledges nothing more.
+    pub async fn close(&self, deadline: Duration) -> bool {
+        self.abandon();
         let threads = self
             .threads
             .lock()
@@ -350,7 +362,7 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         // The threads end by themselves and leave the group.
-        self.stop();
+        self.abandon();
     }
 }
 

@@ -102,6 +102,23 @@ async fn closing_waits_for_what_is_in_flight() {
     assert_eq!(committed(&config, 0).unwrap().0, 1);
 }
 
+/// As a role stops whose store is away: the wait for acknowledgements must not use up the time in which the group is to be left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_with_records_in_flight_that_nobody_acknowledges_is_in_good_order() {
+    let config = settings("unstorable", 1).await;
+    let producer = Producer::new(&config).unwrap();
+    let chunks = (0..3).map(|number| chunk("PC-1", number)).collect();
+    producer.send(chunks).await.unwrap();
+    let consumer = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    take(&consumer, 1).await;
+    let held = [record(&consumer).await, record(&consumer).await];
+    assert!(consumer.close(config.revoke_wait).await);
+    let (offset, metadata) = committed(&config, 0).unwrap();
+    assert!(offset == 1 && metadata.ends_with(" clean"), "{metadata}");
+    // Too late, and no harm.
+    held.iter().for_each(|held| consumer.ack(&held.receipt));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn too_much_in_flight_pauses_and_room_resumes() {
     let mut raw = raw("pressure", 3);
