@@ -366,10 +366,11 @@ impl Ledger {
         partitions.any(|partition| partition.care != Care::Working)
     }
 
-    /// Deliveries that are here, not acknowledged or behind one that is not.
+    /// Deliveries that are here, not acknowledged or behind one that is not. Of a halted partition the latter never go, and their
+    /// number cannot grow: others must not wait for them.
     pub(crate) fn records(&self) -> usize {
         let partitions = self.partitions.values();
-        partitions.map(|partition| partition.slots.len()).sum()
+        partitions.map(Partition::records).sum()
     }
 
     /// Whether something waits to be handed out.

@@ -54,14 +54,30 @@ pub(super) struct Slot {
     pub(super) is_given_back: bool,
 }
 
+impl Slot {
+    /// Somebody works on it, or will.
+    fn is_open(&self) -> bool {
+        !self.is_acknowledged && !self.is_given_back
+    }
+}
+
 impl Partition {
     /// Handed out, and neither acknowledged nor given back.
     pub(crate) fn in_flight(&self) -> usize {
         self.slots
             .iter()
             .take(self.taken)
-            .filter(|slot| !slot.is_acknowledged && !slot.is_given_back)
+            .filter(|slot| slot.is_open())
             .count()
+    }
+
+    /// What it takes of the bound on records.
+    pub(super) fn records(&self) -> usize {
+        if self.halted.is_some() {
+            self.slots.iter().filter(|slot| slot.is_open()).count()
+        } else {
+            self.slots.len()
+        }
     }
 
     /// Stops where it stands, because this is not the log that the group knows.

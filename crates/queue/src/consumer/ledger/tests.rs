@@ -156,6 +156,20 @@ fn a_partition_that_is_halted_by_its_caller_stands_there() {
 }
 
 #[test]
+fn a_halted_partition_takes_no_room_from_the_others() {
+    let mut ledger = ledger(Start::Earliest { low: 0 }, &[0, 1, 2, 3]);
+    let handed_out: Vec<Delivery> = (0..3).filter_map(|_| ledger.take(Instant::now())).collect();
+    ledger.acknowledge(handed_out[1].receipt());
+    // Behind one that may yet be acknowledged they cost room, because more of them come.
+    assert_eq!(ledger.records(), 4);
+    ledger.halt(handed_out[0].receipt(), "newer");
+    assert_eq!(ledger.records(), 1);
+    ledger.acknowledge(handed_out[2].receipt());
+    // They can never be committed, so nobody may wait for that.
+    assert_eq!((ledger.records(), position(&ledger)), (0, 0));
+}
+
+#[test]
 fn a_commit_of_an_earlier_time_counts_for_nothing() {
     let mut ledger = ledger(Start::Earliest { low: 0 }, &[0]);
     let first = ledger.take(Instant::now()).unwrap();
