@@ -430,7 +430,8 @@ fn trouble(shared: &Shared, error: &KafkaError) {
 }
 
 impl State {
-    /// What to pause and what to resume: all partitions while too much is in flight, halted ones for good.
+    /// What to pause and what to resume: all partitions while too much is in flight, one whose records go alone while one is here,
+    /// halted ones for good.
     fn pauses(&mut self, bytes_max: usize, records_max: usize) -> (Vec<Place>, Vec<Place>, bool) {
         let records: usize = self.ledger.records();
         let is_full = self.ledger.in_flight_bytes >= bytes_max || records >= records_max;
@@ -438,11 +439,12 @@ impl State {
         let has_room = self.ledger.in_flight_bytes <= bytes_max / 2 && records <= records_max / 2;
         let (mut pause, mut resume, mut is_paused) = (Vec::new(), Vec::new(), false);
         for (place, partition) in &mut self.ledger.partitions {
-            let must_rest = partition.halted.is_some() || is_full;
+            let has_enough = partition.has_enough();
+            let must_rest = partition.halted.is_some() || has_enough || is_full;
             if must_rest && !partition.is_paused {
                 partition.is_paused = true;
                 pause.push(place.clone());
-            } else if partition.is_paused && partition.halted.is_none() && has_room {
+            } else if partition.is_paused && !must_rest && has_room {
                 partition.is_paused = false;
                 resume.push(place.clone());
             }
@@ -570,3 +572,6 @@ fn close(shared: &Shared, client: Arc<Client>, commits: JoinHandle<()>) {
     shared.changed.notify_all();
     shared.arrived.notify_one();
 }
+
+#[cfg(test)]
+mod tests;

@@ -309,11 +309,14 @@ impl Ledger {
         let partitions = &self.partitions;
         self.turn.take_if(|turn| {
             partitions.get(turn).is_none_or(|partition| {
-                // It will hand nothing out, and the others must not wait for it. A lone record in flight they do wait for.
+                // It will hand nothing out, and the others must not wait for it. A lone record in flight they do wait for, until it
+                // waits itself.
                 (partition.halted.is_some() || partition.is_leaving) && partition.in_flight() == 0
+                    || partition.lone_waits()
             })
         });
-        if self.turn.is_none() {
+        // Beside a lone record that waits nothing is alone.
+        if self.turn.is_none() && !self.partitions.values().any(Partition::lone_waits) {
             let mut waiting = self.partitions.iter();
             self.turn = waiting
                 .find(|(_, partition)| partition.wants_turn())
@@ -342,7 +345,7 @@ impl Ledger {
             if partition.alone_since.is_some_and(is_old)
                 && let Care::Alone(deaths) = partition.care
             {
-                // Still handed out, so nothing else is until it is acknowledged.
+                // Still handed out, so nothing else of its partition is until it is acknowledged. The others go on.
                 partition.care = Care::Rest { window: 1, deaths };
                 (partition.is_announced, partition.alone_since) = (false, None);
             }

@@ -142,6 +142,17 @@ impl Partition {
             && self.slots.len() > self.taken
     }
 
+    /// Its lone record is in flight, but announced no more: see [`super::LONGEST_ALONE`].
+    pub(super) fn lone_waits(&self) -> bool {
+        matches!(self.care, Care::Rest { .. }) && !self.care.is_given_up() && self.in_flight() > 0
+    }
+
+    /// Whether nothing more is to be fetched of it for now: one record at a time is handed out, and what waits behind it would take
+    /// the room of the others for as long as that one takes.
+    pub(crate) fn has_enough(&self) -> bool {
+        matches!(self.care, Care::Alone(_) | Care::Rest { .. }) && !self.slots.is_empty()
+    }
+
     /// Where to start fetching.
     pub(crate) fn fetch_from(&self) -> i64 {
         self.expected - i64::from(self.verify.is_some())

@@ -302,6 +302,38 @@ fn a_lone_record_that_waits_for_the_store_is_not_blamed_for_any_end() {
 }
 
 #[test]
+fn nobody_waits_for_a_lone_record_that_waits_for_the_store() {
+    let now = Instant::now();
+    let (mut ledger, lone) = alone(0);
+    let rest = Care::Rest {
+        window: 1,
+        deaths: 0,
+    };
+    ledger.assign(place(1), Start::Continue { next: 0 }, 9, Some(rest));
+    ledger.receive(&place(1), received(0));
+    assign(&mut ledger, 2, Start::Continue { next: 0 });
+    ledger.receive(&place(2), received(0));
+    assert!(ledger.take(now).is_none(), "it is alone");
+    ledger.let_wait(now + LONGEST_ALONE * 2);
+    announce(&mut ledger);
+    let next = take_all(&mut ledger);
+    assert_eq!((next.len(), next[0].receipt().partition), (1, 2));
+    // Nothing else is alone beside it, also once the rest is done.
+    ledger.acknowledge(next[0].receipt());
+    announce(&mut ledger);
+    assert!(ledger.take(now).is_none());
+    assert_eq!(ledger.to_commit(), [], "and nothing is announced so");
+    // Its partition stands, and what is behind it is fetched when it is done.
+    assert!(ledger.partitions[&place(0)].has_enough());
+    ledger.acknowledge(lone.receipt());
+    assert!(!ledger.partitions[&place(0)].has_enough());
+    assert!(ledger.take(now).is_none());
+    assert_eq!(written(&ledger, 1), Some(Care::Alone(0)));
+    announce(&mut ledger);
+    assert_eq!(ledger.take(now).unwrap().receipt().partition, 1);
+}
+
+#[test]
 fn nobody_waits_for_the_turn_of_a_partition_that_is_halted() {
     let mut ledger = left(Care::Window(8));
     announce(&mut ledger);
@@ -402,6 +434,8 @@ enum Step {
     /// With what the last owner has written.
     Assign(i32, Option<Care>),
     Announce,
+    /// The lone record turns out to wait for the store.
+    LetWait,
 }
 
 fn care() -> impl Strategy<Value = Option<Care>> {
@@ -424,6 +458,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3).prop_map(Step::Leave),
         1 => (0..3, care()).prop_map(|(partition, care)| Step::Assign(partition, care)),
         2 => Just(Step::Announce),
+        1 => Just(Step::LetWait),
     ]
 }
 
@@ -467,6 +502,7 @@ proptest! {
                     ledger.assign(place(partition), Start::Continue { next }, high, left);
                 }
                 Step::Announce => announce(&mut ledger),
+                Step::LetWait => ledger.let_wait(Instant::now() + LONGEST_ALONE * 2),
             }
             let in_flight = |partition: &Partition| partition.in_flight();
             if ledger.partitions.values().any(|partition| partition.alone_since.is_some()) {
