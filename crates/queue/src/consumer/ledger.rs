@@ -138,9 +138,13 @@ impl Ledger {
         let next = match start {
             Start::Earliest { low } => {
                 self.counts.from_earliest += 1;
+                partition.last = Mark::before(low);
                 low
             }
-            Start::Continue { next } => next,
+            Start::Continue { next, mark } => {
+                partition.last = mark;
+                next
+            }
             Start::Verify { next, mark } => {
                 (partition.verify, partition.last) = (Some(mark), Some(mark));
                 next
@@ -252,7 +256,7 @@ impl Ledger {
         partition.slots.push_back(Slot {
             offset: from,
             next: to,
-            mark: None,
+            mark: Some(Mark::NOTHING),
             timestamp_ms: None,
             bytes: 0,
             is_acknowledged: false,
@@ -508,8 +512,7 @@ impl Ledger {
                 let is_other =
                     !partition.is_announced || partition.written_care() != partition.care;
                 // Of another log than the group's only what was acknowledged is committed.
-                is_other && !partition.is_other_log
-                    || is_new && (partition.committed.is_some() || partition.last.is_some())
+                is_other && !partition.is_other_log || is_new && partition.committed.is_some()
             })
             .map(|(place, partition)| Commit {
                 place: place.clone(),

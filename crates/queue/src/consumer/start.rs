@@ -13,6 +13,18 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// In the place of a mark where no record lies before an offset, because it is gone: one that is found there later is of another
+    /// log. No record hashes to this but by a chance of one in 2^64.
+    pub(crate) const NOTHING: Self = Self {
+        hash: 0,
+        timestamp_ms: None,
+    };
+
+    /// The mark at the begin of a log. Before offset 0 no record is ever looked for.
+    pub(crate) fn before(low: i64) -> Option<Self> {
+        (low > 0).then_some(Self::NOTHING)
+    }
+
     pub(crate) fn new(key: Option<&[u8]>, value: Option<&[u8]>, timestamp_ms: Option<i64>) -> Self {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         for part in [key, value] {
@@ -88,10 +100,12 @@ pub(crate) enum Start {
         /// Of the record before.
         mark: Mark,
     },
-    /// Go on; there is nothing to compare with.
+    /// Go on; there is nothing to compare with now.
     Continue {
         /// Next to hand out.
         next: i64,
+        /// Of the record before, which is gone; kept, because in a topic made anew there may be one.
+        mark: Option<Mark>,
     },
     /// Records were deleted before they were read: tell it and go on with what is left.
     Cut {
@@ -125,7 +139,11 @@ pub(crate) fn start(committed: Option<(i64, Option<Mark>)>, low: i64, high: i64)
             mark,
         },
         Some((next, Some(mark))) if next > low => Start::Verify { next, mark },
-        Some((next, _)) => Start::Continue { next },
+        Some((next, mark)) if next == low => Start::Continue {
+            next,
+            mark: mark.or(Mark::before(low)),
+        },
+        Some((next, mark)) => Start::Continue { next, mark },
     }
 }
 
@@ -141,11 +159,46 @@ mod tests {
         };
         for (committed, low, high, expected) in [
             (None, 3, 9, Start::Earliest { low: 3 }),
-            (Some((5, None)), 3, 9, Start::Continue { next: 5 }),
+            (
+                Some((5, None)),
+                3,
+                9,
+                Start::Continue {
+                    next: 5,
+                    mark: None,
+                },
+            ),
             (Some((5, Some(mark))), 3, 9, Start::Verify { next: 5, mark }),
             (Some((9, Some(mark))), 3, 9, Start::Verify { next: 9, mark }),
             // The record before is gone, and nothing else.
-            (Some((3, Some(mark))), 3, 9, Start::Continue { next: 3 }),
+            (
+                Some((3, Some(mark))),
+                3,
+                9,
+                Start::Continue {
+                    next: 3,
+                    mark: Some(mark),
+                },
+            ),
+            // All that was read is gone, and the log is empty.
+            (
+                Some((9, Some(mark))),
+                9,
+                9,
+                Start::Continue {
+                    next: 9,
+                    mark: Some(mark),
+                },
+            ),
+            (
+                Some((3, None)),
+                3,
+                9,
+                Start::Continue {
+                    next: 3,
+                    mark: Some(Mark::NOTHING),
+                },
+            ),
             (
                 Some((2, Some(mark))),
                 3,
@@ -169,7 +222,15 @@ mod tests {
                 },
             ),
             (Some((10, None)), 3, 9, Start::Halt { next: 10, high: 9 }),
-            (Some((0, None)), 0, 0, Start::Continue { next: 0 }),
+            (
+                Some((0, None)),
+                0,
+                0,
+                Start::Continue {
+                    next: 0,
+                    mark: None,
+                },
+            ),
         ] {
             assert_eq!(
                 start(committed, low, high),

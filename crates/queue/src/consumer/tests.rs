@@ -13,7 +13,10 @@ fn a_partition_whose_records_go_alone_is_paused_while_one_is_here() {
         deaths: 0,
     };
     for (place, care) in places.iter().zip([rest, Care::Clean]) {
-        let start = Start::Continue { next: 0 };
+        let start = Start::Continue {
+            next: 0,
+            mark: None,
+        };
         state.ledger.assign(place.clone(), start, 9, Some(care));
     }
     let nothing = (Vec::new(), Vec::new(), false);

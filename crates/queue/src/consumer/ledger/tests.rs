@@ -121,6 +121,77 @@ fn a_log_without_records_tells_its_gap_at_once() {
     ));
 }
 
+/// What the group knows after an announcement, a while after which the log is empty, or another one.
+fn start_after(ledger: &Ledger, low: i64, high: i64) -> Start {
+    let commit = ledger.to_commit().remove(0);
+    let metadata = super::super::start::metadata(commit.mark, commit.care);
+    let known = Some((commit.position, Mark::parse(&metadata)));
+    super::super::start::start(known, low, high)
+}
+
+#[test]
+fn an_announcement_keeps_what_shows_a_topic_that_was_made_anew() {
+    let mark = mark_of(4);
+    let known = Some((5, Some(mark)));
+    for (committed, low, expected) in [
+        // All that was read is gone.
+        (known, 5, mark),
+        (Some((5, None)), 5, Mark::NOTHING),
+        // Nothing was ever read.
+        (None, 5, Mark::NOTHING),
+    ] {
+        let mut ledger = Ledger::default();
+        let begin = super::super::start::start(committed, low, 5);
+        ledger.assign(place(0), begin, 5, Some(Care::Clean));
+        assert_eq!(
+            start_after(&ledger, 0, 9),
+            Start::Verify {
+                next: 5,
+                mark: expected
+            },
+            "{committed:?}"
+        );
+        assert!(matches!(
+            start_after(&ledger, 5, 5),
+            Start::Continue { next: 5, .. }
+        ));
+    }
+    // What is found there is of another log, whatever it is.
+    let other = Start::Verify {
+        next: 5,
+        mark: Mark::NOTHING,
+    };
+    assert!(halted(&ledger(other, &[4, 5])).is_some());
+    assert!(halted(&ledger(other, &[5])).is_none());
+}
+
+#[test]
+fn an_acknowledged_gap_leaves_a_mark_too() {
+    let start = Start::Cut {
+        next: 2,
+        low: 8,
+        is_empty: true,
+        mark: None,
+    };
+    let mut ledger = ledger(start, &[]);
+    let gap = ledger.take(Instant::now()).unwrap();
+    ledger.acknowledge(gap.receipt());
+    let verify = Start::Verify {
+        next: 8,
+        mark: Mark::NOTHING,
+    };
+    assert_eq!(start_after(&ledger, 0, 20), verify);
+}
+
+#[test]
+fn nothing_of_another_log_is_committed_where_nothing_was_read() {
+    let mut ledger = Ledger::default();
+    ledger.assign(place(0), Start::Earliest { low: 5 }, 9, None);
+    ledger.receive(&place(0), received(4));
+    assert!(halted(&ledger).is_some());
+    assert_eq!(ledger.to_commit(), []);
+}
+
 #[test]
 fn an_offset_that_comes_again_halts() {
     let ledger = ledger(Start::Earliest { low: 0 }, &[0, 1, 0]);
@@ -183,7 +254,15 @@ fn a_commit_of_an_earlier_time_counts_for_nothing() {
 /// A ledger whose partition was left so, announced, with ten records.
 fn left(care: Care) -> Ledger {
     let mut ledger = Ledger::default();
-    ledger.assign(place(0), Start::Continue { next: 0 }, 10, Some(care));
+    ledger.assign(
+        place(0),
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+        10,
+        Some(care),
+    );
     for offset in 0..10 {
         ledger.receive(&place(0), received(offset));
     }
@@ -213,7 +292,15 @@ fn nothing_is_handed_out_before_the_group_knows_that_it_may_die_here() {
 fn care_ends_with_the_records_that_the_last_owner_can_have_died_of() {
     for left in [None, Some(Care::Working), Some(Care::Window(8))] {
         let mut ledger = Ledger::default();
-        ledger.assign(place(0), Start::Continue { next: 7 }, 7, left);
+        ledger.assign(
+            place(0),
+            Start::Continue {
+                next: 7,
+                mark: None,
+            },
+            7,
+            left,
+        );
         assert_eq!(ledger.partitions[&place(0)].care, Care::Working, "{left:?}");
     }
     let mut ledger = left(Care::Working);
@@ -272,7 +359,14 @@ fn a_lone_record_that_waits_for_a_newer_build_is_not_blamed_for_any_end() {
     };
     assert_eq!(written(&ledger, 0), Some(rest));
     // The others go on.
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    assign(
+        &mut ledger,
+        1,
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+    );
     ledger.receive(&place(1), received(0));
     assert_eq!(take_all(&mut ledger).len(), 1);
     // Stopped and started for as long as it takes.
@@ -309,9 +403,24 @@ fn nobody_waits_for_a_lone_record_that_waits_for_the_store() {
         window: 1,
         deaths: 0,
     };
-    ledger.assign(place(1), Start::Continue { next: 0 }, 9, Some(rest));
+    ledger.assign(
+        place(1),
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+        9,
+        Some(rest),
+    );
     ledger.receive(&place(1), received(0));
-    assign(&mut ledger, 2, Start::Continue { next: 0 });
+    assign(
+        &mut ledger,
+        2,
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+    );
     ledger.receive(&place(2), received(0));
     assert!(ledger.take(now).is_none(), "it is alone");
     ledger.let_wait(now + LONGEST_ALONE * 2);
@@ -341,7 +450,14 @@ fn nobody_waits_for_the_turn_of_a_partition_that_is_halted() {
     // Another log.
     ledger.receive(&place(0), received(0));
     assert!(halted(&ledger).is_some());
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    assign(
+        &mut ledger,
+        1,
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+    );
     ledger.receive(&place(1), received(0));
     assert_eq!(take_all(&mut ledger).len(), 1);
 }
@@ -366,7 +482,14 @@ fn a_window_must_pass_before_the_next_one_is_announced() {
 fn a_lone_record_is_alone_in_the_process_and_only_its_own_death_counts() {
     let mut ledger = left(Care::Window(8));
     // Another partition has a record in flight.
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    assign(
+        &mut ledger,
+        1,
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+    );
     ledger.receive(&place(1), received(0));
     ledger.receive(&place(1), received(1));
     ledger.turn = None;
@@ -419,7 +542,14 @@ fn a_turn_ends_with_its_partition() {
     announce(&mut ledger);
     assert!(ledger.take(Instant::now()).is_none() && ledger.turn.is_some());
     ledger.remove(&[place(0)]);
-    assign(&mut ledger, 1, Start::Continue { next: 0 });
+    assign(
+        &mut ledger,
+        1,
+        Start::Continue {
+            next: 0,
+            mark: None,
+        },
+    );
     ledger.receive(&place(1), received(0));
     assert!(ledger.take(Instant::now()).is_some());
 }
@@ -499,7 +629,7 @@ proptest! {
                 Step::Assign(partition, left) => {
                     let next = ledger.partitions[&place(partition)].position;
                     let high = std::mem::replace(&mut log[partition as usize], next);
-                    ledger.assign(place(partition), Start::Continue { next }, high, left);
+                    ledger.assign(place(partition), Start::Continue { next, mark: None }, high, left);
                 }
                 Step::Announce => announce(&mut ledger),
                 Step::LetWait => ledger.let_wait(Instant::now() + LONGEST_ALONE * 2),
