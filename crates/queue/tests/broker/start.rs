@@ -384,3 +384,41 @@ async fn a_newer_format_halts_its_partition_and_stays_for_the_upgrade() {
     drop(consumer);
     assert_eq!(committed(&config, 0).unwrap().0, 0);
 }
+
+/// The end of a transaction takes an offset that no reader sees. It shows as a gap, and what was behind it is gone on with.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_transaction_shows_as_a_gap_and_halts_nothing() {
+    let config = settings("transactions", 1).await;
+    let topic = config.chunks_topic.clone();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &config.brokers)
+        .set("transactional.id", "transactions")
+        .create()
+        .unwrap();
+    let sent = tokio::task::spawn_blocking(move || {
+        producer.init_transactions(PATIENCE).unwrap();
+        for payload in ["made", "up"] {
+            producer.begin_transaction().unwrap();
+            let record = BaseRecord::<(), str>::to(&topic).payload(payload);
+            producer.send(record).unwrap();
+            producer.commit_transaction(PATIENCE).unwrap();
+        }
+    });
+    sent.await.unwrap();
+
+    let consumer = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    let first = record(&consumer).await;
+    let Delivery::Gap(gap) = next(&consumer).await else {
+        panic!("no gap")
+    };
+    assert_eq!((gap.from, gap.to), (1, 2));
+    consumer.ack(&first.receipt);
+    consumer.ack(&gap.receipt);
+    assert!(consumer.close(PATIENCE).await);
+    assert_eq!(committed(&config, 0).unwrap().0, 2);
+
+    // The offset before is still in the log, and no record that shows another one.
+    let consumer = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    assert_eq!(record(&consumer).await.receipt.offset(), 2);
+    assert!(consumer.close(PATIENCE).await);
+}
