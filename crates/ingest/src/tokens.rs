@@ -3,6 +3,7 @@
 use crate::Owner;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use event::is_endpoint_id;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -77,17 +78,6 @@ pub struct TokensError {
 
 /// Until somebody needs more than one owner of endpoints.
 const TENANT: &str = "default";
-
-/// Longest endpoint id: host names end at 63, GUIDs at 38; a guess with room.
-const ENDPOINT_ID_MAX: usize = 128;
-
-/// Whether a text may be an endpoint id: 1 to 128 of `A-Z a-z 0-9 . _ -`.
-pub(crate) fn is_endpoint_id(text: &str) -> bool {
-    (1..=ENDPOINT_ID_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
 
 impl Tokens {
     /// Reads a token file: one token a line as `relay NAME sha256:HEX`, `endpoint ID sha256:HEX` or `reader NAME sha256:HEX`, where HEX is the SHA-256 of the secret.
@@ -402,20 +392,5 @@ mod tests {
             tokens.check_reader(Some("Bearer ops.other")),
             Err(Denied::WrongToken)
         );
-    }
-
-    #[test]
-    fn endpoint_ids_have_a_syntax_and_a_length() {
-        for good in [
-            "PC-01",
-            "7c9e6679-7425-40de-944b-e07fc1f90ae7",
-            "a.b_c",
-            &"x".repeat(128),
-        ] {
-            assert!(is_endpoint_id(good), "{good}");
-        }
-        for bad in ["", "a b", "a/b", "é", "a\n", &"x".repeat(129)] {
-            assert!(!is_endpoint_id(bad), "{bad}");
-        }
     }
 }

@@ -4,7 +4,7 @@
 //! however often it is read, and no byte is claimed that did not come. Nothing here depends on offsets, on order or on the clock.
 
 use crate::letters;
-use event::{Chunk, Format, MESSAGE_PATH, Source, TextEncoding};
+use event::{Chunk, Format, MESSAGE_PATH, Source, TextEncoding, is_endpoint_id};
 use parse::event_json::WindowsEvent;
 use queue::Config;
 use queue::record::{self, Content, DecodeError};
@@ -25,9 +25,6 @@ const TENANT: &str = "default";
 
 /// Keeps the stream of a message apart from that of a file that starts with the same line.
 const MESSAGE_SEED: u64 = u64::from_be_bytes(*b"message\0");
-
-/// Longest endpoint id, as the intake has it.
-const ENDPOINT_ID_MAX: usize = 128;
 
 /// Longest channel in a path; Windows allows 255, and real ones end below 100.
 const CHANNEL_CHARS: usize = 128;
@@ -64,11 +61,11 @@ impl ForeignTopics {
 
     /// The chunk that a letter would be, sent back to where it came from; nothing where it would only die again.
     pub fn chunk_of(&self, letter: &DeadLetter) -> Option<Chunk> {
-        let content = letters::record_of(&letter.content);
-        let chunk = match &letter.origin {
-            Some(origin) => self.decode(&origin.topic, Some(origin.timestamp_ms), content),
-            None => record::decode(content),
+        let Some(origin) = &letter.origin else {
+            return letters::chunk_of(&letter.content);
         };
+        let content = letters::record_of(&letter.content);
+        let chunk = self.decode(&origin.topic, Some(origin.timestamp_ms), content);
         chunk.ok()
     }
 
@@ -127,13 +124,9 @@ impl ForeignTopics {
             Some((short, _)) if self.short_names => short,
             _ => event.host.as_ref(),
         };
-        let is_id = name.len() <= ENDPOINT_ID_MAX
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         match name {
             "" => Err(foreign("no_endpoint", "the event names no computer")),
-            name if is_id => Ok(name),
+            name if is_endpoint_id(name) => Ok(name),
             _ => Err(foreign(
                 "bad_endpoint",
                 "the computer's name is no endpoint id, which is 1 to 128 of `A-Z a-z 0-9 . _ -`",
