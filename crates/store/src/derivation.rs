@@ -1,5 +1,6 @@
 //! The protocol of derivations: news says what to derive, a version says whose result stays.
 
+use crate::queries::messages::is_message;
 use crate::{
     error::Result,
     rows::{LIVE_GENERATION, NewsRow, Piece, StoredEvent, StoredPiece, day_of, month_of},
@@ -382,14 +383,16 @@ impl Store {
 }
 
 /// Streams whose times reach into the months, over their whole length.
-const UNIT_PIECES: &str = "SELECT ?fields FROM coverage FINAL \
+const UNIT_PIECES: &str = concat!(
+    "SELECT ?fields FROM coverage FINAL \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND (endpoint, stream) IN (\
        SELECT endpoint, stream FROM coverage \
-       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
-         AND NOT (startsWith(path, {messages:String}) AND format = 'event_json') \
-       GROUP BY endpoint, stream \
+       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND NOT ",
+    is_message!(),
+    " GROUP BY endpoint, stream \
        HAVING min(day) <= toDate({last:UInt16}) AND max(last_day) >= toDate({first:UInt16})) \
-     ORDER BY endpoint, stream, offset, `end`, content_hash";
+     ORDER BY endpoint, stream, offset, `end`, content_hash",
+);
 
 /// Open rows come with a flag rather than filtered: they stay inputs, or a derivation that saw them would count as better informed.
 const UNIT_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \

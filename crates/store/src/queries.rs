@@ -3,7 +3,7 @@
 mod codes;
 mod endpoint;
 mod endpoints;
-mod messages;
+pub(crate) mod messages;
 mod overview;
 
 pub use codes::{CodeSeen, EndpointCode};

@@ -9,6 +9,14 @@ use clickhouse::Row;
 use event::{LoggedAt, MESSAGE_PATH, Source, StreamId, TextEncoding};
 use serde::Deserialize;
 
+/// The condition on a row of `coverage`, with [`MESSAGE_PATH`] as the parameter `messages`.
+macro_rules! is_message {
+    () => {
+        "(startsWith(path, {messages:String}) AND format = 'event_json')"
+    };
+}
+pub(crate) use is_message;
+
 #[derive(Row, Deserialize)]
 struct MessageLog {
     source: String,
@@ -25,11 +33,11 @@ impl Store {
         let rows: Vec<StoredPiece> = self
             .fetch_all(
                 "read coverage of an endpoint",
-                self.sql(
-                    "SELECT ?fields FROM coverage FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
-                       AND NOT (startsWith(path, {messages:String}) AND format = 'event_json') \
-                     ORDER BY stream, offset, `end`, content_hash",
-                )
+                self.sql(concat!(
+                    "SELECT ?fields FROM coverage FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND NOT ",
+                    is_message!(),
+                    " ORDER BY stream, offset, `end`, content_hash",
+                ))
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)
                 .param("messages", MESSAGE_PATH),
@@ -49,13 +57,13 @@ impl Store {
             .fetch_all(
                 "sum up the messages of an endpoint",
                 // A message without a time is older than any other.
-                self.sql(
+                self.sql(concat!(
                     "SELECT source, path, argMax(stream, (ifNull(last, toDateTime64(0, 0, 'UTC')), stream)) AS newest, \
                        toUInt64(sum(`end` - offset)) AS bytes, min(first) AS earliest, max(last) AS latest \
-                     FROM coverage FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
-                       AND startsWith(path, {messages:String}) AND format = 'event_json' \
-                     GROUP BY source, path ORDER BY source, path",
-                )
+                     FROM coverage FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND ",
+                    is_message!(),
+                    " GROUP BY source, path ORDER BY source, path",
+                ))
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)
                 .param("messages", MESSAGE_PATH),
@@ -89,13 +97,14 @@ impl Store {
         // Repeats change neither end, so nothing needs to be folded.
         let rows: Vec<(String, i64, i64)> = self.fetch_all(
             "read the times of messages",
-            self.sql(
+            self.sql(concat!(
                 "SELECT endpoint, assumeNotNull(min(first)), assumeNotNull(max(last)) FROM coverage \
-                 WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
-                   AND startsWith(path, {messages:String}) AND format = 'event_json' AND first IS NOT NULL AND last IS NOT NULL \
+                 WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND ",
+                is_message!(),
+                " AND first IS NOT NULL AND last IS NOT NULL \
                    AND day BETWEEN toDate({first:UInt16}) AND toDate({last:UInt16}) \
                  GROUP BY endpoint",
-            )
+            ))
             .param("tenant", tenant)
             .param("endpoints", endpoints)
             .param("messages", MESSAGE_PATH)
