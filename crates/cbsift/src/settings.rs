@@ -201,7 +201,7 @@ pub(crate) fn load(
             .set_override(*key, value.as_str())
             .map_err(|error| Misuse(error.to_string()))?;
     }
-    let merged = builder
+    let mut merged = builder
         .build()
         .map_err(|error| Misuse(format!("cannot read the configuration: {error}")))?;
 
@@ -211,6 +211,7 @@ pub(crate) fn load(
             .build()
             .map_err(|error| Misuse(error.to_string()))?,
     );
+    spread("", &mut merged.cache, &known);
     let found = keys(&merged);
     let mut problems: Vec<String> = found
         .iter()
@@ -413,15 +414,38 @@ fn keys(config: &Config) -> BTreeMap<String, Value> {
 fn collect(prefix: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
     if let ValueKind::Table(table) = &value.kind {
         for (key, value) in table {
-            let path = if prefix.is_empty() {
-                key.clone()
-            } else {
-                format!("{prefix}.{key}")
-            };
-            collect(&path, value, found);
+            collect(&path(prefix, key), value, found);
         }
     } else {
         found.insert(prefix.to_owned(), value.clone());
+    }
+}
+
+fn path(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{prefix}.{key}")
+    }
+}
+
+/// Flags and the environment have no lists: where the defaults have one, a text is words with comma between them.
+fn spread(prefix: &str, value: &mut Value, known: &BTreeMap<String, Value>) {
+    let is_list = |default: &Value| matches!(default.kind, ValueKind::Array(_));
+    match &mut value.kind {
+        ValueKind::Table(table) => {
+            for (key, value) in table {
+                spread(&path(prefix, key), value, known);
+            }
+        }
+        ValueKind::String(text) if known.get(prefix).is_some_and(is_list) => {
+            let words = text.split(',').map(str::trim);
+            let words = words
+                .filter(|word| !word.is_empty())
+                .map(|word| Value::new(None, word));
+            value.kind = ValueKind::Array(words.collect());
+        }
+        _ => {}
     }
 }
 
@@ -508,10 +532,14 @@ mod tests {
 
     #[test]
     fn a_list_may_come_from_where_there_are_none() {
-        let flags = [("queue.foreign_topics", "winlogbeat, fluent-bit".to_owned())];
+        let flags = [
+            ("queue.foreign_topics", "winlogbeat, fluent-bit".to_owned()),
+            ("web.hosts", "cbsift.bank.example".to_owned()),
+        ];
         let (settings, _) = load(None, &flags).unwrap();
         let topics = settings.queue.foreign_topics;
         assert_eq!(topics, ["winlogbeat", "fluent-bit"]);
+        assert_eq!(settings.web.hosts, ["cbsift.bank.example"]);
 
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("made-up.toml");

@@ -4,8 +4,6 @@ mod check;
 
 mod clients;
 
-mod list;
-
 use check::{Check, is_loopback, is_name};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
@@ -25,7 +23,6 @@ pub struct RawConfig {
     /// Topic of chunks.
     pub chunks_topic: String,
     /// Topics in which shippers write one event of a Windows event log a message, read too; never made by us.
-    #[serde(deserialize_with = "list::words")]
     pub foreign_topics: Vec<String>,
     /// Of a computer's name in them only what stands before the first dot is the endpoint.
     pub foreign_short_names: bool,

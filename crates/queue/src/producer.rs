@@ -138,12 +138,12 @@ impl Producer {
         self.send_again(records).await
     }
 
-    /// Sends records as they are, under the same promise: a dead letter that is tried again.
+    /// Sends records as they are, under the same promise.
     pub async fn send_again(&self, records: Vec<Content>) -> Result<(), SendError> {
         self.send_to(&self.chunks_topic, records).await
     }
 
-    /// The same to another topic: a foreign one, which such a letter came from.
+    /// The same to any topic: a dead letter that is tried again goes back to its own.
     pub async fn send_to(&self, topic: &str, records: Vec<Content>) -> Result<(), SendError> {
         if records.is_empty() {
             return Ok(());
