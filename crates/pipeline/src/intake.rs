@@ -113,18 +113,18 @@ pub(crate) struct Intake {
     news: NewsIds,
 }
 
-/// Names of batches in the outbox, unique across restarts: the start's time above a counter. They never reach an answer.
+/// Names of batches in the outbox: a random start and a counter, so that no two processes meet, however close they start. A name is
+/// never used again, or closing one batch's news would close another's. They never reach an answer.
+///
+/// A random number for each batch would meet another after some billions of them; runs of a fleet's life (2^40 names) from random
+/// starts do so once in millions of fleets.
 struct NewsIds(AtomicU64);
 
 impl NewsIds {
     fn new() -> Self {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        // Microseconds leave room for 2^13 years, and a process makes far less than one batch per microsecond.
-        Self(AtomicU64::new(
-            u64::try_from(now.as_micros()).unwrap_or_default(),
-        ))
+        // The standard library seeds it from the operating system.
+        let seed = std::hash::RandomState::new();
+        Self(AtomicU64::new(std::hash::BuildHasher::hash_one(&seed, ())))
     }
 
     fn next(&self) -> u64 {
@@ -445,9 +445,11 @@ impl Patience {
 
     /// Returns when it is time to try again.
     async fn wait(&mut self, error: &StoreError, what: &'static str) -> Result<(), PipelineError> {
+        // Who waits for us tries again later: a full disk is not emptied within the time that a sender gives us.
+        let is_full = error.is_full() && self.backoff > FULL_BACKOFF;
         if self
             .give_up_at
-            .is_some_and(|at| Instant::now() + self.backoff >= at)
+            .is_some_and(|at| is_full || Instant::now() + self.backoff >= at)
         {
             tracing::error!(%error, what, "not stored, the senders are told");
             let reason = error.to_string();
@@ -469,3 +471,22 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Longer waits would use up the time that senders give us.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(4);
+
+/// What the engine has replaced goes within a second or two; a disk that is full for longer stays so.
+const FULL_BACKOFF: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn processes_that_start_at_once_name_no_batch_alike() {
+        // Made within one microsecond, as two pipelines of one start may be.
+        let processes: Vec<NewsIds> = (0..50).map(|_| NewsIds::new()).collect();
+        let names = processes
+            .iter()
+            .flat_map(|names| (0..1_000).map(|_| names.next()));
+        assert_eq!(names.collect::<BTreeSet<u64>>().len(), 50_000);
+    }
+}
