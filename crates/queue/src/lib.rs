@@ -9,6 +9,7 @@ mod consumer;
 
 pub mod topics;
 
+mod lag;
 mod rewind;
 
 mod config;
@@ -18,5 +19,6 @@ pub use config::{Compression, Config, ConfigError, GroupProtocol, RawConfig, Sas
 pub use consumer::{
     Consumer, ConsumerError, ConsumerStatus, Delivery, Gap, PartitionStatus, Receipt, Record,
 };
+pub use lag::{Lag, lag};
 pub use producer::{Producer, ProducerStatus, SendError};
 pub use rewind::{Rewind, RewindError, Rewound, rewind};

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 
 /// Longest wait for one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ fn rewind_blocking(
     Ok(rewound)
 }
 
-struct Context(Trouble);
+pub(crate) struct Context(pub(crate) Trouble);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
