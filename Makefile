@@ -4,7 +4,7 @@ CARGO ?= cargo
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
+.PHONY: help demo test test-fast soak disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -22,6 +22,9 @@ test-fast: ui ## Without engine, browser and services: about a minute once built
 
 soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
 	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture
+
+disk: ui libchdb ## The bound on the disk at CBSIFT_DISK_MIB (default 300) on a small file system of its own; needs root
+	CBSIFT_DISK_MIB="$${CBSIFT_DISK_MIB:-300}" $(CARGO) test -p cbsift --test it disk:: -- --nocapture --test-threads 1
 
 corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture

@@ -122,9 +122,15 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         "SELECT count() FROM cbsift.current_noise",
         parts,
         settings,
+        "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = 'cbsift'",
+    ];
+    let looks = [
+        "SELECT reason FROM system.detached_parts WHERE database = 'cbsift'",
+        "SELECT count() FROM system.mutations WHERE database = 'cbsift'",
+        "SELECT free_space FROM system.disks",
     ];
     let retention = [
-        "ALTER TABLE cbsift.chunks DELETE WHERE day < toDate('1991-01-01') SETTINGS mutations_sync = 1",
+        "ALTER TABLE cbsift.chunks DELETE IN PARTITION 199001 WHERE _part IN ('199001_1_1_0') AND day < toDate('1991-01-01') SETTINGS mutations_sync = 1",
         "ALTER TABLE cbsift.chunks DROP PARTITION 199001",
     ];
     let insert = "INSERT INTO cbsift.rule_sets (sequence, digest) SELECT 99, 'made up'";
@@ -132,12 +138,12 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         &store,
         "cbsift_reader",
         &views,
-        &[&elsewhere[..], &changes, &retention, &[insert]].concat(),
+        &[&elsewhere[..], &changes, &retention, &looks, &[insert]].concat(),
     );
     check(
         &store,
         "cbsift_writer",
-        &[&views[..], &retention, &[insert]].concat(),
+        &[&views[..], &retention, &looks, &[insert]].concat(),
         &[&elsewhere[..], &changes].concat(),
     );
 
@@ -149,6 +155,7 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
     migrate.extend([
         "INSERT INTO migrations SELECT 1, 'made up', 1",
         "SELECT count() FROM migrations FINAL",
+        "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = 'cbsift'",
         "ALTER TABLE events ADD COLUMN made_up UInt8",
     ]);
     check(&empty, "cbsift_admin", &migrate, &elsewhere);

@@ -172,8 +172,8 @@ struct RawAdmin {
 /// The engine needs this much: with less, inserts fail.
 const MIN_MEMORY: u64 = 500 << 20;
 
-/// Below this the engine's own files and merges leave no room for logs.
-const MIN_DISK: u64 = 256 << 20;
+/// Below this the engine's own files, a batch and its merges leave no room for logs.
+const MIN_DISK: u64 = 64 << 20;
 
 /// Reads and checks everything; all problems at once.
 pub(crate) fn load(

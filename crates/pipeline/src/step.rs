@@ -40,16 +40,7 @@ pub(crate) fn rows_of(
             return Err(Box::new(Poison { chunk, reason }));
         }
     };
-    let found = classified
-        .events
-        .iter()
-        .any(|event| !event.codes.is_empty());
-    let keep_days = if found {
-        config.keep_evidence_days
-    } else {
-        config.keep_days
-    };
-    let keep_until_day = keep_until(chunk.received_ms, keep_days);
+    let received_ms = chunk.received_ms;
     let mut rows = ChunkRows::new(chunk);
     rows.events = classified.events;
     rows.noise = classified.noise;
@@ -59,7 +50,12 @@ pub(crate) fn rows_of(
     rows.last = classified.last;
     rows.codes = classified.codes;
     rows.kbs = classified.kbs;
-    rows.keep_until_day = keep_until_day;
+    let keep_days = if rows.is_evidence() {
+        config.keep_evidence_days
+    } else {
+        config.keep_days
+    };
+    rows.keep_until_day = keep_until(received_ms, keep_days);
     Ok(rows)
 }
 

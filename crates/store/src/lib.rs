@@ -25,11 +25,12 @@ pub use dead_letters::{
 };
 pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows, UnitView};
 pub use error::{ErrorClass, StoreError};
-pub use gaps::TopicGap;
+pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use migrations::ddl;
 pub use queries::*;
 pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use reprocess::{ChunkMonth, ChunkPlace};
+pub use retention::{Expired, Freed, TextHeld};
 pub use rows::{ChunkRows, Piece};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;

@@ -1,8 +1,8 @@
 //! Numbered table definitions: only added, never edited once released.
 //!
 //! Several migrators may run at once, of one build or of several, and none takes a lock, which ClickHouse has not: every statement
-//! only adds what is not there, so their order and their repeats make no difference, and a migration is noted only by who has run
-//! all of it. A test refuses statements of another kind: with the first of them a lock is needed.
+//! adds what is not there, or sets what no other statement sets, so their order and their repeats make no difference, and a migration
+//! is noted only by who has run all of it. A test refuses statements of another kind: with the first of them a lock is needed.
 
 use crate::{Profile, StoreError, error::Result, store::Store};
 use clickhouse::Row;
@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_views"),
     migration!(5, "0005_rule_sets_and_dead_letters"),
     migration!(6, "0006_topic_gaps"),
+    migration!(7, "0007_housekeeping"),
 ];
 
 /// The table that says which of them ran. It cannot be a migration itself.
@@ -64,6 +65,7 @@ impl Store {
     /// Brings the tables up to date; returns the names of what ran. Safe to run again, also after a run that was cut short, and
     /// beside others.
     pub async fn migrate(&self) -> Result<Vec<&'static str>> {
+        self.check_one_shard().await?;
         self.execute(
             "create the table `migrations`",
             &render(MIGRATIONS_TABLE, self.profile()),
@@ -94,6 +96,7 @@ impl Store {
 
     /// Fails with a hint unless the tables are exactly those this build knows.
     pub async fn check_schema(&self) -> Result<()> {
+        self.check_one_shard().await?;
         let done = self.migrations_done().await?;
         check_known(&done)?;
         let missing: Vec<&str> = MIGRATIONS
@@ -190,6 +193,7 @@ fn statements(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn numbers_ascend_and_no_placeholder_is_left() {
@@ -211,32 +215,91 @@ mod tests {
         }
     }
 
-    /// What makes a lock needless: see the top of this file.
-    #[test]
-    fn statements_only_add_what_is_not_there() {
+    /// What a statement sets rather than adds; empty where it only adds what is not there. An error where it may do harm.
+    ///
+    /// What is set is the same however often it is set, but with two statements that set one thing the last one to run would win.
+    fn sets(statement: &str) -> std::result::Result<Vec<String>, &str> {
         const ADDS: [&str; 3] = [
             "ADD COLUMN IF NOT EXISTS ",
             "ADD INDEX IF NOT EXISTS ",
             "ADD PROJECTION IF NOT EXISTS ",
         ];
+        // Text that an older build still writes must outlive it: a day never reached, and a condition that never holds.
+        const NEVER: &str = "MODIFY TTL greatest(keep_until, toDate('2149-06-06')) \
+            DELETE WHERE keep_until < toDate('1970-01-01') SETTINGS materialize_ttl_after_modify = 0";
+        let mut lines = statement
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("--"));
+        let first = lines.next().unwrap_or_default();
+        if first.starts_with("CREATE TABLE IF NOT EXISTS ")
+            || first.starts_with("CREATE VIEW IF NOT EXISTS ")
+        {
+            return Ok(Vec::new());
+        }
+        if let Some(view) = first.strip_prefix("CREATE OR REPLACE VIEW ") {
+            let name = view.split(' ').next().unwrap_or_default();
+            return Ok(vec![format!("view {name}")]);
+        }
+        let Some(altered) = first.strip_prefix("ALTER TABLE ") else {
+            return Err(first);
+        };
+        let Some(table) = altered.strip_suffix(" {{on_cluster}}") else {
+            return Err(first);
+        };
+        let mut set = Vec::new();
+        for line in lines {
+            if let Some(settings) = line.strip_prefix("MODIFY SETTING ") {
+                for setting in settings.split(',') {
+                    let name = setting.split('=').next().unwrap_or_default().trim();
+                    set.push(format!("setting {table}.{name}"));
+                }
+            } else if line == NEVER {
+                set.push(format!("TTL of {table}"));
+            } else if !ADDS.iter().any(|add| line.starts_with(add)) {
+                return Err(line);
+            }
+        }
+        Ok(set)
+    }
+
+    /// What makes a lock needless: see the top of this file.
+    #[test]
+    fn statements_may_run_twice_and_beside_each_other() {
+        let mut all_set = BTreeSet::new();
         for migration in MIGRATIONS {
             for statement in statements(migration.template) {
-                let mut lines = statement
-                    .lines()
-                    .map(str::trim)
-                    .filter(|line| !line.is_empty() && !line.starts_with("--"));
-                let first = lines.next().unwrap_or_default();
-                let creates = ["CREATE TABLE IF NOT EXISTS ", "CREATE VIEW IF NOT EXISTS "];
-                let only_adds = creates.iter().any(|create| first.starts_with(create))
-                    || first.starts_with("ALTER TABLE ")
-                        && first.ends_with("{{on_cluster}}")
-                        && lines.all(|line| ADDS.iter().any(|add| line.starts_with(add)));
-                assert!(
-                    only_adds,
-                    "{}: run twice, or beside a later migration, this may do harm, so `migrate` would need a lock: {statement}",
-                    migration.name
-                );
+                match sets(statement) {
+                    Ok(set) => {
+                        for thing in set {
+                            assert!(
+                                all_set.insert(thing.clone()),
+                                "{}: {thing} is set before, and an older migrator may run that again after this",
+                                migration.name
+                            );
+                        }
+                    }
+                    Err(line) => panic!(
+                        "{}: run twice, or beside a later migration, this may do harm, so `migrate` would need a lock: {line}",
+                        migration.name
+                    ),
+                }
             }
+        }
+    }
+
+    #[test]
+    fn statements_that_do_harm_are_refused() {
+        for bad in [
+            "DROP TABLE events",
+            "CREATE TABLE events {{on_cluster}}",
+            "ALTER TABLE chunks {{on_cluster}}\n    MODIFY TTL keep_until",
+            "ALTER TABLE chunks {{on_cluster}}\n    REMOVE TTL",
+            "ALTER TABLE chunks {{on_cluster}}\n    ADD COLUMN IF NOT EXISTS a UInt8,\n    DROP COLUMN b",
+            "ALTER TABLE chunks\n    ADD COLUMN IF NOT EXISTS a UInt8",
+            "INSERT INTO news VALUES (1)",
+        ] {
+            assert!(sets(bad).is_err(), "{bad}");
         }
     }
 

@@ -59,6 +59,11 @@ impl ChunkRows {
         }
     }
 
+    /// Whether a failure was found in it: such text is kept longest.
+    pub fn is_evidence(&self) -> bool {
+        self.events.iter().any(|event| !event.codes.is_empty())
+    }
+
     /// Where its row in `chunks` and `coverage` stands.
     pub fn month(&self) -> Month {
         month_of(self.first)
@@ -130,6 +135,7 @@ pub(crate) struct ChunkRow<'a> {
     rule_set: u32,
     generations: &'static [u32],
     keep_until: u16,
+    evidence: u8,
     version: u128,
     text: &'a str,
 }
@@ -163,6 +169,7 @@ impl<'a> ChunkRow<'a> {
             rule_set,
             generations: &[LIVE_GENERATION],
             keep_until: rows.keep_until_day,
+            evidence: rows.is_evidence().into(),
             version: chunk_version(rule_set, chunk),
             text: &chunk.text,
         }

@@ -1,9 +1,14 @@
 //! The connection: one place for settings, inserts and reads.
 
+use crate::gaps::{LostPart, part_of};
 use crate::{Profile, StoreConfig, StoreError, error::Result};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
 use futures_util::future::BoxFuture;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// A connection to the store. Cheap to clone; used from many tasks at once.
 #[derive(Clone)]
@@ -11,7 +16,12 @@ pub struct Store {
     reads: Client,
     inserts: Client,
     config: Arc<StoreConfig>,
+    /// Parts that could not be read, until somebody asks for them.
+    unreadable: Arc<Mutex<BTreeSet<LostPart>>>,
 }
+
+/// Parts remembered until then: who asks does so every few seconds, and a damaged disk need not fill memory.
+const MAX_UNREADABLE: usize = 1000;
 
 /// How long the store may take to accept a piece of an insert: a healthy one takes milliseconds, a hung one must not hold us.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +52,18 @@ const INSERT_PINS: [(&str, &str); 10] = [
     ("max_insert_block_size", "4194304"),
 ];
 
+/// Settings of every insert into replicated tables: acknowledged means that most replicas have it, each on its disk.
+///
+/// One insert into a table at a time has its quorum, because only then can a reader ask for all that was acknowledged
+/// (`select_sequential_consistency`): the deriver closes news, so it must not read from a replica that lacks what another pipeline
+/// stored through another one. A second insert meanwhile is refused with code 286, and tried again.
+const QUORUM: [(&str, &str); 3] = [
+    ("insert_quorum", "auto"),
+    ("insert_quorum_parallel", "0"),
+    // Milliseconds; below `max_execution_time`, so that the reason comes first. The server's own default is ten minutes.
+    ("insert_quorum_timeout", "30000"),
+];
+
 /// A pin that newer servers need and older ones refuse.
 const DEDUPLICATE_INSERT: &str = "deduplicate_insert";
 
@@ -69,10 +91,16 @@ impl Store {
         for (name, value) in INSERT_PINS {
             inserts = inserts.with_setting(name, value);
         }
+        if let Profile::Server { .. } = config.profile {
+            for (name, value) in QUORUM {
+                inserts = inserts.with_setting(name, value);
+            }
+        }
         let mut store = Self {
             reads,
             inserts,
             config: Arc::new(config),
+            unreadable: Arc::default(),
         };
         let known: u64 = store
             .fetch_one(
@@ -88,6 +116,48 @@ impl Store {
         Ok(store)
     }
 
+    /// For who decides by what it reads: with replicas, reads answer with all that was acknowledged, or fail with code 289 while
+    /// this replica lacks some of it, and are tried again. Pages do without: they show what is there.
+    #[must_use]
+    pub fn sequential(mut self) -> Self {
+        if let Profile::Server { .. } = self.profile() {
+            self.reads = self
+                .reads
+                .with_setting("select_sequential_consistency", "1");
+        }
+        self
+    }
+
+    /// Refuses a cluster of several shards: copies of one identity must meet in one table.
+    pub(crate) async fn check_one_shard(&self) -> Result<()> {
+        let Profile::Server { cluster } = self.profile() else {
+            return Ok(());
+        };
+        let (shards, hosts): (u64, u64) = self
+            .fetch_one(
+                "read the shards of `store.cluster`",
+                self.sql(
+                    "SELECT uniqExact(shard_num), count() FROM system.clusters WHERE cluster = {cluster:String}",
+                )
+                .param("cluster", cluster),
+            )
+            .await?;
+        let refused = |reason, hint| Err(StoreError::config("use the cluster", reason, hint));
+        match (shards, hosts) {
+            (_, 0) => refused(
+                format!("the server knows no cluster `{cluster}`"),
+                "`store.cluster` must be one of `SELECT DISTINCT cluster FROM system.clusters`",
+            ),
+            (1, _) => Ok(()),
+            (shards, _) => refused(
+                format!(
+                    "`{cluster}` has {shards} shards, but copies of one identity must meet in one"
+                ),
+                "define a cluster of one shard with all replicas in it, and name it in `store.cluster`",
+            ),
+        }
+    }
+
     /// What kind of engine it is.
     pub(crate) fn profile(&self) -> &Profile {
         &self.config.profile
@@ -100,12 +170,12 @@ impl Store {
 
     /// Runs a statement that answers nothing.
     pub(crate) async fn execute(&self, doing: &str, statement: &str) -> Result<()> {
-        within(doing, self.sql(statement).execute()).await
+        self.within(doing, self.sql(statement).execute()).await
     }
 
     /// Runs a prepared statement that answers nothing.
     pub(crate) async fn execute_query(&self, doing: &str, query: Query) -> Result<()> {
-        within(doing, query.execute()).await
+        self.within(doing, query.execute()).await
     }
 
     pub(crate) async fn fetch_all<T: RowOwned + RowRead>(
@@ -113,7 +183,7 @@ impl Store {
         doing: &str,
         query: Query,
     ) -> Result<Vec<T>> {
-        within(doing, query.fetch_all::<T>()).await
+        self.within(doing, query.fetch_all::<T>()).await
     }
 
     pub(crate) async fn fetch_one<T: RowOwned + RowRead>(
@@ -121,7 +191,7 @@ impl Store {
         doing: impl Into<String>,
         query: Query,
     ) -> Result<T> {
-        within(doing, query.fetch_one::<T>()).await
+        self.within(doing, query.fetch_one::<T>()).await
     }
 
     pub(crate) async fn fetch_optional<T: RowOwned + RowRead>(
@@ -129,7 +199,7 @@ impl Store {
         doing: &str,
         query: Query,
     ) -> Result<Option<T>> {
-        within(doing, query.fetch_optional::<T>()).await
+        self.within(doing, query.fetch_optional::<T>()).await
     }
 
     /// Inserts rows of one partition as one statement; all are there, or none is. No rows, no statement.
@@ -163,15 +233,36 @@ impl Store {
             insert.end().await.map_err(failed)
         })
     }
-}
 
-/// Bounds a read: a store that hangs must not hang its callers.
-async fn within<T>(
-    doing: impl Into<String>,
-    answer: impl Future<Output = clickhouse::error::Result<T>>,
-) -> Result<T> {
-    match tokio::time::timeout(READ_TIMEOUT, answer).await {
-        Ok(result) => result.map_err(|error| StoreError::new(doing, error)),
-        Err(_) => Err(StoreError::new(doing, clickhouse::error::Error::TimedOut)),
+    /// Bounds a read: a store that hangs must not hang its callers. Remembers which part was damaged, if that is why it failed.
+    async fn within<T>(
+        &self,
+        doing: impl Into<String>,
+        answer: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T> {
+        let error = match tokio::time::timeout(READ_TIMEOUT, answer).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => StoreError::new(doing, error),
+            Err(_) => StoreError::new(doing, clickhouse::error::Error::TimedOut),
+        };
+        if error.is_damage() {
+            let part = part_of(error.reason());
+            let mut unreadable = self
+                .unreadable
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let is_known = unreadable
+                .iter()
+                .any(|known| known.table == part.table && known.part == part.part);
+            if !is_known && unreadable.len() < MAX_UNREADABLE {
+                unreadable.insert(part);
+            }
+        }
+        Err(error)
+    }
+
+    /// Parts that could not be read.
+    pub(crate) fn unreadable(&self) -> &Mutex<BTreeSet<LostPart>> {
+        &self.unreadable
     }
 }

@@ -24,6 +24,7 @@ pub struct Web {
     pub(crate) hosts: Arc<[String]>,
     pub(crate) max_disk_bytes: u64,
     pub(crate) disk_full: Arc<AtomicBool>,
+    pub(crate) file_system_full: Arc<AtomicBool>,
     pub(crate) turns: Arc<Semaphore>,
 }
 
@@ -52,6 +53,7 @@ impl Web {
                 .collect(),
             max_disk_bytes,
             disk_full: Arc::default(),
+            file_system_full: Arc::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
         }
     }
@@ -59,6 +61,11 @@ impl Web {
     /// A flag for whoever keeps the disk in bounds: while it is set, every page says that the disk is full.
     pub fn disk_full(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.disk_full)
+    }
+
+    /// A flag beside it: the file system is full, whatever the bound says.
+    pub fn file_system_full(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.file_system_full)
     }
 
     /// What rules call their findings, as of now.

@@ -1,5 +1,6 @@
 //! Health and metrics, on an address of their own.
 
+use crate::keeper::{Notes, Space};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -7,7 +8,6 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::time::timeout;
@@ -26,6 +26,7 @@ pub(super) struct Admin {
     metrics: PrometheusHandle,
     checks: Vec<Check>,
     refreshes: Vec<Refresh>,
+    notes: Option<Notes>,
 }
 
 /// Sizes of a batch: from one live chunk to the bound of a batch, each four times the one before.
@@ -57,6 +58,7 @@ impl Admin {
             metrics,
             checks: Vec::new(),
             refreshes: Vec::new(),
+            notes: None,
         })
     }
 
@@ -117,16 +119,37 @@ impl Admin {
     }
 
     /// The disk that the store takes, of a store that has a bound.
-    pub(super) fn with_disk(self, store: Store, max_disk: u64, is_full: Arc<AtomicBool>) -> Self {
-        self.with_refresh(move || {
-            let (store, is_full) = (store.clone(), Arc::clone(&is_full));
+    ///
+    /// A full one is not ready, as it takes no logs.
+    pub(super) fn with_disk(self, store: Store, space: Space) -> Self {
+        let checked = space.clone();
+        self.with_check(move || {
+            let full = checked.full();
+            async move { full.map_or(Ok(()), |full| Err(full.to_string())) }
+        })
+        .with_refresh(move || {
+            let (store, space) = (store.clone(), space.clone());
             async move {
                 if let Ok(used) = store.disk_used().await {
                     gauge!("cbsift_store_disk_bytes").set(used as f64);
                 }
-                gauge!("cbsift_store_disk_max_bytes").set(max_disk as f64);
-                gauge!("cbsift_store_full").set(u8::from(is_full.load(Ordering::Relaxed)));
+                gauge!("cbsift_store_disk_max_bytes").set(space.max() as f64);
+                gauge!("cbsift_store_full").set(u8::from(space.full().is_some()));
+                if let Some(found) = space.file_system() {
+                    gauge!("cbsift_store_file_system_free_bytes").set(found.free as f64);
+                    gauge!("cbsift_store_file_system_bytes").set(found.size as f64);
+                }
             }
+        })
+    }
+
+    /// What is not well but stops nothing.
+    pub(super) fn with_notes(mut self, notes: Notes) -> Self {
+        self.notes = Some(notes.clone());
+        self.with_refresh(move || {
+            gauge!("cbsift_store_lost_parts").set(notes.lost_parts() as f64);
+            gauge!("cbsift_store_clock_doubtful").set(u8::from(notes.has("clock")));
+            async {}
         })
     }
 
@@ -149,11 +172,21 @@ impl Admin {
                 missing.push('\n');
             }
         }
-        if missing.is_empty() {
-            (StatusCode::OK, "ready\n".to_owned())
+        let is_ready = missing.is_empty();
+        let mut said = if is_ready {
+            "ready\n".to_owned()
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, missing)
+            missing
+        };
+        for note in self.notes.iter().flat_map(Notes::all) {
+            said.push_str(&format!("warning: {note}\n"));
         }
+        let status = if is_ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        (status, said)
     }
 
     async fn text(&self) -> String {
@@ -247,6 +280,19 @@ fn describe() {
         (
             "cbsift_store_full",
             "Whether the intake refuses logs because the disk is full.",
+        ),
+        (
+            "cbsift_store_file_system_free_bytes",
+            "Free bytes of the file system that holds the store.",
+        ),
+        ("cbsift_store_file_system_bytes", "Its size."),
+        (
+            "cbsift_store_lost_parts",
+            "Parts of the store that the engine put aside or cannot read.",
+        ),
+        (
+            "cbsift_store_clock_doubtful",
+            "Whether text does not expire because the clock has jumped.",
         ),
     ] {
         describe_gauge!(name, what);

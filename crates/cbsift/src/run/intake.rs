@@ -1,12 +1,12 @@
 //! What the intake is given: where chunks go, what the store holds, whose tokens are good.
 
 use super::Remote;
+use crate::keeper::Space;
 use crate::settings::Settings;
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
 use queue::{Producer, SendError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -22,14 +22,14 @@ pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
 #[derive(Clone)]
 pub(super) struct Direct {
     pub(super) pipeline: pipeline::Handle,
-    pub(super) is_full: Arc<AtomicBool>,
+    pub(super) space: Space,
 }
 
 impl ChunkSink for Direct {
     async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
-        if self.is_full.load(Ordering::Relaxed) {
-            return Err(SinkError::Full("`store.max_disk` is reached".to_owned()));
-        }
+        let text = chunks.iter().map(|chunk| chunk.text.len() as u64).sum();
+        let taken = self.space.take(text).await;
+        let _taken = taken.map_err(|full| SinkError::Full(full.to_string()))?;
         self.pipeline.store(chunks).await.map_err(|error| {
             if error.is_full() {
                 SinkError::Full(error.to_string())

@@ -3,8 +3,9 @@
 use super::admin::Admin;
 use super::door::Door;
 use super::{Remote, Servers};
+use crate::keeper::{Keeper, Notes, Shown, Space};
+use crate::log;
 use crate::settings::Settings;
-use crate::{keeper, log};
 use anyhow::Context;
 use pipeline::{Feed, ForeignTopics, Pipeline};
 use queue::{Consumer, Rewind};
@@ -60,7 +61,9 @@ pub(crate) async fn pipeline(
     let running: Arc<OnceLock<Running>> = Arc::default();
 
     let (checked, asked, shown) = (remote.clone(), Arc::clone(&running), Arc::clone(&running));
+    let notes = Notes::default();
     let admin = Admin::new("pipeline")?
+        .with_notes(notes.clone())
         .with_check(move || {
             let (remote, running) = (checked.clone(), Arc::clone(&asked));
             async move {
@@ -94,6 +97,8 @@ pub(crate) async fn pipeline(
     let Some(store) = remote.wait(&stop).await else {
         return servers.run().await;
     };
+    // It closes news by what it reads.
+    let store = store.sequential();
     if super::topics(&settings.queue, &stop).await?.is_none() {
         return servers.run().await;
     }
@@ -115,10 +120,14 @@ pub(crate) async fn pipeline(
     servers.add("records from Kafka", move |stop| async move {
         Ok(feed.run(stop, GRACE).await?)
     });
-    servers.add("the housekeeping", move |stop| {
+    let keeper = Keeper {
+        store,
         // A ClickHouse elsewhere has its own bound on disk.
-        keeper::keep(store, 0, Vec::new(), stop)
-    });
+        space: Space::new(0, None),
+        notes,
+        shown: Shown::default(),
+    };
+    servers.add("the housekeeping", move |stop| keeper.run(stop));
     let outcome = servers.run().await;
     outcome.and(pipeline.stop().await.context("stop the pipeline"))
 }

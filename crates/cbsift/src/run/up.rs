@@ -4,13 +4,13 @@ use super::admin::Admin;
 use super::door::{Door, for_readers};
 use super::intake::{Direct, Held, tokens};
 use super::{Engine, Servers, TENANT};
+use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
-use crate::{keeper, token};
+use crate::token;
 use anyhow::Context;
 use classify::Rules;
 use pipeline::Pipeline;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use store::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -53,11 +53,11 @@ pub(crate) async fn up(
     let pipeline = Pipeline::start_with(settings.pipeline.clone(), store.clone())
         .await
         .context("start the pipeline")?;
-    let is_full = Arc::new(AtomicBool::new(false));
+    let space = Space::new(settings.max_disk, Some(settings.data.clone()));
 
     let sink = Direct {
         pipeline: pipeline.handle(),
-        is_full: Arc::clone(&is_full),
+        space: space.clone(),
     };
     let intake = ingest::router(
         sink,
@@ -72,7 +72,15 @@ pub(crate) async fn up(
         settings.max_disk,
         &settings.web,
     );
-    let web_is_full = web.disk_full();
+    let keeper = Keeper {
+        store: store.clone(),
+        space: space.clone(),
+        notes: Notes::default(),
+        shown: Shown {
+            full: web.disk_full(),
+            file_system: web.file_system_full(),
+        },
+    };
     let admin = Admin::new("up")?;
     let traffic = ingest::Traffic::new();
     let intake = traffic.count(intake);
@@ -81,7 +89,8 @@ pub(crate) async fn up(
         .with_rules(pipeline.status())
         .with_all_derived(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())
-        .with_disk(store.clone(), settings.max_disk, Arc::clone(&is_full));
+        .with_disk(store.clone(), space)
+        .with_notes(keeper.notes.clone());
 
     let addresses = Addresses {
         page: page_door.url()?,
@@ -95,10 +104,7 @@ pub(crate) async fn up(
     servers.add("the pages", |stop| page_door.serve(pages, stop));
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
-    let (kept, max_disk) = (store, settings.max_disk);
-    servers.add("the disk bound", move |stop| {
-        keeper::keep(kept, max_disk, vec![is_full, web_is_full], stop)
-    });
+    servers.add("the housekeeping", move |stop| keeper.run(stop));
 
     ready(&addresses, &token);
 

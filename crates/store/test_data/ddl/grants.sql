@@ -14,6 +14,10 @@ CREATE USER IF NOT EXISTS cbsift_writer ON CLUSTER `cbsift` IDENTIFIED WITH sha2
 GRANT ON CLUSTER `cbsift` SELECT, INSERT, ALTER DELETE ON cbsift.* TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.parts TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.settings TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.clusters TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.detached_parts TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.mutations TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.disks TO cbsift_writer;
 
 -- `cbsift web` and Grafana: sums over a fleet must not take the server from its writers.
 CREATE SETTINGS PROFILE IF NOT EXISTS cbsift_reader ON CLUSTER `cbsift` SETTINGS readonly = 2, max_execution_time = 60, max_memory_usage = 4000000000, max_result_rows = 1000000;
@@ -21,3 +25,4 @@ CREATE USER IF NOT EXISTS cbsift_reader ON CLUSTER `cbsift` IDENTIFIED WITH sha2
 GRANT ON CLUSTER `cbsift` SELECT ON cbsift.* TO cbsift_reader;
 GRANT ON CLUSTER `cbsift` SELECT ON system.parts TO cbsift_reader;
 GRANT ON CLUSTER `cbsift` SELECT ON system.settings TO cbsift_reader;
+GRANT ON CLUSTER `cbsift` SELECT ON system.clusters TO cbsift_reader;

@@ -9,6 +9,7 @@
 //! - `raw`: windows of text, resuming, imports
 //! - `pages`: what the pages ask
 //! - `dead_letters`: kept as they came, folded, sent back
+//! - `replicas`: what a made-up server with replicas hears
 
 mod dead_letters;
 mod derivations;
@@ -18,4 +19,5 @@ mod open_records;
 mod pages;
 mod raw;
 mod replay;
+mod replicas;
 mod schema;

@@ -8,6 +8,7 @@ use axum::{
 };
 use event::Code;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 use store::{Filter, Step};
 use texts::Text;
 
@@ -94,6 +95,7 @@ pub(crate) async fn overview(
             used_bytes,
             max_bytes: web.max_disk_bytes,
             full: web.is_disk_full(used_bytes),
+            file_system_full: web.file_system_full.load(Ordering::Relaxed),
         },
         over_time: found
             .over_time
@@ -177,6 +179,8 @@ struct Disk {
     used_bytes: u64,
     max_bytes: u64,
     full: bool,
+    /// It is full because the file system is, not because of the bound.
+    file_system_full: bool,
 }
 
 #[derive(Serialize)]

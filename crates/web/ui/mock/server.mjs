@@ -56,6 +56,7 @@ function overview(query) {
       used_bytes: MODE === "full" ? 10.7e9 : MODE === "empty" ? 0 : 2.1e9,
       max_bytes: 10.7e9,
       full: MODE === "full",
+      file_system_full: false,
     },
     over_time: groupBy(shown, slot).map(([t, list]) => ({
       t,

@@ -22,7 +22,7 @@ export interface Overview {
     noise: number;
     raw_bytes: number;
   };
-  disk: { used_bytes: number; max_bytes: number; full: boolean };
+  disk: { used_bytes: number; max_bytes: number; full: boolean; file_system_full: boolean };
   over_time: { t: string; failed: number; succeeded: number; other: number }[];
   categories_over_time: { t: string; category: string; count: number }[];
   top_causes: Cause[];

@@ -67,7 +67,8 @@ export function App() {
       />
       {overview.data?.disk.full && (
         <div className="banner" role="status">
-          <strong>{t.status.full}</strong> {t.status.fullHint}
+          <strong>{overview.data.disk.file_system_full ? t.status.fileSystemFull : t.status.full}</strong>{" "}
+          {overview.data.disk.file_system_full ? t.status.fileSystemFullHint : t.status.fullHint}
         </div>
       )}
       <main id="main" tabIndex={-1}>
