@@ -8,6 +8,7 @@
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
+//! | `damage.rs` | parts of the store that cannot be read are said, and what `doctor` makes of them |
 //! | `disk.rs` | the bound on the disk and a full file system, on a small one of its own; needs root |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
@@ -25,6 +26,7 @@
 mod browser;
 mod cluster;
 mod commands;
+mod damage;
 mod disk;
 mod fixtures;
 mod grafana;

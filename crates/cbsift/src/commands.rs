@@ -2,6 +2,7 @@
 
 mod config;
 mod dead_letters;
+mod doctor;
 mod engine;
 mod explain;
 mod ingest;
@@ -54,6 +55,7 @@ enum Command {
     Reprocess(reprocess::Arguments),
     DeadLetters(dead_letters::Arguments),
     Config(config::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// What describes the site.
@@ -105,6 +107,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reprocess(arguments) => reprocess::run(arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Config(arguments) => config::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
     }
 }
 
