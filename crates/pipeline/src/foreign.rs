@@ -129,7 +129,7 @@ impl ForeignTopics {
             name if is_endpoint_id(name) => Ok(name),
             _ => Err(foreign(
                 "bad_endpoint",
-                "the computer's name is no endpoint id, which is 1 to 128 of `A-Z a-z 0-9 . _ -`",
+                "the computer's name is no endpoint id, which is 1 to 128 of `A-Z a-z 0-9 . _ -` and starts with a letter or digit",
             )),
         }
     }
