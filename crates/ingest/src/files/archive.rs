@@ -26,6 +26,7 @@ const TOO_DENSE: &str =
 const TOO_DENSE_SUM: &str = "together with those before it grows the archive more than 100 times: that is how decompression bombs are made";
 const TOO_MUCH: &str =
     "the archive holds more than is unpacked in one go; unpack it and scan its folder";
+const TOO_LOOSE: &str = "it is more than twice as large packed as unpacked: the archive is damaged";
 const TOO_MANY: &str = "more than 10000 members: the rest is not looked at";
 
 /// How much one archive may make us do.
@@ -49,6 +50,11 @@ impl Limits {
         ratio: 100,
         free_bytes: 1 << 20,
     };
+
+    /// Empty blocks cost time for nothing, and what was honestly packed is never twice as large as it was before.
+    fn is_too_loose(&self, packed: u64, unpacked: u64) -> bool {
+        packed > self.free_bytes && packed / 2 > unpacked
+    }
 
     fn is_too_dense(&self, packed: u64, unpacked: u64) -> bool {
         unpacked > self.free_bytes && unpacked > packed.saturating_mul(self.ratio)

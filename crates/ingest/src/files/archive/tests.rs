@@ -230,3 +230,21 @@ fn folders_of_a_cabinet_that_share_their_blocks_are_not_walked_again_and_again()
         .filter(|reason| reason.contains("overlap"));
     assert!(told.count() >= usize::from(count) - 4, "{reasons:?}");
 }
+
+#[test]
+fn what_is_larger_packed_than_unpacked_is_no_honest_member() {
+    let limits = Limits::DEFAULT;
+    for (packed, unpacked, is_loose) in [
+        (limits.free_bytes, 0, false),
+        (limits.free_bytes + 2, 0, true),
+        (100 << 20, 100 << 20, false),
+        (100 << 20, 50 << 20, false),
+        (100 << 20, 49 << 20, true),
+    ] {
+        assert_eq!(
+            limits.is_too_loose(packed, unpacked),
+            is_loose,
+            "{packed} {unpacked}"
+        );
+    }
+}

@@ -3,8 +3,8 @@
 //! The crate's own reader borrows the archive, so it could not be handed out, and it sets no limit to what a member decodes to.
 
 use super::{
-    Inner, Limits, Listed, Listing, Member, State, Sum, TOO_DENSE, TOO_MANY, cut_off, damaged,
-    head_of,
+    Inner, Limits, Listed, Listing, Member, State, Sum, TOO_DENSE, TOO_LOOSE, TOO_MANY, cut_off,
+    damaged, head_of,
 };
 use ::zip::result::ZipError;
 use ::zip::{CompressionMethod, ZipArchive};
@@ -110,6 +110,8 @@ fn listed(
         Some(METHOD)
     } else if limits.is_too_dense(packed, bytes) {
         Some(TOO_DENSE)
+    } else if limits.is_too_loose(packed, bytes) {
+        Some(TOO_LOOSE)
     } else {
         sum.add(bytes).err()
     };

@@ -128,7 +128,8 @@ impl CabReader {
         if checksum != 0 && checksum != sum(&self.packed) ^ sum(&header[4..]) {
             return Err(damaged("a checksum is wrong: the cabinet is damaged"));
         }
-        if unpacked > BLOCK_BYTES {
+        // MSZIP adds 12 bytes to what does not shrink, LZX 6,144; more would be empty blocks inside, which cost time for nothing.
+        if unpacked > BLOCK_BYTES || packed > unpacked + 6144 {
             return Err(damaged("a block is larger than the format allows"));
         }
         match &mut self.decoder {
