@@ -18,7 +18,7 @@ test: ui libchdb test-tools ## Everything, services included; nothing to start b
 	$(CARGO) test --workspace
 
 test-fast: ui ## Without engine, browser and services: about a minute once built
-	$(CARGO) test -p event -p quantity -p parse -p classify -p windows-error-codes -p simulate
+	$(CARGO) test -p event -p quantity -p serve -p parse -p classify -p windows-error-codes -p simulate
 
 soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
 	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture

@@ -101,11 +101,11 @@ fn secrets_are_made_once_each_for_its_service_only() {
         );
     }
     // Our own roles can use theirs.
-    let files = ingest::TlsFiles {
+    let files = serve::TlsFiles {
         cert: path("ingest/cert.pem"),
         key: path("ingest/key.pem"),
     };
-    ingest::Tls::load(files).unwrap_or_else(|error| panic!("{error}"));
+    serve::Tls::load(files).unwrap_or_else(|error| panic!("{error}"));
 
     // The server knows the hash of the very password that the roles are given, and the roles those of the tokens.
     let hash = |text: &str| ingest::FileDigest::of(text.trim().as_bytes()).to_string();

@@ -91,6 +91,61 @@ fn an_address_off_this_machine_is_refused_without_tls() {
 }
 
 #[test]
+fn what_is_missing_or_wrong_ends_with_2_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value) in [
+        ("INGEST__TOKENS_FILE", "/no/such/tokens"),
+        ("WEB__TOKENS_FILE", "/no/such/tokens"),
+        ("STORE__DATABASE", "x;DROP"),
+    ] {
+        let data = folder.path().join("data");
+        let mut command = cbsift();
+        for table in ["INGEST", "ENGINE", "WEB", "ADMIN"] {
+            command.env(format!("CBSIFT__{table}__LISTEN"), "127.0.0.1:0");
+        }
+        let output = command
+            .args(["up", "--data"])
+            .arg(&data)
+            .env(format!("CBSIFT__{key}"), value)
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let key = key.to_lowercase().replace("__", ".");
+        assert!(said.contains(&key) && said.contains(value), "{said}");
+        assert!(!data.exists(), "{key}");
+    }
+    let output = cbsift()
+        .args(["send", "--token-file", "/no/such/token"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--token-file"), "{said}");
+}
+
+#[test]
+fn too_few_open_files_are_told_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let program = cbsift();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" up --data \"$1\""])
+        .arg(program.get_program())
+        .arg(&data)
+        .current_dir(crate::harness::repository())
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for words in ["64 files", "1024", "hint: ", "LimitNOFILE"] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_taken_port_is_named_with_a_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@
 //! | `commands.rs` | arguments, errors with a way out, exit codes |
 //! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
+//! | `hostile.rs` | good requests are answered beside slow, silent and many others |
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
 //! | `damage.rs` | parts of the store that cannot be read are said, and what `doctor` makes of them |
@@ -31,6 +32,7 @@ mod disk;
 mod fixtures;
 mod grafana;
 mod harness;
+mod hostile;
 mod one_machine;
 mod prometheus;
 mod prometheus_process;

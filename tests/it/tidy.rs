@@ -32,6 +32,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("event", &[][..]),
         ("quantity", &[]),
+        ("serve", &[]),
         ("windows-error-codes", &[]),
         ("embedded-clickhouse", &[]),
         ("parse", &["event"]),
@@ -39,7 +40,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("simulate", &["event"]),
         ("queue", &["event", "quantity"]),
         ("store", &["event"]),
-        ("ingest", &["event", "parse", "quantity"]),
+        ("ingest", &["event", "parse", "quantity", "serve"]),
         (
             "pipeline",
             &["event", "parse", "classify", "queue", "store"],
@@ -58,6 +59,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
                 "embedded-clickhouse",
                 "simulate",
                 "quantity",
+                "serve",
                 "store",
                 "queue",
                 "ingest",

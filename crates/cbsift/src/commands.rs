@@ -158,7 +158,8 @@ fn style() -> crate::report::Style {
 /// The token of who sends: a file, CBSIFT_TOKEN, or what `up` on this machine made.
 fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<String> {
     match (file, std::env::var("CBSIFT_TOKEN")) {
-        (Some(file), _) => crate::token::read(file),
+        (Some(file), _) => crate::token::read(file)
+            .map_err(|error| Misuse(format!("`--token-file`: {error:#}")).into()),
         (None, Ok(token)) => Ok(token),
         (None, Err(_)) => crate::token::read(&crate::token::path(&settings.data)).map_err(|error| {
             error.context("no token was given\nhint: start `cbsift up` first, or name a token with --token-file or CBSIFT_TOKEN")

@@ -87,9 +87,9 @@ async fn signal() {
 }
 
 /// Opens a port; says what to do when it is taken.
-async fn listen(address: SocketAddr, key: &str, has_tls: bool) -> anyhow::Result<TcpListener> {
-    ::ingest::check_listen(address, has_tls).map_err(|error| anyhow!("`{key}`: {error}"))?;
-    TcpListener::bind(address).await.with_context(|| {
+fn listen(address: SocketAddr, key: &str, has_tls: bool) -> anyhow::Result<TcpListener> {
+    serve::check_listen(address, has_tls).map_err(|error| anyhow!("`{key}`: {error}"))?;
+    serve::listen(address).with_context(|| {
         format!("listen on {address} (`{key}`)\nhint: another program has the port; choose one with CBSIFT__{}=127.0.0.1:PORT", key.to_uppercase().replace('.', "__"))
     })
 }

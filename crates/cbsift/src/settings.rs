@@ -4,10 +4,9 @@
 
 use crate::commands::Misuse;
 use crate::log;
-use anyhow::Context;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
-use ingest::TlsFiles;
 use serde::Deserialize;
+use serve::TlsFiles;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -66,8 +65,12 @@ impl ClickHouse {
     /// With its password, which is read when it is needed.
     pub(crate) fn connect(&self) -> anyhow::Result<StoreConfig> {
         let password = match &self.password_file {
-            Some(path) => first_line(path)
-                .with_context(|| format!("read `{}` (`store.password_file`)", path.display()))?,
+            Some(path) => first_line(path).map_err(|error| {
+                Misuse(format!(
+                    "`store.password_file`: cannot read `{}`: {error}",
+                    path.display()
+                ))
+            })?,
             None => String::new(),
         };
         let profile = if self.cluster.is_empty() {
@@ -331,8 +334,26 @@ impl Check<'_> {
         }
     }
 
+    /// A name that stands in statements: of letters, digits, `_` and `-`, though ClickHouse would take others in quotes.
+    fn identifier(&mut self, key: &str, name: &str) {
+        let is_good = name.len() <= 64
+            && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if !is_good {
+            self.problems.push(format!(
+                "`{key}` is {name:?}, but must be a name of 1 to 64 letters, digits, `_` or `-` that starts with a letter or `_`"
+            ));
+        }
+    }
+
     /// The ClickHouse that `store.url` names.
     fn remote(&mut self, raw: &RawStore) -> Option<ClickHouse> {
+        self.identifier("store.database", &raw.database);
+        if !raw.cluster.is_empty() {
+            self.identifier("store.cluster", &raw.cluster);
+        }
         if raw.url.is_empty() {
             return None;
         }
@@ -391,7 +412,7 @@ impl Check<'_> {
         let fallback = SocketAddr::from(([127, 0, 0, 1], 0));
         match text.parse::<SocketAddr>() {
             Ok(address) => {
-                if let Err(error) = ingest::check_listen(address, has_tls) {
+                if let Err(error) = serve::check_listen(address, has_tls) {
                     self.problems.push(format!("`{key}`: {error}"));
                 }
                 address
@@ -528,6 +549,29 @@ mod tests {
             assert!(problems.contains(key), "{key} in {problems}");
         }
         assert!(problems.contains("TLS"), "{problems}");
+    }
+
+    #[test]
+    fn names_that_stand_in_statements_are_names() {
+        for key in ["store.database", "store.cluster"] {
+            for bad in [
+                "x;DROP",
+                "a b",
+                "a`b",
+                "a'b",
+                "1a",
+                "-a",
+                "é",
+                &"x".repeat(65),
+            ] {
+                let Err(Misuse(problem)) = load(None, &[(key, bad.to_owned())]) else {
+                    panic!("`{key}` = {bad:?} accepted")
+                };
+                assert!(problem.contains(key), "{problem}");
+            }
+            load(None, &[(key, "cbsift_2-a".to_owned())]).unwrap();
+        }
+        assert!(load(None, &[("store.database", String::new())]).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The intake's settings and their checks.
 
-use crate::http::{Serving, Tls, TlsFiles};
 use serde::{Deserialize, Serialize};
+use serve::{Admission, Limits, Serving, Tls, TlsFiles};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,8 +24,10 @@ pub struct RawConfig {
     pub in_flight_max: String,
     /// Largest wished size of a chunk.
     pub chunk_max: String,
-    /// Connections at once.
+    /// Connections at once, over all addresses of the process but the engine's.
     pub connections_max: u32,
+    /// Connections of one address at once that have shown no good token, and of one token.
+    pub address_connections_max: u32,
     /// Requests of one endpoint at once.
     pub endpoint_requests_max: u32,
     /// A request's head must be complete by then; idle connections end by it too.
@@ -60,8 +62,10 @@ impl Default for RawConfig {
             // Eight bodies of 4 MiB, which keeps an engine that takes 150 MB/s busy.
             in_flight_max: "64 MiB".to_owned(),
             chunk_max: "256 KiB".to_owned(),
-            // Below the usual limit of 1,024 open files, with room for the rest of the process.
+            // Half of the usual limit of 1,024 open files.
             connections_max: 512,
+            // A quarter of them; a browser opens six, a site's proxy or NAT shakes hands with some tens at once. A guess.
+            address_connections_max: 128,
             // `send` uses four.
             endpoint_requests_max: 8,
             // RELIABILITY: slow heads and bodies must not hold a connection.
@@ -92,8 +96,10 @@ pub struct Config {
     pub in_flight_max: usize,
     /// Largest wished size of a chunk in bytes.
     pub chunk_max: usize,
-    /// Connections at once.
+    /// Connections at once, over all addresses of the process but the engine's.
     pub connections_max: usize,
+    /// Connections of one address at once that have shown no good token, and of one token.
+    pub address_connections_max: usize,
     /// Requests of one endpoint at once.
     pub endpoint_requests_max: usize,
     /// A request's head must be complete by then.
@@ -182,6 +188,7 @@ impl Config {
         let shutdown_grace = time("shutdown_grace", &raw.shutdown_grace);
         for (key, value) in [
             ("connections_max", raw.connections_max),
+            ("address_connections_max", raw.address_connections_max),
             ("endpoint_requests_max", raw.endpoint_requests_max),
         ] {
             if !(1..=100_000).contains(&value) {
@@ -220,6 +227,7 @@ impl Config {
             in_flight_max,
             chunk_max,
             connections_max: raw.connections_max as usize,
+            address_connections_max: raw.address_connections_max as usize,
             endpoint_requests_max: raw.endpoint_requests_max as usize,
             head_timeout,
             body_rate_min,
@@ -232,10 +240,20 @@ impl Config {
 }
 
 impl Config {
-    /// The limits of the intake's connections, with the certificate it is given.
-    pub fn serving(&self, tls: Option<Tls>) -> Serving {
-        Serving {
+    /// Who may hold a connection; shared by all addresses of a process.
+    pub fn admission(&self) -> Admission {
+        Admission::new(Limits {
             connections_max: self.connections_max,
+            address_max: self.address_connections_max,
+            // A request that has shown no token has as much time as its head had.
+            patience: self.head_timeout,
+        })
+    }
+
+    /// The limits of an address, with the certificate it is given.
+    pub fn serving(&self, admission: &Admission, tls: Option<Tls>) -> Serving {
+        Serving {
+            admission: admission.clone(),
             head_timeout: self.head_timeout,
             shutdown_grace: self.shutdown_grace,
             tls,

@@ -70,13 +70,13 @@ impl LogFile {
         })
     }
 
-    /// Hash of the log's bytes, unpacked, up to the size it has now.
-    pub fn digest(&self) -> Result<FileDigest, FileError> {
-        let mut hasher = Sha256::new();
+    /// Hash of the log's bytes, unpacked, up to the size it has now; and that size.
+    pub fn digest(&self) -> Result<(FileDigest, u64), FileError> {
+        let (mut hasher, mut bytes) = (Sha256::new(), 0);
         let mut reader = BufReader::with_capacity(READ_BYTES, self.reader()?);
         loop {
             let read = match reader.fill_buf() {
-                Ok([]) => return Ok(FileDigest(hasher.finalize().into())),
+                Ok([]) => return Ok((FileDigest(hasher.finalize().into()), bytes)),
                 Ok(read) => read,
                 Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => {
@@ -89,6 +89,7 @@ impl LogFile {
             };
             hasher.update(read);
             let count = read.len();
+            bytes += count as u64;
             reader.consume(count);
         }
     }

@@ -1,26 +1,26 @@
 //! The intake's HTTP side: bodies in, chunks to the sink, and an answer only when they are durable.
 
 mod body;
+mod caller;
 mod limits;
+mod prefixes;
 mod readers;
 mod refusal;
-mod serve;
-mod tls;
+mod room;
 mod traffic;
 
 pub use readers::for_readers;
-pub use serve::{ListenError, Serving, check_listen, serve};
-pub(crate) use tls::certificates;
-pub use tls::{Tls, TlsError, TlsFiles};
 pub use traffic::Traffic;
 
 use crate::config::CHUNK_MIN;
 use crate::files::clean_name;
 use crate::http::body::Coding;
+use crate::http::caller::Speaks;
 use crate::http::limits::Limits;
+use crate::http::prefixes::{Place, Prefix, Prefixes};
 use crate::http::refusal::Refusal;
 use crate::offsets::{FileDigest, Import, Offsets};
-use crate::tokens::{Caller, Denied, Tokens};
+use crate::tokens::{Caller, Tokens};
 use crate::{ChunkSink, Config, SinkError};
 use axum::Router;
 use axum::body::Body;
@@ -41,13 +41,13 @@ pub const ENDPOINT_HEADER: &str = "cbsift-endpoint";
 pub const NEXT_OFFSET_HEADER: &str = "cbsift-next-offset";
 /// SHA-256 in hex of the whole file, with its last body only.
 pub const FILE_DIGEST_HEADER: &str = "cbsift-file-digest";
-/// Size of that file; must be where the body ends.
+/// Size of that file; must be where the body ends. Also in the answer of `HEAD /v1/imports/…`.
 pub const FILE_SIZE_HEADER: &str = "cbsift-file-size";
 
 /// Offsets above this are mistakes; below it they are exact in JSON.
 const OFFSET_MAX: u64 = 1 << 53;
 
-/// The routes of the intake. Needs [`serve`] for the limits on heads and connections.
+/// The routes of the intake. Needs [`serve::serve`] for the limits on heads and connections.
 pub fn router<S: ChunkSink, O: Offsets>(
     sink: S,
     offsets: O,
@@ -59,6 +59,7 @@ pub fn router<S: ChunkSink, O: Offsets>(
         offsets,
         tokens,
         limits: Limits::new(config),
+        prefixes: Prefixes::default(),
         config: config.clone(),
     };
     Router::new()
@@ -75,6 +76,7 @@ struct Intake<S, O> {
     offsets: O,
     tokens: Arc<Tokens>,
     limits: Limits,
+    prefixes: Prefixes,
     config: Config,
 }
 
@@ -100,74 +102,102 @@ struct Describes {
 
 async fn put_stream<S: ChunkSink, O: Offsets>(
     State(intake): State<Arc<Intake<S, O>>>,
+    Speaks(caller): Speaks,
     Path((source, stream)): Path<(String, String)>,
     query: Result<Query<Describes>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let caller = caller(&intake.tokens, &headers)?;
-    let (source, stream) = stream_of(&caller, &source, &stream)?;
+    let stream = stream_of(&caller, &source, &stream)?;
     let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
-    let cut = Cut::check(&query, caller, source, stream, &intake.config)?;
+    let cut = Cut::check(&query, caller, stream, &intake.config)?;
     let coding = Coding::of(text(&headers, header::CONTENT_ENCODING.as_str())?)?;
     let digest = text(&headers, "content-digest")?.map(str::to_owned);
     let file = file_of(&headers)?;
 
-    let declared = body::declared_length(&headers, coding, query.length, intake.config.body_max)?;
-    let _quota = intake.limits.endpoint(&cut.caller.owner)?;
-    // Before the body is read: what waits here waits in the sender's memory.
-    let _room = intake.limits.room(declared).await?;
-    let bytes = body::read(body, &intake.config).await?;
-
     let body_max = intake.config.body_max;
-    let (cut, chunks, end) = blocking(move || {
+    body::check_length(&headers, query.length, body_max)?;
+    let _quota = intake.limits.endpoint(&cut.caller.owner)?;
+    let mut room = intake.limits.room.body(&cut.caller.owner);
+    // A body that is not compressed becomes as much text; what is, is only kept until it is all there.
+    let weight = if coding == Coding::Identity { 2 } else { 1 };
+    let bytes = body::read(body, &intake.config, &mut room, weight).await?;
+    // `length` bounds what is decoded, because room was taken for no more.
+    let decoded_max = query.length.unwrap_or(body_max);
+    let decoded = body::decoded_max(coding, bytes.len(), decoded_max);
+    room.reach(decoded + bytes.len().max(decoded)).await?;
+
+    let follows = intake
+        .prefixes
+        .find(&cut.caller.owner, cut.place(cut.offset));
+    let (cut, chunks, end, prefix) = blocking(move || {
         if let Some(digest) = digest {
             body::check_digest(&digest, &bytes)?;
         }
-        let bytes = body::decode(coding, bytes, body_max)?;
+        let bytes = match (body::decode(coding, bytes, decoded_max), query.length) {
+            (Err(refusal), Some(length)) if refusal.is_larger_than(length) => {
+                return Err(wrong_length(length));
+            }
+            (decoded, _) => decoded?,
+        };
         if bytes.is_empty() {
             return Err(Refusal::bad_request("the body is empty"));
         }
-        if query.length.is_some_and(|length| length != bytes.len()) {
-            return Err(Refusal::bad_request(format!(
-                "the body holds {} bytes, but `length` says otherwise",
-                bytes.len()
-            )));
+        if let Some(length) = query.length.filter(|length| *length != bytes.len()) {
+            return Err(wrong_length(length));
         }
         let (chunks, end) = cut.chunks(&bytes)?;
-        Ok((cut, chunks, end))
+        let prefix = cut.prefix(follows, &bytes, &chunks);
+        Ok((cut, chunks, end, prefix))
     })
     .await?;
-    if let Some((_, size)) = file
-        && size != end
-    {
-        return Err(Refusal::bad_request(format!(
-            "`Cbsift-File-Size` is {size}, but the body ends at {end}"
-        )));
+    let digest = prefix.as_ref().map(Prefix::digest);
+    if let Some((claimed, size)) = file {
+        if size != end {
+            return Err(Refusal::bad_request(format!(
+                "`Cbsift-File-Size` is {size}, but the body ends at {end}"
+            )));
+        }
+        if cut.offset == 0 && digest.is_some_and(|digest| digest != claimed) {
+            return Err(Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the body is the whole file, but does not match its `Cbsift-File-Digest`",
+            ));
+        }
     }
 
     let count = chunks.len() as u64;
     within(&intake.config, intake.sink.store(chunks)).await?;
     counter!("cbsift_ingest_chunks_total").increment(count);
     counter!("cbsift_ingest_bytes_total").increment(end - query.offset);
-    if let Some((digest, bytes)) = file {
-        // After the acknowledgement of the last bytes, so that a file noted as imported is stored.
-        within(
-            &intake.config,
-            intake.offsets.record_import(cut.import(digest, bytes)),
-        )
-        .await?;
+    match (file, digest) {
+        // After the acknowledgement of the last bytes, so that a file noted as imported is stored; and only where all of them were seen.
+        (Some((claimed, bytes)), Some(digest)) if digest == claimed => {
+            let import = cut.import(digest, bytes);
+            within(&intake.config, intake.offsets.record_import(import)).await?;
+        }
+        (Some(_), _) => counter!("cbsift_ingest_unproven_imports_total").increment(1),
+        (None, _) => {}
+    }
+    if let Some(prefix) = prefix {
+        let place = cut.place(end);
+        intake.prefixes.remember(&cut.caller.owner, place, prefix);
     }
     Ok(Json(serde_json::json!({ "next_offset": end })).into_response())
 }
 
+fn wrong_length(length: usize) -> Refusal {
+    Refusal::bad_request(format!(
+        "`length` is {length}, but the body holds something else"
+    ))
+}
+
 async fn head_stream<S: ChunkSink, O: Offsets>(
     State(intake): State<Arc<Intake<S, O>>>,
+    Speaks(caller): Speaks,
     Path((source, stream)): Path<(String, String)>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let caller = caller(&intake.tokens, &headers)?;
-    let (source, stream) = stream_of(&caller, &source, &stream)?;
+    let (source, stream, _) = stream_of(&caller, &source, &stream)?;
     let next = within(
         &intake.config,
         intake.offsets.next_offset(&caller.owner, source, stream),
@@ -176,25 +206,42 @@ async fn head_stream<S: ChunkSink, O: Offsets>(
     Ok([(NEXT_OFFSET_HEADER, next.to_string())].into_response())
 }
 
-/// 200 when the file is imported for the endpoint and still covered whole, else 404.
+/// Which file a sender means, besides its digest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Means {
+    source: Option<String>,
+    stream: Option<String>,
+}
+
+/// 200 with its size when the file is imported for the endpoint, in the stream that is named, and still covered whole; else 404.
 async fn head_import<S: ChunkSink, O: Offsets>(
     State(intake): State<Arc<Intake<S, O>>>,
+    Speaks(caller): Speaks,
     Path(digest): Path<String>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Refusal> {
-    let caller = caller(&intake.tokens, &headers)?;
+    query: Result<Query<Means>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    let stream = match (query.source, query.stream) {
+        (None, None) => None,
+        (Some(source), Some(stream)) => Some(stream_of(&caller, &source, &stream)?.1),
+        _ => {
+            return Err(Refusal::bad_request("`source` and `stream` go together"));
+        }
+    };
     let digest = digest
         .parse()
         .map_err(|_| Refusal::bad_request("the digest is not 64 hex digits"))?;
     let imported = within(
         &intake.config,
-        intake.offsets.is_imported(&caller.owner, digest),
+        intake.offsets.imported(&caller.owner, digest),
     )
     .await?;
-    Ok(if imported {
-        StatusCode::OK
-    } else {
-        StatusCode::NOT_FOUND
+    Ok(match imported {
+        Some(held) if stream.is_none_or(|stream| stream == held.stream) => {
+            [(FILE_SIZE_HEADER, held.bytes.to_string())].into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
     })
 }
 
@@ -203,6 +250,7 @@ struct Cut {
     caller: Caller,
     source: Source,
     stream: StreamId,
+    first_record: u64,
     path: String,
     offset: u64,
     open: bool,
@@ -216,8 +264,7 @@ impl Cut {
     fn check(
         query: &Describes,
         caller: Caller,
-        source: Source,
-        stream: StreamId,
+        (source, stream, first_record): (Source, StreamId, u64),
         config: &Config,
     ) -> Result<Self, Refusal> {
         let encoding = match query.encoding.as_deref() {
@@ -252,6 +299,7 @@ impl Cut {
             caller,
             source,
             stream,
+            first_record,
             path: clean_name(&query.path),
             offset: query.offset,
             open: query.open == 1,
@@ -305,6 +353,23 @@ impl Cut {
         }
     }
 
+    /// What is known of the file up to this body's end, where it is known up to its start.
+    fn prefix(&self, follows: Option<Prefix>, bytes: &[u8], chunks: &[Chunk]) -> Option<Prefix> {
+        if self.offset == 0 {
+            return Prefix::start(&self.path, self.source, self.first_record, bytes, chunks);
+        }
+        follows?.then(bytes, chunks)
+    }
+
+    fn place(&self, offset: u64) -> Place {
+        Place {
+            stream: self.stream,
+            encoding: self.encoding,
+            format: self.format,
+            offset,
+        }
+    }
+
     fn import(&self, digest: FileDigest, bytes: u64) -> Import {
         Import {
             owner: self.caller.owner.clone(),
@@ -319,31 +384,12 @@ impl Cut {
     }
 }
 
-fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    // A header that is no text is no token and no endpoint id either.
-    let value = |name| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or("\u{0}"))
-    };
-    tokens
-        .caller(
-            value(header::AUTHORIZATION.as_str()),
-            value(ENDPOINT_HEADER),
-        )
-        .map_err(|denied| match denied {
-            Denied::NoToken | Denied::WrongToken => Refusal::unauthorized(denied.to_string()),
-            Denied::OtherEndpoint | Denied::OtherKind => {
-                Refusal::new(StatusCode::FORBIDDEN, denied.to_string())
-            }
-            Denied::EndpointMissing => Refusal::bad_request(denied.to_string())
-                .hint("name it in the header `Cbsift-Endpoint`"),
-            Denied::BadEndpoint => Refusal::bad_request(denied.to_string())
-                .hint("1 to 128 letters, digits, `.`, `_` or `-` of ASCII are allowed"),
-        })
-}
-
-fn stream_of(caller: &Caller, source: &str, stream: &str) -> Result<(Source, StreamId), Refusal> {
+/// The source, the stream, and the sender's half of the stream's identity.
+fn stream_of(
+    caller: &Caller,
+    source: &str,
+    stream: &str,
+) -> Result<(Source, StreamId, u64), Refusal> {
     let source = Source::from_name(source).ok_or_else(|| {
         let names: Vec<&str> = Source::ALL.iter().map(|source| source.name()).collect();
         Refusal::bad_request(format!("the source is not one of {}", names.join(", ")))
@@ -356,6 +402,7 @@ fn stream_of(caller: &Caller, source: &str, stream: &str) -> Result<(Source, Str
     Ok((
         source,
         parse::stream_id(&owner.tenant, &owner.endpoint, source, first_record),
+        first_record,
     ))
 }
 

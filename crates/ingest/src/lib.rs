@@ -10,9 +10,7 @@ pub mod tokens;
 
 pub use config::{Config, RawConfig};
 pub use files::{FileChunks, FileError, Found, LogFile, find};
-pub use http::{
-    Serving, Tls, TlsError, TlsFiles, Traffic, check_listen, for_readers, router, serve,
-};
-pub use offsets::{FileDigest, Import, Offsets, Owner};
+pub use http::{Traffic, for_readers, router};
+pub use offsets::{FileDigest, Import, Imported, Offsets, Owner};
 pub use sink::{ChunkSink, SinkError};
 pub use tokens::Tokens;

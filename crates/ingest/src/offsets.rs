@@ -19,14 +19,14 @@ pub trait Offsets: Clone + Send + Sync + 'static {
         stream: StreamId,
     ) -> impl Future<Output = Result<u64, SinkError>> + Send;
 
-    /// Whether the file was imported for this endpoint and all its bytes are still covered.
-    fn is_imported(
+    /// The file of this digest, where it was imported for this endpoint and all its bytes are still covered.
+    fn imported(
         &self,
         owner: &Owner,
         digest: FileDigest,
-    ) -> impl Future<Output = Result<bool, SinkError>> + Send;
+    ) -> impl Future<Output = Result<Option<Imported>, SinkError>> + Send;
 
-    /// Notes that all bytes of a file were acknowledged. A repeat changes nothing.
+    /// Notes that all bytes of a file were acknowledged, and that the digest is theirs. A repeat changes nothing.
     fn record_import(&self, import: Import) -> impl Future<Output = Result<(), SinkError>> + Send;
 }
 
@@ -37,6 +37,15 @@ pub struct Owner {
     pub tenant: String,
     /// The machine.
     pub endpoint: String,
+}
+
+/// What is known of a file that was sent whole before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The stream its bytes belong to.
+    pub stream: StreamId,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// A file that was sent whole.

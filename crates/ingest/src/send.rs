@@ -38,7 +38,8 @@ pub struct SendOptions {
     pub again: bool,
     /// Files under way at once.
     pub jobs: usize,
-    /// Longest time without any success before a file is given up.
+    /// Longest time that one request is repeated; then its file is given up. Where the intake itself is at fault, and after three such
+    /// files in a row, everything is.
     pub patience: Duration,
 }
 
@@ -57,7 +58,7 @@ impl SendOptions {
             again: false,
             // As much as lets one file's acknowledgement wait while others move.
             jobs: 4,
-            // Longer than a restart of everything on the other side takes.
+            // Longer than a restart of everything on the other side takes, and than an intake may ask to wait.
             patience: Duration::from_secs(120),
         }
     }
@@ -173,7 +174,9 @@ pub fn send(
             match outcome {
                 Ok(upload::Outcome::Sent(file)) => state.0.sent.push(file),
                 Ok(upload::Outcome::Skipped(file)) => state.0.skipped.push(file),
-                Err(SendFailure::Refused { error, .. }) if error.stops_everything() => {
+                Err(SendFailure::Refused { error, .. })
+                    if error.stops_everything() || client.is_hopeless() =>
+                {
                     stop.store(true, Ordering::Relaxed);
                     state.1 = Some(error);
                 }

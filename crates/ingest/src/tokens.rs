@@ -131,10 +131,11 @@ impl Tokens {
         self
     }
 
-    /// Whether the value of `Authorization` shows a reader's token. Those of senders open no pages: they lie about on many machines.
-    pub fn check_reader(&self, authorization: Option<&str>) -> Result<(), Denied> {
+    /// Who reads, as `reader:NAME`, where the value of `Authorization` shows a reader's token. Those of senders open no pages: they lie
+    /// about on many machines.
+    pub fn check_reader(&self, authorization: Option<&str>) -> Result<String, Denied> {
         match self.shown(authorization)? {
-            (_, Kind::Reader) => Ok(()),
+            (id, Kind::Reader) => Ok(format!("reader:{id}")),
             _ => Err(Denied::OtherKind),
         }
     }
@@ -213,7 +214,7 @@ fn parse_line(line: &str) -> Result<(String, Token), &'static str> {
     };
     let id = id
         .filter(|id| is_endpoint_id(id))
-        .ok_or("expected an id of 1 to 128 letters, digits, `.`, `_` or `-`")?;
+        .ok_or("expected an id of 1 to 128 letters, digits, `.`, `_` or `-` that starts with a letter or digit")?;
     let hash = hash
         .and_then(|hash| hash.strip_prefix("sha256:"))
         .and_then(|hash| hash.parse::<crate::FileDigest>().ok());
@@ -378,7 +379,10 @@ mod tests {
         );
         let tokens = Tokens::parse(&file).unwrap();
         let reader = "Bearer ops.made-up-secret";
-        assert_eq!(tokens.check_reader(Some(reader)), Ok(()));
+        assert_eq!(
+            tokens.check_reader(Some(reader)).as_deref(),
+            Ok("reader:ops")
+        );
         assert_eq!(
             tokens.caller(Some(reader), Some("PC-01")),
             Err(Denied::OtherKind)

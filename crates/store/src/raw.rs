@@ -379,8 +379,14 @@ impl Store {
             .await
     }
 
-    /// Whether a file of this digest was taken whole from this endpoint, and its stream is still covered over its length.
-    pub async fn is_imported(&self, tenant: &str, endpoint: &str, digest: &str) -> Result<bool> {
+    /// Stream and size of the file of this digest, where it was taken whole from this endpoint and its stream is still covered over its
+    /// length.
+    pub async fn imported(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        digest: &str,
+    ) -> Result<Option<(StreamId, u64)>> {
         let found: Option<(u64, u64)> = self
             .fetch_optional(
                 "read imports",
@@ -394,16 +400,18 @@ impl Store {
             )
             .await?;
         let Some((stream, bytes)) = found else {
-            return Ok(false);
+            return Ok(None);
         };
+        let stream = StreamId(stream);
         let ranges = self
-            .ranges("coverage", tenant, endpoint, StreamId(stream), 0, u64::MAX)
+            .ranges("coverage", tenant, endpoint, stream, 0, u64::MAX)
             .await?;
         let union = merged(ranges.iter().map(|range| (range.offset, range.end)));
-        Ok(bytes == 0
+        let is_whole = bytes == 0
             || union
                 .first()
-                .is_some_and(|&(offset, end)| offset == 0 && end >= bytes))
+                .is_some_and(|&(offset, end)| offset == 0 && end >= bytes);
+        Ok(is_whole.then_some((stream, bytes)))
     }
 }
 

@@ -237,6 +237,10 @@ fn describe() {
             "Partitions that this process reads.",
         ),
         (
+            "cbsift_serve_connections",
+            "Connections, with those that are just being closed.",
+        ),
+        (
             "cbsift_ingest_in_flight_bytes",
             "Bodies in memory, doubled for their text, as `ingest.in_flight_max` counts them.",
         ),
@@ -319,6 +323,18 @@ fn describe() {
         (
             "cbsift_ingest_abandoned_total",
             "Bodies whose connection ended before their answer.",
+        ),
+        (
+            "cbsift_ingest_unproven_imports_total",
+            "Files whose digest was named and not proven.",
+        ),
+        (
+            "cbsift_serve_evicted_total",
+            "Connections that made room for others, by reason.",
+        ),
+        (
+            "cbsift_serve_refused_total",
+            "Connections for which nobody could make room, by reason.",
         ),
         (
             "cbsift_queue_produced_total",

@@ -5,12 +5,92 @@ use crate::commands::Misuse;
 use crate::settings::Settings;
 use anyhow::Context;
 use axum::Router;
-use ingest::{Serving, Tls, TlsFiles, Tokens};
+use hyper_util::service::TowerToHyperService;
+use ingest::Tokens;
+use serve::{Admission, Serving, Tls, TlsFiles};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// Opens the addresses of a process, which share one bound on connections.
+///
+/// Every address has the limits that `[ingest]` sets for connections: none is more patient than the others.
+pub(super) struct Doors<'a> {
+    settings: &'a Settings,
+    admission: Admission,
+}
+
+impl<'a> Doors<'a> {
+    /// Opens none yet, but sees to it that the process may have enough files open for all connections.
+    pub(super) fn new(settings: &'a Settings) -> anyhow::Result<Self> {
+        let limit = serve::open_files::raise().context("raise the limit of open files")?;
+        check_open_files(limit, settings.ingest.connections_max)?;
+        Ok(Self {
+            settings,
+            admission: settings.ingest.admission(),
+        })
+    }
+
+    /// The intake's.
+    pub(super) async fn intake(&self) -> anyhow::Result<Door> {
+        let ingest = &self.settings.ingest;
+        self.open(ingest.listen, ingest.tls.as_ref(), "ingest")
+            .await
+    }
+
+    /// The pages'.
+    pub(super) async fn pages(&self) -> anyhow::Result<Door> {
+        let settings = self.settings;
+        self.open(settings.web_listen, settings.web_tls.as_ref(), "web")
+            .await
+    }
+
+    /// That of health and metrics.
+    pub(super) async fn admin(&self) -> anyhow::Result<Door> {
+        let settings = self.settings;
+        self.open(settings.admin_listen, settings.admin_tls.as_ref(), "admin")
+            .await
+    }
+
+    /// Opens `{table}.listen`. A certificate that cannot be used is a mistake of the configuration.
+    async fn open(
+        &self,
+        address: SocketAddr,
+        tls: Option<&TlsFiles>,
+        table: &str,
+    ) -> anyhow::Result<Door> {
+        let tls = tls
+            .map(|files| Tls::load(files.clone()))
+            .transpose()
+            .map_err(|error| Misuse(format!("`{table}.{}`: {error}", error.key())))?;
+        let listener = listen(address, &format!("{table}.listen"), tls.is_some())?;
+        Ok(Door {
+            listener,
+            serving: self.settings.ingest.serving(&self.admission, tls),
+        })
+    }
+}
+
+/// Files that a process needs besides its connections: the engine's own connections (256) and parts, the brokers', logs, and those of
+/// connections that are just being closed. Measured with `up` under load: 300.
+const OTHER_FILES: u64 = 512;
+
+/// Without enough files new connections would be shed at best, and the store would fail at worst: better not to start.
+fn check_open_files(limit: u64, connections_max: usize) -> Result<(), Misuse> {
+    let needed = connections_max as u64 + OTHER_FILES;
+    if limit >= needed {
+        return Ok(());
+    }
+    let fewer = match limit.saturating_sub(OTHER_FILES) {
+        0 => String::new(),
+        fits => format!(", or set CBSIFT__INGEST__CONNECTIONS_MAX={fits}"),
+    };
+    Err(Misuse(format!(
+        "this process may have {limit} files open, but needs {needed}: {connections_max} for `ingest.connections_max` and {OTHER_FILES} for the store, brokers and files\nhint: raise the hard limit, with `ulimit -Hn {needed}` or systemd's LimitNOFILE={needed}{fewer}"
+    )))
+}
 
 /// An open address.
 pub(super) struct Door {
@@ -19,54 +99,6 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// The intake's.
-    pub(super) async fn intake(settings: &Settings) -> anyhow::Result<Self> {
-        let ingest = &settings.ingest;
-        Self::open(settings, ingest.listen, ingest.tls.as_ref(), "ingest").await
-    }
-
-    /// The pages'.
-    pub(super) async fn pages(settings: &Settings) -> anyhow::Result<Self> {
-        Self::open(
-            settings,
-            settings.web_listen,
-            settings.web_tls.as_ref(),
-            "web",
-        )
-        .await
-    }
-
-    /// That of health and metrics.
-    pub(super) async fn admin(settings: &Settings) -> anyhow::Result<Self> {
-        Self::open(
-            settings,
-            settings.admin_listen,
-            settings.admin_tls.as_ref(),
-            "admin",
-        )
-        .await
-    }
-
-    /// Opens `{table}.listen`. A certificate that cannot be used is a mistake of the configuration.
-    ///
-    /// Every address has the limits that `[ingest]` sets for connections: none is more patient than the others.
-    async fn open(
-        settings: &Settings,
-        address: SocketAddr,
-        tls: Option<&TlsFiles>,
-        table: &str,
-    ) -> anyhow::Result<Self> {
-        let tls = tls
-            .map(|files| Tls::load(files.clone()))
-            .transpose()
-            .map_err(|error| Misuse(format!("`{table}.{}`: {error}", error.key())))?;
-        let listener = listen(address, &format!("{table}.listen"), tls.is_some()).await?;
-        Ok(Self {
-            listener,
-            serving: settings.ingest.serving(tls),
-        })
-    }
-
     /// As a browser or `send` names it.
     pub(super) fn url(&self) -> anyhow::Result<String> {
         let scheme = match self.serving.tls {
@@ -83,7 +115,8 @@ impl Door {
             .tls
             .clone()
             .map(|tls| tokio::spawn(renew_on_hangup(tls, stop.clone())));
-        let served = ingest::serve(self.listener, router, &self.serving, stop).await;
+        let service = TowerToHyperService::new(router);
+        let served = serve::serve(self.listener, service, &self.serving, stop).await;
         if let Some(renewal) = renewal {
             renewal.abort();
         }
@@ -126,8 +159,12 @@ pub(super) fn for_readers(settings: &Settings) -> anyhow::Result<impl FnOnce(Rou
 
 /// Reads a token file; what is wrong in it is a mistake of the configuration.
 pub(super) fn tokens(path: &Path, key: &str) -> anyhow::Result<Tokens> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("read token file `{}` (`{key}`)", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Misuse(format!(
+            "`{key}`: cannot read token file `{}`: {error}",
+            path.display()
+        ))
+    })?;
     Tokens::parse(&text).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Misuse(format!(
@@ -137,4 +174,25 @@ pub(super) fn tokens(path: &Path, key: &str) -> anyhow::Result<Tokens> {
         ))
         .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_files_below_what_is_configured_is_refused_with_both_figures() {
+        check_open_files(1024, 512).unwrap();
+        let Misuse(problem) = check_open_files(1023, 512).unwrap_err();
+        for words in [
+            "1023 files",
+            "1024:",
+            "LimitNOFILE=1024",
+            "CONNECTIONS_MAX=511",
+        ] {
+            assert!(problem.contains(words), "{words} in {problem}");
+        }
+        let Misuse(problem) = check_open_files(64, 512).unwrap_err();
+        assert!(!problem.contains("CONNECTIONS_MAX="), "{problem}");
+    }
 }

@@ -23,7 +23,7 @@ impl Engine {
         token: &str,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let listener = listen(settings.engine_listen, "engine.listen", false).await?;
+        let listener = listen(settings.engine_listen, "engine.listen", false)?;
         let mut config = embedded_clickhouse::EngineConfig::new(settings.data.join("engine"));
         config.library.clone_from(&settings.library);
         config.max_memory_bytes = settings.max_memory;

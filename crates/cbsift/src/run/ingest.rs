@@ -1,7 +1,7 @@
 //! The intake alone: chunks go to Kafka.
 
 use super::admin::Admin;
-use super::door::Door;
+use super::door::Doors;
 use super::intake::{Held, Kafka, tokens};
 use super::{Remote, Servers};
 use crate::settings::Settings;
@@ -25,14 +25,15 @@ pub(crate) async fn ingest(
     stop: CancellationToken,
     ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let intake_door = Door::intake(settings).await?;
-    let admin_door = Door::admin(settings).await?;
     let tokens = tokens(settings)?;
     if tokens.is_empty() {
         bail!(crate::commands::Misuse(
             "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it".to_owned()
         ));
     }
+    let doors = Doors::new(settings)?;
+    let intake_door = doors.intake().await?;
+    let admin_door = doors.admin().await?;
     let producer = Producer::new(&settings.queue)?;
     let broken = CancellationToken::new();
     let sink = Kafka::new(producer.clone(), broken.clone());

@@ -4,7 +4,7 @@ use super::Remote;
 use crate::keeper::Space;
 use crate::settings::Settings;
 use event::{Chunk, Source, StreamId};
-use ingest::{ChunkSink, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
+use ingest::{ChunkSink, FileDigest, Import, Imported, Offsets, Owner, SinkError, Tokens};
 use queue::{Producer, SendError};
 use std::sync::Arc;
 use store::{Store, StoreError};
@@ -93,15 +93,20 @@ impl Offsets for Held {
             .map_err(away)
     }
 
-    async fn is_imported(&self, owner: &Owner, digest: FileDigest) -> Result<bool, SinkError> {
+    async fn imported(
+        &self,
+        owner: &Owner,
+        digest: FileDigest,
+    ) -> Result<Option<Imported>, SinkError> {
         let asked = async {
-            self.store()
-                .await?
-                .is_imported(&owner.tenant, &owner.endpoint, &digest.to_string())
+            let store = self.store().await?;
+            let found = store
+                .imported(&owner.tenant, &owner.endpoint, &digest.to_string())
                 .await
-                .map_err(away)
+                .map_err(away)?;
+            Ok(found.map(|(stream, bytes)| Imported { stream, bytes }))
         };
-        self.or_without(false, asked.await)
+        self.or_without(None, asked.await)
     }
 
     async fn record_import(&self, import: Import) -> Result<(), SinkError> {

@@ -1,7 +1,7 @@
 //! The pipeline alone: from Kafka to a ClickHouse elsewhere.
 
 use super::admin::Admin;
-use super::door::Door;
+use super::door::Doors;
 use super::{Remote, Servers};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::log;
@@ -56,7 +56,7 @@ pub(crate) async fn pipeline(
     stop: CancellationToken,
     ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
-    let admin_door = Door::admin(settings).await?;
+    let admin_door = Doors::new(settings)?.admin().await?;
     let remote = Remote::new(settings)?;
     let running: Arc<OnceLock<Running>> = Arc::default();
 

@@ -1,7 +1,7 @@
 //! Everything in one process: what `cbsift up` builds, top to bottom in the order data flows.
 
 use super::admin::Admin;
-use super::door::{Door, for_readers};
+use super::door::{Doors, for_readers};
 use super::intake::{Direct, Held, tokens};
 use super::{Engine, Servers, TENANT};
 use crate::keeper::{Keeper, Notes, Shown, Space};
@@ -28,14 +28,16 @@ pub(crate) async fn up(
     stop: CancellationToken,
     ready: impl FnOnce(&Addresses, &str),
 ) -> anyhow::Result<()> {
-    let token = token::make(&settings.data)?;
-    // Ports first: a taken one must not cost the time to open the engine.
-    let intake_door = Door::intake(settings).await?;
-    let page_door = Door::pages(settings).await?;
-    let admin_door = Door::admin(settings).await?;
-    // Read before the engine opens, too.
-    let tokens = tokens(settings)?.with_relay(&token);
+    // What may be wrong is looked at first, before anything is made: files that are named, and ports, of which a taken one must not cost
+    // the time to open the engine.
+    let tokens = tokens(settings)?;
     let behind_tokens = for_readers(settings)?;
+    let doors = Doors::new(settings)?;
+    let intake_door = doors.intake().await?;
+    let page_door = doors.pages().await?;
+    let admin_door = doors.admin().await?;
+    let token = token::make(&settings.data)?;
+    let tokens = tokens.with_relay(&token);
 
     // The engine goes last of all, so it has a stop of its own.
     let engine_stop = CancellationToken::new();

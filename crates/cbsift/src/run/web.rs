@@ -1,7 +1,7 @@
 //! The pages alone, over a ClickHouse elsewhere.
 
 use super::admin::Admin;
-use super::door::{Door, for_readers};
+use super::door::{Doors, for_readers};
 use super::{Remote, Servers, TENANT};
 use crate::settings::Settings;
 use classify::Rules;
@@ -13,10 +13,11 @@ pub(crate) async fn web(
     stop: CancellationToken,
     ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let page_door = Door::pages(settings).await?;
-    let admin_door = Door::admin(settings).await?;
     let behind_tokens = for_readers(settings)?;
     let remote = Remote::new(settings)?;
+    let doors = Doors::new(settings)?;
+    let page_door = doors.pages().await?;
+    let admin_door = doors.admin().await?;
     let checked = remote.clone();
     let admin = Admin::new("web")?.with_check(move || {
         let remote = checked.clone();

@@ -2,13 +2,15 @@
 
 use crate::Config;
 use crate::http::refusal::Refusal;
+use crate::http::room::Held;
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
-use std::io::{self, Write};
+use std::cell::Cell;
+use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -48,41 +50,65 @@ impl Coding {
     }
 }
 
-/// How many bytes the decoded body takes at most, as far as its head tells.
-pub(crate) fn declared_length(
+/// Refuses what says itself that it is too large: `length` is of the decoded body.
+pub(crate) fn check_length(
     headers: &HeaderMap,
-    coding: Coding,
     length: Option<usize>,
     body_max: usize,
-) -> Result<usize, Refusal> {
+) -> Result<(), Refusal> {
     let sent = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let decoded = if coding == Coding::Identity {
-        sent.or(length)
-    } else {
-        length
-    };
-    if sent.is_some_and(|sent| sent > body_max) || decoded.is_some_and(|decoded| decoded > body_max)
-    {
+    if sent.into_iter().chain(length).any(|bytes| bytes > body_max) {
         return Err(Refusal::too_large(body_max));
     }
-    Ok(decoded.unwrap_or(body_max))
+    Ok(())
 }
 
-/// Reads the body as sent: bounded in size, and in time by its least rate.
-pub(crate) async fn read(mut body: Body, config: &Config) -> Result<Vec<u8>, Refusal> {
-    let start = Instant::now();
-    // Only as large as what there is room for: the head's length was checked before.
-    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(declared.min(config.body_max));
+/// Room is taken in steps of so many bytes: large enough that few locks are taken for a body, small enough that many slow ones, which
+/// bring little, hold little.
+const STEP: usize = 256 * 1024;
+
+/// A piece of a body as it comes from the connection is about as large as its buffer.
+const PIECE: usize = 64 * 1024;
+
+/// A body keeps what it holds for so long at the least rate, and then has to bring as much again: who holds much has to be fast.
+const HOLD: Duration = Duration::from_secs(60);
+
+/// How long a body of so many bytes may be under way. The least rate is `rate_min`, and grows with what is held: all of it in [`HOLD`].
+fn allowed(bytes: usize, rate_min: usize) -> Duration {
+    let (bytes, rate_min) = (bytes as f64, rate_min as f64);
+    let knee = rate_min * HOLD.as_secs_f64();
+    if bytes <= knee {
+        return Duration::from_secs_f64(bytes / rate_min);
+    }
+    HOLD + HOLD.mul_f64((bytes / knee).ln())
+}
+
+/// Reads the body as sent: bounded in size, and in time by its least rate. Room is taken as it comes, `weight` times as much.
+pub(crate) async fn read(
+    mut body: Body,
+    config: &Config,
+    room: &mut Held,
+    weight: usize,
+) -> Result<Vec<u8>, Refusal> {
+    let mut start = Instant::now();
+    let length = body.size_hint().exact().unwrap_or(u64::MAX);
+    let length = usize::try_from(length).map_or(config.body_max, |it| it.min(config.body_max));
+    let (mut bytes, mut covered) = (Vec::new(), 0);
     loop {
-        let earned = Duration::from_secs_f64(bytes.len() as f64 / config.body_rate_min as f64);
-        let frame = tokio::time::timeout_at(start + config.body_grace + earned, body.frame()).await;
+        if covered < length.min(bytes.len() + PIECE) {
+            covered = length.min(covered + STEP);
+            start += reach(room, covered * weight).await?;
+            bytes.reserve_exact(covered - bytes.len());
+        }
+        let end = start + config.body_grace + allowed(bytes.len(), config.body_rate_min);
+        let frame = tokio::time::timeout_at(end, body.frame()).await;
         let frame = frame.map_err(|_| {
             let error = format!(
-                "the body is slower than {} bytes a second",
-                config.body_rate_min
+                "the body is too slow: it must bring {} bytes a second, and within {} s as much again as it has",
+                config.body_rate_min,
+                HOLD.as_secs()
             );
             Refusal::new(StatusCode::REQUEST_TIMEOUT, error)
         })?;
@@ -92,10 +118,30 @@ pub(crate) async fn read(mut body: Body, config: &Config) -> Result<Vec<u8>, Ref
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if bytes.len() + data.len() > config.body_max {
+        let total = bytes.len() + data.len();
+        if total > config.body_max {
             return Err(Refusal::too_large(config.body_max));
         }
+        if total > covered {
+            covered = total;
+            start += reach(room, covered * weight).await?;
+        }
         bytes.extend_from_slice(&data);
+    }
+}
+
+/// Takes room and tells how long that took: no fault of the sender's.
+async fn reach(room: &mut Held, bytes: usize) -> Result<Duration, Refusal> {
+    let begun = Instant::now();
+    room.reach(bytes).await?;
+    Ok(begun.elapsed())
+}
+
+/// The most that a body decodes to, where it may have `max` bytes.
+pub(crate) fn decoded_max(coding: Coding, sent: usize, max: usize) -> usize {
+    match coding {
+        Coding::Identity => sent,
+        Coding::Gzip | Coding::Zstd => max.min(RATIO_FREE.max(sent.saturating_mul(RATIO_MAX))),
     }
 }
 
@@ -131,18 +177,28 @@ pub(crate) fn decode(coding: Coding, bytes: Vec<u8>, max: usize) -> Result<Vec<u
     if coding == Coding::Identity {
         return Ok(bytes);
     }
-    let limit = max.min(RATIO_FREE.max(bytes.len().saturating_mul(RATIO_MAX)));
+    let limit = decoded_max(coding, bytes.len(), max);
+    let written = Cell::new(0);
+    let input = Yielding {
+        rest: &bytes,
+        taken: 0,
+        written: &written,
+    };
     let mut output = Capped {
         bytes: Vec::new(),
         limit,
         hit: false,
+        written: &written,
     };
     let result = match coding {
-        Coding::Gzip => gunzip(&bytes, &mut output),
-        Coding::Zstd | Coding::Identity => unzstd(&bytes, &mut output),
+        Coding::Gzip => io::copy(
+            &mut flate2::bufread::MultiGzDecoder::new(input),
+            &mut output,
+        ),
+        Coding::Zstd | Coding::Identity => unzstd(input, &mut output),
     };
     match result {
-        Ok(()) => Ok(output.bytes),
+        Ok(_) => Ok(output.bytes),
         Err(_) if output.hit && limit == max => Err(Refusal::too_large(max)),
         Err(_) if output.hit => {
             let error = format!("the body is more than {RATIO_MAX} times larger than it was sent");
@@ -155,30 +211,64 @@ pub(crate) fn decode(coding: Coding, bytes: Vec<u8>, max: usize) -> Result<Vec<u
     }
 }
 
-fn gunzip(bytes: &[u8], output: &mut Capped) -> io::Result<()> {
-    io::copy(&mut flate2::read::MultiGzDecoder::new(bytes), output).map(drop)
+fn unzstd(input: Yielding<'_>, output: &mut Capped<'_>) -> io::Result<u64> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    io::copy(&mut decoder, output)
 }
 
-fn unzstd(bytes: &[u8], output: &mut Capped) -> io::Result<()> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-    io::copy(&mut decoder, output).map(drop)
+/// Bytes that may be read before something comes of them: more than a decoder holds back, a block of zstd being 128 KiB.
+const YIELD_FREE: usize = 256 * 1024;
+
+/// Compressed bytes, as long as something comes of them. Empty members, frames and blocks cost time for nothing: a body of 16 MiB can
+/// hold hundreds of thousands. What was honestly compressed is never twice as large as what it was made from.
+struct Yielding<'a> {
+    rest: &'a [u8],
+    taken: usize,
+    written: &'a Cell<usize>,
+}
+
+impl BufRead for Yielding<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.taken > YIELD_FREE + 2 * self.written.get() {
+            return Err(io::Error::other(
+                "it is more than twice as large as what comes of it",
+            ));
+        }
+        // In small pieces, so that it is asked often.
+        Ok(&self.rest[..self.rest.len().min(16 * 1024)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+        self.taken += count;
+    }
+}
+
+impl Read for Yielding<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
 }
 
 /// Takes bytes up to a limit.
-struct Capped {
+struct Capped<'a> {
     bytes: Vec<u8>,
     limit: usize,
     hit: bool,
+    written: &'a Cell<usize>,
 }
 
-impl Write for Capped {
+impl Write for Capped<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + data.len() > self.limit {
             self.hit = true;
             return Err(io::Error::other("too large"));
         }
         self.bytes.extend_from_slice(data);
+        self.written.set(self.bytes.len());
         Ok(data.len())
     }
 
@@ -236,6 +326,66 @@ mod tests {
             decode(Coding::Gzip, gzip(&small), MAX).unwrap().len(),
             RATIO_FREE
         );
+    }
+
+    #[test]
+    fn what_costs_time_for_nothing_is_refused() {
+        let count = 60_000;
+        let empty_blocks = |count: usize| {
+            let mut bytes = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3];
+            bytes.extend([0, 0, 0, 0xFF, 0xFF].repeat(count));
+            bytes.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            bytes
+        };
+        let skippable = [0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0];
+        for (name, coding, bytes) in [
+            ("members", Coding::Gzip, gzip(b"").repeat(count)),
+            ("blocks", Coding::Gzip, empty_blocks(count)),
+            (
+                "frames",
+                Coding::Zstd,
+                zstd::encode_all(&b""[..], 1).unwrap().repeat(count),
+            ),
+            ("skippable", Coding::Zstd, skippable.repeat(count)),
+        ] {
+            assert!(bytes.len() > YIELD_FREE, "{name}");
+            let refusal = decode(coding, bytes, MAX).unwrap_err();
+            assert!(
+                format!("{refusal:?}").contains("twice as large"),
+                "{name}: {refusal:?}"
+            );
+        }
+        // A few are honest, as a log is that was rotated and put together again.
+        let few = [gzip(b"").repeat(100), gzip(b"made up"), empty_blocks(100)].concat();
+        assert_eq!(decode(Coding::Gzip, few, MAX).unwrap(), b"made up");
+        // What does not shrink is honest, too.
+        let noise: Vec<u8> = (0..1_000_000_u32)
+            .map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        for (coding, bytes) in [
+            (Coding::Gzip, gzip(&noise)),
+            (Coding::Zstd, zstd::encode_all(&noise[..], 1).unwrap()),
+        ] {
+            assert_eq!(decode(coding, bytes, MAX).unwrap(), noise);
+        }
+    }
+
+    #[test]
+    fn the_least_rate_grows_with_what_a_body_holds() {
+        let seconds = |bytes| allowed(bytes, 1024).as_secs_f64();
+        assert_eq!(seconds(0), 0.0);
+        assert_eq!(seconds(10 * 1024), 10.0);
+        assert_eq!(seconds(60 * 1024), 60.0);
+        // From there on each doubling has the same time.
+        let double = seconds(120 * 1024) - 60.0;
+        for bytes in [60 * 1024, 1 << 20, 8 << 20] {
+            let next = seconds(2 * bytes) - seconds(bytes);
+            assert!((next - double).abs() < 1e-6, "{bytes}");
+        }
+        // The largest body is over within minutes, at the least rate as before it would have had four hours.
+        assert!(seconds(16 << 20) < 400.0);
+        // A site that asks for more gets more.
+        assert!(allowed(1 << 20, 1 << 20) == Duration::from_secs(1));
     }
 
     #[test]

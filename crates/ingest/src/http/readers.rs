@@ -22,7 +22,12 @@ async fn check(State(tokens): State<Arc<Tokens>>, request: Request, next: Next) 
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match tokens.check_reader(shown) {
-        Ok(()) => next.run(request).await,
+        Ok(name) => {
+            if let Some(peer) = request.extensions().get::<serve::Peer>() {
+                peer.trust(&name);
+            }
+            next.run(request).await
+        }
         Err(denied) => refuse(denied),
     }
 }

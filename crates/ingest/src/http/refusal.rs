@@ -11,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
+    /// How large the body might have been, where it was larger.
+    max: Option<usize>,
     error: String,
     hint: Option<&'static str>,
     retry_after: Option<Duration>,
@@ -28,6 +30,7 @@ impl Refusal {
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
         Self {
             status,
+            max: None,
             error: error.into(),
             hint: None,
             retry_after: None,
@@ -45,11 +48,17 @@ impl Refusal {
     }
 
     pub(crate) fn too_large(max: usize) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {max} bytes"),
-        )
+        let error = format!("the body is larger than {max} bytes");
+        Self {
+            max: Some(max),
+            ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, error)
+        }
         .hint("send whole records in smaller bodies")
+    }
+
+    /// Whether it says that the body is larger than so many bytes.
+    pub(crate) fn is_larger_than(&self, max: usize) -> bool {
+        self.max == Some(max)
     }
 
     /// A fault of ours: the cutter left bytes out. Nothing of the body is acknowledged.

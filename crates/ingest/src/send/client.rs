@@ -6,12 +6,13 @@ use crate::FileDigest;
 use crate::config::{CHUNK_MAX, CHUNK_MIN};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use event::Source;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use ureq::http::{Response, StatusCode, Uri};
 
@@ -20,6 +21,13 @@ const WAIT_MIN: Duration = Duration::from_millis(100);
 
 /// Longest wait of our own choosing; an intake that is back should not stand idle for longer.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait that an intake may ask for: what it says of itself when its disk is full, doubled by chance. Who asks for more is asked
+/// again then, as long as patience lasts.
+const ASKED_MAX: Duration = Duration::from_secs(60);
+
+/// So many requests in a row whose patience ended stop everything: a folder of a thousand files must not be waited for a thousand times.
+const GIVEN_UP_MAX: u32 = 3;
 
 /// Patience before the first answer ever: a wrong address should not take minutes to say so.
 const FIRST_CONTACT: Duration = Duration::from_secs(5);
@@ -44,6 +52,8 @@ pub(super) struct Client {
     patience: Duration,
     /// An answer of any kind has come.
     answered: AtomicBool,
+    /// Requests in a row whose patience ended.
+    given_up: AtomicU32,
 }
 
 /// A request that did not do what it should.
@@ -164,20 +174,31 @@ impl Client {
             chunk_bytes: options.chunk_bytes,
             patience: options.patience,
             answered: AtomicBool::new(false),
+            given_up: AtomicU32::new(0),
         })
     }
 
-    /// Whether the intake has the file, byte for byte.
-    pub(super) fn is_imported(
+    /// The size of the file of this digest that the intake has of this stream, where it has one.
+    pub(super) fn imported_bytes(
         &self,
         digest: FileDigest,
+        source: Source,
+        first_record: u64,
         progress: &(dyn Fn(Progress<'_>) + Sync),
-    ) -> Result<bool, ClientError> {
+    ) -> Result<Option<u64>, ClientError> {
         let url = format!("{}/v1/imports/{digest}", self.base);
         self.patiently(progress, || {
-            match self.answer(self.with_caller(self.agent.head(&url)).call()) {
-                Ok(_) => Ok(true),
-                Err(ClientError::Status { status: 404, .. }) => Ok(false),
+            let request = self
+                .with_caller(self.agent.head(&url))
+                .query("source", source.name())
+                .query("stream", format!("{first_record:016x}"));
+            match self.answer(request.call()) {
+                // One that names no size does not say which file it means.
+                Ok(response) => Ok(response
+                    .headers()
+                    .get(crate::http::FILE_SIZE_HEADER)
+                    .and_then(|value| value.to_str().ok()?.parse().ok())),
+                Err(ClientError::Status { status: 404, .. }) => Ok(None),
                 Err(error) => Err(error),
             }
         })
@@ -275,10 +296,10 @@ impl Client {
         if status == StatusCode::OK {
             return Ok(response);
         }
-        let seconds = response
+        let retry_after = response
             .headers()
             .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+            .and_then(|value| asked_wait(value.to_str().ok()?));
         let text = response
             .body_mut()
             .with_config()
@@ -300,7 +321,7 @@ impl Client {
         Err(ClientError::Status {
             status: status.as_u16(),
             error,
-            retry_after: seconds.map(Duration::from_secs),
+            retry_after,
         })
     }
 
@@ -309,6 +330,11 @@ impl Client {
             url: self.base.clone(),
             error: error.to_string(),
         }
+    }
+
+    /// Whether nothing goes through at all any more.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed) >= GIVEN_UP_MAX
     }
 
     /// Repeats what may go through later, with growing waits, until patience ends.
@@ -321,14 +347,14 @@ impl Client {
         let mut wait = WAIT_MIN;
         loop {
             let error = match request() {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.given_up.store(0, Ordering::Relaxed);
+                    return Ok(value);
+                }
                 Err(error) if error.is_retryable() => error,
                 Err(error) => return Err(error),
             };
-            // Half of it fixed, half by chance, so that senders that failed together do not come back together.
-            let spread = RandomState::new().hash_one(wait) % 1_000;
-            let own = wait / 2 + wait * u32::try_from(spread).unwrap_or(0) / 2_000;
-            let pause = error.retry_after().map_or(own, |asked| asked.max(own));
+            let pause = pause(wait, error.retry_after(), random());
             let answered = self.answered.load(Ordering::Relaxed);
             let patience = if answered {
                 self.patience
@@ -336,6 +362,7 @@ impl Client {
                 self.patience.min(FIRST_CONTACT)
             };
             if start.elapsed() + pause > patience {
+                self.given_up.fetch_add(1, Ordering::Relaxed);
                 return Err(error);
             }
             progress(Progress::Waiting {
@@ -346,6 +373,28 @@ impl Client {
             wait = (wait * 2).min(WAIT_MAX);
         }
     }
+}
+
+/// What `Retry-After` asks for, within [`ASKED_MAX`]: whole seconds, however many digits they have. Anything else, a date or a negative
+/// number, asks for nothing, and we wait as long as we would without it.
+fn asked_wait(header: &str) -> Option<Duration> {
+    let digits = header.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = digits.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds).min(ASKED_MAX))
+}
+
+/// How long to wait: half of our own wait by chance, and never less than was asked, with up to a quarter more; so that senders that
+/// failed together do not come back together. `chance` is from 0 to 1.
+fn pause(own: Duration, asked: Option<Duration>, chance: f64) -> Duration {
+    let own = own.mul_f64((1.0 + chance) / 2.0);
+    asked.map_or(own, |asked| asked.mul_f64(1.0 + chance / 4.0).max(own))
+}
+
+fn random() -> f64 {
+    f64::from(RandomState::new().hash_one(0) as u32) / f64::from(u32::MAX)
 }
 
 #[derive(Deserialize)]
@@ -427,6 +476,36 @@ mod tests {
             .collect();
         assert_eq!(client.content(&mixed).0, Some("zstd"));
         assert_eq!(client.content(&vec![b'x'; 4 << 20]).0, None);
+    }
+
+    #[test]
+    fn what_an_intake_asks_for_is_obeyed_within_bounds() {
+        let seconds = |header| asked_wait(header).map(|wait| wait.as_secs());
+        assert_eq!(seconds("0"), Some(0));
+        assert_eq!(seconds(" 7 "), Some(7));
+        for huge in ["61", "99999999999999", "99999999999999999999999999999999"] {
+            assert_eq!(seconds(huge), Some(ASKED_MAX.as_secs()), "{huge}");
+        }
+        for nothing in [
+            "",
+            "-5",
+            "+5",
+            "5.5",
+            "1e9",
+            "soon",
+            "Wed, 21 Oct 2026 07:28:00 GMT",
+            "٣",
+        ] {
+            assert_eq!(seconds(nothing), None, "{nothing}");
+        }
+        let second = Duration::from_secs(1);
+        for chance in [0.0, 0.5, 1.0] {
+            assert!((second / 2..=second).contains(&pause(second, None, chance)));
+            assert!((second / 2..=second).contains(&pause(second, Some(Duration::ZERO), chance)));
+            let asked = pause(second, Some(ASKED_MAX), chance);
+            assert!((ASKED_MAX..=ASKED_MAX * 5 / 4).contains(&asked));
+        }
+        assert!((0.0..=1.0).contains(&random()));
     }
 
     #[test]

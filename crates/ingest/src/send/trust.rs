@@ -1,6 +1,6 @@
 //! Whom a sender trusts over https.
 
-use crate::http::certificates;
+use serve::certificates;
 use std::path::Path;
 use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};

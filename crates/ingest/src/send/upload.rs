@@ -21,7 +21,7 @@ pub(super) fn upload(
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> (u64, Result<Outcome, SendFailure>) {
     if !options.again {
-        match is_imported(client, log, progress) {
+        match is_imported(client, options, log, progress) {
             Ok(false) => {}
             Ok(true) => {
                 progress(Progress::Advanced { bytes: log.bytes });
@@ -51,15 +51,25 @@ pub(super) fn upload(
     (sending.acknowledged, result)
 }
 
+/// Whether the intake has this very file: its bytes, as the stream that they are, of the size that it has.
 fn is_imported(
     client: &Client,
+    options: &SendOptions,
     log: &LogFile,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<bool, SendFailure> {
-    let digest = log.digest()?;
-    client
-        .is_imported(digest, progress)
-        .map_err(|error| refused(log, error))
+    let mut start = FileChunks::open(log, options.chunk_bytes)?;
+    if let Some(cut) = start.next() {
+        cut?;
+    }
+    let Some(first_record) = start.first_record() else {
+        return Ok(false);
+    };
+    let (digest, bytes) = log.digest()?;
+    let held = client
+        .imported_bytes(digest, log.source, first_record, progress)
+        .map_err(|error| refused(log, error))?;
+    Ok(held == Some(bytes))
 }
 
 fn refused(log: &LogFile, error: ClientError) -> SendFailure {

@@ -124,7 +124,10 @@ fn a_log_is_the_same_stream_outside_and_inside_an_archive() {
         let log = &found.logs[0];
         assert_eq!(log.bytes, whole.len() as u64, "{name}");
         assert_eq!(identity(log), expected, "{name}");
-        assert_eq!(log.digest().unwrap(), FileDigest::of(whole.as_bytes()));
+        assert_eq!(
+            log.digest().unwrap(),
+            (FileDigest::of(whole.as_bytes()), whole.len() as u64)
+        );
         assert_eq!(text(&found.logs[1]).0, text_after, "{name}");
         assert_eq!(text(&found.logs[2]).0, text_before, "{name}");
     }

@@ -421,7 +421,8 @@ fn a_sink_that_does_not_answer_is_not_waited_for_for_ever() {
 fn one_endpoint_cannot_take_all_and_the_room_is_bounded() {
     let config = Config {
         endpoint_requests_max: 1,
-        in_flight_max: 1 << 20,
+        body_max: 1 << 20,
+        in_flight_max: 2 << 20,
         queue_timeout: Duration::from_millis(200),
         ..Config::default()
     };
@@ -534,8 +535,17 @@ fn a_file_is_noted_as_imported_with_its_last_bytes_and_for_its_endpoint() {
     };
     assert_eq!(of("PC-0001"), 404);
 
-    let put =
-        Request::put("offset=0&open=1", text.as_bytes()).header("cbsift-file-digest", &digest);
+    let target = format!(
+        "/v1/streams/cbs/{:016x}?offset=0&open=1&path=CBS.log",
+        parse::first_record_hash(&text)
+    );
+    let put = Request::new("PUT", &target)
+        .header("authorization", &format!("Bearer {ENDPOINT_TOKEN}"))
+        .header("cbsift-file-digest", &digest);
+    let put = Request {
+        body: text.clone().into_bytes(),
+        ..put
+    };
     check_refused(&server, &put, 400, "go together");
     check_refused(
         &server,

@@ -2,7 +2,9 @@
 //!
 //! - `archives.rs`: logs inside zip archives and cabinets.
 //! - `files.rs`: what is found under paths, and how files are streamed.
+//! - `hostile.rs`: slow bodies, silent connections, doubled headers.
 //! - `http.rs`: statuses, limits and headers of the intake, byte by byte.
+//! - `imports.rs`: which files count as imported.
 //! - `lzx.rs`: cabinets that no crate writes.
 //! - `send.rs`: files sent whole, through faults.
 //! - `support.rs`: made-up logs, the sink, the server, a breakable proxy.
@@ -10,7 +12,9 @@
 
 mod archives;
 mod files;
+mod hostile;
 mod http;
+mod imports;
 mod lzx;
 mod send;
 mod support;

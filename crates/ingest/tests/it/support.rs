@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use event::{Chunk, Source, StreamId, TextEncoding};
-use ingest::{ChunkSink, Config, FileDigest, Import, Offsets, Owner, SinkError, Tokens};
+use hyper_util::service::TowerToHyperService;
+use ingest::{ChunkSink, Config, FileDigest, Import, Imported, Offsets, Owner, SinkError, Tokens};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
@@ -181,13 +182,21 @@ impl Offsets for MemorySink {
         })
     }
 
-    async fn is_imported(&self, owner: &Owner, digest: FileDigest) -> Result<bool, SinkError> {
+    async fn imported(
+        &self,
+        owner: &Owner,
+        digest: FileDigest,
+    ) -> Result<Option<Imported>, SinkError> {
         self.with(|state| match state.away {
             true => Err(SinkError::Unavailable("the store is away".to_owned())),
             false => Ok(state
                 .imports
                 .iter()
-                .any(|import| import.owner == *owner && import.digest == digest)),
+                .find(|import| import.owner == *owner && import.digest == digest)
+                .map(|import| Imported {
+                    stream: import.stream,
+                    bytes: import.bytes,
+                })),
         })
     }
 
@@ -211,7 +220,7 @@ impl Server {
         Self::with_tls(config, None)
     }
 
-    pub(crate) fn with_tls(config: Config, tls: Option<ingest::Tls>) -> Self {
+    pub(crate) fn with_tls(config: Config, tls: Option<serve::Tls>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -226,12 +235,13 @@ impl Server {
         let router = ingest::router(sink.clone(), sink.clone(), tokens, &config);
         let shutdown = CancellationToken::new();
         let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .block_on(async { serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))) })
             .unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, serving) = (shutdown.clone(), config.serving(tls));
+        let (stop, serving) = (shutdown.clone(), config.serving(&config.admission(), tls));
+        let service = TowerToHyperService::new(router);
         let served =
-            runtime.spawn(async move { ingest::serve(listener, router, &serving, stop).await });
+            runtime.spawn(async move { serve::serve(listener, service, &serving, stop).await });
         Self {
             address,
             sink,
@@ -285,8 +295,8 @@ impl Answer {
 /// A request to be written as bytes, so that wrong ones can be made too.
 #[derive(Clone)]
 pub(crate) struct Request {
-    line: String,
-    headers: Vec<(String, String)>,
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 

@@ -1,9 +1,11 @@
 //! TLS of the intake: who trusts whom, and what is refused. Certificates are made up anew in each test.
 
 use crate::support::{DEADLINE, RELAY, Request, Server, connect, log};
+use hyper_util::service::TowerToHyperService;
 use ingest::send::{ClientError, SendError, SendOptions, Summary, send};
-use ingest::{Config, Tls, TlsError, TlsFiles, Tokens};
+use ingest::{Config, Tokens};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serve::{Tls, TlsError, TlsFiles};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -236,10 +238,11 @@ fn pages_behind_tokens_answer_readers_only() {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .unwrap();
     let address = listener.local_addr().unwrap();
-    let router = ingest::for_readers(page, tokens);
-    let serving = Config::default().serving(None);
+    let service = TowerToHyperService::new(ingest::for_readers(page, tokens));
+    let config = Config::default();
+    let serving = config.serving(&config.admission(), None);
     runtime
-        .spawn(async move { ingest::serve(listener, router, &serving, Default::default()).await });
+        .spawn(async move { serve::serve(listener, service, &serving, Default::default()).await });
 
     let get = Request::new("GET", "/");
     let refused = get.send(address);

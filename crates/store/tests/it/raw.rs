@@ -104,19 +104,15 @@ async fn a_file_counts_as_imported_only_while_its_bytes_are_covered() {
     };
     let imported = async || {
         store
-            .is_imported(TENANT, endpoint, &import.digest)
+            .imported(TENANT, endpoint, &import.digest)
             .await
             .expect("read")
     };
-    assert!(!imported().await);
+    assert_eq!(imported().await, None);
     store.record_import(&import).await.expect("record");
-    assert!(!imported().await);
+    assert_eq!(imported().await, None);
     put(&store, vec![testing::rows(endpoint, 0, LOG, true)]).await;
-    assert!(imported().await);
-    assert!(
-        !store
-            .is_imported(TENANT, "raw-import-other", &import.digest)
-            .await
-            .expect("read")
-    );
+    assert_eq!(imported().await, Some((STREAM, LOG.len() as u64)));
+    let other = store.imported(TENANT, "raw-import-other", &import.digest);
+    assert_eq!(other.await.expect("read"), None);
 }
