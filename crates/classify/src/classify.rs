@@ -105,7 +105,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
 /// A quick look at the columns where a record that shows the UTC offset differs from others.
 fn may_show_utc(raw: &[u8]) -> bool {
     let message = raw.get(50..).unwrap_or_default();
-    (message.get(8) == Some(&b'@') && raw[43..].starts_with(b"CSI"))
+    (message.get(8) == Some(&b'@') && raw.get(43..46) == Some(b"CSI"))
         || message.starts_with(b"Universal Time is: ")
         || (message.starts_with(b"Session: ") && message.len() > 40)
 }
@@ -159,7 +159,8 @@ impl<'a> Examiner<'a> {
             rules,
             chunk,
             identity_seed: seed.digest(),
-            base: chunk.offset + mark,
+            // Its offset is what a sender says.
+            base: chunk.offset.saturating_add(mark),
             scratch: Scratch::default(),
             spellings: Vec::new(),
         }
@@ -181,9 +182,12 @@ impl<'a> Examiner<'a> {
     fn source_offset(&self, at: usize) -> u64 {
         let before = match self.chunk.encoding {
             TextEncoding::Utf8 => at as u64,
-            other => parse::source_length(other, &self.chunk.text[..at]),
+            other => {
+                let before = self.chunk.text.get(..at).unwrap_or_default();
+                parse::source_length(other, before)
+            }
         };
-        self.base + before
+        self.base.saturating_add(before)
     }
 
     fn examine(&mut self, record: &Record<'_>, open: bool, out: &mut Classified) {
@@ -419,7 +423,8 @@ fn bounded(text: Cow<'_, str>) -> String {
     if text.len() <= MAX_TEXT_BYTES {
         return text.into_owned();
     }
-    text[..text.floor_char_boundary(MAX_TEXT_BYTES)].to_owned()
+    let start = text.get(..text.floor_char_boundary(MAX_TEXT_BYTES));
+    start.unwrap_or_default().to_owned()
 }
 
 /// What a single line says to each rule, for `explain` and for the rules' own tests.

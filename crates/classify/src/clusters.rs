@@ -30,7 +30,7 @@ static VARYING: LazyLock<Regex> = LazyLock::new(|| {
 /// The message with GUIDs, packages, components, paths, sessions, KBs, hex and numbers masked: `Failed to open <path> [HRESULT = <hex>]`.
 pub fn template(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = &line[..line.floor_char_boundary(2 * MAX_TEMPLATE)];
+    let line = start(&line, 2 * MAX_TEMPLATE);
     let masked = VARYING.replace_all(line, |found: &Captures<'_>| {
         let name = VARYING
             .capture_names()
@@ -40,10 +40,17 @@ pub fn template(message: &str) -> String {
         let short = if name == "number" { "n" } else { name };
         // What ends a sentence or separates words belongs to the message.
         let whole = found.get(0).map_or("", |all| all.as_str());
-        let tail = &whole[whole.trim_end_matches([' ', '.']).len()..];
+        let body = whole.trim_end_matches([' ', '.']);
+        let tail = whole.strip_prefix(body).unwrap_or_default();
         format!("<{short}>{tail}")
     });
-    masked[..masked.floor_char_boundary(MAX_TEMPLATE)].to_owned()
+    start(&masked, MAX_TEMPLATE).to_owned()
+}
+
+/// As much of a text as has room, in whole characters.
+fn start(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes))
+        .unwrap_or_default()
 }
 
 /// Messages of one template.

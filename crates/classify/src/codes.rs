@@ -54,14 +54,16 @@ pub fn codes_in(text: &str, found: &mut Vec<Spelling>) {
 fn hexadecimal(text: &str, found: &mut Vec<Spelling>) {
     let bytes = text.as_bytes();
     for x in memchr_iter(b'x', bytes) {
-        if x == 0 || bytes[x - 1] != b'0' {
-            continue;
-        }
-        let start = x - 1;
-        let Some(value) = eight_digits(&bytes[x + 1..]) else {
+        let split = x
+            .checked_sub(1)
+            .and_then(|zero| text.split_at_checked(zero));
+        let Some((before, spelling)) = split else {
             continue;
         };
-        let before = &text[..start];
+        let digits = spelling.strip_prefix("0x").map(str::as_bytes);
+        let Some(value) = digits.and_then(eight_digits) else {
+            continue;
+        };
         if before.ends_with('@') || before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
             continue;
         }
@@ -71,7 +73,7 @@ fn hexadecimal(text: &str, found: &mut Vec<Spelling>) {
         {
             found.push(Spelling {
                 code,
-                at: start,
+                at: before.len(),
                 end: x + 9,
                 is_last_error,
             });
@@ -102,19 +104,19 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
     // `80240438<tab>client<tab>Failure<tab>`: in ReportingEvents.log, and where WindowsUpdate.log repeats it.
     for outcome in &INTROS.outcomes {
         if let Some(end) = outcome.find(bytes)
-            && let Some(client) = memrchr(b'\t', &bytes[..end])
-            && client >= 9
-            && bytes[client - 9] == b'\t'
+            && let Some(client) = bytes.get(..end).and_then(|row| memrchr(b'\t', row))
+            && let Some(tab) = client.checked_sub(9)
+            && bytes.get(tab) == Some(&b'\t')
         {
-            take(client - 8);
+            take(tab + 1);
         }
     }
     for at in INTROS.facility.find_iter(bytes) {
         // `c0000279 [Error` or `80070002 [Warning` stands before it.
-        if let Some(bracket) = text[..at].rfind(" [")
-            && bracket >= 8
+        if let Some(bracket) = text.get(..at).and_then(|before| before.rfind(" ["))
+            && let Some(digits) = bracket.checked_sub(8)
         {
-            take(bracket - 8);
+            take(digits);
         }
     }
 }
@@ -127,22 +129,24 @@ fn names(text: &str, found: &mut Vec<Spelling>) {
         if underscore < done {
             continue;
         }
-        let start = bytes[done..underscore]
-            .iter()
-            .rposition(|byte| !is_name(*byte))
+        let (before, after) = bytes.split_at(underscore);
+        let start = before
+            .get(done..)
+            .and_then(|before| before.iter().rposition(|byte| !is_name(*byte)))
             .map_or(done, |at| done + at + 1);
-        let end = bytes[underscore..]
+        let end = after
             .iter()
             .position(|byte| !is_name(*byte))
             .map_or(bytes.len(), |at| underscore + at);
         done = end;
         // The shortest is `E_FAIL`.
-        if end - start < 6 || !bytes[start].is_ascii_uppercase() {
+        let is_long =
+            |name: &&str| name.len() >= 6 && name.starts_with(|c: char| c.is_ascii_uppercase());
+        let Some(name) = text.get(start..end).filter(is_long) else {
             continue;
-        }
-        let name = &text[start..end];
+        };
         if matches!(name, "HRESULT_FROM_WIN32" | "NTSTATUS_FROM_WIN32") {
-            if let Some((number, length)) = wrapped(&text[end..]) {
+            if let Some((number, length)) = text.get(end..).and_then(wrapped) {
                 let code = if name.starts_with('H') {
                     Code::from_win32(number)
                 } else {
@@ -173,39 +177,38 @@ fn names(text: &str, found: &mut Vec<Spelling>) {
 fn decimal(text: &str, found: &mut Vec<Spelling>) {
     let bytes = text.as_bytes();
     for minus in memchr_iter(b'-', bytes) {
-        let digits = bytes[minus + 1..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let is_free = minus == 0 || matches!(bytes[minus - 1], b' ' | b'=' | b':' | b'(' | b'[');
-        if digits != 10 || !is_free {
+        let end = minus + 1 + digits_at(bytes, minus + 1);
+        let is_free = minus
+            .checked_sub(1)
+            .and_then(|at| bytes.get(at))
+            .is_none_or(|byte| matches!(byte, b' ' | b'=' | b':' | b'(' | b'['));
+        if end - minus != 11 || !is_free {
             continue;
         }
-        if let Ok(value) = text[minus..minus + 1 + digits].parse::<i32>()
+        if let Some(Ok(value)) = text.get(minus..end).map(str::parse::<i32>)
             && let Some(code) = failure(value.cast_unsigned())
             && is_plausible(code)
         {
             found.push(Spelling {
                 code,
                 at: minus,
-                end: minus + 1 + digits,
+                end,
                 is_last_error: false,
             });
         }
     }
     if let Some(operation) = INTROS.operation.find(bytes)
-        && let Some(result) = INTROS.result.find(&bytes[operation..])
+        && let Some(result) = bytes
+            .get(operation..)
+            .and_then(|rest| INTROS.result.find(rest))
     {
         let at = operation + result + ", result ".len();
-        let digits = bytes[at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if let Ok(number @ 1..=0xFFFF) = text[at..at + digits].parse::<u32>() {
+        let end = at + digits_at(bytes, at);
+        if let Some(Ok(number @ 1..=0xFFFF)) = text.get(at..end).map(str::parse::<u32>) {
             found.push(Spelling {
                 code: Code::from_win32(number),
                 at,
-                end: at + digits,
+                end,
                 is_last_error: false,
             });
         }
@@ -233,8 +236,8 @@ fn named(name: &str) -> Option<Code> {
 /// The number in `(14098)` or `(ERROR_FILE_NOT_FOUND)`, and how long that is.
 fn wrapped(text: &str) -> Option<(u32, usize)> {
     let inside = text.strip_prefix('(')?;
-    let close = inside.find(')')?;
-    let word = inside[..close].trim();
+    let (inside, _) = inside.split_once(')')?;
+    let word = inside.trim();
     let number = match word.parse::<u32>() {
         Ok(number) => number,
         Err(_) => {
@@ -242,7 +245,7 @@ fn wrapped(text: &str) -> Option<(u32, usize)> {
             (code.space() == Space::Win32).then_some(code.value())?
         }
     };
-    (number <= 0xFFFF).then_some((number, close + 2))
+    (number <= 0xFFFF).then_some((number, inside.len() + 2))
 }
 
 fn failure(value: u32) -> Option<Code> {
@@ -258,10 +261,11 @@ fn is_success(code: Code) -> bool {
 /// Words that say that a number is a result.
 fn is_introduced(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '[', '(', ':', '=']);
-    let word_at = before
-        .rfind(|c: char| !c.is_ascii_alphanumeric())
-        .map_or(0, |at| at + 1);
-    let word = &before[word_at..];
+    // Only ASCII ends up in the word: what stands before it may be of any script.
+    let word = before
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
     [
         "hresult",
         "hr",
@@ -314,6 +318,12 @@ fn is_plausible(code: Code) -> bool {
 
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+/// How many decimal digits stand at a place.
+fn digits_at(bytes: &[u8], at: usize) -> usize {
+    let digits = bytes.get(at..).unwrap_or_default().iter();
+    digits.take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Exactly eight hex digits.

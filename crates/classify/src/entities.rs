@@ -15,12 +15,11 @@ const PLACEHOLDER_KB: &str = "KB777778";
 pub(crate) fn kb(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     KB.find_iter(bytes).find_map(|at| {
-        let digits = bytes[at + 2..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let is_free = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
-        let kb = &text[at..at + 2 + digits];
+        let number = bytes.get(at + 2..)?.iter();
+        let digits = number.take_while(|byte| byte.is_ascii_digit()).count();
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        let is_free = before.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        let kb = text.get(at..at + 2 + digits)?;
         ((6..=7).contains(&digits) && is_free && kb != PLACEHOLDER_KB).then_some(kb)
     })
 }
@@ -49,22 +48,21 @@ pub(crate) fn package(text: &str) -> Option<&str> {
                 | b'|'
         )
     };
-    let start = bytes[..tilde]
-        .iter()
-        .rposition(is_end)
-        .map_or(0, |at| at + 1);
+    let before = bytes.get(..tilde)?.iter();
+    let start = before.clone().rposition(is_end).map_or(0, |at| at + 1);
     // `<PublicKeyToken>` stands in published excerpts for the masked token.
     let mut end = tilde;
     while let Some(byte) = bytes.get(end) {
-        if *byte == b'<' && bytes[end - 1] == b'~' {
-            end += memchr(b'>', &bytes[end..])? + 1;
+        // The first is the tilde, so there is one before a `<`.
+        if *byte == b'<' && bytes.get(end - 1) == Some(&b'~') {
+            end += memchr(b'>', bytes.get(end..)?)? + 1;
         } else if is_end(byte) {
             break;
         } else {
             end += 1;
         }
     }
-    let package = text[start..end].trim_end_matches(['.', '\\']);
+    let package = text.get(start..end)?.trim_end_matches(['.', '\\']);
     (memchr_iter(b'~', package.as_bytes()).count() == 4).then_some(package)
 }
 
@@ -72,8 +70,8 @@ pub(crate) fn package(text: &str) -> Option<&str> {
 pub(crate) fn component(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     for at in memchr_iter(b'_', bytes) {
-        let token = bytes.get(at + 1..at + 18)?;
-        if token[16] != b'_' || !token[..16].iter().all(u8::is_ascii_hexdigit) {
+        let (after, token) = bytes.get(at + 1..at + 18)?.split_last()?;
+        if *after != b'_' || !token.iter().all(u8::is_ascii_hexdigit) {
             continue;
         }
         let is_end = |byte: &u8| {
@@ -93,15 +91,13 @@ pub(crate) fn component(text: &str) -> Option<&str> {
                     | b')'
             )
         };
-        let start = bytes[..at]
-            .iter()
-            .rposition(is_end)
-            .map_or(0, |start| start + 1);
-        let end = bytes[at..]
+        let (before, after) = bytes.split_at(at);
+        let start = before.iter().rposition(is_end).map_or(0, |start| start + 1);
+        let end = after
             .iter()
             .position(is_end)
             .map_or(bytes.len(), |end| at + end);
-        let identity = text[start..end].trim_end_matches('.');
+        let identity = text.get(start..end)?.trim_end_matches('.');
         if ["amd64_", "x86_", "wow64_", "msil_", "arm64_", "arm_"]
             .iter()
             .any(|arch| identity.starts_with(arch))
@@ -116,9 +112,9 @@ pub(crate) fn component(text: &str) -> Option<&str> {
 pub(crate) fn session(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     SESSION.find_iter(bytes).find_map(|at| {
-        let mut rest = &text[at + 6..];
+        let mut rest = text.get(at + 6..)?;
         if rest.starts_with('(') {
-            rest = &rest[rest.find(')')? + 1..];
+            rest = rest.split_once(')')?.1;
         }
         let rest = rest.strip_prefix(':')?.trim_start_matches(' ');
         let high = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -127,16 +123,18 @@ pub(crate) fn session(text: &str) -> Option<&str> {
             .bytes()
             .take_while(u8::is_ascii_digit)
             .count();
-        (high > 0 && low > 0 && rest.as_bytes()[high] == b'_').then(|| &rest[..high + 1 + low])
+        let is_whole = high > 0 && low > 0 && rest.as_bytes().get(high) == Some(&b'_');
+        rest.get(..high + 1 + low).filter(|_| is_whole)
     })
 }
 
 /// `34109804` of `#34109804#`.
 pub(crate) fn trace(text: &str) -> Option<&str> {
     let at = memchr(b'#', text.as_bytes())?;
-    let rest = &text[at + 1..];
+    let rest = text.get(at + 1..)?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    (digits > 0 && rest.as_bytes().get(digits) == Some(&b'#')).then(|| &rest[..digits])
+    let is_whole = digits > 0 && rest.as_bytes().get(digits) == Some(&b'#');
+    rest.get(..digits).filter(|_| is_whole)
 }
 
 /// A path as people write it: without the native prefix, with backslashes.

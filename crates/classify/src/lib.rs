@@ -1,9 +1,23 @@
 #![doc = include_str!("../README.md")]
+// Text of strangers: a slice that ends within a letter ends whoever reads it. Where a place is right by construction, the reason stands there.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::string_slice,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
 
 pub mod catalogue;
 mod classify;
 mod clusters;
 mod codes;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "its numbers are places in the timelines, attempts and drafts that it made itself, never a number from a log"
+)]
 mod derive;
 mod entities;
 mod marker;

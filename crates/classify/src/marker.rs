@@ -198,9 +198,10 @@ fn sfc(text: &str) -> Option<Marked<'_>> {
     let (_, rest) = text.split_once("[SR] ")?;
     if rest.starts_with("Cannot repair member file ") {
         // `[l:93]'file' of Component, version …`; older: `[l:24{12}]"file" of …`.
-        let quote = rest.find(['\'', '"'])?;
-        let mark = rest[quote..].chars().next()?;
-        let file = rest[quote + 1..].split(mark).next();
+        let (_, quoted) = rest.split_at_checked(rest.find(['\'', '"'])?)?;
+        let mut quoted = quoted.chars();
+        let mark = quoted.next()?;
+        let file = quoted.as_str().split(mark).next();
         let component = between(rest, " of ", ", ");
         return Some(
             marked(Marker::SfcCannotRepair)

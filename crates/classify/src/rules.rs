@@ -235,7 +235,7 @@ impl Rules {
 
     /// A rule by its id.
     pub fn get(&self, id: &str) -> Option<&Rule> {
-        self.by_id.get(id).map(|index| &self.rules[*index])
+        self.rules.get(*self.by_id.get(id)?)
     }
 
     /// Every rule, in the order of the files.
@@ -252,7 +252,7 @@ impl Rules {
         self.by_terminal
             .get(&code)
             .or_else(same)
-            .map(|index| &self.rules[*index])
+            .and_then(|index| self.rules.get(*index))
     }
 
     /// A search over whole chunks of this source for anything that a rule, a marker or a code could stand on.
@@ -287,6 +287,10 @@ impl Rules {
         }
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the number is one that `find` of the same set gave"
+    )]
     pub(crate) fn at(&self, index: usize) -> &Rule {
         &self.rules[index]
     }

@@ -57,16 +57,16 @@ fn corrupt_item(line: &str) -> Option<CorruptItem<'_>> {
         return None;
     }
     let (_, rest) = line.split_once(')')?;
-    let at = rest.find(" Corrupt")? + " Corrupt".len();
+    let (kind, name) = rest.split_at_checked(rest.find(" Corrupt")? + " Corrupt".len())?;
     // Between kind and name stand marks such as `(n)` not repaired, `(b)` from backup, `(w)` from Windows Update.
-    let mut name = rest[at..].trim();
+    let mut name = name.trim();
     while let Some((mark, after)) = name.split_once(char::is_whitespace)
         && mark.starts_with('(')
     {
         name = after.trim_start();
     }
     (!name.is_empty()).then_some(CorruptItem {
-        kind: rest[..at].trim(),
+        kind: kind.trim(),
         name,
     })
 }

@@ -23,18 +23,19 @@ pub(crate) fn read(message: &str) -> Option<Csi> {
     if !starts_sequence(message.as_bytes()) {
         return None;
     }
-    let sequence = u32::from_str_radix(&message[..8], 16).ok()?;
-    let mut rest = &message[8..];
+    let (sequence, mut rest) = message.split_at_checked(8)?;
+    let sequence = u32::from_str_radix(sequence, 16).ok()?;
     let mut stamp = None;
     if let Some(after) = rest.strip_prefix('@') {
-        let end = after.find(' ').unwrap_or(after.len());
-        stamp = read_stamp(&after[..end]);
-        rest = &after[end..];
+        let (text, after) = after.split_once(' ').unwrap_or((after, ""));
+        stamp = read_stamp(text);
+        rest = after;
     }
     rest = rest.trim_start_matches(' ');
-    let is_failure = rest.starts_with("(F)");
-    if is_failure {
-        rest = rest[3..].trim_start_matches(' ');
+    let failure = rest.strip_prefix("(F)");
+    let is_failure = failure.is_some();
+    if let Some(after) = failure {
+        rest = after.trim_start_matches(' ');
     }
     Some(Csi {
         sequence,
@@ -67,11 +68,11 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
 
 #[inline]
 fn starts_sequence(message: &[u8]) -> bool {
-    message.len() >= 8
-        && message[..8]
+    message.first_chunk::<8>().is_some_and(|sequence| {
+        sequence
             .iter()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && matches!(message.get(8), None | Some(b'@' | b' ' | b'\r' | b'\n'))
+    }) && matches!(message.get(8), None | Some(b'@' | b' ' | b'\r' | b'\n'))
 }
 
 /// Follows the sequence numbers of a stream.

@@ -72,9 +72,11 @@ impl Cutter {
 
     fn cut(&mut self, is_end: bool, pieces: &mut Vec<Piece>) {
         let mut done = 0;
-        while let Some(length) = self.piece_length(&self.pending[done..], is_end) {
-            let bytes = &self.pending[done..done + length];
-            let offset = self.offset + done as u64;
+        while let Some(rest) = self.pending.get(done..)
+            && let Some(length) = self.piece_length(rest, is_end)
+        {
+            let bytes = rest.get(..length).unwrap_or(rest);
+            let offset = self.offset.saturating_add(done as u64);
             let bom = if offset == 0 {
                 mark_length(self.encoding, bytes)
             } else {
@@ -82,19 +84,19 @@ impl Cutter {
             };
             let (text, replacements) = match self.encoding {
                 TextEncoding::Evtx => evtx::decode(offset, bytes),
-                encoding => decode(encoding, &bytes[bom..]),
+                encoding => decode(encoding, bytes.get(bom..).unwrap_or_default()),
             };
             pieces.push(Piece {
                 offset,
-                length: length as u64,
+                length: bytes.len() as u64,
                 text,
                 open: false,
                 replacements,
             });
-            done += length;
+            done += bytes.len();
         }
         self.pending.drain(..done);
-        self.offset += done as u64;
+        self.offset = self.offset.saturating_add(done as u64);
     }
 
     /// Length of the next piece, or nothing until more bytes arrive.
@@ -131,8 +133,11 @@ impl Cutter {
 
     /// Length of the next unit of an event log, which is cut nowhere else.
     fn unit_length(&self, rest: &[u8], is_end: bool) -> Option<usize> {
-        let at = self.offset + (self.pending.len() - rest.len()) as u64;
-        let length = usize::try_from(evtx::unit_end(at) - at).unwrap_or(rest.len());
+        let done = (self.pending.len() - rest.len()) as u64;
+        let at = self.offset.saturating_add(done);
+        // At least a byte, or this would not end.
+        let length =
+            usize::try_from(evtx::unit_end(at) - at).map_or(rest.len(), |length| length.max(1));
         let is_whole = length <= rest.len();
         (is_whole || (is_end && !rest.is_empty())).then(|| length.min(rest.len()))
     }
@@ -141,7 +146,7 @@ impl Cutter {
     fn last_start(&self, rest: &[u8], to: usize) -> Option<usize> {
         let mut end = to;
         while let Some(start) = self.line_start_before(rest, end) {
-            if self.starts_record(&rest[start..]) {
+            if self.starts_record(rest.get(start..)?) {
                 return Some(start);
             }
             end = start - 1;
@@ -156,7 +161,7 @@ impl Cutter {
             if start > to {
                 return None;
             }
-            if self.starts_record(&rest[start..]) {
+            if self.starts_record(rest.get(start..)?) {
                 return Some(start);
             }
             at = start;
@@ -172,7 +177,7 @@ impl Cutter {
         match self.encoding {
             TextEncoding::Utf8 => {
                 // Back over the bytes that continue a character, at most three.
-                let is_start = |at: &usize| rest[*at] & 0xC0 != 0x80;
+                let is_start = |at: &usize| rest.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80);
                 (MAX_RECORD_BYTES - 3..=MAX_RECORD_BYTES)
                     .rev()
                     .find(is_start)
@@ -186,7 +191,7 @@ impl Cutter {
     fn line_start_before(&self, rest: &[u8], end: usize) -> Option<usize> {
         let mut end = end;
         loop {
-            let newline = memrchr(b'\n', &rest[..end])?;
+            let newline = memrchr(b'\n', rest.get(..end)?)?;
             if let Some(start) = self.after_newline(rest, newline)
                 && start <= end
                 && start < rest.len()
@@ -216,17 +221,20 @@ impl Cutter {
         match self.encoding {
             TextEncoding::Utf8 | TextEncoding::Gb18030 | TextEncoding::Evtx => Some(at + 1),
             TextEncoding::Utf16le => (is_even && rest.get(at + 1) == Some(&0)).then_some(at + 2),
-            TextEncoding::Utf16be => (!is_even && at > 0 && rest[at - 1] == 0).then_some(at + 1),
+            TextEncoding::Utf16be => {
+                let high = at.checked_sub(1).and_then(|at| rest.get(at));
+                (!is_even && high == Some(&0)).then_some(at + 1)
+            }
         }
     }
 
     fn parity(&self, rest: &[u8]) -> usize {
         let done = self.pending.len() - rest.len();
-        usize::try_from((self.offset + done as u64) % 2).unwrap_or(0)
+        usize::from(self.offset % 2 == 1) + done
     }
 
     fn starts_record(&self, line: &[u8]) -> bool {
-        let line = &line[..line.len().min(self.look_ahead())];
+        let line = line.get(..self.look_ahead()).unwrap_or(line);
         match (self.encoding, self.format) {
             (TextEncoding::Utf8 | TextEncoding::Gb18030, Format::Wds) => {
                 head::starts_head(line) && !crate::csi::is_continuation(line)
@@ -262,7 +270,7 @@ pub fn source_length(encoding: TextEncoding, text: &str) -> u64 {
                 .lines()
                 .filter_map(event_json::place)
                 .map(|(_, bytes)| bytes)
-                .sum();
+                .fold(0, u64::saturating_add);
         }
     };
     length as u64
@@ -281,7 +289,7 @@ pub fn covered_mark(encoding: TextEncoding, offset: u64, length: u64, text: &str
         TextEncoding::Utf16le | TextEncoding::Utf16be => length % 2,
         TextEncoding::Utf8 | TextEncoding::Gb18030 | TextEncoding::Evtx => 0,
     };
-    if length + half == source_length(encoding, text) + mark {
+    if length.checked_add(half) == Some(source_length(encoding, text) + mark) {
         mark
     } else {
         0

@@ -48,26 +48,25 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     if let Some(reason) = container(head) {
         return none(reason);
     }
-    let text = crate::cut::decode_all(encoding, &head[bom..]);
+    let text = crate::cut::decode_all(encoding, head.get(bom..).unwrap_or_default());
     let mut heads = Heads::default();
-    let mut others = [0_usize; OTHERS.len()];
+    let mut others = OTHERS.map(|other| (other, 0_usize));
     for line in text.lines() {
         if let Some((head, _)) = head::read(line) {
             heads.count(head.component);
-        } else if let Some(other) = OTHERS
-            .iter()
-            .position(|(format, _)| is_record(line, *format))
+        } else if let Some((_, count)) = others
+            .iter_mut()
+            .find(|((format, _), _)| is_record(line, *format))
         {
-            others[other] += 1;
+            *count += 1;
         } else if head::read_headless(line).is_some_and(|(head, _)| is_component(head.component)) {
             heads.without_stamp += 1;
         }
     }
-    let most = (0..OTHERS.len()).max_by_key(|other| others[*other]);
-    if let Some(other) = most
-        && others[other] > heads.with_stamp() + heads.without_stamp
+    let most = others.into_iter().max_by_key(|(_, count)| *count);
+    if let Some(((format, source), count)) = most
+        && count > heads.with_stamp() + heads.without_stamp
     {
-        let (format, source) = OTHERS[other];
         return Detection {
             source: Some(source),
             encoding,
@@ -199,7 +198,7 @@ fn encoding(head: &[u8]) -> (TextEncoding, usize) {
         return (TextEncoding::Utf16be, 2);
     }
     // Latin text in UTF-16 has a zero in every other byte; text in other encodings has none.
-    let sample = &head[..head.len().min(4_096)];
+    let sample = head.get(..4_096).unwrap_or(head);
     let zeros = |parity: usize| {
         sample
             .iter()

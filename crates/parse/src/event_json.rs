@@ -93,15 +93,11 @@ const OWN: &str = "{\"ts_utc\":";
 pub(crate) fn write_place(line: &mut String, stamp: &str, at: u64, bytes: u64) {
     use std::fmt::Write;
     line.push_str(OWN);
-    match time::read(stamp) {
+    match (time::read(stamp), time::to_millis(stamp)) {
         // Nearly all are in the form that is wanted, but for their finer digits; writing the time anew costs more than reading it.
-        EventTime::Utc(_) if stamp.ends_with('Z') && time::has_millis(stamp) => {
-            line.push('"');
-            line.push_str(&stamp[..23]);
-            line.push_str("Z\"");
-        }
+        (EventTime::Utc(_), Some(stamp)) => line.extend(["\"", stamp, "Z\""]),
         // Writing to a String cannot fail.
-        EventTime::Utc(utc) => drop(write!(line, "\"{utc}\"")),
+        (EventTime::Utc(utc), None) => drop(write!(line, "\"{utc}\"")),
         _ => line.push_str("null"),
     }
     let _ = write!(line, ",\"at\":{at},\"bytes\":{bytes},");

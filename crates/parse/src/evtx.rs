@@ -31,7 +31,9 @@ const REASON_MAX: usize = 200;
 
 /// Where the unit ends that holds `offset`; the file's head belongs to the first chunk.
 pub(crate) fn unit_end(offset: u64) -> u64 {
-    FILE_HEAD + (offset.saturating_sub(FILE_HEAD) / CHUNK + 1) * CHUNK
+    // Where a chunk stands is what its sender says, so it may be beyond any file.
+    let units = offset.saturating_sub(FILE_HEAD) / CHUNK + 1;
+    units.saturating_mul(CHUNK).saturating_add(FILE_HEAD)
 }
 
 /// Decodes whole units; with the number of places that could not be read. `offset` = where they stand in the file.
@@ -49,13 +51,14 @@ fn decode_within(offset: u64, bytes: &[u8], text_max: usize) -> (String, u64) {
     };
     // The head says nothing that the chunks do not say better: it is stale in a log that was not closed.
     let head = usize::try_from(FILE_HEAD.saturating_sub(offset)).unwrap_or(0);
-    let mut at = offset + head.min(bytes.len()) as u64;
+    let mut at = offset.saturating_add(head.min(bytes.len()) as u64);
     let mut rest = bytes.get(head..).unwrap_or_default();
     while !rest.is_empty() {
-        let length = usize::try_from(unit_end(at) - at).unwrap_or(rest.len());
+        // At least a byte, or this would not end.
+        let length = usize::try_from(unit_end(at) - at).map_or(rest.len(), |length| length.max(1));
         let (unit, after) = rest.split_at(length.min(rest.len()));
         chunk(at, unit, &mut lines);
-        at += unit.len() as u64;
+        at = at.saturating_add(unit.len() as u64);
         rest = after;
     }
     (lines.text, lines.unreadable)
@@ -91,7 +94,7 @@ fn records(at: u64, bytes: &[u8], lines: &mut Lines) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let limit = lines.text.len() + lines.text_max;
     // Where the last record ended that could be read, and what went wrong since.
-    let mut end = at + 512;
+    let mut end = at.saturating_add(512);
     let mut trouble: Option<String> = None;
     for record in chunk.iter() {
         let record = match record {
@@ -101,7 +104,7 @@ fn records(at: u64, bytes: &[u8], lines: &mut Lines) -> Result<(), String> {
                 continue;
             }
         };
-        let start = at + record.binxml_offset.saturating_sub(RECORD_HEAD);
+        let start = at.saturating_add(record.binxml_offset.saturating_sub(RECORD_HEAD));
         let length = RECORD_HEAD + u64::from(record.binxml_size) + RECORD_TAIL;
         if let Some(reason) = trouble.take() {
             lines.unreadable(end, start.saturating_sub(end), &reason);
@@ -116,13 +119,13 @@ fn records(at: u64, bytes: &[u8], lines: &mut Lines) -> Result<(), String> {
                 trouble = Some("longer than a record may be".to_owned());
             }
             Ok(json) => match lines.record(start, length, json.data) {
-                Ok(()) => end = start + length,
+                Ok(()) => end = start.saturating_add(length),
                 Err(reason) => trouble = Some(reason),
             },
         }
     }
     if let Some(reason) = trouble {
-        lines.unreadable(end, (at + used).saturating_sub(end), &reason);
+        lines.unreadable(end, at.saturating_add(used).saturating_sub(end), &reason);
     }
     Ok(())
 }
@@ -148,8 +151,8 @@ impl Lines {
     }
 
     fn unreadable(&mut self, at: u64, bytes: u64, reason: &str) {
-        let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
-        let reason = serde_json::Value::from(reason);
+        let reason = reason.get(..reason.floor_char_boundary(REASON_MAX));
+        let reason = serde_json::Value::from(reason.unwrap_or_default());
         self.text.push_str(&format!(
             "{}{at},\"bytes\":{bytes},\"unreadable\":{reason}}}\n",
             event_json::UNREADABLE
@@ -164,7 +167,7 @@ fn stamp(json: &str) -> &str {
     static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(STAMP));
     FINDER
         .find(json.as_bytes())
-        .and_then(|at| json[at + STAMP.len()..].split('"').next())
+        .and_then(|at| json.get(at + STAMP.len()..)?.split('"').next())
         .unwrap_or_default()
 }
 

@@ -33,7 +33,7 @@ pub struct Head<'a> {
 /// Whether a record head starts here: a stamp, `, `, and a level's first letter.
 #[inline]
 pub(crate) fn starts_head(line: &[u8]) -> bool {
-    let Some(head) = line.get(..LEVEL + 1) else {
+    let Some(head) = line.first_chunk::<{ LEVEL + 1 }>() else {
         return false;
     };
     head[4] == b'-'
@@ -90,7 +90,8 @@ fn plain(line: &str) -> Option<(Head<'_>, usize)> {
         .iter()
         .position(|byte| *byte == b' ')
         .unwrap_or(component.len());
-    if !is_printable || component[length..].iter().any(|byte| *byte != b' ') {
+    let is_padded = component.iter().skip(length).all(|byte| *byte == b' ');
+    if !is_printable || !is_padded {
         return None;
     }
     let word = match level {

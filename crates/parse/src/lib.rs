@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+// Text of strangers: a slice that ends within a letter ends whoever reads it. Where a place is right by construction, the reason stands there.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::string_slice,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
 
 mod checksur;
 mod csi;

@@ -20,7 +20,8 @@ pub(crate) fn starts(line: &str) -> bool {
 /// Reads a record's head; returns it with the place of the message.
 pub(crate) fn read(line: &str) -> Option<(Head<'_>, usize)> {
     let (logged, at) = stamp(line)?;
-    let is_error = line[at..].starts_with("PFRO Error:");
+    let message = line.get(at..).unwrap_or_default();
+    let is_error = message.starts_with("PFRO Error:");
     let head = Head {
         logged: Some(logged),
         level: if is_error { Level::Error } else { Level::Info },
@@ -33,7 +34,8 @@ pub(crate) fn read(line: &str) -> Option<(Head<'_>, usize)> {
 
 fn stamp(line: &str) -> Option<(LoggedAt, usize)> {
     let bytes = line.as_bytes();
-    let end = memchr::memmem::find(&bytes[..bytes.len().min(HEAD_MAX)], b" - ")?;
+    let first = bytes.get(..HEAD_MAX).unwrap_or(bytes);
+    let end = memchr::memmem::find(first, b" - ")?;
     let mut fields = line.get(..end)?.split(['/', ' ', ':']).map(number);
     let mut next = || fields.next().flatten();
     let (month, day, year) = (next()?, next()?, next()?);

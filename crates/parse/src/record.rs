@@ -55,15 +55,16 @@ impl<'a> Iterator for Records<'a> {
             Format::EventJson => measure_line(rest),
             format => measure_lines(rest, format),
         };
-        let length = bounded(rest, length);
+        // Ends of records are behind a line feed or between characters.
+        let raw = rest.get(..bounded(rest, length))?;
         let record = Record {
             offset: self.position,
-            raw: &rest[..length],
+            raw,
             format: self.format,
             is_cut,
             has_head,
         };
-        self.position += length;
+        self.position += raw.len();
         Some(record)
     }
 }
@@ -76,9 +77,10 @@ fn measure(rest: &[u8]) -> (usize, bool, bool) {
     let is_csi = has_head && head::is_csi(rest);
     let mut is_cut = false;
     let mut end = 0;
-    while let Some(newline) = memchr(b'\n', &rest[end..]) {
+    let mut line = rest;
+    while let Some(newline) = memchr(b'\n', line) {
         end += newline + 1;
-        let line = &rest[end..];
+        line = after(line, newline);
         if head::starts_head(line) {
             if is_csi && csi::is_continuation(line) && line.get(21) == level {
                 is_cut = true;
@@ -93,6 +95,16 @@ fn measure(rest: &[u8]) -> (usize, bool, bool) {
     (rest.len(), is_cut, has_head)
 }
 
+/// What stands behind a line feed.
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "its place comes from a search of the same bytes, so one more is their length at most; this runs for each line"
+)]
+fn after(bytes: &[u8], newline: usize) -> &[u8] {
+    &bytes[newline + 1..]
+}
+
 /// The same where each line stands for itself.
 fn measure_line(rest: &str) -> (usize, bool, bool) {
     let length = memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |newline| newline + 1);
@@ -103,9 +115,11 @@ fn measure_line(rest: &str) -> (usize, bool, bool) {
 fn measure_lines(rest: &str, format: Format) -> (usize, bool, bool) {
     let has_head = formats::starts(rest, format);
     let mut end = 0;
-    while let Some(newline) = memchr(b'\n', &rest.as_bytes()[end..]) {
+    let mut line = rest;
+    while let Some(newline) = memchr(b'\n', line.as_bytes()) {
         end += newline + 1;
-        if formats::starts(&rest[end..], format) || end > MAX_RECORD_BYTES {
+        line = rest.get(end..).unwrap_or_default();
+        if formats::starts(line, format) || end > MAX_RECORD_BYTES {
             return (end, false, has_head);
         }
     }
@@ -117,7 +131,8 @@ fn bounded(rest: &str, length: usize) -> usize {
     if length <= MAX_RECORD_BYTES {
         return length;
     }
-    match memchr::memrchr(b'\n', &rest.as_bytes()[..MAX_RECORD_BYTES]) {
+    let within = rest.as_bytes().get(..MAX_RECORD_BYTES);
+    match within.and_then(|within| memchr::memrchr(b'\n', within)) {
         Some(newline) => newline + 1,
         None => rest.floor_char_boundary(MAX_RECORD_BYTES),
     }
@@ -151,7 +166,8 @@ impl<'a> Record<'a> {
     /// The stamp's 19 bytes as logged: comparable as text, without being read.
     #[inline]
     pub fn stamp_bytes(&self) -> Option<&'a [u8]> {
-        (self.has_head && self.format == Format::Wds).then(|| &self.raw.as_bytes()[..19])
+        let stamp = self.raw.as_bytes().first_chunk::<19>()?;
+        (self.has_head && self.format == Format::Wds).then_some(stamp)
     }
 
     /// The head's time, without what else reading the head costs.
@@ -202,7 +218,7 @@ impl<'a> Record<'a> {
             return Cow::Owned(event.to_line());
         }
         let message = match self.read_untimed() {
-            Some((_, at)) => &self.raw[at..],
+            Some((_, at)) => self.raw.get(at..).unwrap_or_default(),
             None => self.raw,
         };
         if !self.is_cut {
@@ -227,7 +243,7 @@ impl<'a> Record<'a> {
     pub fn csi(&self) -> Option<Csi> {
         let (head, at) = self.read_untimed()?;
         if head.component == "CSI" {
-            csi::read(&self.raw[at..])
+            csi::read(self.raw.get(at..)?)
         } else {
             None
         }
@@ -267,14 +283,15 @@ impl<'a> Record<'a> {
 fn trim_end(text: &str) -> &str {
     let is_blank = |byte: &u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | b'\0');
     let end = text.bytes().rposition(|byte| !is_blank(&byte));
-    &text[..end.map_or(0, |last| last + 1)]
+    text.get(..end.map_or(0, |last| last + 1)).unwrap_or(text)
 }
 
 /// The text without the `[gle=0x…]` at its end.
 fn without_gle(text: &str) -> &str {
-    match text.rfind("[gle=") {
-        Some(at) if text.ends_with(']') && !text[at..text.len() - 1].contains(']') => {
-            trim_end(&text[..at])
+    match text.rsplit_once("[gle=") {
+        // One bracket, at the end.
+        Some((before, gle)) if gle.find(']').is_some_and(|at| at + 1 == gle.len()) => {
+            trim_end(before)
         }
         _ => text,
     }

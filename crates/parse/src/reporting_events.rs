@@ -21,11 +21,7 @@ const OUTCOME: usize = 6;
 /// Whether a row starts here, told from its first 58 characters.
 pub(crate) fn starts(line: &str) -> bool {
     let line = line.as_bytes();
-    line.len() >= STAMP + STAMP_LENGTH
-        && line[0] == b'{'
-        && line[37] == b'}'
-        && line[38] == b'\t'
-        && logged(line).is_some()
+    line.first() == Some(&b'{') && line.get(37..STAMP) == Some(b"}\t") && logged(line).is_some()
 }
 
 /// Reads a row's head; returns it with the place of the message.
@@ -38,7 +34,7 @@ pub(crate) fn read(row: &str) -> Option<(Head<'_>, usize)> {
         .match_indices('\t')
         .nth(COLUMNS_BEFORE - 1)
         .map_or(line.len(), |(tab, _)| tab + 1);
-    let mut columns = line[at..].split('\t');
+    let mut columns = line.get(at..).unwrap_or_default().split('\t');
     let what = columns.next().unwrap_or_default();
     let component = what
         .split_once('[')

@@ -26,22 +26,16 @@ pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
         return None;
     }
     let line = record.lines().next().unwrap_or_default();
-    let digits = line[20..].bytes().take_while(u8::is_ascii_digit).count();
-    let mut at = 20 + digits;
+    let mut at = skip_digits(line, 20);
     // Process and thread are padded, so the component does not start at a fixed column; it is padded to 16 itself.
     for _ in 0..2 {
-        at = skip_word(line, at);
+        at = skip_digits(line, skip_blanks(line, at));
     }
     let component_at = skip_blanks(line, at);
-    let end = line[component_at..]
-        .find(' ')
-        .map_or(line.len(), |blank| component_at + blank);
-    let component = &line[component_at..end];
-    let message_at = skip_blanks(line, end);
-    Some((
-        head(record, b' ', component, &line[message_at..]),
-        message_at,
-    ))
+    let component = line.get(component_at..)?.split(' ').next()?;
+    let message_at = skip_blanks(line, component_at + component.len());
+    let message = line.get(message_at..)?;
+    Some((head(record, b' ', component, message), message_at))
 }
 
 /// Reads the head of the older form; returns it with the place of the message.
@@ -56,11 +50,9 @@ pub(crate) fn read_old(record: &str) -> Option<(Head<'_>, usize)> {
     let (end, message_at) = tabs
         .next()
         .map_or((line.len(), line.len()), |tab| (tab, tab + 1));
-    let component = line[component_at..end].trim();
-    Some((
-        head(record, b'\t', component, &line[message_at..]),
-        message_at,
-    ))
+    let component = line.get(component_at..end)?.trim();
+    let message = line.get(message_at..)?;
+    Some((head(record, b'\t', component, message), message_at))
 }
 
 fn head<'a>(record: &'a str, between: u8, component: &'a str, message: &'a str) -> Head<'a> {
@@ -95,12 +87,16 @@ fn stamp(line: &[u8], between: u8) -> Option<LoggedAt> {
 }
 
 fn skip_blanks(line: &str, at: usize) -> usize {
-    at + line[at..].bytes().take_while(|byte| *byte == b' ').count()
+    skip(line, at, |byte| *byte == b' ')
 }
 
-fn skip_word(line: &str, at: usize) -> usize {
-    let at = skip_blanks(line, at);
-    at + line[at..].bytes().take_while(u8::is_ascii_digit).count()
+fn skip_digits(line: &str, at: usize) -> usize {
+    skip(line, at, u8::is_ascii_digit)
+}
+
+fn skip(line: &str, at: usize, is_skipped: impl Fn(&u8) -> bool) -> usize {
+    let rest = line.as_bytes().get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| is_skipped(byte)).count()
 }
 
 #[cfg(test)]

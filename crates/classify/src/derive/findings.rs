@@ -301,7 +301,11 @@ pub(super) fn evidence(event: &Event) -> Evidence {
         stream: event.stream,
         offset: event.offset,
         length: event.length,
-        text: event.text[..event.text.floor_char_boundary(MAX_EVIDENCE_BYTES)].to_owned(),
+        text: event
+            .text
+            .get(..event.text.floor_char_boundary(MAX_EVIDENCE_BYTES))
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 

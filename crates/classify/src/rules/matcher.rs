@@ -71,6 +71,10 @@ pub(crate) struct Scratch {
 }
 
 impl Matcher {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`uses` grows with `literals`, whose length the index is"
+    )]
     pub(super) fn new(rules: &[Rule]) -> Self {
         let mut literals: Vec<&str> = Vec::new();
         let mut uses: Vec<Vec<(usize, u32)>> = Vec::new();
@@ -133,6 +137,10 @@ impl Matcher {
     }
 
     /// Fills `scratch.found` with the rules that match, in the order of the rules.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`uses` has an entry a literal of the automaton, `masks` and `bits` one a rule, and the numbers in them count rules; no number comes from the text"
+    )]
     pub(super) fn find(
         &self,
         rules: &[Rule],

@@ -41,6 +41,10 @@ enum Short {
 }
 
 impl Prefilter {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "long literals hold LONG bytes, and `rarest` leaves room for a word at each of its four places; a slot is of a table as large as slots are many"
+    )]
     pub(super) fn new(mut literals: Vec<&str>) -> Self {
         // A literal that holds another one is found with it.
         literals.sort_unstable_by_key(|literal| (literal.len(), *literal));
@@ -81,6 +85,10 @@ impl Prefilter {
     }
 
     /// Where the first long literal that starts at or after `from` is seen; beyond any text if there is none.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "this looks at every fourth byte of every log: a slot is of a table as large as slots are many, `at` is where a whole word was found, `before` is at most `at`"
+    )]
     fn long(&self, text: &[u8], from: usize) -> usize {
         let mut start = from.next_multiple_of(WORD);
         loop {
@@ -166,6 +174,10 @@ impl Hits<'_> {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a word at `at` ends at most LONG bytes behind a place that leaves as many"
+)]
 /// Where in a long literal the four neighbouring words stand that healthy logs hold least.
 fn rarest(literal: &[u8]) -> usize {
     let seen = |at: usize| -> usize {
@@ -181,6 +193,10 @@ fn rarest(literal: &[u8]) -> usize {
 }
 
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "callers give whole words; a look that could fail would cost at every fourth byte of every log"
+)]
 fn word(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }

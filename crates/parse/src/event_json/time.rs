@@ -16,14 +16,14 @@ pub(super) fn read(text: &str) -> EventTime {
         return EventTime::Unknown;
     }
     // The stamp was read, so its 19 bytes are ASCII.
-    let mut rest = &text[19..];
+    let mut rest = text.get(19..).unwrap_or_default();
     let mut millis = 0;
     if let Some(fraction) = rest.strip_prefix(['.', ',']) {
-        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = fraction.strip_suffix(rest).unwrap_or_default();
         // Milliseconds as all of them have; what is finer is dropped, not rounded.
-        let first: i64 = fraction[..digits.min(3)].parse().unwrap_or(0);
-        millis = first * 10_i64.pow(3 - u32::try_from(digits.min(3)).unwrap_or(3));
-        rest = &fraction[digits..];
+        let first = digits.bytes().chain(*b"000").take(3);
+        millis = first.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
     }
     match minutes(rest.trim()) {
         Some(minutes) => EventTime::Utc(UtcMillis((seconds.0 - minutes * 60) * 1_000 + millis)),
@@ -31,13 +31,14 @@ pub(super) fn read(text: &str) -> EventTime {
     }
 }
 
-/// Whether a stamp that was read has at least three digits behind its seconds, and a `T` before its hours.
-pub(super) fn has_millis(stamp: &str) -> bool {
-    let stamp = stamp.as_bytes();
-    let digits = stamp.get(20..23);
-    stamp.get(10) == Some(&b'T')
-        && stamp.get(19) == Some(&b'.')
-        && digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+/// `2024-05-01T08:00:05.293` of a stamp that was read, where it has a `T`, a `Z` and at least three digits behind its seconds.
+pub(super) fn to_millis(stamp: &str) -> Option<&str> {
+    let millis = stamp.strip_suffix('Z')?.get(..23)?;
+    let (seconds, digits) = millis.split_at_checked(20)?;
+    (seconds.ends_with('.')
+        && seconds.get(10..11) == Some("T")
+        && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    .then_some(millis)
 }
 
 /// Minutes ahead of UTC: `Z`, `UTC`, `+03:30`, `-0800`.
@@ -45,12 +46,11 @@ fn minutes(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") || zone.eq_ignore_ascii_case("utc") {
         return Some(0);
     }
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
+    let (sign, digits) = match zone.strip_prefix('+') {
+        Some(digits) => (1, digits),
+        None => (-1, zone.strip_prefix('-')?),
     };
-    let digits: String = zone[1..].chars().filter(|c| *c != ':').collect();
+    let digits: String = digits.chars().filter(|c| *c != ':').collect();
     if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
