@@ -1,5 +1,15 @@
 //! A request's body as the query thread reads it: bytes from the connection, decompressed.
 
+// Bodies of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
@@ -135,33 +145,36 @@ impl Blocks {
         if self.raw.fill_buf()?.is_empty() {
             return Ok(());
         }
-        let mut head = [0; CHECKSUM_BYTES + HEADER_BYTES];
+        let (mut stated, mut head) = ([0; CHECKSUM_BYTES], [0; HEADER_BYTES]);
+        self.raw.read_exact(&mut stated)?;
         self.raw.read_exact(&mut head)?;
-        let number = |at: usize| {
-            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            u32::from_le_bytes(bytes) as usize
-        };
-        let (packed_bytes, content_bytes) = (number(17), number(21));
+        let [method, p0, p1, p2, p3, c0, c1, c2, c3] = head;
+        let packed_bytes = u32::from_le_bytes([p0, p1, p2, p3]) as usize;
+        let content_bytes = u32::from_le_bytes([c0, c1, c2, c3]) as usize;
         if packed_bytes < HEADER_BYTES || packed_bytes.max(content_bytes) > MAX_BLOCK_BYTES {
             return Err(io::Error::other(Exception::too_large(format_args!(
                 "a compressed block claims {packed_bytes} bytes for {content_bytes}, \
                  at most {MAX_BLOCK_BYTES} are taken"
             ))));
         }
+        // The checksum is of the header too.
         let mut packed = vec![0; packed_bytes];
-        packed[..HEADER_BYTES].copy_from_slice(&head[CHECKSUM_BYTES..]);
-        self.raw.read_exact(&mut packed[HEADER_BYTES..])?;
+        let Some((header, content)) = packed.split_first_chunk_mut() else {
+            return Ok(());
+        };
+        *header = head;
+        self.raw.read_exact(content)?;
 
         let checksum = cityhash_rs::cityhash_102_128(&packed).rotate_right(64);
-        if checksum.to_le_bytes() != head[..CHECKSUM_BYTES] {
+        if checksum.to_le_bytes() != stated {
             return Err(io::Error::other(Exception::new(
                 40,
                 "CHECKSUM_DOESNT_MATCH",
                 "checksum of a compressed block does not match: the body is damaged",
             )));
         }
-        let content = &packed[HEADER_BYTES..];
-        self.block = match packed[0] {
+        let content = packed.get(HEADER_BYTES..).unwrap_or_default();
+        self.block = match method {
             METHOD_NONE => content.to_vec(),
             METHOD_LZ4 => {
                 let damaged = |error| {
@@ -190,7 +203,7 @@ impl BufRead for Blocks {
                 break;
             }
         }
-        Ok(&self.block[self.at..])
+        Ok(self.block.get(self.at..).unwrap_or_default())
     }
 
     fn consume(&mut self, amount: usize) {
@@ -205,9 +218,8 @@ impl Read for Blocks {
 }
 
 fn copy_buffered(from: &mut impl BufRead, into: &mut [u8]) -> io::Result<usize> {
-    let buffered = from.fill_buf()?;
-    let amount = buffered.len().min(into.len());
-    into[..amount].copy_from_slice(&buffered[..amount]);
+    let mut buffered = from.fill_buf()?;
+    let amount = buffered.read(into)?;
     from.consume(amount);
     Ok(amount)
 }

@@ -1,5 +1,15 @@
 //! `multipart/form-data`, as far as ClickHouse clients use it: named text fields.
 
+// Bodies of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
 use crate::exception::Exception;
 
 /// The boundary that a content type names, if it is a form.
@@ -18,27 +28,23 @@ pub(crate) fn boundary(content_type: &str) -> Option<String> {
 /// The fields of a form in their order.
 pub(crate) fn fields(body: &[u8], boundary: &str) -> Result<Vec<(String, Vec<u8>)>, Exception> {
     let malformed = || Exception::bad_arguments("the multipart body is malformed");
-    let delimiter = format!("\r\n--{boundary}");
-    let opening = &delimiter.as_bytes()[2..];
-    let mut rest = match find(body, opening) {
-        Some(at) => &body[at + opening.len()..],
-        None => return Err(malformed()),
-    };
+    let opening = format!("--{boundary}");
+    let delimiter = format!("\r\n{opening}");
+    let (_, mut rest) = split(body, opening.as_bytes()).ok_or_else(malformed)?;
     let mut fields = Vec::new();
     while !rest.starts_with(b"--") {
         let part = rest.strip_prefix(b"\r\n").ok_or_else(malformed)?;
-        let head_end = find(part, b"\r\n\r\n").ok_or_else(malformed)?;
-        let value = &part[head_end + 4..];
-        let value_end = find(value, delimiter.as_bytes()).ok_or_else(malformed)?;
-        let head = std::str::from_utf8(&part[..head_end]).map_err(|_| malformed())?;
+        let (head, value) = split(part, b"\r\n\r\n").ok_or_else(malformed)?;
+        let (value, after) = split(value, delimiter.as_bytes()).ok_or_else(malformed)?;
+        let head = std::str::from_utf8(head).map_err(|_| malformed())?;
         if parameter(head, "filename").is_some() {
             return Err(Exception::not_implemented(
                 "external tables (a file in a multipart body) are not available",
             ));
         }
         let name = parameter(head, "name").ok_or_else(malformed)?;
-        fields.push((name.to_owned(), value[..value_end].to_vec()));
-        rest = &value[value_end + delimiter.len()..];
+        fields.push((name.to_owned(), value.to_vec()));
+        rest = after;
     }
     Ok(fields)
 }
@@ -55,10 +61,13 @@ fn parameter<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+/// What stands before and behind the first of `between`, which is never empty.
+fn split<'a>(bytes: &'a [u8], between: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes
+        .windows(between.len())
+        .position(|window| window == between)?;
+    let (before, rest) = bytes.split_at_checked(at)?;
+    Some((before, rest.strip_prefix(between)?))
 }
 
 #[cfg(test)]

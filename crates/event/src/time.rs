@@ -46,7 +46,9 @@ impl LoggedAt {
         minute: i64,
         second: i64,
     ) -> Option<Self> {
-        if !(1..=12).contains(&month)
+        // No log of Windows has other years, and arithmetic with wilder ones would overflow.
+        if !(0..=9_999).contains(&year)
+            || !(1..=12).contains(&month)
             || !(1..=31).contains(&day)
             || !(0..24).contains(&hour)
             || !(0..60).contains(&minute)

@@ -145,7 +145,9 @@ impl Deriver {
                     }
                     anyhow::Ok((derived, facts))
                 })
-                .await??;
+                .await
+                // The error of the task quotes the panic, and that the text of a log.
+                .map_err(|_| anyhow::anyhow!("deriving a run of endpoints panicked"))??;
                 derived.extend(of_run);
                 facts.extend(of_machines);
             }

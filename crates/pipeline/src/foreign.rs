@@ -3,6 +3,9 @@
 //! A message is a log of its own: its stream is known by its content and starts at 0. So it is the same chunk wherever it lies and
 //! however often it is read, and no byte is claimed that did not come. Nothing here depends on offsets, on order or on the clock.
 
+// Records of topics that others write to.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use crate::letters;
 use event::{Chunk, Format, MESSAGE_PATH, Source, TextEncoding, is_endpoint_id};
 use parse::event_json::WindowsEvent;

@@ -7,7 +7,6 @@ pub use diff::{
 };
 
 use crate::{Config, deriver::stream_facts, step::rows_of};
-use anyhow::Context;
 use classify::{Rules, UnitInput, derive};
 use diff::{differences, example_of};
 use event::{Chunk, Event, EventId, Finding, LoggedAt, Month, StreamId, Unit};
@@ -136,9 +135,9 @@ impl Endpoint<'_> {
         for (id, event) in &stored {
             // Only what stands in these chunks can vanish; what they no longer hold is copied as it is.
             let is_held = held.get(&event.stream).is_some_and(|ranges| {
-                ranges
-                    .iter()
-                    .any(|&(from, end)| from <= event.offset && event.offset + event.length <= end)
+                ranges.iter().any(|&(from, end)| {
+                    from <= event.offset && event.offset.saturating_add(event.length) <= end
+                })
             });
             if is_held && !made.events.contains_key(id) && !self.changes.contains_key(id) {
                 let noise = made.noise.get(id);
@@ -231,7 +230,8 @@ impl Endpoint<'_> {
             };
             let classified = tokio::task::spawn_blocking(work)
                 .await
-                .context("classify stored chunks")?;
+                // The error of the task quotes the panic, and that the text of a log.
+                .map_err(|_| anyhow::anyhow!("classifying stored chunks panicked"))?;
             for rows in classified {
                 match rows {
                     Some(rows) => {
@@ -310,7 +310,12 @@ impl Endpoint<'_> {
         let rules = Arc::clone(&self.asked.rules);
         let derivation = tokio::task::spawn_blocking(move || derive(&rules, &unit, &input))
             .await
-            .with_context(|| format!("derive month {month} of endpoint `{}`", self.name))?;
+            .map_err(|_| {
+                anyhow::anyhow!(
+                    "deriving month {month} of endpoint `{}` panicked",
+                    self.name
+                )
+            })?;
         Ok(derivation.findings)
     }
 }
@@ -342,7 +347,7 @@ fn drop_superseded(events: &mut BTreeMap<EventId, Event>, rows: &UnitRows) {
             || !rows.pieces.iter().any(|piece| {
                 piece.stream == event.stream
                     && piece.offset <= event.offset
-                    && piece.end > event.offset + event.length
+                    && piece.end > event.offset.saturating_add(event.length)
             })
     });
 }

@@ -1,5 +1,8 @@
 //! The step from a chunk to its rows. Live and reprocessing take the same one.
 
+// Works on the text of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use crate::Config;
 use classify::{Rules, classify};
 use event::Chunk;

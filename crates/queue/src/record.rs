@@ -2,6 +2,9 @@
 //!
 //! The text is the value and everything else a header, so that any consumer shows readable log text.
 
+// Records of topics that others write to.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use std::str::FromStr;
 

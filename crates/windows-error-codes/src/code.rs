@@ -249,7 +249,9 @@ impl Code {
             .ok();
         Some(Facility {
             number,
-            name: found.map(|index| names[index].1),
+            name: found
+                .and_then(|index| names.get(index))
+                .map(|entry| entry.1),
         })
     }
 

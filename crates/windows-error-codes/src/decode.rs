@@ -86,8 +86,11 @@ impl Readings {
     }
 
     fn push(&mut self, code: Code, form: Form) {
-        if self.length < MOST && !self.iter().any(|known| known.code == code) {
-            self.items[self.length] = Reading {
+        if self.iter().any(|known| known.code == code) {
+            return;
+        }
+        if let Some(free) = self.items.get_mut(self.length) {
+            *free = Reading {
                 code,
                 form,
                 extend: None,
@@ -117,7 +120,7 @@ impl Deref for Readings {
     type Target = [Reading];
 
     fn deref(&self) -> &[Reading] {
-        &self.items[..self.length]
+        self.items.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -23,14 +23,15 @@ pub fn ntstatus_to_win32(status: u32) -> Option<u32> {
     let found = TO_WIN32
         .binary_search_by_key(&status, |&(known, _)| known)
         .ok()?;
-    Some(TO_WIN32[found].1)
+    TO_WIN32.get(found).map(|&(_, win32)| win32)
 }
 
 /// Every NTSTATUS that becomes this Win32 number, ascending. Many do: five become `ERROR_ACCESS_DENIED` and more.
 pub fn win32_to_ntstatus(number: u32) -> impl Iterator<Item = u32> + Clone {
     let first = FROM_WIN32.partition_point(|&(known, _)| known < number);
-    FROM_WIN32[first..]
+    FROM_WIN32
         .iter()
+        .skip(first)
         .take_while(move |&&(known, _)| known == number)
         .map(|&(_, status)| status)
 }

@@ -23,7 +23,10 @@ impl Extend {
 
     /// `SAFE_OS`, `FIRST_BOOT` and so on.
     pub fn phase(self) -> &'static str {
-        generated::PHASES[(self.0 >> 16) as usize]
+        generated::PHASES
+            .get((self.0 >> 16) as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// `BOOT`, `MIGRATE_DATA` and so on, where it is known.

@@ -170,16 +170,16 @@ pub(super) fn member_path(archive: &Path, name: &str) -> PathBuf {
 /// Longest name kept: four times what Windows allows without its long form. It is text for people.
 const NAME_MAX: usize = 1024;
 
-/// A name given from outside as people may see it: no control characters, none that turn the writing direction, bounded.
+/// A name given from outside as people may see it: without what drives a terminal, turns the writing direction or hides, bounded.
+///
+/// It is kept and compared, so what is unsafe is left out rather than marked: a mark would be text that nobody gave.
 pub(crate) fn clean_name(name: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut clean = String::new();
-    for c in name.chars().filter(|c| !c.is_control() && !turns(*c)) {
-        if clean.len() + c.len_utf8() > NAME_MAX {
-            break;
-        }
-        clean.push(c);
-    }
+    let mut clean: String = name
+        .chars()
+        .filter(|c| !harmless::is_unsafe(*c) && *c != '\t')
+        .take(NAME_MAX)
+        .collect();
+    clean.truncate(clean.floor_char_boundary(NAME_MAX));
     clean
 }
 

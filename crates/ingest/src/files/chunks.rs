@@ -119,7 +119,7 @@ impl<R: Read> FileChunks<R> {
             self.finish();
             return Ok(());
         }
-        let read = &self.buffer[..count];
+        let read = self.buffer.get(..count).unwrap_or_default();
         let mut pieces = Vec::new();
         if let Some(cutter) = &mut self.cutter {
             cutter.push(read, &mut pieces);

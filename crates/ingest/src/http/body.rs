@@ -1,5 +1,8 @@
 //! A request's body: read within limits, checked, decompressed within limits.
 
+// Bytes of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use crate::Config;
 use crate::http::refusal::Refusal;
 use crate::http::room::Held;

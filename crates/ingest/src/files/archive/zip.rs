@@ -226,11 +226,12 @@ impl Read for ZipReader {
             return Ok(0);
         }
         let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = self.read_data(&mut buffer[..most])?;
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let read = self.read_data(buffer)?;
         if read == 0 && most > 0 {
             return Err(cut_off("it ends before the archive's directory says"));
         }
-        self.crc.update(&buffer[..read]);
+        self.crc.update(buffer.get(..read).unwrap_or_default());
         self.left -= read as u64;
         Ok(read)
     }

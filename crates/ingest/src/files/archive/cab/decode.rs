@@ -112,20 +112,23 @@ impl CabReader {
         self.used = 0;
         self.block.clear();
 
-        let mut header = vec![0; 8 + usize::from(self.folder.reserve)];
+        let mut header = [0; 8];
+        let mut reserved = vec![0; usize::from(self.folder.reserve)];
         let archive = &mut self.archive;
         let is_cut = |error: io::Error| match error.kind() {
             io::ErrorKind::UnexpectedEof => cut_off("the cabinet ends inside it"),
             _ => error,
         };
         archive.read_exact(&mut header).map_err(is_cut)?;
-        let checksum = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
-        let packed = usize::from(u16::from_le_bytes([header[4], header[5]]));
-        let unpacked = usize::from(u16::from_le_bytes([header[6], header[7]]));
+        archive.read_exact(&mut reserved).map_err(is_cut)?;
+        let [c0, c1, c2, c3, sizes @ ..] = header;
+        let checksum = u32::from_le_bytes([c0, c1, c2, c3]);
+        let packed = usize::from(u16::from_le_bytes([sizes[0], sizes[1]]));
+        let unpacked = usize::from(u16::from_le_bytes([sizes[2], sizes[3]]));
         self.packed.resize(packed, 0);
         archive.read_exact(&mut self.packed).map_err(is_cut)?;
         // 0 says that none was made.
-        if checksum != 0 && checksum != sum(&self.packed) ^ sum(&header[4..]) {
+        if checksum != 0 && checksum != sum(&self.packed) ^ sum(&[&sizes[..], &reserved].concat()) {
             return Err(damaged("a checksum is wrong: the cabinet is damaged"));
         }
         // MSZIP adds 12 bytes to what does not shrink, LZX 6,144; more would be empty blocks inside, which cost time for nothing.
@@ -177,10 +180,8 @@ impl Read for CabReader {
             self.used += skip;
             self.position += skip as u64;
         }
-        let ahead = &self.block[self.used..];
-        let most = usize::try_from(self.left).map_or(ahead.len(), |left| left.min(ahead.len()));
-        let count = most.min(buffer.len());
-        buffer[..count].copy_from_slice(&ahead[..count]);
+        let mut ahead = self.block.get(self.used..).unwrap_or_default();
+        let count = Read::read(&mut Read::take(&mut ahead, self.left), buffer)?;
         self.used += count;
         self.position += count as u64;
         self.left -= count as u64;

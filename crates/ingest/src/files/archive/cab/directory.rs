@@ -107,6 +107,10 @@ pub(in crate::files::archive) fn list(
     Ok(listing)
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the places are constants of the format, below the 36 bytes of a header"
+)]
 fn read_directory(reader: &mut (impl BufRead + Seek), limits: &Limits) -> io::Result<Directory> {
     let mut header = [0; 36];
     reader
@@ -163,6 +167,10 @@ fn read_directory(reader: &mut (impl BufRead + Seek), limits: &Limits) -> io::Re
     Ok(directory)
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the places are constants of the format, below the 16 bytes of an entry"
+)]
 fn read_member(reader: &mut impl BufRead) -> io::Result<Raw> {
     let mut raw = [0; 16];
     reader.read_exact(&mut raw)?;
