@@ -318,7 +318,7 @@ fn explain_answers_each_line_of_standard_input() {
     // What a log smuggles in does not drive the terminal.
     assert_eq!(
         asked,
-        ["> 0x80070570", "> STATUS_\u{FFFD}[1m\u{FFFD}", "> 800f0922"]
+        ["> 0x80070570", "> STATUS_<U+001B>[1m\u{FFFD}", "> 800f0922"]
     );
     for part in [
         "ERROR_FILE_CORRUPT",
@@ -327,6 +327,69 @@ fn explain_answers_each_line_of_standard_input() {
     ] {
         assert!(said.contains(part), "{part} in\n{said}");
     }
+}
+
+/// What the name of a file, or a line in it, may try on whoever looks at it.
+const HOSTILE: &str =
+    "a\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{61c}\u{200f}\u{2028}\u{feff}\u{e0041}\u{7f}\nerror: forged";
+
+#[test]
+fn names_of_strangers_come_out_harmless_whatever_prints_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = format!(
+        "2024-05-01 08:00:00, Error                 CBS    Failed on {} [HRESULT = 0x80070002 - ERROR_FILE_NOT_FOUND]\n",
+        HOSTILE.replace('\n', " ")
+    );
+    std::fs::write(folder.path().join(format!("{HOSTILE}.log")), record).unwrap();
+    std::fs::write(folder.path().join(format!("{HOSTILE}.txt")), "prose").unwrap();
+    std::os::unix::fs::symlink("/nowhere", folder.path().join(format!("{HOSTILE}.link"))).unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let missing = format!("{folder}/{HOSTILE}-missing");
+    let flag = format!("--{HOSTILE}");
+    let line = format!("{HOSTILE} 0x80070002");
+    let token = format!("{folder}/token");
+    std::fs::write(&token, "a".repeat(64)).unwrap();
+    for arguments in [
+        &["scan", folder][..],
+        &["scan", "--lang", "zh", folder],
+        &["scan", "--format", "json", folder],
+        &["scan", "--format", "md", folder],
+        &["scan", "--format", "html", folder],
+        &["scan", &missing],
+        &["scan", folder, &missing],
+        &["scan", &flag],
+        &[&flag],
+        &["explain", &line],
+        &["rules", "coverage", folder],
+        &["rules", "coverage", &missing],
+        &["rules", "lint", "--rules", &missing],
+        &[
+            "send",
+            "--token-file",
+            &token,
+            "--to",
+            "http://127.0.0.1:1",
+            "--endpoint",
+            "pc",
+            &missing,
+        ],
+        &["send", "--token-file", &missing, folder],
+        &["config", "check", "--config", &missing],
+        &["dead-letters", "list", "--config", &missing],
+    ] {
+        let output = cbsift().args(arguments).output().unwrap();
+        for said in [text(&output.stdout), text(&output.stderr)] {
+            let is_unsafe = |c| harmless::is_unsafe(c) && c != '\n';
+            assert!(!said.contains(is_unsafe), "{arguments:?}: {said:?}");
+        }
+    }
+    // Where a name is all there is to say, it cannot add a line of its own.
+    let output = cbsift().args(["scan", &missing]).output().unwrap();
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("a<U+001B>]0;x<U+0007>") && !said.contains("\nerror: forged"),
+        "{said}"
+    );
 }
 
 /// A made-up rule file in a folder of its own.

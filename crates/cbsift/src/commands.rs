@@ -111,25 +111,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Data goes to standard output in one piece.
+/// Data goes to standard output in one piece. Names and texts of strangers in it are made harmless.
 fn print(text: &str) -> anyhow::Result<()> {
+    print_as_is(&harmless::lines(text))
+}
+
+/// The same for a report, whose colours are escape sequences too: it has made harmless what is not its own.
+fn print_as_is(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
-}
-
-/// Log text never drives a terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{FFFD}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 /// The language asked for, or that of the locale.

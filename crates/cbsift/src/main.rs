@@ -3,6 +3,9 @@
 mod access;
 mod commands;
 mod feed;
+#[cfg(test)]
+#[path = "../../parse/tests/any_text/generator.rs"]
+mod generator;
 mod keeper;
 mod log;
 mod progress;
@@ -16,12 +19,17 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    log::tell_of_panics();
     let arguments = match commands::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            // clap's own: 0 for help and version, 2 for wrong arguments.
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        // Of wrong arguments it quotes what was given: a shell's `*` gives names of strangers.
+        Err(error) if error.use_stderr() => {
+            log::print(error.render().to_string().trim_end());
+            return ExitCode::from(2);
+        }
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     match commands::run(arguments) {

@@ -38,7 +38,7 @@ impl Progress {
 
     /// Names what is being read.
     pub(crate) fn at(&self, name: &str) {
-        self.bar.set_message(name.to_owned());
+        self.bar.set_message(harmless::line(name).into_owned());
     }
 
     pub(crate) fn add(&self, bytes: u64) {
@@ -56,9 +56,9 @@ impl Progress {
     /// Says something above the bar.
     pub(crate) fn say(&self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}")
+            crate::log::print(text);
         } else {
-            self.bar.println(text)
+            self.bar.println(harmless::lines(text));
         }
     }
 

@@ -1,5 +1,15 @@
 //! What a scan found, for machines and for people.
 
+// Text of strangers: a slice that ends within a letter would end the report.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
 mod gaps;
 mod html;
 mod json;
@@ -13,11 +23,14 @@ pub(crate) use html::html;
 pub(crate) use json::json;
 pub(crate) use markdown::markdown;
 pub(crate) use text::{Style, text};
-pub(crate) use view::{safe, view};
+pub(crate) use view::view;
 pub(crate) use words::Language;
 
 use classify::{Bilingual, Rules};
 use event::{Code, Finding};
+
+#[cfg(test)]
+mod tests;
 
 /// A rule's text with its object put in.
 pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {

@@ -27,6 +27,16 @@ use tokio_util::sync::CancellationToken;
 /// The only tenant until somebody needs more.
 pub(crate) const TENANT: &str = "default";
 
+/// Why a task has no result. Its own error quotes the panic, and that the text of a log.
+fn cut_short(error: tokio::task::JoinError) -> anyhow::Error {
+    let what = if error.is_panic() {
+        "panicked"
+    } else {
+        "was cancelled"
+    };
+    anyhow::anyhow!("a task {what}")
+}
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -134,12 +144,12 @@ impl Servers {
         let mut outcome = Ok(());
         tokio::select! {
             () = self.stop.cancelled() => {}
-            Some(ended) = self.tasks.join_next() => outcome = ended.map_err(anyhow::Error::from).and_then(|result| result),
+            Some(ended) = self.tasks.join_next() => outcome = ended.map_err(cut_short).and_then(|result| result),
         }
         self.stop.cancel();
         let drain = async {
             while let Some(ended) = self.tasks.join_next().await {
-                ended??;
+                ended.map_err(cut_short)??;
             }
             anyhow::Ok(())
         };

@@ -1,13 +1,25 @@
 //! Files to an answer, with the same functions as the pipeline: cut, classify, derive.
 
+// Text of strangers: a slice that ends within a letter would end the scan.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::string_slice,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
 use crate::progress::Progress;
 use classify::{Classified, Rules, StreamFacts, UnitInput, Verdict};
 use event::{
     Chunk, Code, Derivation, Event, EventId, LoggedAt, Marker, Noise, Source, StreamId,
     TextEncoding, UtcAnchor,
 };
-use ingest::files::{self, FileChunks, LogFile};
+use ingest::files::{self, FileChunks, FileError, LogFile};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 /// Chunk size of `scan`; the answer does not depend on it.
@@ -30,6 +42,35 @@ pub(crate) struct Input {
     pub(crate) is_cut: bool,
     /// Why it was not read, or not wholly; empty otherwise.
     pub(crate) reason: String,
+    /// Bytes on which this build failed: what stands in them is not known.
+    pub(crate) unexamined: Vec<Unexamined>,
+}
+
+impl Input {
+    /// Notes bytes of a file that are not examined, together with those right before them.
+    fn skip(&mut self, offset: u64, length: u64) {
+        match self.unexamined.last_mut() {
+            Some(last) if last.offset.saturating_add(last.length) == offset => {
+                last.length = last.length.saturating_add(length);
+            }
+            _ => self.unexamined.push(Unexamined { offset, length }),
+        }
+    }
+
+    /// What is known of a chunk whatever stands in it.
+    fn advance(&mut self, chunk: &Chunk) {
+        self.lines += memchr::memchr_iter(b'\n', chunk.text.as_bytes()).count() as u64;
+        self.bytes += chunk.length;
+        // Chunks come in order, so the last one decides.
+        self.is_cut = !chunk.text.ends_with('\n');
+    }
+}
+
+/// A stretch of a file, in its own bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unexamined {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
 }
 
 /// How often a code was met.
@@ -62,17 +103,57 @@ pub(crate) struct Scan {
     pub(crate) places: HashMap<(StreamId, u64), Place>,
     pub(crate) derived: Derivation,
     pub(crate) verdict: Verdict,
+    /// Attempts and findings could be derived from what was read.
+    pub(crate) is_derived: bool,
     pub(crate) servicing_stack: Option<String>,
-    /// Files that could not be read.
+    /// What could not be read, examined or derived, for people.
     pub(crate) failed: Vec<String>,
 }
 
+impl Scan {
+    /// Whether all that was read was also examined; else a failure may stand in the rest.
+    pub(crate) fn is_examined(&self) -> bool {
+        self.is_derived && self.inputs.iter().all(|input| input.unexamined.is_empty())
+    }
+
+    /// Of what was not wholly examined nothing better can be said than that it is not known.
+    pub(crate) fn doubt(&mut self) {
+        if !self.is_examined() && self.verdict != Verdict::Failed {
+            self.verdict = Verdict::Inconclusive;
+        }
+    }
+}
+
+/// The steps that meet the text of strangers. Each may fail on some text that nobody thought of; tests bring steps that do.
+struct Steps {
+    classify: fn(&Rules, &Chunk) -> Classified,
+    derive: fn(&Rules, &str, &UnitInput) -> Vec<Derivation>,
+}
+
+const STEPS: Steps = Steps {
+    classify: classify::classify,
+    derive: |rules, endpoint, input| {
+        let months = classify::derive_all(rules, "default", endpoint, input);
+        months.into_values().collect()
+    },
+};
+
 /// Reads paths as the logs of one endpoint.
 pub(crate) fn scan(rules: &Rules, paths: &[PathBuf], endpoint: &str, progress: &Progress) -> Scan {
+    scan_with(rules, paths, endpoint, progress, &STEPS)
+}
+
+fn scan_with(
+    rules: &Rules,
+    paths: &[PathBuf],
+    endpoint: &str,
+    progress: &Progress,
+    steps: &Steps,
+) -> Scan {
     let found = files::find(paths);
     let total = found.logs.iter().map(|log| log.bytes).sum();
     progress.start(total);
-    let mut gathered = Gathered::new(rules, endpoint);
+    let mut gathered = Gathered::new(rules, endpoint, steps);
     for log in &found.logs {
         progress.at(&log.path.to_string_lossy());
         gathered.read(log, progress);
@@ -91,6 +172,7 @@ pub(crate) fn scan(rules: &Rules, paths: &[PathBuf], endpoint: &str, progress: &
             last: None,
             is_cut: false,
             reason: skipped.reason.to_string(),
+            unexamined: Vec::new(),
         });
     }
     gathered
@@ -102,6 +184,7 @@ pub(crate) fn scan(rules: &Rules, paths: &[PathBuf], endpoint: &str, progress: &
 
 struct Gathered<'r> {
     rules: &'r Rules,
+    steps: &'r Steps,
     endpoint: String,
     inputs: Vec<Input>,
     counts: HashMap<Code, (u64, u64)>,
@@ -114,9 +197,10 @@ struct Gathered<'r> {
 }
 
 impl<'r> Gathered<'r> {
-    fn new(rules: &'r Rules, endpoint: &str) -> Self {
+    fn new(rules: &'r Rules, endpoint: &str, steps: &'r Steps) -> Self {
         Self {
             rules,
+            steps,
             endpoint: endpoint.to_owned(),
             inputs: Vec::new(),
             counts: HashMap::new(),
@@ -130,8 +214,7 @@ impl<'r> Gathered<'r> {
     }
 
     fn read(&mut self, log: &LogFile, progress: &Progress) {
-        let index = self.inputs.len();
-        self.inputs.push(Input {
+        let mut input = Input {
             path: log.path.clone(),
             source: Some(log.source),
             encoding: log.encoding,
@@ -144,35 +227,54 @@ impl<'r> Gathered<'r> {
             last: None,
             is_cut: false,
             reason: String::new(),
-        });
-        if let Err(error) = self.read_chunks(index, log, progress) {
+            unexamined: Vec::new(),
+        };
+        if let Err(error) = self.read_chunks(&mut input, log, progress) {
             let message = error.to_string();
-            self.inputs[index].reason.clone_from(&message);
+            input.reason.clone_from(&message);
             self.failed.push(message);
         }
+        for one in &input.unexamined {
+            self.failed.push(format!(
+                "cannot examine {} bytes from byte {} of `{}`: this build fails on them\nhint: the rest was examined; keep the file, for the defect is in this build",
+                one.length,
+                one.offset,
+                harmless::line(&log.path.to_string_lossy())
+            ));
+        }
         let changes = parse::utc_changes(
-            &self.inputs[index]
+            &input
                 .utc_changes
                 .iter()
                 .map(|(_, anchor)| *anchor)
                 .collect::<Vec<_>>(),
         );
-        self.inputs[index]
+        input
             .utc_changes
             .retain(|(_, anchor)| changes.contains(anchor));
+        self.inputs.push(input);
     }
 
     fn read_chunks(
         &mut self,
-        index: usize,
+        input: &mut Input,
         log: &LogFile,
         progress: &Progress,
-    ) -> Result<(), ingest::files::FileError> {
+    ) -> Result<(), FileError> {
         let mut chunks = FileChunks::open(log, CHUNK_BYTES)?;
         let path = log.path.to_string_lossy().into_owned();
         let mut stream = None;
-        while let Some(cut) = chunks.next() {
+        let mut end = 0;
+        loop {
+            // A chunk on which something fails is left out, and said: the cause may stand in any other.
+            let Ok(cut) = catch_unwind(AssertUnwindSafe(|| chunks.next())) else {
+                // Where the next one would start is lost with it.
+                input.skip(end, log.bytes.saturating_sub(end));
+                return Ok(());
+            };
+            let Some(cut) = cut else { return Ok(()) };
             let piece = cut?.piece;
+            end = piece.offset.saturating_add(piece.length);
             let stream = *stream.get_or_insert_with(|| {
                 parse::stream_id(
                     "default",
@@ -196,38 +298,36 @@ impl<'r> Gathered<'r> {
                 received_ms: 0,
                 text: piece.text,
             };
-            let classified = classify::classify(self.rules, &chunk);
             progress.add(chunk.length);
-            self.take(index, &chunk, classified);
+            let examined = catch_unwind(AssertUnwindSafe(|| {
+                let classified = (self.steps.classify)(self.rules, &chunk);
+                let places = places(&chunk, &classified);
+                (classified, places)
+            }));
+            match examined {
+                Ok((classified, places)) => self.take(input, &chunk, classified, &places),
+                Err(_) => input.skip(chunk.offset, chunk.length),
+            }
+            input.advance(&chunk);
         }
-        Ok(())
     }
 
-    fn take(&mut self, index: usize, chunk: &Chunk, classified: Classified) {
-        let first_line = self.inputs[index].lines + 1;
-        let mut lines = Lines::new(&chunk.text, first_line);
-        for (anchor, place) in classified.anchors.iter().zip(&classified.anchor_places) {
-            self.inputs[index]
-                .utc_changes
-                .push((lines.line_of(*place), *anchor));
+    fn take(&mut self, input: &mut Input, chunk: &Chunk, classified: Classified, places: &Places) {
+        // It is pushed once it is read.
+        let index = self.inputs.len();
+        for (anchor, before) in classified.anchors.iter().zip(&places.anchors) {
+            let line = input.lines + 1 + before;
+            input.utc_changes.push((line, *anchor));
         }
-        let mut lines = Lines::new(&chunk.text, first_line);
-        for (event, place) in classified.events.iter().zip(&classified.event_places) {
-            let line = lines.line_of(*place);
-            let of_record = parse::records(&chunk.text[*place..], chunk.format)
-                .next()
-                .map_or(1, |record| record.lines());
+        for (event, (before, lines)) in classified.events.iter().zip(&places.events) {
             self.places
                 .entry((event.stream, event.offset))
                 .or_insert(Place {
                     input: index,
-                    line,
-                    lines: of_record as u64,
+                    line: input.lines + 1 + before,
+                    lines: *lines,
                 });
         }
-        let input = &mut self.inputs[index];
-        input.lines = lines.line_of(chunk.text.len()) - 1;
-        input.bytes += chunk.length;
         input.records += classified.records;
         input.skipped_bytes += classified.loose_bytes;
         if chunk.encoding == TextEncoding::Utf8 {
@@ -236,8 +336,6 @@ impl<'r> Gathered<'r> {
         }
         input.first = earliest(input.first, classified.first);
         input.last = input.last.max(classified.last);
-        // Chunks come in order, so the last one decides.
-        input.is_cut = !chunk.text.ends_with('\n');
 
         let facts = self
             .streams
@@ -253,7 +351,7 @@ impl<'r> Gathered<'r> {
         facts.anchors.extend(&classified.anchors);
         facts
             .ranges
-            .push((chunk.offset, chunk.offset + chunk.length));
+            .push((chunk.offset, chunk.offset.saturating_add(chunk.length)));
         facts.first = earliest(facts.first, classified.first);
         facts.last = facts.last.max(classified.last);
 
@@ -292,6 +390,7 @@ impl<'r> Gathered<'r> {
     fn finish(self) -> Scan {
         let Self {
             rules,
+            steps,
             endpoint,
             inputs,
             counts,
@@ -300,7 +399,7 @@ impl<'r> Gathered<'r> {
             noise,
             places,
             streams,
-            failed,
+            mut failed,
         } = self;
         let streams: Vec<StreamFacts> = streams.into_values().collect();
         // A record that ended one copy of a log and goes on in another is the longer one.
@@ -309,7 +408,7 @@ impl<'r> Gathered<'r> {
                 .iter()
                 .filter(|facts| facts.stream == stream)
                 .flat_map(|facts| &facts.ranges)
-                .any(|(from, to)| *from <= offset && *to > offset + length)
+                .any(|(from, to)| *from <= offset && *to > offset.saturating_add(length))
         };
         let mut kept: Vec<Event> = events
             .into_values()
@@ -347,9 +446,17 @@ impl<'r> Gathered<'r> {
             events: kept,
             streams,
         };
-        let derivations = classify::derive_all(rules, "default", &endpoint, &input);
         let records = inputs.iter().map(|input| input.records).sum();
-        let verdict = classify::verdict(derivations.values(), &input.events, records);
+        let derived = catch_unwind(AssertUnwindSafe(|| {
+            let derivations = (steps.derive)(rules, &endpoint, &input);
+            let verdict = classify::verdict(&derivations, &input.events, records);
+            (merged(derivations.into_iter()), verdict)
+        }));
+        let is_derived = derived.is_ok();
+        let (derived, verdict) = derived.unwrap_or_else(|_| {
+            failed.push("cannot derive attempts and findings from what was read: this build fails on it\nhint: the codes were read; keep the files, for the defect is in this build".to_owned());
+            (Derivation::default(), Verdict::Inconclusive)
+        });
         let servicing_stack = input
             .events
             .iter()
@@ -357,11 +464,12 @@ impl<'r> Gathered<'r> {
             .max_by_key(|event| (event.logged, event.offset))
             .and_then(|event| event.field("version"))
             .map(str::to_owned);
-        Scan {
+        let mut scan = Scan {
             inputs,
             codes,
             noise: noise_records,
-            derived: merged(derivations.into_values()),
+            derived,
+            is_derived,
             events: input
                 .events
                 .into_iter()
@@ -371,7 +479,9 @@ impl<'r> Gathered<'r> {
             verdict,
             servicing_stack,
             failed,
-        }
+        };
+        scan.doubt();
+        scan
     }
 }
 
@@ -387,6 +497,10 @@ fn earliest(one: Option<LoggedAt>, other: Option<LoggedAt>) -> Option<LoggedAt> 
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the numbers are places in the findings gathered here; that of an attempt is of its own month's findings, as the deriver promises"
+)]
 /// The months' derivations as one, the most important findings first.
 fn merged(derivations: impl Iterator<Item = Derivation>) -> Derivation {
     let mut all = Derivation::default();
@@ -431,7 +545,32 @@ fn merged(derivations: impl Iterator<Item = Derivation>) -> Derivation {
     all
 }
 
-/// Line numbers of ascending places in a text.
+/// Where in a chunk the things stand that were found in it.
+struct Places {
+    /// Lines of the chunk before each anchor.
+    anchors: Vec<u64>,
+    /// Lines before each event's record, and its own.
+    events: Vec<(u64, u64)>,
+}
+
+fn places(chunk: &Chunk, classified: &Classified) -> Places {
+    let mut lines = Lines::new(&chunk.text);
+    let anchors = classified.anchor_places.iter();
+    let anchors = anchors.map(|place| lines.before(*place)).collect();
+    let mut lines = Lines::new(&chunk.text);
+    let of_record = |place: usize| {
+        let rest = chunk.text.get(place..).unwrap_or_default();
+        let record = parse::records(rest, chunk.format).next();
+        record.map_or(1, |record| record.lines() as u64)
+    };
+    let events = classified.event_places.iter();
+    let events = events
+        .map(|place| (lines.before(*place), of_record(*place)))
+        .collect();
+    Places { anchors, events }
+}
+
+/// Counts the lines before ascending places of a text.
 struct Lines<'a> {
     text: &'a [u8],
     at: usize,
@@ -439,17 +578,21 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str, first_line: u64) -> Self {
+    fn new(text: &'a str) -> Self {
         Self {
             text: text.as_bytes(),
             at: 0,
-            line: first_line,
+            line: 0,
         }
     }
 
-    fn line_of(&mut self, place: usize) -> u64 {
-        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..place]).count() as u64;
+    fn before(&mut self, place: usize) -> u64 {
+        let since = self.text.get(self.at..place).unwrap_or_default();
+        self.line += memchr::memchr_iter(b'\n', since).count() as u64;
         self.at = place;
         self.line
     }
 }
+
+#[cfg(test)]
+mod tests;

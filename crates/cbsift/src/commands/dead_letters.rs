@@ -1,5 +1,8 @@
 //! `cbsift dead-letters`: what could not be processed, and the way back for it.
 
+// Prints the text of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use super::Misuse;
 use crate::access::Access;
 use crate::run::{self, TENANT};
@@ -219,7 +222,7 @@ async fn retry(
         store.mark_sent_back(&letter).await?;
         let now = store.dead_letter(TENANT, id).await?;
         if now.is_some_and(|now| now.state == LetterState::Open) {
-            eprintln!("{id}: died again");
+            crate::log::print(&format!("{id}: died again"));
             left += 1;
         } else {
             back += 1;
@@ -268,18 +271,19 @@ fn lines(letters: &[StoredLetter]) -> String {
             Some(origin) if letter.path.is_empty() => {
                 format!("{} {}:{}", origin.topic, origin.partition, origin.offset)
             }
-            _ => format!("{} at {}", super::harmless(&letter.path), letter.offset),
+            _ => format!("{} at {}", letter.path, letter.offset),
         };
-        let _ = writeln!(
-            out,
+        let line = format!(
             "{}  {:9}  {}  {}/{}  {}  {place}",
             letter.id,
             stored.state.name(),
             UtcMillis(letter.seen_ms),
             letter.stage,
             letter.reason,
-            super::harmless(&letter.endpoint),
+            letter.endpoint,
         );
+        out.push_str(&harmless::line(&line));
+        out.push('\n');
     }
     out
 }
@@ -288,7 +292,7 @@ fn page(stored: &StoredLetter) -> String {
     let letter = &stored.letter;
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "{name:12}{}", super::harmless(&value));
+        let _ = writeln!(out, "{name:12}{}", harmless::line(&value));
     };
     line("id", letter.id.clone());
     line("state", stored.state.name().to_owned());
@@ -313,8 +317,59 @@ fn page(stored: &StoredLetter) -> String {
     out.push('\n');
     let payload = letter.content.payload.as_deref().unwrap_or_default();
     for line in String::from_utf8_lossy(payload).lines() {
-        out.push_str(&super::harmless(line));
+        out.push_str(&harmless::line(line));
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::LetterContent;
+
+    #[test]
+    fn nothing_of_a_letter_drives_the_terminal() {
+        for hostile in [
+            "\u{1b}[2J",
+            "\u{7}",
+            "\u{7f}",
+            "\u{9b}",
+            "\u{85}",
+            "\u{61c}",
+            "\u{200f}",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{e0041}",
+            "\r",
+        ] {
+            let text = format!("a{hostile}b");
+            let letter = DeadLetter {
+                message: text.clone(),
+                endpoint: text.clone(),
+                source: text.clone(),
+                path: text.clone(),
+                content: LetterContent {
+                    headers: vec![(text.clone(), Some(text.clone().into_bytes()))],
+                    payload: Some(text.clone().into_bytes()),
+                    ..LetterContent::default()
+                },
+                ..DeadLetter::default()
+            };
+            let stored = StoredLetter {
+                letter,
+                deaths: 1,
+                state: LetterState::Open,
+            };
+            for said in [page(&stored), lines(std::slice::from_ref(&stored))] {
+                assert!(said.contains("a<U+"), "{hostile:?} in {said:?}");
+                assert!(
+                    !said.contains(|c| harmless::is_unsafe(c) && c != '\n'),
+                    "{said:?}"
+                );
+            }
+        }
+    }
 }

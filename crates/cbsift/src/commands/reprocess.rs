@@ -1,5 +1,8 @@
 //! `cbsift reprocess`: what other rules would change in what is stored.
 
+// Prints the text of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use super::rules::Files;
 use super::{Misuse, rules};
 use crate::access::Access;
@@ -88,7 +91,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let (current, sequence) = match pipeline::newest(store).await? {
             Ok(set) => (Some(Arc::new(set.rules)), Some(set.sequence)),
             Err(error) => {
-                eprintln!("{error}");
+                crate::log::print(&error.to_string());
                 (None, None)
             }
         };
@@ -111,7 +114,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Format::Text => text(&plan),
             Format::Json => {
                 let digest = asked.rules.digest();
-                serde_json::to_string_pretty(&value(&plan, sequence, digest))? + "\n"
+                let text = serde_json::to_string_pretty(&value(&plan, sequence, digest))?;
+                format!("{}\n", harmless::json(&text))
             }
         })?;
         access.close().await
@@ -150,12 +154,12 @@ fn text(plan: &Plan) -> String {
             group.change.name(),
             tally.count,
             arrow(&group.from, &group.to),
-            super::harmless(&example.endpoint),
+            harmless::line(&example.endpoint),
             example.source.name(),
             example
                 .logged
                 .map_or_else(|| "without time".to_owned(), |at| at.to_string()),
-            super::harmless(&example.text)
+            harmless::line(&example.text)
         );
     }
     let _ = writeln!(
@@ -170,9 +174,9 @@ fn text(plan: &Plan) -> String {
             group.change.name(),
             tally.count,
             arrow(&group.from, &group.to),
-            super::harmless(&tally.endpoint),
+            harmless::line(&tally.endpoint),
             tally.month,
-            super::harmless(&tally.object)
+            harmless::line(&tally.object)
         );
     }
     out

@@ -1,5 +1,8 @@
 //! `cbsift scan`: the root cause, from files in hand.
 
+// Prints the text of strangers.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+
 use crate::progress::Progress;
 use crate::report::narrow::{self, Narrow};
 use crate::report::{self, Language};
@@ -70,7 +73,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &progress,
     );
     for failure in &scan.failed {
-        eprintln!("error: {failure}");
+        crate::log::complain(failure);
     }
     if scan.inputs.is_empty() {
         anyhow::ensure!(
@@ -92,7 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Format::Md => report::markdown(&view()),
         Format::Html => report::html(&view()),
     };
-    super::print(&text)?;
+    super::print_as_is(&text)?;
     if arguments.fail_on == Some(FailOn::Failure) && scan.verdict == Verdict::Failed {
         return Ok(ExitCode::from(3));
     }

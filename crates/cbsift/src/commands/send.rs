@@ -79,10 +79,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(super::Misuse(error.to_string()).into()),
     };
     for skipped in &summary.skipped {
-        eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
+        let path = skipped.path.to_string_lossy();
+        crate::log::print(&format!(
+            "skipped {}: {}",
+            harmless::line(&path),
+            skipped.reason
+        ));
     }
     for failure in &summary.failed {
-        eprintln!("error: {failure}");
+        crate::log::complain(failure);
     }
     eprintln!(
         "{} files sent, {} bytes acknowledged, {} skipped, {} failed",

@@ -1,7 +1,7 @@
 //! One self-contained page: no script, nothing loaded from elsewhere, readable in the dark and on paper.
 
 use super::Language;
-use super::view::{FindingView, View, safe};
+use super::view::{FindingView, View};
 use classify::Verdict;
 use std::fmt::Write;
 
@@ -171,7 +171,7 @@ fn analysis(out: &mut String, view: &View, finding: &FindingView) {
 
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in safe(text).chars() {
+    for c in harmless::line(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -192,7 +192,7 @@ mod tests {
     fn log_text_makes_no_markup() {
         assert_eq!(
             escaped("<script>'\"&\u{202E}"),
-            "&lt;script&gt;&#39;&quot;&amp;\u{FFFD}"
+            "&lt;script&gt;&#39;&quot;&amp;&lt;U+202E&gt;"
         );
     }
 }

@@ -19,6 +19,8 @@ struct Answer {
     gaps: Vec<Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
     narrowed: Option<Narrowed>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +52,14 @@ struct Input {
     last: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     reason: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unexamined: Vec<Unexamined>,
+}
+
+#[derive(Serialize)]
+struct Unexamined {
+    offset: u64,
+    length: u64,
 }
 
 #[derive(Serialize)]
@@ -165,6 +175,14 @@ pub(crate) fn json(
                 first: shown(input.first),
                 last: shown(input.last),
                 reason: input.reason.clone(),
+                unexamined: input
+                    .unexamined
+                    .iter()
+                    .map(|one| Unexamined {
+                        offset: one.offset,
+                        length: one.length,
+                    })
+                    .collect(),
             })
             .collect(),
         codes: scan
@@ -232,8 +250,11 @@ pub(crate) fn json(
             attempts_left_out: narrowed.attempts,
             findings_left_out: narrowed.findings,
         }),
+        errors: scan.failed.clone(),
     };
-    serde_json::to_string_pretty(&answer)
+    let text = serde_json::to_string_pretty(&answer)?;
+    // People read it on terminals too; what reads JSON sees no difference.
+    Ok(harmless::json(&text).into_owned())
 }
 
 fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: Language) -> Finding {
@@ -266,7 +287,8 @@ fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: La
                 let place = scan.places.get(&(evidence.stream, evidence.offset));
                 Evidence {
                     path: place
-                        .map(|place| scan.inputs[place.input].path.to_string_lossy().into_owned())
+                        .and_then(|place| scan.inputs.get(place.input))
+                        .map(|input| input.path.to_string_lossy().into_owned())
                         .unwrap_or_default(),
                     line: place.map_or(0, |place| place.line),
                     offset: evidence.offset,

@@ -1,6 +1,6 @@
 //! The form in which support cases are closed: description, analysis with evidence, conclusion and next steps.
 
-use super::view::{FindingView, View, safe};
+use super::view::{FindingView, View};
 use std::fmt::Write;
 
 /// The report as Markdown.
@@ -119,7 +119,7 @@ fn analysis(out: &mut String, view: &View, number: usize, finding: &FindingView)
         let _ = writeln!(out, "- {}", escaped(stale));
     }
     for evidence in &finding.evidence {
-        let text = safe(&evidence.text);
+        let text = harmless::line(&evidence.text);
         let fence = fence(&text);
         let _ = writeln!(
             out,
@@ -144,7 +144,7 @@ fn fence(text: &str) -> String {
 /// Text of a log as text: no markup, link or HTML comes of it.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in safe(text).chars() {
+    for c in harmless::line(text).chars() {
         if matches!(
             c,
             '\\' | '`'

@@ -37,21 +37,23 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
     let (attempts, findings) = (all.attempts.len(), all.findings.len());
     let mut kept = all.attempts;
     kept.retain(|one| is_kb(&one.kb, &one.package) && is_since(one.start.or(one.end)));
-    let mut place = vec![None; findings];
+    let mut places = Vec::with_capacity(findings);
     for (index, finding) in all.findings.into_iter().enumerate() {
         let is_cause = kept
             .iter()
             .any(|one| one.finding.is_some_and(|at| at as usize == index));
         let is_own = is_kb(&finding.kb, &finding.package) && is_since(finding.logged);
-        if is_cause || is_own {
-            place[index] = u32::try_from(scan.derived.findings.len()).ok();
+        let is_kept = is_cause || is_own;
+        let place = u32::try_from(scan.derived.findings.len()).ok();
+        places.push(place.filter(|_| is_kept));
+        if is_kept {
             scan.derived.findings.push(finding);
         }
     }
     for one in &mut kept {
         one.finding = one
             .finding
-            .and_then(|at| place.get(at as usize).copied().flatten());
+            .and_then(|at| places.get(at as usize).copied().flatten());
     }
     scan.derived.attempts = kept;
     let is_failed = scan
@@ -72,6 +74,7 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
     } else if scan.verdict == Verdict::Failed && !is_failed {
         scan.verdict = Verdict::Healthy;
     }
+    scan.doubt();
     Some(Narrowed {
         attempts: attempts - scan.derived.attempts.len(),
         findings: findings - scan.derived.findings.len(),

@@ -1,6 +1,6 @@
 //! The form for people: the answer, why we believe it, what to do, the evidence, and what we could not see.
 
-use super::view::{FindingView, View, safe};
+use super::view::{FindingView, View};
 use super::words::Words;
 use classify::Verdict;
 use std::fmt::Write;
@@ -44,7 +44,7 @@ const LABEL: usize = 13;
 impl Page<'_> {
     fn line(&mut self, text: &str) {
         // Log text may carry control and direction characters: a report must not let it drive the terminal.
-        self.out.push_str(&safe(text));
+        self.out.push_str(&harmless::line(text));
         self.out.push('\n');
     }
 
@@ -131,7 +131,7 @@ impl Page<'_> {
         let indent = " ".repeat(cells(word) + 2);
         let width = self.style.width.saturating_sub(indent.len()).max(30);
         for (number, line) in wrap(&finding.title, width).iter().enumerate() {
-            let safe = safe(line);
+            let safe = harmless::line(line);
             if number == 0 {
                 let _ = writeln!(
                     self.out,
@@ -208,7 +208,13 @@ impl Page<'_> {
         }
         if !view.other_codes.is_empty() {
             let shown = view.other_codes.len().min(MAX_FINDINGS);
-            let mut line = view.other_codes[..shown].join(", ");
+            let first: Vec<&str> = view
+                .other_codes
+                .iter()
+                .take(shown)
+                .map(String::as_str)
+                .collect();
+            let mut line = first.join(", ");
             if view.other_codes.len() > shown {
                 let more = (self.words.and_more)(view.other_codes.len() - shown);
                 let _ = write!(line, ", {more}");
@@ -254,14 +260,14 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);
     let mut last_blank = None;
-    for c in text.chars() {
+    // Marks of what is unsafe are longer than it is: they must fit too.
+    for c in harmless::line(text).chars() {
         let size = if is_wide(c) { 2 } else { 1 };
         if used + size > width {
             let rest = match last_blank {
                 Some(at) if !is_wide(c) => {
-                    let rest: String = line[at..].trim_start().to_owned();
-                    line.truncate(at);
-                    rest
+                    let rest = line.split_off(at);
+                    rest.trim_start().to_owned()
                 }
                 _ => String::new(),
             };

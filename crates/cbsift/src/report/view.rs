@@ -83,6 +83,7 @@ pub(crate) fn view(
         Verdict::Failed => (words.failed, ""),
         Verdict::Healthy => (words.healthy, words.healthy_more),
         Verdict::Repaired => (words.repaired, words.repaired_more),
+        Verdict::Inconclusive if !scan.is_examined() => (words.inconclusive, words.unexamined_more),
         Verdict::Inconclusive if narrowed.is_some() => (words.inconclusive, words.nothing_left),
         Verdict::Inconclusive => (words.inconclusive, words.inconclusive_more),
     };
@@ -223,6 +224,9 @@ fn input_facts(input: &Input, words: &Words, language: Language) -> String {
     if !input.reason.is_empty() {
         let _ = write!(line, " — {}", input.reason);
     }
+    for one in &input.unexamined {
+        let _ = write!(line, " — {}", (words.unexamined)(one.length, one.offset));
+    }
     line
 }
 
@@ -314,14 +318,11 @@ fn evidence(scan: &Scan, evidence: &Evidence, words: &Words) -> EvidenceView {
     let mut head = String::new();
     if let Some(place) = scan.places.get(&(evidence.stream, evidence.offset)) {
         head = (words.lines)(place.line, place.line + place.lines - 1);
-        if scan
-            .inputs
-            .iter()
-            .filter(|input| input.source.is_some())
-            .count()
-            > 1
+        let read = scan.inputs.iter().filter(|input| input.source.is_some());
+        if read.count() > 1
+            && let Some(input) = scan.inputs.get(place.input)
         {
-            head = format!("{} {head}", gaps::name(&scan.inputs[place.input]));
+            head = format!("{} {head}", gaps::name(input));
         }
     }
     let event = scan.events.get(&evidence.id);
@@ -355,6 +356,18 @@ fn other_codes(scan: &Scan) -> Vec<String> {
 
 fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
     let mut unseen = Vec::new();
+    let torn: Vec<String> = scan
+        .inputs
+        .iter()
+        .filter(|input| !input.unexamined.is_empty())
+        .map(gaps::name)
+        .collect();
+    if !torn.is_empty() {
+        unseen.push((words.not_examined)(&torn.join(", ")));
+    }
+    if !scan.is_derived {
+        unseen.push(words.not_derived.to_owned());
+    }
     if scan.verdict == Verdict::Failed {
         let names_package = scan
             .derived
@@ -441,7 +454,8 @@ fn when(scan: &Scan, finding: &Finding, words: &Words, language: Language) -> St
             let minutes = (logged.0 * 1_000 - utc.0 + 30_000).div_euclid(60_000);
             let zone = i32::try_from(minutes).map(offset).unwrap_or_default();
             let changes = place
-                .map(|place| scan.inputs[place.input].utc_changes.as_slice())
+                .and_then(|place| scan.inputs.get(place.input))
+                .map(|input| input.utc_changes.as_slice())
                 .unwrap_or_default();
             let how = changes
                 .iter()
@@ -510,11 +524,9 @@ fn equivalents(code: Code) -> Vec<String> {
 
 /// `file.cpp(2987): Error X originated in function F expression: …`
 fn origin(text: &str) -> Option<(&str, &str, &str)> {
-    let at = text.find(" originated in function ")?;
-    let function = text[at + " originated in function ".len()..]
-        .split(' ')
-        .next()?;
-    let (place, _) = text[..at].rsplit_once("): Error ")?;
+    let (before, after) = text.split_once(" originated in function ")?;
+    let function = after.split(' ').next()?;
+    let (place, _) = before.rsplit_once("): Error ")?;
     let (file, line) = place.rsplit_once('(')?;
     let file = file.rsplit([' ', '\\']).next()?;
     let function = function.rsplit("::").next()?;
@@ -529,34 +541,19 @@ fn shortened(text: &str) -> String {
         return text;
     }
     // The object stands behind the middle of a long CSI record: keep it.
-    let characters: Vec<char> = text.chars().collect();
-    let keep = match text.find("on:[") {
-        Some(at) => text[..at].chars().count(),
+    let keep = match text.split_once("on:[") {
+        Some((before, _)) => before.chars().count(),
         None => count - MAX_LINE / 2,
     };
-    let head: String = characters[..MAX_LINE / 2].iter().collect();
+    let head: String = text.chars().take(MAX_LINE / 2).collect();
     let from = keep.max(MAX_LINE / 2);
-    let tail: String = characters[from..(from + MAX_LINE / 2).min(count)]
-        .iter()
-        .collect();
+    let tail: String = text.chars().skip(from).take(MAX_LINE / 2).collect();
     let end = if from + MAX_LINE / 2 < count {
         " …"
     } else {
         ""
     };
     format!("{head} … {tail}{end}")
-}
-
-/// Log text may carry control and direction characters: a report must not let it drive the terminal.
-pub(crate) fn safe(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c })
-        .collect()
-}
-
-fn is_unsafe(c: char) -> bool {
-    (c.is_control() && c != '\t')
-        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -586,7 +583,10 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_of_a_log_do_not_reach_the_terminal() {
-        assert_eq!(safe("a\u{1b}[1m文\u{202E}"), "a\u{FFFD}[1m文\u{FFFD}");
+    fn a_long_line_keeps_its_start_and_its_object_whatever_its_letters() {
+        let long = format!("{}on:[8]'C:\\x'{}", "失".repeat(500), "败".repeat(500));
+        let short = shortened(&long);
+        assert!(short.starts_with("失失") && short.contains("… on:[8]'C:\\x'败"));
+        assert_eq!(short.chars().count(), MAX_LINE + 5);
     }
 }

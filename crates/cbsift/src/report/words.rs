@@ -33,6 +33,10 @@ pub(crate) struct Words {
     pub(crate) repaired_more: &'static str,
     pub(crate) inconclusive_more: &'static str,
     pub(crate) nothing_left: &'static str,
+    pub(crate) unexamined_more: &'static str,
+    pub(crate) unexamined: fn(bytes: u64, from: u64) -> String,
+    pub(crate) not_examined: fn(names: &str) -> String,
+    pub(crate) not_derived: &'static str,
     pub(crate) noticed: &'static str,
     pub(crate) cause: &'static str,
     pub(crate) raised_by: fn(function: &str, file: &str, line: &str) -> String,
@@ -106,6 +110,12 @@ static ENGLISH: Words = Words {
     repaired_more: "damaged files were found and repaired; no installation failed",
     inconclusive_more: "no servicing record was read, so nothing can be said",
     nothing_left: "nothing that was asked for stands in what was read",
+    unexamined_more: "a part of the input could not be examined, and no failure stands in the rest",
+    unexamined: |bytes, from| {
+        format!("{bytes} bytes from byte {from} could not be examined: a defect of this build")
+    },
+    not_examined: |names| format!("what stands in the parts of {names} that could not be examined"),
+    not_derived: "attempts and findings: this build failed on what was read",
     noticed: "NOTICED",
     cause: "Cause",
     raised_by: |function, file, line| format!(", raised by {function} at {file}({line})"),
@@ -200,6 +210,12 @@ static CHINESE: Words = Words {
     repaired_more: "发现损坏的文件并已修复；没有失败的安装",
     inconclusive_more: "没有读到任何服务记录，无法得出结论",
     nothing_left: "所读内容中没有所要查询的记录",
+    unexamined_more: "部分输入无法检查，其余部分没有发现失败",
+    unexamined: |bytes, from| {
+        format!("自第 {from} 字节起的 {bytes} 字节无法检查：这是本程序的缺陷")
+    },
+    not_examined: |names| format!("{names} 中未能检查的部分"),
+    not_derived: "安装尝试与发现：本程序处理所读内容时出错",
     noticed: "注意",
     cause: "根本原因",
     raised_by: |function, file, line| format!("，由 {file}({line}) 的 {function} 报出"),

@@ -7,6 +7,7 @@ use classify::{Clusters, Inspector, Rules, Sample};
 use event::Chunk;
 use ingest::files::{self, FileChunks, LogFile};
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -58,8 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     progress.end();
+    failed.append(&mut coverage.failed);
     for failure in &failed {
-        eprintln!("error: {failure}");
+        crate::log::complain(failure);
     }
     anyhow::ensure!(
         !found.logs.is_empty(),
@@ -77,6 +79,8 @@ struct Coverage<'r> {
     matched: u64,
     clusters: Clusters,
     samples: Samples,
+    /// Chunks that could not be examined.
+    failed: Vec<String>,
 }
 
 /// What rules cost, in time per record of the sample.
@@ -97,11 +101,13 @@ impl<'r> Coverage<'r> {
             matched: 0,
             clusters: Clusters::default(),
             samples: Samples::default(),
+            failed: Vec::new(),
         }
     }
 
     fn read(&mut self, log: &LogFile, progress: &Progress) -> Result<(), files::FileError> {
         let mut inspector = Inspector::new(self.rules);
+        let path = log.path.to_string_lossy();
         let mut line = 1;
         for cut in FileChunks::open(log, CHUNK_BYTES)? {
             let piece = cut?.piece;
@@ -122,23 +128,36 @@ impl<'r> Coverage<'r> {
             };
             progress.add(chunk.length);
             let mut at = 0;
-            inspector.inspect(&chunk, |record| {
-                let between = &chunk.text.as_bytes()[at..record.offset];
-                line += memchr::memchr_iter(b'\n', between).count() as u64;
-                at = record.offset;
-                self.records += 1;
-                self.matched += u64::from(!record.rules.is_empty());
-                for rule in record.rules {
-                    self.fired[*rule] += 1;
-                }
-                if record.is_unclassified {
-                    let message = format!("{} {}", record.component, record.text);
-                    self.clusters
-                        .add(&message, || format!("{}:{line}", log.path.display()));
-                }
-                self.samples.offer(|| record.sample());
-            });
-            line += memchr::memchr_iter(b'\n', &chunk.text.as_bytes()[at..]).count() as u64;
+            let text = chunk.text.as_bytes();
+            let inspect = || {
+                inspector.inspect(&chunk, |record| {
+                    let between = text.get(at..record.offset).unwrap_or_default();
+                    line += memchr::memchr_iter(b'\n', between).count() as u64;
+                    at = record.offset;
+                    self.records += 1;
+                    self.matched += u64::from(!record.rules.is_empty());
+                    for rule in record.rules {
+                        self.fired[*rule] += 1;
+                    }
+                    if record.is_unclassified {
+                        let message = format!("{} {}", record.component, record.text);
+                        self.clusters
+                            .add(&message, || format!("{}:{line}", harmless::line(&path)));
+                    }
+                    self.samples.offer(|| record.sample());
+                })
+            };
+            // As `scan` does: what fails on one chunk says nothing of the others.
+            if catch_unwind(AssertUnwindSafe(inspect)).is_err() {
+                self.failed.push(format!(
+                    "cannot examine {} bytes from byte {} of `{}`: this build fails on them",
+                    chunk.length,
+                    chunk.offset,
+                    harmless::line(&path)
+                ));
+                inspector = Inspector::new(self.rules);
+            }
+            line += memchr::memchr_iter(b'\n', text.get(at..).unwrap_or_default()).count() as u64;
         }
         Ok(())
     }
@@ -238,16 +257,7 @@ impl<'r> Coverage<'r> {
             costs.per_record(costs.rules.iter().sum()),
             costs.samples
         );
-        // Log text must not drive the terminal.
-        out.chars()
-            .map(|c| {
-                if c.is_control() && c != '\n' {
-                    '\u{FFFD}'
-                } else {
-                    c
-                }
-            })
-            .collect()
+        out
     }
 }
 
@@ -309,7 +319,7 @@ fn shortest(mut pass: impl FnMut() -> usize) -> Duration {
 fn shortened(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(MAX_EXAMPLE) {
-        Some((at, _)) => format!("{} …", &text[..at]),
+        Some((at, _)) => format!("{} …", text.get(..at).unwrap_or_default()),
         None => text,
     }
 }
