@@ -193,10 +193,27 @@ impl Up {
         })
     }
 
-    /// SIGKILL: no time to tidy up.
+    /// The engine's process, as the kernel knows it: the only child.
+    pub fn engine_process(&self) -> Option<u32> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).unwrap().flatten();
+        let children = tasks.filter_map(|task| {
+            let children = std::fs::read_to_string(task.path().join("children")).ok()?;
+            children.split_whitespace().next()?.parse().ok()
+        });
+        let children: Vec<u32> = children.collect();
+        assert!(children.len() <= 1, "more than one child: {children:?}");
+        children.first().copied()
+    }
+
+    /// SIGKILL: no time to tidy up. The engine's process must be gone soon.
     pub fn kill(mut self) {
+        let engine = self.engine_process();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        if let Some(engine) = engine {
+            wait_until("the engine's process is gone", || !is_alive(engine));
+        }
     }
 
     /// SIGTERM, and waits for the end.
@@ -218,6 +235,29 @@ impl Up {
             assert!(Instant::now() < deadline, "`up` does not stop");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// Sends a signal, named as for `kill`.
+pub fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status();
+    assert!(sent.unwrap().success(), "{name} to {process}");
+}
+
+/// Whether a process is there and more than the entry that its parent has not read yet.
+pub fn is_alive(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

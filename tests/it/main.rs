@@ -8,6 +8,7 @@
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
 //! | `hostile.rs` | good requests are answered beside slow, silent and many others |
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
+//! | `engine_process.rs` | the engine's process crashes, is told to stop by others, outlives nobody; nothing is lost |
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
 //! | `damage.rs` | parts of the store that cannot be read are said, and what `doctor` makes of them |
 //! | `disk.rs` | the bound on the disk and a full file system, on a small one of its own; needs root |
@@ -29,6 +30,7 @@ mod cluster;
 mod commands;
 mod damage;
 mod disk;
+mod engine_process;
 mod fixtures;
 mod grafana;
 mod harness;

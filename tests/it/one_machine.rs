@@ -8,7 +8,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A few endpoints with a failure each.
-fn endpoints() -> Vec<(String, TempDir)> {
+pub fn endpoints() -> Vec<(String, TempDir)> {
     let fleet = Fleet::new(11, 200);
     let plans = one_of_each(&fleet);
     plans
@@ -22,7 +22,7 @@ fn endpoints() -> Vec<(String, TempDir)> {
         .collect()
 }
 
-fn check(up: &Up, endpoint: &str, folder: &Path, why: &str) {
+pub fn check(up: &Up, endpoint: &str, folder: &Path, why: &str) {
     let expected = Answers::of_scan(&scan(&[folder], endpoint));
     assert!(
         !expected.attempts.is_empty() && !expected.findings.is_empty(),

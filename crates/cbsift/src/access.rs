@@ -1,22 +1,27 @@
 //! The store for commands that run beside `up`, beside a cluster's roles, or alone.
 
-use crate::run::{Engine, Remote};
+use crate::run::Remote;
+use crate::run::engine::{self, Engine};
 use crate::settings::Settings;
 use crate::token;
 use anyhow::Context;
+use embedded_clickhouse::Folder;
 use pipeline::{PublishError, PublishedAs, RuleSetError};
-use store::{ErrorClass, Store, StoreConfig};
-use tokio_util::sync::CancellationToken;
+use std::time::{Duration, Instant};
+use store::{Store, StoreConfig};
 
-/// A way to the store: the ClickHouse of a cluster, the engine of a running `up`, or one opened for as long as the command takes.
+/// A way to the store: the ClickHouse of a cluster, the engine of a running `up`, or one started for as long as the command takes.
 pub(crate) struct Access {
     store: Store,
-    own: Option<(Engine, CancellationToken)>,
+    own: Option<Engine>,
 }
 
+/// Between two looks for a running `up`.
+const AGAIN: Duration = Duration::from_millis(100);
+
 impl Access {
-    /// With `store.url` that store and no other. Else asks a running `up` first; where nobody answers at its address, opens the
-    /// data folder.
+    /// With `store.url` that store and no other. Else asks the `up` that runs on the data folder; where none does, starts an
+    /// engine on it.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         if settings.remote.is_some() {
             let remote = Remote::new(settings)?;
@@ -27,37 +32,30 @@ impl Access {
                 own: None,
             });
         }
-        let token = token::make(&settings.data)?;
-        let connect = |address| {
-            let config = StoreConfig::embedded(format!("http://{address}"), token.as_str());
-            Store::connect(config)
-        };
-        if settings.engine_listen.port() != 0 {
-            match connect(settings.engine_listen).await {
-                Ok(store) => {
-                    store.check_schema().await.context("use the store")?;
-                    return Ok(Self { store, own: None });
-                }
-                // Somebody answers, but it is not the store of this data folder.
-                Err(error) if error.class() == ErrorClass::Config => {
-                    return Err(error).context(format!(
-                        "an engine at {} does not know the token of `{}`",
-                        settings.engine_listen,
-                        settings.data.display()
-                    ));
-                }
-                Err(_) => {}
+        let socket = engine::socket(&settings.data);
+        // An engine that is being started, or started again, holds its folder and does not answer yet.
+        let deadline = Instant::now() + engine::LEFT_WITHIN;
+        loop {
+            if let Ok(store) = Store::connect(StoreConfig::local(&socket)).await {
+                store.check_schema().await.context("use the store")?;
+                return Ok(Self { store, own: None });
+            }
+            match engine::claim(settings, Duration::ZERO).await {
+                Ok(folder) => return Self::start(settings, folder).await,
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }
-        let stop = CancellationToken::new();
-        let engine = Engine::start(settings, &token, stop.clone()).await?;
-        let store = connect(engine.address)
-            .await
-            .context("connect to the store")?;
+    }
+
+    async fn start(settings: &Settings, folder: Folder) -> anyhow::Result<Self> {
+        let token = token::make(&settings.data)?;
+        let engine = Engine::start(settings, folder, &token, None).await?;
+        let store = engine.store().await?;
         store.migrate().await.context("migrate the store")?;
         Ok(Self {
             store,
-            own: Some((engine, stop)),
+            own: Some(engine),
         })
     }
 
@@ -73,10 +71,7 @@ impl Access {
     /// Ends what was started.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         match self.own {
-            Some((engine, stop)) => {
-                stop.cancel();
-                engine.ended().await
-            }
+            Some(engine) => engine.stop().await,
             None => Ok(()),
         }
     }

@@ -26,7 +26,7 @@ const NOTICE: &str = "cbsift::notice";
 
 /// From now on log lines are written; RUST_LOG chooses them.
 pub(crate) fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::new(filter());
     if format == Format::Text {
         let is_coloured = io::stderr().is_terminal();
         let _ =
@@ -119,6 +119,26 @@ pub(crate) fn tell_of_panics() {
 }
 
 const PANICKED: &str = "panicked";
+
+/// What RUST_LOG chooses.
+pub(crate) fn filter() -> String {
+    let chosen = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    match chosen.parse::<EnvFilter>() {
+        Ok(_) if !chosen.is_empty() => chosen,
+        _ => "warn".to_owned(),
+    }
+}
+
+/// Log lines of the engine's process, which its parent puts into its own log: a level and the text.
+pub(crate) fn start_child(filter: &str) {
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time();
+    let _ = lines.try_init();
+}
 
 /// What whoever started the process should see, whatever is filtered: addresses, a rewind, the rules in use.
 pub(crate) fn say(line: &str) {

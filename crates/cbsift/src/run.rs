@@ -2,14 +2,14 @@
 
 mod admin;
 mod door;
-mod engine;
+pub(crate) mod engine;
 mod ingest;
 mod intake;
 mod pipeline;
 mod up;
 mod web;
 
-pub(crate) use engine::{Engine, Remote};
+pub(crate) use engine::Remote;
 pub(crate) use ingest::ingest;
 pub(crate) use pipeline::pipeline;
 pub(crate) use up::up;
@@ -44,23 +44,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("start the runtime")
 }
 
-/// Runs what opens the engine, and ends the process with it: what was acknowledged is on disk, and the engine is not asked to close.
-pub(crate) fn to_the_end(
-    work: impl Future<Output = anyhow::Result<()>>,
-) -> anyhow::Result<ExitCode> {
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(work);
-    embedded_clickhouse::leave(match outcome {
-        Ok(()) => 0,
-        Err(error) => i32::from(crate::report_error(&error)),
-    })
-}
-
 /// What must be done before the end of a role is awaited in it. What then still blocks a thread asks brokers that do not answer,
 /// for up to 30 s, and nobody would hear the answer.
 const LEFT_BEHIND: Duration = Duration::from_millis(100);
 
-/// Runs a role that opens no engine.
+/// Runs a role to its end.
 pub(crate) fn role(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(work);

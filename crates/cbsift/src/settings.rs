@@ -82,6 +82,7 @@ impl ClickHouse {
         };
         Ok(StoreConfig {
             url: self.url.clone(),
+            socket: None,
             user: self.user.clone(),
             password: Secret(password),
             database: self.database.clone(),

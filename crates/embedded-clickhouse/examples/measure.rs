@@ -4,13 +4,11 @@
 //! The folder must be on a real disk: every insert waits for it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Compression, Row};
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::testing::{TOKEN, TestEngine};
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 /// Wide enough to be like an event: 21 columns, text of 250 bytes.
 #[derive(Row, Serialize)]
@@ -55,19 +53,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => std::env::temp_dir().join(format!("measure-{}", std::process::id())),
     };
     let started = Instant::now();
-    let engine = Arc::new(Engine::open(EngineConfig::new(&folder))?);
+    let engine = TestEngine::fresh(&folder);
     let opened = started.elapsed();
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let shutdown = async {
-        let _ = stopped.await;
-    };
-    let server = tokio::spawn(serve(engine, listener, Tokens::new("made-up"), shutdown));
     let client = Client::default()
-        .with_url(url)
+        .with_url(engine.url())
         .with_user("cbsift")
-        .with_password("made-up")
+        .with_password(TOKEN)
         .with_database("cbsift")
         .with_compression(Compression::None);
     client.query("SELECT 1").fetch_one::<u8>().await?;
@@ -98,7 +89,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .execute()
             .await?;
         client.query(&create).execute().await?;
-        let cpu = cpu_seconds();
+        let cpu = engine.cpu_seconds();
         let started = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..writers {
@@ -120,7 +111,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "every row counts"
         );
         inserts.sort();
-        let cpu_us = (cpu_seconds() - cpu) * 1e6 / rows as f64;
+        let cpu_us = (engine.cpu_seconds() - cpu) * 1e6 / rows as f64;
         println!(
             "insert, batches of {ROWS_PER_BATCH}, fsync {fsync}, {writers} writer(s): \
              {:.0} rows/s, {cpu_us:.1} CPU µs/row, p50 {:.0?}, p99 {:.0?}",
@@ -129,20 +120,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             inserts[inserts.len() * 99 / 100],
         );
     }
-    let _ = stop.send(());
-    server.await??;
+    println!(
+        "memory of the engine's process: {} MiB",
+        engine.health().resident_bytes().unwrap_or_default() >> 20
+    );
+    engine.stop();
     std::fs::remove_dir_all(&folder)?;
     Ok(())
-}
-
-/// What this process has used so far; steadier than the clock on a machine that is shared.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    // Linux counts 100 ticks a second for every program.
-    ticks as f64 / 100.0
 }
 
 /// Inserts until the time is over; returns how long each insert took.

@@ -6,10 +6,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// The tokens that [`serve`](crate::serve) accepts as a password, from any user name.
-#[derive(Clone)]
+/// The tokens that the engine's address accepts as a password, from any user name. They are written only into the pipe to the
+/// engine's process.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Tokens {
     full: String,
     read_only: Option<String>,

@@ -1,17 +1,16 @@
-//! The engine of this process: its folder, its configuration, and the connection that keeps it up.
+//! The engine of this process: what it may take, and the connection that keeps it up.
 
 use std::ffi::CString;
-use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
 use crate::exception::Exception;
+use crate::folder;
 use crate::library::Library;
 
 /// The only database: its name is in the grants.
@@ -29,7 +28,7 @@ const MERGE_THREADS: u32 = 2;
 const SCHEDULE_THREADS: u32 = 8;
 
 /// Where the engine lives and what it may take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EngineConfig {
     /// Folder for data and the engine's own configuration; made with mode 0700 if missing.
     pub path: PathBuf,
@@ -40,6 +39,8 @@ pub struct EngineConfig {
     pub max_memory_bytes: u64,
     /// Where an Apache ZooKeeper listens, for definitions of tables with Replicated engines. Such a table can be made, and shows
     /// that its definition is good, but takes no rows: the library opens no port for other replicas.
+    ///
+    /// For tests only: the process must connect then, and so it is **not confined**.
     pub zookeeper: Option<SocketAddr>,
 }
 
@@ -103,15 +104,18 @@ pub enum EngineError {
         /// The process that holds it, as it says.
         pid: Option<u32>,
     },
-    /// libchdb has one engine per process.
-    #[error("this process already runs an engine\nhint: share it, or drop it first")]
-    AlreadyOpen,
     /// The engine does not start; it gives no reason to the caller.
     #[error("the engine does not start in `{}`\nhint: see what it wrote to stderr; a full disk, a lack of rights or damaged metadata do this", path.display())]
     Start {
         /// The folder.
         path: PathBuf,
     },
+    /// The engine's process cannot be started.
+    #[error("cannot start the engine's process: {0}")]
+    Process(io::Error),
+    /// The engine's process said why it does not start, or died on the way.
+    #[error("{0}")]
+    Said(String),
     /// The engine started but a first statement failed.
     #[error("the engine in `{}` started but does not work: {reason}", path.display())]
     Broken {
@@ -132,79 +136,48 @@ fn holder(pid: Option<u32>) -> String {
         .unwrap_or_default()
 }
 
-/// An open engine. One per process; it closes when the last reference to it goes.
-// Invariant: `keeper` is open as long as the engine is, so that no other connection boots it anew.
-pub struct Engine {
+/// An open engine. One per process, and never closed: the library's threads outlive its connections, and closing it crashes now
+/// and then. The process ends by `_exit`, as after a kill; what is acknowledged is on disk by then.
+pub(crate) struct Engine {
     library: &'static Library,
     arguments: Vec<CString>,
-    keeper: Mutex<Option<Connection>>,
-    _only: OnlyOne,
-    path: PathBuf,
 }
 
 impl Engine {
-    /// Opens the engine and makes its database `cbsift`. Blocks: 0.1 s warm, seconds when the
-    /// library must come from a cold disk.
-    pub fn open(config: EngineConfig) -> Result<Self, EngineError> {
-        let only = OnlyOne::claim().ok_or(EngineError::AlreadyOpen)?;
+    /// Opens the engine in the folder that `config` names, which is claimed and described, and makes its database `cbsift`.
+    /// Blocks: 0.1 s warm, seconds when the library must come from a cold disk.
+    pub(crate) fn open(config: &EngineConfig) -> Result<Self, EngineError> {
         let library = Library::open(config.library.as_deref())?;
-        let folder = prepare_folder(&config)?;
-        let arguments = arguments(&folder, config.max_memory_bytes)?;
-
-        let keeper = on_engine_stack(|| {
+        let arguments = arguments(&config.path, config.max_memory_bytes)?;
+        on_engine_stack(|| {
             let keeper =
                 Connection::open(library, &arguments).ok_or_else(|| EngineError::Start {
-                    path: folder.clone(),
+                    path: config.path.clone(),
                 })?;
             let created = format!("CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic");
             keeper
                 .execute(&created)
                 .map_err(|exception| EngineError::Broken {
-                    path: folder.clone(),
+                    path: config.path.clone(),
                     reason: exception.to_string(),
                 })?;
-            Ok(keeper)
+            // Open for ever: after the last connection the next one would boot the engine anew.
+            std::mem::forget(keeper);
+            Ok(())
         })?;
         tracing::info!(
-            path = %folder.display(),
+            path = %config.path.display(),
             library = %library.path.display(),
             version = library.version,
-            "the embedded engine is open"
+            "the engine is open"
         );
-        Ok(Self {
-            library,
-            arguments,
-            keeper: Mutex::new(Some(keeper)),
-            _only: only,
-            path: folder,
-        })
-    }
-
-    /// The folder the engine runs in.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { library, arguments })
     }
 
     /// A session of its own.
     pub(crate) fn connect(&self) -> Result<Connection, Exception> {
         Connection::open(self.library, &self.arguments)
             .ok_or_else(|| Exception::unknown("the engine gives no connection"))
-    }
-}
-
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Engine")
-            .field("path", &self.path)
-            .finish()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let keeper = self.keeper.get_mut().ok().and_then(Option::take);
-        on_engine_stack(|| drop(keeper));
     }
 }
 
@@ -234,71 +207,11 @@ fn on_engine_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// The claim to be the one engine of this process.
-struct OnlyOne;
-
-static IS_OPEN: AtomicBool = AtomicBool::new(false);
-
-impl OnlyOne {
-    fn claim() -> Option<Self> {
-        let was_open = IS_OPEN.swap(true, Ordering::AcqRel);
-        (!was_open).then_some(Self)
-    }
-}
-
-impl Drop for OnlyOne {
-    fn drop(&mut self) {
-        IS_OPEN.store(false, Ordering::Release);
-    }
-}
-
-/// Makes the folder, sees that nobody else is in it, and writes the configuration.
-fn prepare_folder(wanted: &EngineConfig) -> Result<PathBuf, EngineError> {
-    let path = wanted.path.as_path();
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| EngineError::Folder { path, source }
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(failed(path))?;
-    // One spelling: the engine takes `x/` and `x` for two paths.
-    let folder = path.canonicalize().map_err(failed(path))?;
-
-    // The engine itself refuses a second process too, but without a reason we could pass on.
-    let status = folder.join("data/status");
-    match File::open(&status) {
-        Ok(file) => match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = io::read_to_string(&file).ok().and_then(|text| pid(&text));
-                return Err(EngineError::InUse { path: folder, pid });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(&status)(source)),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(failed(&status)(source)),
-    }
-    let users = folder.join("users.xml");
-    std::fs::write(&users, USERS).map_err(failed(&users))?;
-    let config = folder.join("config.xml");
-    std::fs::write(&config, config_text(&users, wanted.zookeeper)).map_err(failed(&config))?;
-    Ok(folder)
-}
-
-/// `PID: 123` of the engine's status file.
-fn pid(status: &str) -> Option<u32> {
-    let line = status.lines().find_map(|line| line.strip_prefix("PID: "))?;
-    line.trim().parse().ok()
-}
-
 fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, EngineError> {
     let arguments = [
         "clickhouse".to_owned(),
-        format!("--path={}", folder.join("data").display()),
-        format!("--config-file={}", folder.join("config.xml").display()),
+        format!("--path={}", folder::data(folder).display()),
+        format!("--config-file={}", folder::configuration(folder).display()),
         // Otherwise a log would be written at trace level.
         "--log-level=warning".to_owned(),
         format!("--max_server_memory_usage={max_memory_bytes}"),
@@ -315,39 +228,9 @@ fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, Engin
         })
 }
 
-/// Passed always, else the engine reads `./config.xml` of whatever folder it is started in.
-/// Times are UTC; every insert is on the disk before it is acknowledged (22 syncs for 21 columns).
-fn config_text(users: &Path, zookeeper: Option<SocketAddr>) -> String {
-    // The engine looks for a relative file in the working folder, not beside its configuration.
-    let users = users.display().to_string();
-    let users = users.replace('&', "&amp;").replace('<', "&lt;");
-    // The engine's own default path holds the table's UUID, which only `ON CLUSTER` makes the same on all replicas.
-    let replication = zookeeper.map_or_else(String::new, |address| {
-        format!(
-            "  <zookeeper><node><host>{}</host><port>{}</port></node></zookeeper>
-  <macros><shard>1</shard><replica>1</replica></macros>
-  <default_replica_path>/tables/{{shard}}/{{database}}/{{table}}</default_replica_path>
-",
-            address.ip(),
-            address.port()
-        )
-    });
-    format!(
-        "<clickhouse>
-  <users_config>{users}</users_config>
-  <timezone>UTC</timezone>
-{replication}  <merge_tree>
-    <fsync_after_insert>1</fsync_after_insert>
-    <fsync_part_directory>1</fsync_part_directory>
-  </merge_tree>
-</clickhouse>
-"
-    )
-}
-
 /// What anybody who speaks to the engine may do: work in database `cbsift` and look at `system`.
 /// Without `<grants>` it would be all that a local user may: files, addresses, programs.
-const USERS: &str = "\
+pub(crate) const USERS: &str = "\
 <clickhouse>
   <profiles><default><async_insert>0</async_insert></default></profiles>
   <quotas><default></default></quotas>
@@ -383,14 +266,5 @@ mod tests {
             "libchdb.so is not at `/a/libchdb.so`, `/b/libchdb.so`\n\
              hint: run `make libchdb` or set `engine.library`"
         );
-    }
-
-    #[test]
-    fn the_holder_is_read_from_the_status_file() {
-        assert_eq!(
-            pid("PID: 4711\nStarted at: 2000-01-01 00:00:00\n"),
-            Some(4711)
-        );
-        assert_eq!(pid("something else"), None);
     }
 }

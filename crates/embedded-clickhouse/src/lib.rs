@@ -1,7 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-// In the order in which a request meets them.
+// The process that starts the engine's, and what both agree on.
+mod folder;
+mod process;
+
+// The engine's process, from its first line on.
+pub mod child;
+mod confinement;
 mod engine;
+
+// In the order in which a request meets them.
 mod server;
 
 mod access;
@@ -18,12 +26,13 @@ mod statement;
 mod connection;
 mod library;
 
-mod exit;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use access::Tokens;
-pub use engine::{Engine, EngineConfig, EngineError};
-pub use exit::leave;
-pub use server::serve;
+pub use engine::{EngineConfig, EngineError};
+pub use folder::Folder;
+pub use process::{EngineProcess, Health, Plan, Status};
 
 /// The version of libchdb that this crate is written and tested for.
 pub const VERSION: &str = "26.7.3";

@@ -2,11 +2,10 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 
-use crate::{EngineError, VERSION, exit};
+use crate::{EngineError, VERSION};
 
 /// Where `fetch-libchdb` puts the library, under the root of the repository.
 const CACHE_FOLDER: &str = ".cache/libchdb-26.7.3";
@@ -24,24 +23,15 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Opens the library once per process; later calls get the one already open.
+    /// Opens the library, for as long as the process lives.
     pub(crate) fn open(configured: Option<&Path>) -> Result<&'static Library, EngineError> {
-        static OPENED: Mutex<Option<&'static Library>> = Mutex::new(None);
-
-        let mut opened = OPENED
-            .lock()
-            .expect("nothing panics while the library is being opened");
-        if let Some(library) = *opened {
-            return Ok(library);
-        }
-        let library: &'static Library = Box::leak(Box::new(load(find(configured)?)?));
-        *opened = Some(library);
-        Ok(library)
+        Ok(Box::leak(Box::new(load(find(configured)?)?)))
     }
 }
 
-/// The configured file, else beside the executable, else the cache of this folder or one above it.
-fn find(configured: Option<&Path>) -> Result<PathBuf, EngineError> {
+/// The configured file, else beside the executable, else the cache of this folder or one above it. The parent looks: the
+/// engine's own process may read this file and hardly another.
+pub(crate) fn find(configured: Option<&Path>) -> Result<PathBuf, EngineError> {
     let mut places = Vec::new();
     if let Some(path) = configured {
         // A configured library that is missing is a mistake to report, not a reason to take another.
@@ -74,13 +64,8 @@ fn load(path: PathBuf) -> Result<Library, EngineError> {
     let handle = unsafe { Handle::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.map_err(failed)?;
     // SAFETY: the prototypes in `Calls` are those of chdb.h, and `handle` is never closed.
     let calls = unsafe { Calls::load(&handle) }.map_err(failed)?;
-    // SAFETY: the raw handle is never closed.
-    if !unsafe { exit::guard(handle.into_raw()) } {
-        tracing::warn!(
-            path = %path.display(),
-            "this build of the engine keeps its exit handlers: the process may crash when it ends by `exit`"
-        );
-    }
+    // Never closed: threads of the library outlive every connection.
+    let _ = handle.into_raw();
 
     // SAFETY: returns a static NUL-terminated string.
     let version = unsafe { std::ffi::CStr::from_ptr((calls.chdb_version)()) }

@@ -1,8 +1,10 @@
-//! ClickHouse's HTTP interface on a loopback address.
+//! ClickHouse's HTTP interface, on a loopback address for clients and on a path socket for the process that started the engine.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::net;
+use std::os::unix::net as std_unix;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +12,15 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request as HttpRequest, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::access::Tokens;
+use crate::access::{Access, Tokens};
 use crate::body::Piece;
 use crate::engine::{Engine, spawn_on_engine_stack};
 use crate::exception::Exception;
@@ -26,14 +29,14 @@ use crate::reply::{self, ReplyBody};
 use crate::request::{self, Request};
 use crate::session::Sessions;
 
-/// Queries at once. On the two to eight cores of one machine more would only wait for each other,
+/// Queries at once through one door. On the two to eight cores of one machine more would only wait for each other,
 /// and each holds memory.
 const MAX_QUERIES: usize = 16;
 
 /// How long a request waits for its turn before it is told to come again.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Connections at once; clients keep some open. A descriptor each, well below the usual 1024.
+/// Connections at once through one door; clients keep some open. A descriptor each, well below the usual 1024.
 const MAX_CONNECTIONS: usize = 256;
 
 /// For the head of a request and for an idle connection, as ClickHouse's `keep_alive_timeout`.
@@ -53,34 +56,66 @@ const PIECES_WAITING: usize = 4;
 const GRACE: Duration = Duration::from_secs(8);
 const LAST_QUERIES: Duration = Duration::from_millis(1500);
 
+/// Where requests come from.
+pub(crate) struct Doors {
+    /// On loopback, for whoever has a token.
+    pub(crate) tcp: Option<net::TcpListener>,
+    /// For processes of our own user, which may do everything and have connections and turns of their own: strangers cannot
+    /// take them.
+    pub(crate) local: std_unix::UnixListener,
+}
+
+/// One door: who comes through it, and how many at once.
+struct Door {
+    /// `None`: whoever comes may do everything.
+    tokens: Option<Tokens>,
+    connections: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+}
+
+impl Door {
+    fn new(tokens: Option<Tokens>) -> Arc<Self> {
+        Arc::new(Self {
+            tokens,
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+        })
+    }
+
+    async fn slot(&self) -> OwnedSemaphorePermit {
+        let slot = self.connections.clone().acquire_owned().await;
+        slot.expect("this semaphore is never closed")
+    }
+
+    fn access(&self, headers: &HeaderMap, password: Option<&str>) -> Option<Access> {
+        match &self.tokens {
+            Some(tokens) => tokens.access(headers, password),
+            None => Some(Access::Full),
+        }
+    }
+}
+
 /// Serves the engine until `shutdown` resolves, then finishes what is in flight within ten seconds:
 /// an insert whose data is complete is committed, one still sending when the time is over is
 /// cancelled, a query is killed.
-///
-/// Refuses a listener that is not on loopback: tokens would cross the network in the clear.
-pub async fn serve(
+pub(crate) async fn serve(
     engine: Arc<Engine>,
-    listener: TcpListener,
+    doors: Doors,
     tokens: Tokens,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!(
-                "the engine's address `{address}` is not on loopback, and it speaks without TLS\n\
-                 hint: use 127.0.0.1 or [::1]"
-            ),
-        ));
-    }
     let shared = Arc::new(Shared {
         engine,
-        tokens,
         sessions: Arc::default(),
-        queries: Arc::new(Semaphore::new(MAX_QUERIES)),
     });
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (of_clients, of_parent) = (Door::new(Some(tokens)), Door::new(None));
+    if let Some(listener) = &doors.tcp {
+        listener.set_nonblocking(true)?;
+    }
+    let clients = doors.tcp.map(TcpListener::from_std).transpose()?;
+    doors.local.set_nonblocking(true)?;
+    let local = UnixListener::from_std(doors.local)?;
+    let own_user = local_user()?;
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     // Sessions end on their own, also when nobody asks for one.
@@ -88,36 +123,50 @@ pub async fn serve(
     let mut shutdown = pin!(shutdown);
 
     loop {
-        let next = async {
-            let slot = slots.clone().acquire_owned().await;
-            let slot = slot.expect("this semaphore is never closed");
-            (slot, listener.accept().await)
+        let of_a_client = async {
+            match &clients {
+                Some(listener) => (of_clients.slot().await, listener.accept().await),
+                None => pending().await,
+            }
         };
-        tokio::select! {
+        let of_the_parent = async { (of_parent.slot().await, local.accept().await) };
+        let error = tokio::select! {
             () = &mut shutdown => break,
             _ = sweep.tick() => {
                 let sessions = shared.sessions.clone();
                 // Closing connections is the engine's work.
                 spawn_on_engine_stack("engine-sweep", move || sessions.close_expired())?;
+                continue;
             }
-            Some(_) = connections.join_next() => {}
-            (slot, accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    let connection = connection(shared.clone(), stream, stopping.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(slot);
-                    });
+            Some(_) = connections.join_next() => continue,
+            (slot, accepted) = of_the_parent => match accepted {
+                Ok((stream, _)) if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_user) => {
+                    let context = (shared.clone(), of_parent.clone());
+                    connections.spawn(connection(context, stream, stopping.clone(), slot));
+                    continue;
                 }
-                Err(error) => {
-                    // Out of descriptors, or a peer that left at once: neither ends the service.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(_) => {
+                    tracing::warn!("somebody else's process found the way into our folder, and is sent away");
+                    continue;
                 }
+                Err(error) => error,
             },
-        }
+            (slot, accepted) = of_a_client => match accepted {
+                Ok((stream, _)) => {
+                    // Small answers must not wait for an acknowledgement of earlier ones.
+                    let _ = stream.set_nodelay(true);
+                    let context = (shared.clone(), of_clients.clone());
+                    connections.spawn(connection(context, stream, stopping.clone(), slot));
+                    continue;
+                }
+                Err(error) => error,
+            },
+        };
+        // Out of descriptors, or a peer that left at once: neither ends the service.
+        tracing::warn!(%error, "cannot accept a connection");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    drop(listener);
+    drop((clients, local));
     stop.send_replace(true);
     let drained = timeout(GRACE, async {
         while connections.join_next().await.is_some() {}
@@ -127,7 +176,11 @@ pub async fn serve(
         connections.shutdown().await;
     }
     // Dropped connections leave their threads to cancel or to be killed.
-    let all = shared.queries.acquire_many(MAX_QUERIES as u32);
+    let all = async {
+        for door in [&of_clients, &of_parent] {
+            let _ = door.queries.acquire_many(MAX_QUERIES as u32).await;
+        }
+    };
     if timeout(LAST_QUERIES, all).await.is_err() {
         tracing::warn!("a query did not react to being killed");
     }
@@ -135,19 +188,26 @@ pub async fn serve(
     spawn_on_engine_stack("engine-sweep", move || sessions.close_all())
 }
 
-struct Shared {
-    engine: Arc<Engine>,
-    tokens: Tokens,
-    sessions: Arc<Sessions>,
-    queries: Arc<Semaphore>,
+/// Who we are, as the other end of a path socket sees it.
+fn local_user() -> io::Result<u32> {
+    let (ours, _other) = UnixStream::pair()?;
+    Ok(ours.peer_cred()?.uid())
 }
 
-async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
-    // Small answers must not wait for an acknowledgement of earlier ones.
-    let _ = stream.set_nodelay(true);
+struct Shared {
+    engine: Arc<Engine>,
+    sessions: Arc<Sessions>,
+}
+
+async fn connection(
+    (shared, door): (Arc<Shared>, Arc<Door>),
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stopping: watch::Receiver<bool>,
+    _slot: OwnedSemaphorePermit,
+) {
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        let (shared, door) = (shared.clone(), door.clone());
+        async move { Ok::<_, Infallible>(answer(&shared, &door, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -175,8 +235,8 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopping: watch:
     }
 }
 
-async fn answer(shared: &Shared, http: HttpRequest<Incoming>) -> Response<ReplyBody> {
-    match routed(shared, http).await {
+async fn answer(shared: &Shared, door: &Door, http: HttpRequest<Incoming>) -> Response<ReplyBody> {
+    match routed(shared, door, http).await {
         Ok(response) => response,
         Err(exception) => reply::failed(&exception),
     }
@@ -184,6 +244,7 @@ async fn answer(shared: &Shared, http: HttpRequest<Incoming>) -> Response<ReplyB
 
 async fn routed(
     shared: &Shared,
+    door: &Door,
     http: HttpRequest<Incoming>,
 ) -> Result<Response<ReplyBody>, Exception> {
     let ok = || Ok(reply::text(StatusCode::OK, "Ok.\n"));
@@ -196,7 +257,7 @@ async fn routed(
         let pair = fields.iter().find(|(key, _)| key == name);
         pair.map(|(_, value)| value.as_str())
     };
-    let access = shared.tokens.access(&head.headers, field("password"));
+    let access = door.access(&head.headers, field("password"));
     let access = access.ok_or_else(Exception::wrong_token)?;
     if !matches!(head.uri.path(), "/" | "/query") {
         let message = format!("There is no handle {}\n", head.uri.path());
@@ -212,15 +273,16 @@ async fn routed(
         return ok();
     }
     let request = Request::new(access, &head.method, &fields, &head.headers)?;
-    run(shared, request, body).await
+    run(shared, door, request, body).await
 }
 
 async fn run(
     shared: &Shared,
+    door: &Door,
     request: Request,
     body: Incoming,
 ) -> Result<Response<ReplyBody>, Exception> {
-    let permit = timeout(MAX_WAIT, shared.queries.clone().acquire_owned()).await;
+    let permit = timeout(MAX_WAIT, door.queries.clone().acquire_owned()).await;
     let Ok(Ok(permit)) = permit else {
         return Err(Exception::too_many(format_args!(
             "{MAX_QUERIES} queries are running, come again later"

@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release -p pipeline --example throughput -- [CHUNK_KIB] [ENDPOINTS]`
 
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::testing::TestEngine;
 use event::{Chunk, Source};
 use pipeline::Pipeline;
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 use store::{Store, StoreConfig};
 
 fn main() -> anyhow::Result<()> {
@@ -22,17 +22,8 @@ async fn run() -> anyhow::Result<()> {
     let target = arguments.next().transpose()?.unwrap_or(256) << 10;
     let endpoints = arguments.next().transpose()?.unwrap_or(200);
     let folder = std::env::temp_dir().join(format!("cbsift-throughput-{}", std::process::id()));
-    let engine = Arc::new(Engine::open(EngineConfig::new(&folder))?);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let server = serve(
-        engine,
-        listener,
-        Tokens::new("token"),
-        std::future::pending(),
-    );
-    tokio::spawn(server);
-    let store = Store::connect(StoreConfig::embedded(url, "token")).await?;
+    let engine = TestEngine::fresh(&folder);
+    let store = Store::connect(StoreConfig::local(engine.socket())).await?;
     store.migrate().await?;
 
     // Ten machines' logs, each sent for many endpoints: making them is no part of what is measured.
@@ -45,7 +36,7 @@ async fn run() -> anyhow::Result<()> {
     pipeline::publish_shipped(&store).await?;
     let pipeline = Pipeline::start(store.clone()).await?;
     let started = Instant::now();
-    let cpu = cpu_seconds();
+    let cpu = engine.cpu_seconds();
     let mut senders = tokio::task::JoinSet::new();
     // Two senders with four jobs each and bodies of 4 MiB, as `send` has.
     for sender in 0..8 {
@@ -73,7 +64,7 @@ async fn run() -> anyhow::Result<()> {
         bytes += sent?;
     }
     let stored = started.elapsed();
-    let busy = cpu_seconds() - cpu;
+    let busy = engine.cpu_seconds() - cpu;
     while pipeline.status().pending_units(&store).await? > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -139,22 +130,4 @@ fn chunks(logs: &[simulate::LogFile], target: usize) -> Vec<Chunk> {
         }));
     }
     chunks
-}
-
-/// CPU time of this process so far, the engine's threads included; 100 ticks a second is Linux's fixed unit here.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let ticks = |at: usize| {
-        fields
-            .get(at)
-            .and_then(|ticks| ticks.parse::<f64>().ok())
-            .unwrap_or_default()
-    };
-    (ticks(11) + ticks(12)) / 100.0
 }

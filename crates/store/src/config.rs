@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where the store is.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -9,6 +10,9 @@ use std::fmt;
 pub struct StoreConfig {
     /// ClickHouse's HTTP address, `http://127.0.0.1:8123`.
     pub url: String,
+    /// The path socket of an engine on this machine, asked in place of the host in `url`. It knows us by our user.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
     /// User name.
     #[serde(default = "default_name")]
     pub user: String,
@@ -27,7 +31,7 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// The engine in our own process, over loopback.
+    /// The engine on this machine.
     #[default]
     Embedded,
     /// ClickHouse servers with replicated tables.
@@ -59,10 +63,27 @@ impl StoreConfig {
     pub fn embedded(url: impl Into<String>, token: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            socket: None,
             user: default_name(),
             password: Secret(token.into()),
             database: default_name(),
             profile: Profile::Embedded,
+        }
+    }
+
+    /// The embedded engine at its path socket.
+    pub fn local(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: Some(socket.into()),
+            ..Self::embedded("http://engine", "")
+        }
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.display().to_string(),
+            None => self.url.clone(),
         }
     }
 }

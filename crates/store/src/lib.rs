@@ -6,6 +6,7 @@ mod dead_letters;
 mod derivation;
 mod error;
 mod gaps;
+mod local;
 mod migrations;
 mod queries;
 mod raw;

@@ -1,7 +1,7 @@
 //! The connection: one place for settings, inserts and reads.
 
 use crate::gaps::{LostPart, part_of};
-use crate::{Profile, StoreConfig, StoreError, error::Result};
+use crate::{Profile, StoreConfig, StoreError, error::Result, local};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
 use futures_util::future::BoxFuture;
 use std::{
@@ -75,7 +75,11 @@ impl Store {
             Profile::Embedded => Compression::None,
             Profile::Server { .. } => Compression::Lz4,
         };
-        let client = Client::default()
+        let client = match &config.socket {
+            Some(socket) => local::client(socket),
+            None => Client::default(),
+        };
+        let client = client
             .with_url(&config.url)
             .with_user(&config.user)
             .with_password(&config.password.0)
@@ -104,7 +108,7 @@ impl Store {
         };
         let known: u64 = store
             .fetch_one(
-                format!("connect to the store at `{}`", store.config.url),
+                format!("connect to the store at `{}`", store.config.place()),
                 store
                     .sql("SELECT count() FROM system.settings WHERE name = {name:String}")
                     .param("name", DEDUPLICATE_INSERT),

@@ -1,15 +1,13 @@
 //! The definitions for a server with replicas, made on the real engine beside a real Apache ZooKeeper.
 //!
 //! What this cannot show: `ON CLUSTER`, which the embedded engine refuses; rows that travel between replicas, because the engine
-//! opens no port for others; and `ALTER TABLE`, as the tables stay read-only without that port. This test leaves these out. A process has one engine, so this is a test binary of its own.
+//! opens no port for others; and `ALTER TABLE`, as the tables stay read-only without that port. This test leaves these out.
 
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::EngineConfig;
+use embedded_clickhouse::testing::{TOKEN, TestEngine};
 use kafka_harness::Zookeeper;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use store::{Profile, ddl};
-
-const TOKEN: &str = "made-up-token";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_replicated_table_is_made_and_registered() {
@@ -17,19 +15,13 @@ async fn every_replicated_table_is_made_and_registered() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = EngineConfig::new(folder.path());
     config.zookeeper = Some(zookeeper.address());
-    let engine = Arc::new(Engine::open(config).unwrap_or_else(|error| panic!("{error}")));
-    // Never closed, as everywhere: with such tables the library crashes there.
-    std::mem::forget(Arc::clone(&engine));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(
-        engine,
-        listener,
-        Tokens::new(TOKEN),
-        std::future::pending(),
-    ));
+    let engine = TestEngine::start(config);
+    assert!(
+        engine.health().status().unconfined.is_some(),
+        "an engine that must connect says that it is not confined"
+    );
     let client = clickhouse::Client::default()
-        .with_url(format!("http://{address}"))
+        .with_url(engine.url())
         .with_user("cbsift")
         .with_password(TOKEN)
         .with_database("cbsift");

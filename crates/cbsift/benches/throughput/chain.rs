@@ -1,9 +1,10 @@
 //! Chunks through the running pipeline into the engine.
 
 use crate::TENANT;
-use crate::clock::{print_row, process_cpu};
+use crate::clock::print_row;
 use crate::corpus::{Log, endpoint, repeated};
 use classify::Rules;
+use embedded_clickhouse::testing::TestEngine;
 use event::{Chunk, Code};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,9 +33,9 @@ pub(crate) fn chain(
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let (store, pipeline) = start(name).await;
+        let (engine, store, pipeline) = start(name).await;
         let next = Arc::new(Mutex::new(order.into_iter()));
-        let (start, cpu) = (Instant::now(), process_cpu());
+        let (start, cpu) = (Instant::now(), engine.cpu_seconds());
         let mut senders = tokio::task::JoinSet::new();
         for _ in 0..calls {
             let (next, handle) = (Arc::clone(&next), pipeline.handle());
@@ -49,11 +50,11 @@ pub(crate) fn chain(
             });
         }
         senders.join_all().await;
-        let (wall, cpu_stored) = (start.elapsed().as_secs_f64(), process_cpu() - cpu);
+        let (wall, cpu_stored) = (start.elapsed().as_secs_f64(), engine.cpu_seconds() - cpu);
         while pipeline.status().pending_units(&store).await.expect("the store answers") > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let (derived, cpu_derived) = (start.elapsed().as_secs_f64(), process_cpu() - cpu);
+        let (derived, cpu_derived) = (start.elapsed().as_secs_f64(), engine.cpu_seconds() - cpu);
         assert_eq!(pipeline.status().counts().bytes, (bytes * repeats) as u64, "bytes acknowledged");
         for repeat in 0..repeats {
             let endpoint = endpoint(repeat);
@@ -110,24 +111,10 @@ fn codes_of(chunks: &[Chunk]) -> BTreeMap<Code, (u64, u64)> {
         .collect()
 }
 
-async fn start(name: &str) -> (store::Store, pipeline::Pipeline) {
+async fn start(name: &str) -> (TestEngine, store::Store, pipeline::Pipeline) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{name}"));
-    let _ = std::fs::remove_dir_all(&folder);
-    let config = embedded_clickhouse::EngineConfig::new(folder);
-    let engine =
-        embedded_clickhouse::Engine::open(config).unwrap_or_else(|error| panic!("{error}"));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(embedded_clickhouse::serve(
-        Arc::new(engine),
-        listener,
-        embedded_clickhouse::Tokens::new("made-up-token"),
-        std::future::pending(),
-    ));
-    let config = store::StoreConfig::embedded(format!("http://{address}"), "made-up-token");
-    let store = store::Store::connect(config)
+    let engine = TestEngine::fresh(folder);
+    let store = store::Store::connect(store::StoreConfig::local(engine.socket()))
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     store
@@ -140,5 +127,5 @@ async fn start(name: &str) -> (store::Store, pipeline::Pipeline) {
     let pipeline = pipeline::Pipeline::start(store.clone())
         .await
         .unwrap_or_else(|error| panic!("{error}"));
-    (store, pipeline)
+    (engine, store, pipeline)
 }

@@ -92,20 +92,6 @@ fn thread_cpu() -> f64 {
     nanoseconds / 1e9
 }
 
-/// CPU seconds of this process, all threads, in ticks of 10 ms.
-pub(crate) fn process_cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let (_, fields) = text.rsplit_once(") ").expect("a name in parentheses");
-    // User and system time are fields 14 and 15; the state behind the name is field 3.
-    let ticks: f64 = fields
-        .split(' ')
-        .skip(11)
-        .take(2)
-        .filter_map(|word| word.parse::<f64>().ok())
-        .sum();
-    ticks / 100.0
-}
-
 /// Keeps this thread on the last core, where fewer interrupts land than on the first.
 pub(crate) fn pin() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -1,5 +1,6 @@
-//! `cbsift engine`: the embedded engine alone behind its ClickHouse address.
+//! `cbsift engine`: the embedded engine alone behind its ClickHouse address, and the process that it lives in.
 
+use crate::run::engine::{self, Engine};
 use crate::{log, run, settings, token};
 use clap::Args;
 use std::process::ExitCode;
@@ -7,22 +8,32 @@ use std::process::ExitCode;
 /// Serve the embedded ClickHouse engine alone, for ClickHouse clients on this machine
 #[derive(Args)]
 pub(crate) struct Arguments {
+    /// Become the process of an engine, as `up` and `engine` start it
+    #[arg(long, hide = true)]
+    child: bool,
     #[command(flatten)]
     site: super::Site,
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.child {
+        // Before anything starts a thread.
+        embedded_clickhouse::child::main(log::start_child);
+    }
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     log::start(settings.log);
     let token = token::make(&settings.data)?;
-    run::to_the_end(async {
+    run::role(async {
         let stop = run::stop_on_signal();
-        let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
+        let folder = engine::claim(&settings, engine::LEFT_WITHIN).await?;
+        let door = engine::listen(&settings)?;
+        let address = door.local_addr()?;
+        let engine = Engine::start(&settings, folder, &token, Some(door)).await?;
         log::say(&format!(
-            "engine    http://{}  user cbsift  password in {}",
-            engine.address,
+            "engine    http://{address}  user cbsift  password in {}",
             token::path(&settings.data).display()
         ));
-        engine.ended().await
+        stop.cancelled().await;
+        engine.stop().await
     })
 }

@@ -1,10 +1,11 @@
 //! `cbsift migrate`: brings the tables up to date.
 
+use crate::run::engine::{self, Engine};
 use crate::{access, run, settings, token};
 use anyhow::Context;
 use clap::Args;
 use std::process::ExitCode;
-use store::{Store, StoreConfig};
+use store::Store;
 
 /// Bring the store's tables up to date; changes nothing where they are
 ///
@@ -26,18 +27,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         });
     }
     let token = token::make(&settings.data)?;
-    run::to_the_end(async {
-        let stop = tokio_util::sync::CancellationToken::new();
-        let engine = run::Engine::start(&settings, &token, stop.clone()).await?;
-        let store = Store::connect(StoreConfig::embedded(
-            format!("http://{}", engine.address),
-            token.as_str(),
-        ))
-        .await
-        .context("connect to the store")?;
-        migrate(&store).await?;
-        stop.cancel();
-        engine.ended().await
+    run::role(async {
+        let folder = engine::claim(&settings, engine::LEFT_WITHIN).await?;
+        let engine = Engine::start(&settings, folder, &token, None).await?;
+        migrate(&engine.store().await?).await?;
+        engine.stop().await
     })
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     crate::log::start(crate::log::Format::Text);
-    run::to_the_end(async {
+    run::role(async {
         let access = Access::open(&settings).await?;
         let store = access.store();
         let (current, sequence) = match pipeline::newest(store).await? {

@@ -1,4 +1,4 @@
-//! `cbsift up`: everything in one process.
+//! `cbsift up`: everything on one machine.
 
 use crate::{feed::Feed, log, run, settings, token};
 use clap::Args;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
-/// Intake, pipeline, store and pages in one process, on the embedded engine
+/// Intake, pipeline, store and pages on this machine, with the embedded engine
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Also play a made-up fleet of so many endpoints: a month of history, then live
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     log::start(settings.log);
-    run::to_the_end(async {
+    run::role(async {
         let stop = run::stop_on_signal();
         let fleet = arguments
             .simulate

@@ -4,6 +4,7 @@ use crate::keeper::{Notes, Space};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use embedded_clickhouse::Health;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::pin::Pin;
@@ -17,6 +18,9 @@ type Soon<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Asked for `/readyz`: why the role is not ready, if it is not.
 type Check = Arc<dyn Fn() -> Soon<Result<(), String>> + Send + Sync>;
 
+/// Asked for `/readyz`: what is wrong although the role is ready.
+type Note = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Run before `/metrics` answers: what is known elsewhere becomes gauges and counters.
 type Refresh = Arc<dyn Fn() -> Soon<()> + Send + Sync>;
 
@@ -25,8 +29,9 @@ type Refresh = Arc<dyn Fn() -> Soon<()> + Send + Sync>;
 pub(super) struct Admin {
     metrics: PrometheusHandle,
     checks: Vec<Check>,
+    notes: Vec<Note>,
     refreshes: Vec<Refresh>,
-    notes: Option<Notes>,
+    kept: Option<Notes>,
 }
 
 /// Sizes of a batch: from one live chunk to the bound of a batch, each four times the one before.
@@ -57,8 +62,9 @@ impl Admin {
         Ok(Self {
             metrics,
             checks: Vec::new(),
+            notes: Vec::new(),
             refreshes: Vec::new(),
-            notes: None,
+            kept: None,
         })
     }
 
@@ -68,6 +74,15 @@ impl Admin {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         self.checks.push(Arc::new(move || Box::pin(check())));
+        self
+    }
+
+    /// `note` says what is wrong while the role is ready all the same.
+    pub(super) fn with_note(
+        mut self,
+        note: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.notes.push(Arc::new(note));
         self
     }
 
@@ -93,6 +108,27 @@ impl Admin {
         self.with_refresh(move || {
             let (status, store) = (status.clone(), store.clone());
             async move { publish_pipeline(&status, &store).await }
+        })
+    }
+
+    /// Ready only while the engine of this process answers; says so where nothing confines it.
+    pub(super) fn with_engine(self, engine: Health) -> Self {
+        let (checked, noted) = (engine.clone(), engine.clone());
+        self.with_check(move || {
+            let trouble = checked.status().trouble;
+            async move { trouble.map_or(Ok(()), Err) }
+        })
+        .with_note(move || {
+            let reason = noted.status().unconfined?;
+            Some(format!("the engine is not confined: {reason}"))
+        })
+        .with_refresh(move || {
+            let status = engine.status();
+            counter!("cbsift_engine_restarts_total").absolute(status.restarts);
+            gauge!("cbsift_engine_confined").set(u8::from(status.unconfined.is_none()));
+            let resident = engine.resident_bytes().unwrap_or_default();
+            gauge!("cbsift_engine_resident_bytes").set(resident as f64);
+            async {}
         })
     }
 
@@ -145,7 +181,7 @@ impl Admin {
 
     /// What is not well but stops nothing.
     pub(super) fn with_notes(mut self, notes: Notes) -> Self {
-        self.notes = Some(notes.clone());
+        self.kept = Some(notes.clone());
         self.with_refresh(move || {
             gauge!("cbsift_store_lost_parts").set(notes.lost_parts() as f64);
             gauge!("cbsift_store_clock_doubtful").set(u8::from(notes.has("clock")));
@@ -178,7 +214,8 @@ impl Admin {
         } else {
             missing
         };
-        for note in self.notes.iter().flat_map(Notes::all) {
+        let own = self.notes.iter().filter_map(|note| note());
+        for note in own.chain(self.kept.iter().flat_map(Notes::all)) {
             said.push_str(&format!("warning: {note}\n"));
         }
         let status = if is_ready {
@@ -276,6 +313,14 @@ fn describe() {
             "cbsift_ingest_oldest_unacknowledged_seconds",
             "Age of the oldest request whose chunks are not durable yet.",
         ),
+        (
+            "cbsift_engine_confined",
+            "Whether the engine's process can reach nothing but its data.",
+        ),
+        (
+            "cbsift_engine_resident_bytes",
+            "Memory of the engine's process; 0 while it is away.",
+        ),
         ("cbsift_store_disk_bytes", "Disk that the store takes."),
         (
             "cbsift_store_disk_max_bytes",
@@ -302,6 +347,10 @@ fn describe() {
         describe_gauge!(name, what);
     }
     for (name, what) in [
+        (
+            "cbsift_engine_restarts_total",
+            "How often the engine's process was started again.",
+        ),
         (
             "cbsift_ingest_requests_total",
             "Answers of the intake, by status.",

@@ -1,52 +1,85 @@
-//! The store of a process: the embedded engine in it, or a ClickHouse elsewhere.
+//! The store of a process: the embedded engine in a child of it, or a ClickHouse elsewhere.
 
-use super::listen;
 use crate::settings::Settings;
 use anyhow::{Context, bail};
-use std::net::SocketAddr;
+use embedded_clickhouse::{EngineConfig, EngineProcess, Folder, Health, Plan, Tokens};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreConfig, StoreError};
+use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// The embedded engine, served on loopback.
+/// The folder of the embedded engine, claimed: no other process has it, or an engine of it, or that engine's address.
+pub(crate) async fn claim(settings: &Settings, patience: Duration) -> anyhow::Result<Folder> {
+    let path = settings.data.join("engine");
+    let claimed = tokio::task::spawn_blocking(move || Folder::claim(&path, patience)).await?;
+    Ok(claimed?)
+}
+
+/// The engine of a process that was killed goes within moments, unless the disk is slow.
+pub(crate) const LEFT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where our own processes find the engine of a data folder.
+pub(crate) fn socket(data: &Path) -> PathBuf {
+    data.join("run/engine.sock")
+}
+
+/// The only argument of the command that becomes the engine's process.
+pub(crate) const CHILD: &str = "--child";
+
+/// The embedded engine, in a process of its own.
 pub(crate) struct Engine {
-    pub(crate) address: SocketAddr,
-    server: JoinHandle<std::io::Result<()>>,
+    process: EngineProcess,
 }
 
 impl Engine {
+    /// With `listener` ClickHouse clients find it there.
     pub(crate) async fn start(
         settings: &Settings,
+        folder: Folder,
         token: &str,
-        stop: CancellationToken,
+        listener: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
-        let listener = listen(settings.engine_listen, "engine.listen", false)?;
-        let mut config = embedded_clickhouse::EngineConfig::new(settings.data.join("engine"));
-        config.library.clone_from(&settings.library);
-        config.max_memory_bytes = settings.max_memory;
-        let engine = tokio::task::spawn_blocking(move || embedded_clickhouse::Engine::open(config))
+        let mut engine = EngineConfig::new(folder.path());
+        engine.library.clone_from(&settings.library);
+        engine.max_memory_bytes = settings.max_memory;
+        let plan = Plan {
+            engine,
+            tokens: Tokens::new(token),
+            tcp: listener.map(TcpListener::into_std).transpose()?,
+            local: socket(&settings.data),
+            arguments: vec!["engine".to_owned(), CHILD.to_owned()],
+            log: crate::log::filter(),
+        };
+        let start = move || EngineProcess::start(folder, plan);
+        let process = tokio::task::spawn_blocking(start)
             .await?
-            .context("open the embedded engine")?;
-        let engine = Arc::new(engine);
-        // Never closed: the process ends with it, see `leave`.
-        std::mem::forget(Arc::clone(&engine));
-        let address = listener.local_addr()?;
-        let tokens = embedded_clickhouse::Tokens::new(token);
-        let server = tokio::spawn(embedded_clickhouse::serve(
-            Arc::clone(&engine),
-            listener,
-            tokens,
-            stop.cancelled_owned(),
-        ));
-        Ok(Self { address, server })
+            .context("start the embedded engine")?;
+        Ok(Self { process })
     }
 
-    pub(crate) async fn ended(self) -> anyhow::Result<()> {
-        self.server.await?.context("serve the embedded engine")
+    /// The way of this process to it.
+    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+        let config = StoreConfig::local(self.process.socket());
+        Store::connect(config).await.context("connect to the store")
     }
+
+    pub(crate) fn health(&self) -> Health {
+        self.process.health()
+    }
+
+    /// Lets it finish what is under way, and ends it.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let stop = move || self.process.stop();
+        Ok(tokio::task::spawn_blocking(stop).await?)
+    }
+}
+
+/// Opens the address for ClickHouse clients.
+pub(crate) fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
+    super::listen(settings.engine_listen, "engine.listen", false)
 }
 
 /// A ClickHouse elsewhere. Roles start before it and outlive its absence, so it is connected to at the first need.

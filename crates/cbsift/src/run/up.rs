@@ -1,9 +1,10 @@
-//! Everything in one process: what `cbsift up` builds, top to bottom in the order data flows.
+//! Everything on one machine: what `cbsift up` builds, top to bottom in the order data flows.
 
 use super::admin::Admin;
 use super::door::{Doors, for_readers};
+use super::engine::{self, Engine};
 use super::intake::{Direct, Held, tokens};
-use super::{Engine, Servers, TENANT};
+use super::{Servers, TENANT};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
 use crate::token;
@@ -11,7 +12,6 @@ use anyhow::Context;
 use classify::Rules;
 use pipeline::Pipeline;
 use std::sync::Arc;
-use store::{Store, StoreConfig};
 use tokio_util::sync::CancellationToken;
 
 /// Where a running `up` is found.
@@ -36,18 +36,15 @@ pub(crate) async fn up(
     let intake_door = doors.intake().await?;
     let page_door = doors.pages().await?;
     let admin_door = doors.admin().await?;
+    // A process that was killed just now may still hold the engine's address.
+    let folder = engine::claim(settings, engine::LEFT_WITHIN).await?;
+    let engine_door = engine::listen(settings)?;
     let token = token::make(&settings.data)?;
     let tokens = tokens.with_relay(&token);
 
-    // The engine goes last of all, so it has a stop of its own.
-    let engine_stop = CancellationToken::new();
-    let engine = Engine::start(settings, &token, engine_stop.clone()).await?;
-    let store = Store::connect(StoreConfig::embedded(
-        format!("http://{}", engine.address),
-        token.as_str(),
-    ))
-    .await
-    .context("connect to the store")?;
+    let engine_address = engine_door.local_addr()?;
+    let engine = Engine::start(settings, folder, &token, Some(engine_door)).await?;
+    let store = engine.store().await?;
     store.migrate().await.context("migrate the store")?;
 
     crate::access::publish_shipped(&store).await?;
@@ -88,6 +85,7 @@ pub(crate) async fn up(
     let intake = traffic.count(intake);
     let admin = admin
         .with_traffic(traffic)
+        .with_engine(engine.health())
         .with_rules(pipeline.status())
         .with_all_derived(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())
@@ -97,7 +95,7 @@ pub(crate) async fn up(
     let addresses = Addresses {
         page: page_door.url()?,
         intake: intake_door.url()?,
-        engine: format!("http://{}", engine.address),
+        engine: format!("http://{engine_address}"),
         admin: admin_door.url()?,
     };
     let mut servers = Servers::new(&stop, super::drain(settings));
@@ -112,6 +110,6 @@ pub(crate) async fn up(
 
     let outcome = servers.run().await;
     let outcome = outcome.and(pipeline.stop().await.context("stop the pipeline"));
-    engine_stop.cancel();
-    outcome.and(engine.ended().await)
+    // Last of all: what is under way ends in it.
+    outcome.and(engine.stop().await)
 }

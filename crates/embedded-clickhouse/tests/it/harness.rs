@@ -1,62 +1,26 @@
-//! One engine for the whole test process, served on a free port, and ways to speak to it.
+//! One engine for the whole test process, and ways to speak to it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Compression};
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-pub(crate) const TOKEN: &str = "made-up-token";
-pub(crate) const READ_TOKEN: &str = "made-up-reader";
+pub(crate) use embedded_clickhouse::testing::{READ_TOKEN, TOKEN, TestEngine};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// For anything that is waited for; generous, because the machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Served {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) address: SocketAddr,
-    pub(crate) folder: PathBuf,
-}
-
-/// The engine of this process. Without the library the test fails with the way to get it.
-pub(crate) fn served() -> &'static Served {
-    static SERVED: OnceLock<Served> = OnceLock::new();
-    SERVED.get_or_init(|| {
-        let folder = fresh_folder("engine");
-        let engine = match Engine::open(EngineConfig::new(&folder)) {
-            Ok(engine) => Arc::new(engine),
-            Err(error) => panic!("{error}"),
-        };
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let for_server = engine.clone();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let address = listener.local_addr().expect("an address");
-                sender.send(address).expect("the test waits");
-                let never = std::future::pending();
-                serve(for_server, listener, tokens(), never).await
-            })
-        });
-        Served {
-            engine,
-            address: receiver.recv().expect("the server starts"),
-            folder,
-        }
-    })
-}
-
-pub(crate) fn tokens() -> Tokens {
-    Tokens::new(TOKEN).with_read_only(READ_TOKEN)
+/// The engine of all tests but those that end one. Without the library the test fails with the way to get it.
+pub(crate) fn served() -> &'static TestEngine {
+    static SERVED: OnceLock<TestEngine> = OnceLock::new();
+    SERVED.get_or_init(|| TestEngine::fresh(fresh_folder("engine")))
 }
 
 pub(crate) fn client() -> Client {
-    client_at(served().address)
+    client_at(served().address())
 }
 
 pub(crate) fn client_at(address: SocketAddr) -> Client {
@@ -136,14 +100,16 @@ impl HttpAnswer {
 
 /// One request written by hand. `head` is everything but the connection header and the blank line.
 pub(crate) async fn http(head: &str, body: &[u8]) -> HttpAnswer {
-    let mut stream = TcpStream::connect(served().address).await.expect("connect");
+    let mut stream = TcpStream::connect(served().address())
+        .await
+        .expect("connect");
     let head = format!("{}\r\nConnection: close\r\n\r\n", head.trim_end());
     stream.write_all(head.as_bytes()).await.expect("send");
     stream.write_all(body).await.expect("send");
     read_answer(stream).await
 }
 
-pub(crate) async fn read_answer(mut stream: TcpStream) -> HttpAnswer {
+pub(crate) async fn read_answer(mut stream: impl AsyncRead + Unpin) -> HttpAnswer {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.expect("an answer");
     let head_end = bytes

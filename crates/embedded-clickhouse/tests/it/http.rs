@@ -2,14 +2,11 @@
 
 use std::io::Write;
 
-use embedded_clickhouse::serve;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
 
 use crate::harness::{
-    READ_TOKEN, TOKEN, client, count, http, post, post_with, read_answer, running, served, table,
-    tokens, wait_until,
+    READ_TOKEN, TOKEN, client, count, http, post, post_with, running, served, table, wait_until,
 };
 
 async fn get(address_query: &str) -> crate::harness::HttpAnswer {
@@ -204,7 +201,9 @@ async fn a_body_that_is_cut_leaves_no_row() {
          Content-Length: 1000000\r\n\r\n1\n2\n3\n",
         insert.replace(' ', "+")
     );
-    let mut stream = TcpStream::connect(served().address).await.expect("connect");
+    let mut stream = TcpStream::connect(served().address())
+        .await
+        .expect("connect");
     stream.write_all(request.as_bytes()).await.expect("send");
     wait_until("the insert runs", async || running(&mark).await == 1).await;
     drop(stream);
@@ -275,56 +274,4 @@ async fn a_session_in_use_is_locked() {
         client.query("SELECT 1").fetch_one::<u8>().await.is_ok()
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_shutdown_finishes_the_insert_in_flight() {
-    let table = table("shutdown", "n UInt64").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let shutdown = async {
-        let _ = stopped.await;
-    };
-    let server = tokio::spawn(serve(served().engine.clone(), listener, tokens(), shutdown));
-
-    let mark = format!("INSERT INTO {table}");
-    let insert = format!("{mark} FORMAT CSV");
-    let request = format!(
-        "POST /?query={} HTTP/1.1\r\nHost: localhost\r\nX-ClickHouse-Key: {TOKEN}\r\n\
-         Content-Length: 4\r\n\r\n1\n",
-        insert.replace(' ', "+")
-    );
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    stream.write_all(request.as_bytes()).await.expect("send");
-    wait_until("the insert runs", async || running(&mark).await == 1).await;
-    stop.send(()).expect("the server listens");
-    wait_until("new connections are refused", async || {
-        TcpStream::connect(address).await.is_err()
-    })
-    .await;
-    stream.write_all(b"2\n").await.expect("send the rest");
-    let answer = read_answer(stream).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    server.await.expect("no panic").expect("a clean end");
-    assert_eq!(count(&client(), &table).await, 2);
-}
-
-#[tokio::test]
-async fn a_shutdown_does_not_wait_for_a_query_without_end() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let shutdown = async {
-        let _ = stopped.await;
-    };
-    let server = tokio::spawn(serve(served().engine.clone(), listener, tokens(), shutdown));
-    let sql = "SELECT count() AS no_end FROM numbers(1000000000000) WHERE cityHash64(number) = 1";
-    let client = crate::harness::client_at(address);
-    let query = tokio::spawn(async move { client.query(sql).fetch_one::<u64>().await });
-    wait_until("the query runs", async || running("no_end").await == 1).await;
-    stop.send(()).expect("the server listens");
-    server.await.expect("no panic").expect("a clean end");
-    query.await.expect("no panic").expect_err("cut off");
-    wait_until("the query is gone", async || running("no_end").await == 0).await;
 }

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use embedded_clickhouse::{Engine, EngineConfig, EngineError, serve};
-use tokio::net::TcpListener;
-
-use crate::harness::{client, count, fresh_folder, post, served, table, tokens};
+use crate::harness::{client, count, fresh_folder, post, table};
 
 async fn refused(sql: &str) -> String {
     let answer = post("", sql.as_bytes()).await;
@@ -60,7 +57,7 @@ async fn files_and_addresses_are_out_of_reach() {
         assert!(text.contains("Code: 497."), "{sql}: {text}");
     }
     // libchdb does these two itself, as a client would, whatever the grants say.
-    let file = served().folder.join("written-by-a-query");
+    let file = fresh_folder("written-by-a-query");
     let outfile = format!("SELECT 'x' INTO OUTFILE '{}'", file.display());
     assert!(refused(&outfile).await.contains("Code: 48."));
     let spelled = format!("SELECT 'x' into/**/outfile '{}' FORMAT CSV", file.display());
@@ -74,25 +71,6 @@ async fn files_and_addresses_are_out_of_reach() {
         assert!(refused(&sql).await.contains("Code: 48."), "{sql}");
     }
     assert_eq!(count(&client(), &table).await, 0);
-}
-
-#[tokio::test]
-async fn an_address_beyond_loopback_is_refused() {
-    let engine = served().engine.clone();
-    let listener = TcpListener::bind("0.0.0.0:0").await.expect("a free port");
-    let error = serve(engine, listener, tokens(), std::future::pending()).await;
-    let error = error.expect_err("not loopback").to_string();
-    assert!(
-        error.contains("not on loopback") && error.contains("hint: "),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn a_process_has_one_engine() {
-    served();
-    let second = Engine::open(EngineConfig::new(fresh_folder("second")));
-    assert!(matches!(second, Err(EngineError::AlreadyOpen)));
 }
 
 #[tokio::test]
@@ -111,7 +89,7 @@ async fn deeply_nested_statements_end_in_an_error() {
     let nested = format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000));
     refused(&nested).await;
     let chained = format!("SELECT 1{}", "+1".repeat(20_000));
-    // Whatever the engine says of it, this process lives on.
+    // Whatever the engine says of it, its process lives on.
     post("", chained.as_bytes()).await;
     assert_eq!(post("", b"SELECT 1").await.text(), "1\n");
 }

@@ -1,10 +1,9 @@
-//! The engine through its HTTP interface, as clients meet it. One binary, because a process has
-//! one engine.
+//! The engine through its HTTP interface, as clients meet it.
 //!
 //! - `rust_client`: the official crate: types, parameters, inserter, compression, errors
-//! - `http`: what a client library hides: cut bodies, sessions, methods, tokens, shutdown
-//! - `limits`: what must be refused: files, several statements, foreign addresses
-//! - `processes`: kill -9, a second process on one folder, a missing library
+//! - `http`: what a client library hides: cut bodies, sessions, methods, tokens
+//! - `limits`: what must be refused: files, several statements
+//! - `processes`: kill -9, an orderly end, a missing library, the path socket, the walls around the process
 //! - `python_client`: clickhouse-connect
 
 mod harness;

@@ -16,7 +16,7 @@ fn clickhouse_connect_works_unchanged() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/python_client.py");
     let output = Command::new(python)
         .arg(script)
-        .arg(served().address.port().to_string())
+        .arg(served().address().port().to_string())
         .arg(TOKEN)
         .output()
         .expect("python starts");

@@ -55,7 +55,7 @@ async fn a_store_that_hangs_up_now_and_then_costs_nothing_and_one_that_is_away_i
     let breakable = crate::harness::Breakable::start().await;
     let store = Store::connect(StoreConfig::embedded(
         breakable.url(),
-        crate::harness::TOKEN,
+        embedded_clickhouse::testing::TOKEN,
     ))
     .await
     .expect("connect");

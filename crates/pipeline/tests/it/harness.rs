@@ -1,76 +1,54 @@
 //! One engine for the whole test process, with migrated tables.
 
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::testing::TestEngine;
 use pipeline::Config;
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, OnceLock},
-};
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 use store::{Store, StoreConfig};
 use tokio::net::{TcpListener, TcpStream};
-
-pub(crate) const TOKEN: &str = "made-up-token";
+use tokio::sync::OnceCell;
 
 pub(crate) const TENANT: &str = "default";
 
-/// The engine's address. Without the library the test fails with the way to get it.
-fn served() -> SocketAddr {
-    static SERVED: OnceLock<SocketAddr> = OnceLock::new();
-    *SERVED.get_or_init(|| {
+/// The engine of all tests. Without the library the test fails with the way to get it.
+async fn engine() -> &'static TestEngine {
+    static ENGINE: OnceCell<TestEngine> = OnceCell::const_new();
+    let start = || async {
         // Under target/tmp, so that a process that is killed leaves nothing elsewhere; emptied by the next run of the same name.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(
             env!("CARGO_PKG_NAME"),
             "-",
             env!("CARGO_CRATE_NAME")
         ));
-        let _ = std::fs::remove_dir_all(&folder);
-        let engine =
-            Engine::open(EngineConfig::new(folder)).unwrap_or_else(|error| panic!("{error}"));
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let address = listener.local_addr().expect("an address");
-                let config = StoreConfig::embedded(format!("http://{address}"), TOKEN);
-                tokio::spawn(async move {
-                    let store = Store::connect(config)
-                        .await
-                        .unwrap_or_else(|error| panic!("{error}"));
-                    store
-                        .migrate()
-                        .await
-                        .unwrap_or_else(|error| panic!("{error}"));
-                    pipeline::publish_shipped(&store)
-                        .await
-                        .unwrap_or_else(|error| panic!("{error}"));
-                    sender.send(address).expect("the test waits");
-                });
-                serve(
-                    Arc::new(engine),
-                    listener,
-                    Tokens::new(TOKEN),
-                    std::future::pending(),
-                )
-                .await
-            })
-        });
-        receiver.recv().expect("the tables are made")
-    })
+        let engine = TestEngine::fresh(folder);
+        let store = connect(&engine).await;
+        store
+            .migrate()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        pipeline::publish_shipped(&store)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        engine
+    };
+    ENGINE.get_or_init(start).await
+}
+
+async fn connect(engine: &TestEngine) -> Store {
+    Store::connect(StoreConfig::local(engine.socket()))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) async fn store() -> Store {
-    let address = tokio::task::spawn_blocking(served)
-        .await
-        .expect("the engine starts");
-    Store::connect(StoreConfig::embedded(format!("http://{address}"), TOKEN))
-        .await
-        .unwrap_or_else(|error| panic!("{error}"))
+    connect(engine().await).await
 }
 
 /// Bounds that make a test quick. Sweeps are off: the pipelines of other tests write to the same store.
@@ -118,9 +96,7 @@ struct Plan {
 
 impl Breakable {
     pub(crate) async fn start() -> Self {
-        let engine = tokio::task::spawn_blocking(served)
-            .await
-            .expect("the engine starts");
+        let engine = engine().await.address();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let plan = Arc::new(Plan::default());

@@ -150,7 +150,8 @@ async fn a_store_that_refuses_everything_is_not_buried_chunk_by_chunk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
-    use crate::harness::{Breakable, TOKEN};
+    use crate::harness::Breakable;
+    use embedded_clickhouse::testing::TOKEN;
     use std::time::Duration;
     let breakable = Breakable::start().await;
     let store = Store::connect(store::StoreConfig::embedded(breakable.url(), TOKEN))

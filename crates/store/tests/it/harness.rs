@@ -1,80 +1,50 @@
 //! One engine for the whole test process, with migrated tables.
 
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::testing::{TOKEN, TestEngine};
 use std::{
-    net::SocketAddr,
     path::Path,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 use store::{Batch, ChunkRows, Store, StoreConfig};
-use tokio::net::TcpListener;
-
-const TOKEN: &str = "made-up-token";
+use tokio::sync::OnceCell;
 
 pub(crate) const TENANT: &str = "default";
 
-/// The engine's address. Without the library the test fails with the way to get it.
-fn served() -> SocketAddr {
-    static SERVED: OnceLock<SocketAddr> = OnceLock::new();
-    *SERVED.get_or_init(|| {
+/// The engine of all tests. Without the library the test fails with the way to get it.
+pub(crate) async fn engine() -> &'static TestEngine {
+    static ENGINE: OnceCell<TestEngine> = OnceCell::const_new();
+    let start = || async {
         // Under target/tmp, so that a process that is killed leaves nothing elsewhere; emptied by the next run of the same name.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(
             env!("CARGO_PKG_NAME"),
             "-",
             env!("CARGO_CRATE_NAME")
         ));
-        let _ = std::fs::remove_dir_all(&folder);
-        let engine =
-            Engine::open(EngineConfig::new(folder)).unwrap_or_else(|error| panic!("{error}"));
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let address = listener.local_addr().expect("an address");
-                let config = StoreConfig::embedded(format!("http://{address}"), TOKEN);
-                tokio::spawn(async move {
-                    let store = Store::connect(config)
-                        .await
-                        .unwrap_or_else(|error| panic!("{error}"));
-                    store
-                        .migrate()
-                        .await
-                        .unwrap_or_else(|error| panic!("{error}"));
-                    sender.send(address).expect("the test waits");
-                });
-                serve(
-                    Arc::new(engine),
-                    listener,
-                    Tokens::new(TOKEN),
-                    std::future::pending(),
-                )
-                .await
-            })
-        });
-        receiver.recv().expect("the tables are made")
-    })
+        let engine = TestEngine::fresh(folder);
+        let store = connect(&engine).await;
+        store
+            .migrate()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        engine
+    };
+    ENGINE.get_or_init(start).await
 }
 
-pub(crate) async fn store() -> Store {
-    let address = tokio::task::spawn_blocking(served)
-        .await
-        .expect("the engine starts");
-    Store::connect(StoreConfig::embedded(format!("http://{address}"), TOKEN))
+async fn connect(engine: &TestEngine) -> Store {
+    Store::connect(StoreConfig::local(engine.socket()))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+pub(crate) async fn store() -> Store {
+    connect(engine().await).await
+}
+
 /// The engine as a client that is not ours meets it.
 pub(crate) async fn client() -> clickhouse::Client {
-    let address = tokio::task::spawn_blocking(served)
-        .await
-        .expect("the engine starts");
     clickhouse::Client::default()
-        .with_url(format!("http://{address}"))
+        .with_url(engine().await.url())
         .with_user("cbsift")
         .with_password(TOKEN)
         .with_database("cbsift")

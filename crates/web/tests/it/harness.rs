@@ -1,16 +1,10 @@
 //! One engine for the process, a fleet of two machines in it, and the pages served over it.
 
 use classify::{CLASSIFIER_VERSION, Rules, StreamFacts, UnitInput, classify, derive};
-use embedded_clickhouse::{Engine, EngineConfig, Tokens, serve};
+use embedded_clickhouse::testing::TestEngine;
 use event::{Chunk, Format, LoggedAt, Source, StreamId, TextEncoding, Unit};
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
-    thread::JoinHandle,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::OnceLock};
 use store::{
     Batch, ChunkRows, DerivationVersion, EndpointFacts, NewRuleSet, RuleSetOrigin, Store,
     StoreConfig, UnitDerivation,
@@ -18,10 +12,7 @@ use store::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
 };
-
-const TOKEN: &str = "made-up-token";
 
 /// Made-up lines in the shape of a CBS.log: a session that installs an update and fails on a damaged folder.
 pub(crate) const FAILING: &str = concat!(
@@ -79,21 +70,10 @@ impl Answer {
     }
 }
 
-/// The pages of this process, for as long as a test holds them.
-///
-/// The engine must be closed before the process ends, or libchdb's own exit handler crashes; statics are never dropped, so the
-/// last test that lets go closes it, and one that comes later opens it anew.
-pub(crate) async fn served() -> Arc<Served> {
-    static SERVED: Mutex<Weak<Served>> = Mutex::new(Weak::new());
-    let open = || {
-        let mut shared = SERVED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let made = Arc::new(Served::start());
-            *shared = Arc::downgrade(&made);
-            made
-        })
-    };
-    tokio::task::spawn_blocking(open)
+/// The pages of this process, and the engine below them.
+pub(crate) async fn served() -> &'static Served {
+    static SERVED: OnceLock<Served> = OnceLock::new();
+    tokio::task::spawn_blocking(|| SERVED.get_or_init(Served::start))
         .await
         .expect("the engine starts; its error stands above")
 }
@@ -102,69 +82,38 @@ pub(crate) async fn served() -> Arc<Served> {
 pub(crate) struct Served {
     pub(crate) pages: SocketAddr,
     pub(crate) empty: SocketAddr,
-    engine: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    engine: TestEngine,
 }
 
 impl Served {
     fn start() -> Self {
+        // Under target/tmp, so that a process that is killed leaves nothing elsewhere; emptied by the next run.
+        let engine = TestEngine::fresh(Path::new(env!("CARGO_TARGET_TMPDIR")).join("web-it"));
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
+        let config = StoreConfig::local(engine.socket());
+        // The pages outlive the runtime of the test that came first.
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async move {
-                let folder = folder();
-                let engine = Engine::open(EngineConfig::new(&folder))
-                    .unwrap_or_else(|error| panic!("{error}"));
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let address = listener.local_addr().expect("an address");
-                let shutdown = async {
-                    let _ = stopped.await;
-                };
-                let filled = async move { sender.send(fill_all(address).await) };
-                let served = serve(engine.into(), listener, Tokens::new(TOKEN), shutdown);
-                let (served, sent) = tokio::join!(served, filled);
-                served.expect("the engine is served");
-                sent.expect("the test waits");
+                sender.send(fill_all(config).await).expect("the test waits");
+                std::future::pending::<()>().await;
             });
         });
-        let (engine, pages, empty) = receiver
-            .recv()
-            .expect("the engine starts; its error stands above");
+        let (pages, empty) = receiver.recv().expect("pages; the error stands above");
         Self {
             pages,
             empty,
             engine,
-            stop: Some(stop),
-            thread: Some(thread),
         }
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// An empty folder, the same at every run, so that a killed run leaves nothing for long.
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web-it");
-    let _ = std::fs::remove_dir_all(&folder);
-    folder
-}
-
-async fn connect(engine: SocketAddr) -> Store {
-    let config = StoreConfig::embedded(format!("http://{engine}"), TOKEN);
+async fn connect(config: StoreConfig) -> Store {
     Store::connect(config).await.expect("the engine answers")
 }
 
-async fn fill_all(engine: SocketAddr) -> (SocketAddr, SocketAddr, SocketAddr) {
-    let store = connect(engine).await;
+async fn fill_all(config: StoreConfig) -> (SocketAddr, SocketAddr) {
+    let store = connect(config).await;
     store.migrate().await.expect("tables are made");
     fill(&store, "default", "pc-0001", Rules::shipped(), FAILING).await;
     fill(&store, "default", "pc-0002", Rules::shipped(), HEALTHY).await;
@@ -173,7 +122,6 @@ async fn fill_all(engine: SocketAddr) -> (SocketAddr, SocketAddr, SocketAddr) {
     publish_rules(&store, SITE_RULES).await;
     // A store that never saw a log is another tenant's view of the same tables.
     (
-        engine,
         serve_pages(store.clone(), "default").await,
         serve_pages(store, "nobody").await,
     )
@@ -303,14 +251,18 @@ impl Served {
         ask(self.pages, "GET", path, &[("Host", "127.0.0.1")]).await
     }
 
+    async fn connect(&self) -> Store {
+        connect(StoreConfig::local(self.engine.socket())).await
+    }
+
     /// Pages of a tenant as a process just started serves them.
     pub(crate) async fn new_pages(&self, tenant: &str) -> SocketAddr {
-        serve_pages(connect(self.engine).await, tenant).await
+        serve_pages(self.connect().await, tenant).await
     }
 
     /// Makes another set the newest one of the store, for every tenant.
     pub(crate) async fn publish_rules(&self, text: &str) {
-        publish_rules(&connect(self.engine).await, text).await;
+        publish_rules(&self.connect().await, text).await;
     }
 }
 
