@@ -134,8 +134,11 @@ pub(crate) async fn serve(
             () = &mut shutdown => break,
             _ = sweep.tick() => {
                 let sessions = shared.sessions.clone();
-                // Closing connections is the engine's work.
-                spawn_on_engine_stack("engine-sweep", move || sessions.close_expired())?;
+                // Closing connections is the engine's work. Without a thread for it now they are closed the next time.
+                let close = move || sessions.close_expired();
+                if let Err(error) = spawn_on_engine_stack("engine-sweep", close) {
+                    tracing::warn!(%error, "cannot start a thread");
+                }
                 continue;
             }
             Some(_) = connections.join_next() => continue,
