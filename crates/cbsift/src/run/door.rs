@@ -73,8 +73,8 @@ impl<'a> Doors<'a> {
     }
 }
 
-/// Files that a process needs besides its connections: the engine's own connections (256) and parts, the brokers', logs, and those of
-/// connections that are just being closed. Measured with `up` under load: 300.
+/// Files that a process needs besides its connections: 256 for the engine's own connections, and as many, which is a guess, for its parts,
+/// the brokers, logs, and connections that are just being closed.
 const OTHER_FILES: u64 = 512;
 
 /// Without enough files new connections would be shed at best, and the store would fail at worst: better not to start.

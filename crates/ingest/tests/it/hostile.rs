@@ -31,8 +31,9 @@ fn config() -> Config {
 #[test]
 fn slow_bodies_hold_what_they_brought_and_not_what_they_announced() {
     let server = Server::start(config());
+    // Each of an endpoint of its own, so that no share bounds them.
     let slow: Vec<TcpStream> = (0..8)
-        .map(|_| slow_body(&server, "EVIL", 16 << 20))
+        .map(|number| slow_body(&server, &format!("EVIL-{number}"), 16 << 20))
         .collect();
     // As large as a body may be: with what was announced there would be no room for it.
     let text = log(100_000);
