@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -23,7 +23,19 @@ pub(crate) enum ApiError {
     /// The answer took too long.
     #[error("the store took longer than {0} s")]
     Slow(u64),
+    /// Too many questions of this kind are being answered.
+    #[error("too many pages of this kind are asked for at once")]
+    Busy,
 }
+
+const ASK_FOR_LESS: &str = "narrow the days, or look at the load of the machine";
+
+/// When a browser or a script may come again: a question takes a second or two.
+const COME_AGAIN_S: &str = "5";
+
+/// ClickHouse's numbers for a question that met a bound of ours.
+const TIMEOUT_EXCEEDED: u32 = 159;
+const TOO_MANY_ROWS_OR_BYTES: u32 = 396;
 
 #[derive(Serialize)]
 struct Body {
@@ -41,6 +53,29 @@ impl IntoResponse for ApiError {
             Self::NotFound { message, hint } => {
                 (StatusCode::NOT_FOUND, message, Some(hint.to_owned()))
             }
+            Self::Busy => {
+                let hint = "try again in a few seconds, as Retry-After says".to_owned();
+                let body = Json(Body {
+                    error: text,
+                    hint: Some(hint),
+                });
+                let again = [(header::RETRY_AFTER, COME_AGAIN_S)];
+                return (StatusCode::SERVICE_UNAVAILABLE, again, body).into_response();
+            }
+            Self::Store(error)
+                if matches!(
+                    error.code(),
+                    Some(TIMEOUT_EXCEEDED | TOO_MANY_ROWS_OR_BYTES)
+                ) =>
+            {
+                tracing::warn!(error = %text, "a page asks for more than it may");
+                let error = "the answer takes the store too long, or is too large".to_owned();
+                (
+                    StatusCode::GATEWAY_TIMEOUT,
+                    error,
+                    Some(ASK_FOR_LESS.to_owned()),
+                )
+            }
             Self::Store(error) => {
                 tracing::warn!(error = %text, retryable = error.is_retryable(), "a page could not be answered");
                 let (message, hint) = match text.split_once("\nhint: ") {
@@ -51,8 +86,11 @@ impl IntoResponse for ApiError {
             }
             Self::Slow(_) => {
                 tracing::warn!(error = %text, "a page could not be answered");
-                let hint = "narrow the days, or look at the load of the machine".to_owned();
-                (StatusCode::GATEWAY_TIMEOUT, text, Some(hint))
+                (
+                    StatusCode::GATEWAY_TIMEOUT,
+                    text,
+                    Some(ASK_FOR_LESS.to_owned()),
+                )
             }
         };
         (status, Json(Body { error, hint })).into_response()

@@ -1,6 +1,10 @@
 //! What stands before and after every answer: the name asked for, a turn, the headers.
 
-use crate::{error::ApiError, server::Web};
+use crate::{
+    error::ApiError,
+    server::Web,
+    turns::{Kinds, Turns},
+};
 use axum::{
     Json,
     extract::{Request, State},
@@ -11,7 +15,7 @@ use axum::{
 use serde_json::json;
 use std::{net::IpAddr, time::Duration};
 
-/// Longer than any page should take (p95 < 300 ms); shorter than a reader's patience with a spinner.
+/// Longer than any page should take (p95 < 300 ms); shorter than a reader's patience with a spinner. The store gives up before (25 s).
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Refuses names that are not ours, so that no foreign page can point its own name at this address and read the answers.
@@ -58,21 +62,23 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Answers a few questions at a time, each within a bound.
-pub(crate) async fn take_turn(State(web): State<Web>, request: Request, next: Next) -> Response {
-    let answer = async {
-        let _turn = web
-            .turns
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-        next.run(request).await
+/// Answers a few questions of each kind at a time, each within a bound.
+pub(crate) async fn take_turn(
+    State((web, kind)): State<(Web, Kind)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(_turn) = kind(&web.turns).take().await else {
+        return ApiError::Busy.into_response();
     };
-    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::Slow(ANSWER_WITHIN.as_secs()).into_response(),
     }
 }
+
+/// Whose turns a question takes.
+pub(crate) type Kind = fn(&Kinds) -> &Turns;
 
 /// Log text is hostile text: nothing may run but our own script, and nobody may frame or embed what we show.
 const HEADERS: [(HeaderName, &str); 6] = [

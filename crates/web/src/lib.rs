@@ -10,6 +10,7 @@ mod guard;
 mod error;
 mod rule_texts;
 mod texts;
+mod turns;
 
 pub use config::Config;
 pub use server::{Web, router};

@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     guard,
     rule_texts::{Newest, RuleTexts},
+    turns::Kinds,
 };
 use axum::{Router, middleware, routing::get};
 use classify::Rules;
@@ -13,7 +14,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use store::Store;
-use tokio::sync::Semaphore;
 
 /// Everything the pages read from.
 #[derive(Clone)]
@@ -25,12 +25,8 @@ pub struct Web {
     pub(crate) max_disk_bytes: u64,
     pub(crate) disk_full: Arc<AtomicBool>,
     pub(crate) file_system_full: Arc<AtomicBool>,
-    pub(crate) turns: Arc<Semaphore>,
+    pub(crate) turns: Arc<Kinds>,
 }
-
-/// Answers made at the same time. One page asks several questions of the engine at once, and ingestion shares it on as few as two
-/// cores: more readers wait their turn rather than slow the writers. A guess, to be measured.
-const TURNS: usize = 4;
 
 impl Web {
     /// Pages of a tenant, over a store. Findings are shown in the words of the store's newest rule set, and of `shipped` where that
@@ -54,7 +50,7 @@ impl Web {
             max_disk_bytes,
             disk_full: Arc::default(),
             file_system_full: Arc::default(),
-            turns: Arc::new(Semaphore::new(TURNS)),
+            turns: Arc::default(),
         }
     }
 
@@ -81,17 +77,21 @@ impl Web {
 
 /// The pages and their API. Only GET and HEAD are answered.
 pub fn router(web: Web) -> Router {
-    let api = Router::new()
-        .route("/overview", get(api::overview))
+    let in_turn = |kind: guard::Kind, routes: Router<Web>| {
+        let state = (web.clone(), kind);
+        routes.route_layer(middleware::from_fn_with_state(state, guard::take_turn))
+    };
+    let overview = Router::new().route("/overview", get(api::overview));
+    let fleet = Router::new()
         .route("/endpoints", get(api::endpoints))
+        .route("/codes/{code}", get(api::code));
+    let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))
-        .route("/endpoints/{id}/records", get(api::records))
-        .route("/codes/{code}", get(api::code))
-        .fallback(api::unknown)
-        .layer(middleware::from_fn_with_state(
-            web.clone(),
-            guard::take_turn,
-        ));
+        .route("/endpoints/{id}/records", get(api::records));
+    let api = in_turn(|kinds| &kinds.overview, overview)
+        .merge(in_turn(|kinds| &kinds.fleet, fleet))
+        .merge(in_turn(|kinds| &kinds.machine, machine))
+        .fallback(api::unknown);
     Router::new()
         .nest("/api/v1", api)
         .route("/api/{*path}", get(api::unknown))
