@@ -1,8 +1,9 @@
 // Walks through the pages as a person would, in a real browser: charts that show something, both languages, the way from the
 // overview to a record of the log, accessibility of every page, and that log text never becomes markup.
 //
-//   node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR
+//   node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR [--hostile ID]
 //
+// `--hostile` names an endpoint whose log holds control and direction characters, and more attempts than one answer.
 // It installs nothing and starts no server. Exit codes: 0 all checks passed, 1 a check failed, 2 it could not start.
 
 import { existsSync, mkdirSync } from "node:fs";
@@ -26,7 +27,11 @@ function stop(message, hint) {
 let args;
 try {
   args = parseArgs({
-    options: { url: { type: "string" }, out: { type: "string" } },
+    options: {
+      url: { type: "string" },
+      out: { type: "string" },
+      hostile: { type: "string" },
+    },
   }).values;
 } catch (error) {
   stop(
@@ -420,6 +425,70 @@ await check("log text stays text", async () => {
   assert(markup === 0, "markup came from data");
   assert(page.complaints.length === 0, page.complaints.join("\n"));
 });
+
+if (args.hostile) {
+  places.hostile = `/endpoints/${encodeURIComponent(args.hostile)}`;
+
+  await check("what has no shape or turns text round is a mark", async () => {
+    await go(page, places.hostile);
+    await page.locator(".attempts .mark").first().waitFor();
+    const raw = await page.evaluate(() => {
+      const harmful =
+        /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+      const found = harmful.test(document.title) ? ["title"] : [];
+      const walker = document.createTreeWalker(
+        document.documentElement,
+        NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT,
+      );
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (node.nodeType === Node.TEXT_NODE) {
+          if (harmful.test(node.data)) found.push(JSON.stringify(node.data));
+        } else {
+          for (const { name, value } of node.attributes)
+            if (harmful.test(value))
+              found.push(`${name}=${JSON.stringify(value)}`);
+        }
+      }
+      return found;
+    });
+    assert(raw.length === 0, raw.slice(0, 5).join("\n"));
+    const label = await page.locator(".mark").first().getAttribute("aria-label");
+    assert(label?.length > 5, "a mark says what it is");
+    await shoot(page, "hostile-en-light");
+  });
+
+  await check("a long list is walked by keyboard, and nothing jumps", async () => {
+    const pager = page.locator("nav.pager", { hasText: "of" }).filter({
+      has: page.locator('a[href*="attempts="]'),
+    });
+    const rows = () => texts(page.locator(".attempts tbody tr td:nth-child(2) b"));
+    const [first, said] = [await rows(), await pager.locator("span").innerText()];
+    const next = pager.locator("a").last();
+    await next.focus();
+    const before = await page.evaluate(() => scrollY);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/attempts=/);
+    const status = page.locator("nav.pager span", { hasText: /^101/ });
+    await status.waitFor();
+    assert(said.startsWith("1–"), said);
+    const second = await rows();
+    assert(
+      second.length > 0 && second.every((row) => !first.includes(row)),
+      "a row stands on two pages",
+    );
+    const now = await page.evaluate(() => ({
+      scroll: scrollY,
+      focus: document.activeElement?.textContent,
+    }));
+    assert(now.scroll === before, `scrolled from ${before} to ${now.scroll}`);
+    assert(now.focus?.includes("→"), `the focus is at ${now.focus}`);
+    await page.reload();
+    await status.waitFor();
+    assert((await rows())[0] === second[0], "the address keeps the page");
+    await page.goBack();
+    await page.waitForURL((url) => !url.search.includes("attempts="));
+  });
+}
 
 const views = [
   { name: "en-light-1280", locale: "en-US", colorScheme: "light", width: 1280 },

@@ -1,17 +1,24 @@
 //! What pages ask, as named questions with typed answers. All of them read each identity once.
 
 mod codes;
+mod coverage;
+mod derived;
 mod endpoint;
 mod endpoints;
 pub(crate) mod messages;
 mod overview;
+mod place;
 
 pub use codes::{CodeSeen, EndpointCode};
-pub use endpoint::{EndpointDetail, EndpointHead, Gap, StreamSummary, UtcSegment};
+pub use coverage::{Gap, StreamSummary, UtcSegment};
+pub use derived::{ListedAttempt, ListedFinding};
+pub use endpoint::{EndpointDetail, EndpointHead, Lists};
 pub use endpoints::{EndpointPage, EndpointSummary};
 pub use overview::{
-    CategoryBucket, Cause, Filter, KbSummary, OutcomeBucket, Overview, Step, TopCode, Totals,
+    CHART_DAYS, CategoryBucket, Cause, Filter, KbSummary, OutcomeBucket, Overview, Step, TopCode,
+    Totals,
 };
+pub use place::{Ends, Place};
 
 use event::LoggedAt;
 

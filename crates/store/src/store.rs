@@ -14,6 +14,7 @@ use std::{
 #[derive(Clone)]
 pub struct Store {
     reads: Client,
+    pages: Client,
     inserts: Client,
     config: Arc<StoreConfig>,
     /// Parts that could not be read, until somebody asks for them.
@@ -31,6 +32,18 @@ const END_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How long a statement without rows to insert may take, its result included; a mutation is the longest.
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Settings of what pages ask, beside those of every read. A question that meets one of these bounds fails and says so: half an
+/// answer that looks whole is worse. Every list has its own `LIMIT` far below them and says how many rows there are.
+const PAGE_PINS: [(&str, &str); 4] = [
+    // Shorter than pages wait (30 s): the store stops working on an answer that nobody waits for any more.
+    ("max_execution_time", "25"),
+    // Several times the largest list, which is the days of a chart by category.
+    ("max_result_rows", "100000"),
+    // Several times the largest answer, which is the text around a record: 8 MiB each way and the chunks at the edges.
+    ("max_result_bytes", "67108864"),
+    ("result_overflow_mode", "throw"),
+];
 
 /// Settings of every insert; the reasons are in RELIABILITY: defaults of these moved between versions of ClickHouse.
 const INSERT_PINS: [(&str, &str); 10] = [
@@ -91,6 +104,11 @@ impl Store {
             .with_setting("do_not_merge_across_partitions_select_final", "1")
             .with_setting("max_execution_time", "60")
             .with_setting("wait_end_of_query", "1");
+        let pages = PAGE_PINS
+            .iter()
+            .fold(reads.clone(), |pages, &(name, value)| {
+                pages.with_setting(name, value)
+            });
         let mut inserts = client;
         for (name, value) in INSERT_PINS {
             inserts = inserts.with_setting(name, value);
@@ -102,6 +120,7 @@ impl Store {
         }
         let mut store = Self {
             reads,
+            pages,
             inserts,
             config: Arc::new(config),
             unreadable: Arc::default(),
@@ -170,6 +189,11 @@ impl Store {
     /// A statement with `{name:Type}` parameters.
     pub(crate) fn sql(&self, statement: &str) -> Query {
         self.reads.query(statement)
+    }
+
+    /// A question of a page, within the bounds of [`PAGE_PINS`].
+    pub(crate) fn page(&self, statement: &str) -> Query {
+        self.pages.query(statement)
     }
 
     /// Runs a statement that answers nothing.

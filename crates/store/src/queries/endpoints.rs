@@ -7,7 +7,7 @@ use event::LoggedAt;
 use serde::Deserialize;
 
 /// One line of a list of endpoints.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointSummary {
     /// Which.
     pub endpoint: String,
@@ -27,11 +27,42 @@ pub struct EndpointSummary {
     pub rule: String,
 }
 
+/// The same, with the lines of the whole list.
+#[derive(Row, Deserialize)]
+pub(super) struct CountedSummary {
+    endpoint: String,
+    host: String,
+    servicing_stack: String,
+    failed: u64,
+    last_failure: Option<LoggedAt>,
+    last_seen: Option<LoggedAt>,
+    category: String,
+    rule: String,
+    total: u64,
+}
+
+impl From<CountedSummary> for EndpointSummary {
+    fn from(row: CountedSummary) -> Self {
+        Self {
+            endpoint: row.endpoint,
+            host: row.host,
+            servicing_stack: row.servicing_stack,
+            failed: row.failed,
+            last_failure: row.last_failure,
+            last_seen: row.last_seen,
+            category: row.category,
+            rule: row.rule,
+        }
+    }
+}
+
 /// A page of a list, and where the next one starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointPage {
     /// By name.
     pub endpoints: Vec<EndpointSummary>,
+    /// How many there are in the whole list; unknown of a page behind its end.
+    pub total: Option<u64>,
     /// What to give as `after` for the next page.
     pub next: Option<String>,
 }
@@ -50,7 +81,7 @@ impl Store {
             tenant: tenant.to_owned(),
             ..Filter::default()
         };
-        let mut endpoints = self
+        let mut rows = self
             .endpoint_summaries(
                 &filter,
                 0,
@@ -61,13 +92,18 @@ impl Store {
                 after.unwrap_or(""),
             )
             .await?;
-        let next = (endpoints.len() > limit).then(|| {
-            endpoints.truncate(limit);
-            endpoints.last().map(|endpoint| endpoint.endpoint.clone())
-        });
+        let total = match (rows.first(), after) {
+            (Some(row), _) => Some(row.total),
+            (None, None) => Some(0),
+            (None, Some(_)) => None,
+        };
+        let is_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| is_more);
         Ok(EndpointPage {
-            endpoints,
-            next: next.flatten(),
+            next: next.map(|row| row.endpoint.clone()),
+            total,
+            endpoints: rows.into_iter().map(EndpointSummary::from).collect(),
         })
     }
 
@@ -76,7 +112,7 @@ impl Store {
         clippy::too_many_arguments,
         reason = "one question behind two pages; a struct would only rename the list"
     )]
-    pub(crate) async fn endpoint_summaries(
+    pub(super) async fn endpoint_summaries(
         &self,
         filter: &Filter,
         from: Day,
@@ -85,7 +121,7 @@ impl Store {
         search: &str,
         limit: u64,
         after: &str,
-    ) -> Result<Vec<EndpointSummary>> {
+    ) -> Result<Vec<CountedSummary>> {
         let whole = from == 0 && to == Day::MAX;
         let order = if whole {
             "endpoint"
@@ -93,7 +129,7 @@ impl Store {
             "failed DESC, last_failure DESC, endpoint"
         };
         let sql = format!(
-            "SELECT machine.endpoint AS endpoint, host, servicing_stack, failed, last_failure, last_seen, category, rule FROM (\
+            "SELECT * FROM (SELECT machine.endpoint AS endpoint, host, servicing_stack, failed, last_failure, last_seen, category, rule, count() OVER () AS total FROM (\
                SELECT endpoint, max(host) AS host, max(servicing_stack).2 AS servicing_stack, max(last) AS last_seen FROM endpoints \
                WHERE tenant = {{tenant:String}} AND ({{endpoint:String}} = '' OR endpoint = {{endpoint:String}}) GROUP BY endpoint\
              ) AS machine {join} JOIN (\
@@ -109,10 +145,9 @@ impl Store {
                  FROM current_findings WHERE severity IN ('error', 'critical') AND {narrow}) AS found \
                GROUP BY endpoint\
              ) AS failures ON machine.endpoint = failures.endpoint \
-             WHERE endpoint > {{after:String}} \
-               AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
-                    OR positionCaseInsensitiveUTF8(host, {{search:String}}) > 0) \
-             ORDER BY {order} LIMIT {{limit:UInt64}}",
+             WHERE ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
+                    OR positionCaseInsensitiveUTF8(host, {{search:String}}) > 0)) \
+             WHERE endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}}",
             join = if failing { "INNER" } else { "LEFT" },
             narrow = "tenant = {tenant:String} AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
                  AND ({kb:String} = '' OR kb = {kb:String}) \
@@ -120,7 +155,7 @@ impl Store {
                  AND ({code:UInt32} = 0 OR ifNull(root_code, 0) = {code:UInt32} OR ifNull(terminal_code, 0) = {code:UInt32}) \
                  AND ({endpoint:String} = '' OR endpoint = {endpoint:String})",
         );
-        let query = narrowed(self.sql(&sql), filter, from, to)
+        let query = narrowed(self.page(&sql), filter, from, to)
             .param("search", search)
             .param("after", after)
             .param("limit", limit);

@@ -40,6 +40,8 @@ pub enum Step {
 pub struct Overview {
     /// First day shown; nothing where there is no data.
     pub from: Option<Day>,
+    /// First day of what is told over time: later than `from` where the range is longer than [`CHART_DAYS`].
+    pub charted_from: Option<Day>,
     /// Last day shown.
     pub to: Option<Day>,
     /// Width of a bucket.
@@ -159,6 +161,10 @@ pub struct KbSummary {
 /// Days shown when nobody asks for others.
 const DEFAULT_DAYS: u16 = 30;
 
+/// Days told one by one, the last ones of a range: two years and a bit, more than a screen has points. A stray stamp of 1990 or 2100
+/// would else make a chart of ten thousands.
+pub const CHART_DAYS: u16 = 800;
+
 /// Rows of a ranking on the first page: what fits on a screen twice.
 const TOP: u64 = 20;
 
@@ -211,6 +217,7 @@ impl Store {
             store: self,
             filter,
             from,
+            charted_from: from.max(to.saturating_sub(CHART_DAYS - 1)),
             to,
             step,
         };
@@ -221,13 +228,13 @@ impl Store {
                  countIf(outcome IN ('failed', 'rolled_back')) AS failed, countIf(outcome = 'succeeded') AS succeeded, \
                  countIf(outcome NOT IN ('failed', 'rolled_back', 'succeeded')) AS other",
                 "current_attempts",
-                "GROUP BY at ORDER BY at"
+                "AND day >= toDate({charted_from:UInt16}) GROUP BY at ORDER BY at"
             )),
             ask.all("count findings over time", derived!(
                 "SELECT toInt64(if({hourly:UInt8} = 1, toUnixTimestamp(toStartOfHour(toDateTime(coalesce(logged, toDateTime64(day, 0, 'UTC')), 'UTC'))), toInt64(toUInt16(day)) * 86400)) AS at, \
                  category, sum(count) AS count",
                 "(SELECT * EXCEPT count, toUInt64(count) AS count FROM current_findings WHERE severity != 'info')",
-                "GROUP BY at, category ORDER BY at, category"
+                "AND day >= toDate({charted_from:UInt16}) GROUP BY at, category ORDER BY at, category"
             )),
             ask.all("read the top causes", derived!(
                 "SELECT category, rule, root_code, if(uniqExact(named) = 1, any(named), '') AS object, uniqExactIf(named, named != '') AS objects, \
@@ -251,6 +258,7 @@ impl Store {
         )?;
         Ok(Overview {
             from: Some(from),
+            charted_from: Some(ask.charted_from),
             to: Some(to),
             step,
             totals,
@@ -259,7 +267,7 @@ impl Store {
             top_causes,
             top_codes,
             kbs,
-            endpoints,
+            endpoints: endpoints.into_iter().map(EndpointSummary::from).collect(),
         })
     }
 
@@ -271,7 +279,7 @@ impl Store {
         let last: Option<Day> = self
             .fetch_optional(
                 "read the last day that holds data",
-                self.sql(
+                self.page(
                     "SELECT toUInt16(max(day)) FROM \
                      (SELECT day, 1 AS derived FROM current_attempts WHERE tenant = {tenant:String} \
                       UNION ALL SELECT day, 1 AS derived FROM current_findings WHERE tenant = {tenant:String} \
@@ -299,13 +307,15 @@ struct Ask<'a> {
     store: &'a Store,
     filter: &'a Filter,
     from: Day,
+    charted_from: Day,
     to: Day,
     step: Step,
 }
 
 impl Ask<'_> {
     fn query(&self, sql: &str) -> Query {
-        narrowed(self.store.sql(sql), self.filter, self.from, self.to)
+        narrowed(self.store.page(sql), self.filter, self.from, self.to)
+            .param("charted_from", self.charted_from)
             .param("hourly", u8::from(self.step == Step::Hour))
             .param("top", TOP)
     }

@@ -11,10 +11,12 @@
 //! - `dead_letters`: kept as they came, folded, sent back
 //! - `replicas`: what a made-up server with replicas hears
 
+mod coverage;
 mod dead_letters;
 mod derivations;
 mod first_release;
 mod harness;
+mod lists;
 mod open_records;
 mod pages;
 mod raw;

@@ -295,6 +295,26 @@ async fn every_filter_narrows() {
 }
 
 #[tokio::test]
+async fn a_range_longer_than_a_chart_is_counted_whole_and_told_from_its_last_days() {
+    let store = fleet().await;
+    let today = (at("2022-08-18 00:00:00").expect("a time").0 / 86_400) as u16;
+    let wide = Filter {
+        from: Some(1),
+        to: Some(today + store::CHART_DAYS - 1),
+        ..filter()
+    };
+    let page = store.overview(&wide).await.expect("overview");
+    assert_eq!((page.from, page.charted_from), (Some(1), Some(today)));
+    assert_eq!(page.totals.attempts, 5);
+    let told: u64 = page
+        .over_time
+        .iter()
+        .map(|bucket| bucket.failed + bucket.succeeded)
+        .sum();
+    assert_eq!((told, page.categories_over_time.len()), (4, 1));
+}
+
+#[tokio::test]
 async fn an_empty_store_has_an_empty_page() {
     let store = store().await;
     let nobody = Filter {
@@ -331,6 +351,7 @@ async fn endpoints_are_listed_page_by_page_and_found_by_name() {
             .map(|line| line.endpoint.clone())
             .collect()
     };
+    assert_eq!(first.total, Some(3));
     assert_eq!(
         (names(&first), first.next.as_deref()),
         (vec!["pc-a".to_owned(), "pc-b".to_owned()], Some("pc-b"))
@@ -340,8 +361,8 @@ async fn endpoints_are_listed_page_by_page_and_found_by_name() {
         .await
         .expect("list");
     assert_eq!(
-        (names(&second), second.next),
-        (vec!["pc-c".to_owned()], None)
+        (names(&second), second.next, second.total),
+        (vec!["pc-c".to_owned()], None, Some(3))
     );
     assert_eq!(second.endpoints[0].last_failure, None);
     assert_eq!(
@@ -381,8 +402,9 @@ async fn a_code_and_an_endpoint_know_where_they_were_seen() {
         .await
         .expect("endpoint")
         .expect("known");
-    assert_eq!(detail.attempts[0].finding, Some(0));
-    assert_eq!(detail.findings[0].category, "disk_full");
+    let cause = detail.attempts[1].cause.as_ref();
+    assert_eq!(cause, Some(&detail.findings[0].place));
+    assert_eq!(detail.findings[0].finding.category, "disk_full");
     assert_eq!((detail.streams.len(), detail.streams[0].gaps.len()), (1, 0));
 }
 
@@ -426,12 +448,13 @@ async fn messages_of_one_path_are_one_log_of_an_endpoint() {
     assert_eq!(
         told,
         [
-            ("kafka:CBS.log", 7 << 32, 25, 1),
-            ("kafka:vector/System", 4, 7, 0),
             ("kafka:winlogbeat/System", 3, 15, 0),
-        ]
+            ("kafka:vector/System", 4, 7, 0),
+            ("kafka:CBS.log", 7 << 32, 25, 1),
+        ],
+        "by their latest record"
     );
-    let log = &detail.streams[2];
+    let log = &detail.streams[0];
     assert_eq!(
         (log.first, log.last),
         (at("2024-05-01 08:00:00"), at("2024-05-01 08:00:02"))

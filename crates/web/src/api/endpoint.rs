@@ -9,55 +9,123 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
 };
 use classify::catalogue;
-use event::{Attempt, Finding};
-use serde::Serialize;
-use store::StreamSummary;
+use serde::{Deserialize, Serialize};
+use store::{
+    EndpointDetail, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary, UtcSegment,
+};
 
-pub(crate) async fn endpoint(State(web): State<Web>, Path(id): Path<String>) -> Result<Detail> {
-    let (detail, codes) = tokio::try_join!(
-        web.store.endpoint(&web.tenant, &id),
-        web.store.codes_of_endpoint(&web.tenant, &id)
-    )?;
-    let detail = detail.ok_or_else(|| ApiError::NotFound {
-        message: format!("no logs of an endpoint `{}` have arrived", shown(&id)),
-        hint: "the ids are listed under Endpoints, /api/v1/endpoints",
-    })?;
-    let rule_texts = web.rule_texts().await;
-    let head = detail.head;
-    let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
-    Ok(Json(Detail {
-        endpoint: Head {
-            id: head.endpoint,
-            host: Some(head.host).filter(|host| !host.is_empty()),
-            build: stack.as_deref().map(texts::build),
-            servicing_stack: stack,
-            first: logged(head.first),
-            last: logged(head.last),
-        },
-        streams: detail.streams.into_iter().map(StreamOut::from).collect(),
-        attempts: detail.attempts.into_iter().map(AttemptOut::from).collect(),
-        findings: detail
-            .findings
-            .into_iter()
-            .map(|finding| FindingOut::new(&rule_texts, finding))
-            .collect(),
-        codes: codes
-            .into_iter()
-            .map(|code| CodeCount::new(code.code, code.events, code.noise, None))
-            .collect(),
-    }))
+/// Longest name of an object, a package or a client in an answer; the record that holds it has it whole. Windows' own names, with
+/// their long paths, are nearly all below a quarter of it.
+const NAME_MAX: usize = 1_024;
+
+/// Where the page of each list starts, as an answer gave it.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    streams: String,
+    #[serde(default)]
+    attempts: String,
+    #[serde(default)]
+    findings: String,
+    #[serde(default)]
+    codes: String,
+}
+
+pub(crate) async fn endpoint(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Detail> {
+    let from = Lists {
+        streams: place("streams", &asked.streams)?,
+        attempts: place("attempts", &asked.attempts)?,
+        findings: place("findings", &asked.findings)?,
+        codes: place("codes", &asked.codes)?,
+    };
+    let detail = web
+        .store
+        .endpoint_from(&web.tenant, &id, &from)
+        .await?
+        .ok_or_else(|| ApiError::NotFound {
+            message: format!("no logs of an endpoint `{}` have arrived", shown(&id)),
+            hint: "the ids are listed under Endpoints, /api/v1/endpoints",
+        })?;
+    Ok(Json(Detail::new(&web.rule_texts().await, detail)))
+}
+
+fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
+    text.parse().map_err(|_| ApiError::Request {
+        message: format!("`{name}={}` is no place in a list", shown(text)),
+        hint: "take it from `pages` of an answer, or leave it out for the first page",
+    })
+}
+
+/// A name as it is shown: whole, or cut and marked so.
+fn name(mut text: String) -> String {
+    if text.len() > NAME_MAX {
+        text.truncate(text.floor_char_boundary(NAME_MAX));
+        text.push('…');
+    }
+    text
 }
 
 #[derive(Serialize)]
 pub(crate) struct Detail {
     endpoint: Head,
+    totals: Totals,
     streams: Vec<StreamOut>,
     attempts: Vec<AttemptOut>,
     findings: Vec<FindingOut>,
     codes: Vec<CodeCount>,
+    pages: Pages,
+}
+
+impl Detail {
+    fn new(rules: &RuleTexts, detail: EndpointDetail) -> Self {
+        let head = detail.head;
+        let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
+        let ends = detail.ends;
+        Self {
+            endpoint: Head {
+                id: head.endpoint,
+                host: Some(head.host).filter(|host| !host.is_empty()),
+                build: stack.as_deref().map(texts::build),
+                servicing_stack: stack,
+                utc_offset: detail.utc_offset.map(UtcOffset::from),
+                first: logged(head.first),
+                last: logged(head.last),
+            },
+            totals: Totals {
+                streams: ends.streams.total,
+                attempts: ends.attempts.total,
+                failed: detail.failed,
+                findings: ends.findings.total,
+                noted: detail.noted,
+                codes: ends.codes.total,
+            },
+            streams: detail.streams.into_iter().map(StreamOut::from).collect(),
+            attempts: detail.attempts.into_iter().map(AttemptOut::from).collect(),
+            findings: detail
+                .findings
+                .into_iter()
+                .map(|finding| FindingOut::new(rules, finding))
+                .collect(),
+            codes: detail
+                .codes
+                .into_iter()
+                .map(|code| CodeCount::new(code.code, code.events, code.noise, None))
+                .collect(),
+            pages: Pages {
+                streams: ends.streams.into(),
+                attempts: ends.attempts.into(),
+                findings: ends.findings.into(),
+                codes: ends.codes.into(),
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -66,8 +134,48 @@ struct Head {
     host: Option<String>,
     build: Option<String>,
     servicing_stack: Option<String>,
+    utc_offset: Option<UtcOffset>,
     first: Option<String>,
     last: Option<String>,
+}
+
+/// Of the whole lists, whatever their pages show.
+#[derive(Serialize)]
+struct Totals {
+    streams: u64,
+    attempts: u64,
+    failed: u64,
+    findings: u64,
+    noted: u64,
+    codes: u64,
+}
+
+#[derive(Serialize)]
+struct Pages {
+    streams: PageOut,
+    attempts: PageOut,
+    findings: PageOut,
+    codes: PageOut,
+}
+
+/// Where a page stands in its list. `previous` and `next` are asked for under the list's name; an empty one is the first page.
+#[derive(Serialize)]
+struct PageOut {
+    total: u64,
+    before: u64,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl From<Ends> for PageOut {
+    fn from(ends: Ends) -> Self {
+        Self {
+            total: ends.total,
+            before: ends.before,
+            previous: ends.previous.map(|place| place.to_string()),
+            next: ends.next.map(|place| place.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -80,7 +188,9 @@ struct StreamOut {
     first: Option<String>,
     last: Option<String>,
     utc_offsets: Vec<UtcOffset>,
+    utc_offsets_total: u64,
     gaps: Vec<GapOut>,
+    gaps_total: u64,
 }
 
 #[derive(Serialize)]
@@ -88,6 +198,16 @@ struct UtcOffset {
     offset: String,
     how: &'static str,
     from_logged: String,
+}
+
+impl From<UtcSegment> for UtcOffset {
+    fn from(segment: UtcSegment) -> Self {
+        Self {
+            offset: utc_offset(segment.minutes),
+            how: segment.how.name(),
+            from_logged: segment.from.to_string(),
+        }
+    }
 }
 
 /// Bytes `from..to` of the stream never arrived.
@@ -103,20 +223,13 @@ impl From<StreamSummary> for StreamOut {
         Self {
             stream: stream.stream.to_string(),
             source: stream.source.name(),
-            path: stream.path,
+            path: name(stream.path),
             encoding: stream.encoding.name(),
             bytes: stream.bytes,
             first: logged(stream.first),
             last: logged(stream.last),
-            utc_offsets: stream
-                .utc
-                .into_iter()
-                .map(|segment| UtcOffset {
-                    offset: utc_offset(segment.minutes),
-                    how: segment.how.name(),
-                    from_logged: segment.from.to_string(),
-                })
-                .collect(),
+            utc_offsets: stream.utc.into_iter().map(UtcOffset::from).collect(),
+            utc_offsets_total: stream.utc_total,
             gaps: stream
                 .gaps
                 .into_iter()
@@ -126,6 +239,7 @@ impl From<StreamSummary> for StreamOut {
                     reason: "not_received",
                 })
                 .collect(),
+            gaps_total: stream.gaps_total,
         }
     }
 }
@@ -149,24 +263,24 @@ struct AttemptOut {
     outcome: &'static str,
     terminal_code: Option<String>,
     terminal_name: Option<&'static str>,
-    finding: Option<u32>,
+    finding: Option<String>,
 }
 
-impl From<Attempt> for AttemptOut {
-    fn from(attempt: Attempt) -> Self {
+impl From<ListedAttempt> for AttemptOut {
+    fn from(ListedAttempt { attempt, cause }: ListedAttempt) -> Self {
         Self {
             id: format!("{:016x}", attempt.id.0),
-            package: attempt.package,
+            package: name(attempt.package),
             kb: attempt.kb,
-            client: attempt.client,
-            session: attempt.session,
+            client: name(attempt.client),
+            session: name(attempt.session),
             start: logged(attempt.start),
             end: logged(attempt.end),
             start_utc: attempt.start_utc.map(|utc| utc.to_string()),
             outcome: attempt.outcome.name(),
             terminal_code: attempt.terminal_code.map(|code| code.to_string()),
             terminal_name: attempt.terminal_code.and_then(catalogue::name),
-            finding: attempt.finding,
+            finding: cause.map(|place| place.to_string()),
         }
     }
 }
@@ -174,6 +288,7 @@ impl From<Attempt> for AttemptOut {
 #[derive(Serialize)]
 struct FindingOut {
     id: String,
+    place: String,
     rule: String,
     category: String,
     severity: &'static str,
@@ -210,11 +325,13 @@ struct EvidenceOut {
 }
 
 impl FindingOut {
-    fn new(rules: &RuleTexts, finding: Finding) -> Self {
+    fn new(rules: &RuleTexts, ListedFinding { finding, place }: ListedFinding) -> Self {
         let code = finding.root_code.or(finding.terminal_code);
+        let object = name(finding.object);
         Self {
             id: format!("{:016x}", finding.id.0),
-            title: texts::title(rules, &finding.rule, &finding.object, code),
+            place: place.to_string(),
+            title: texts::title(rules, &finding.rule, &object, code),
             advice: texts::advice(rules, &finding.rule),
             rule: finding.rule,
             category: finding.category,
@@ -222,10 +339,10 @@ impl FindingOut {
             root_code: finding.root_code.map(|code| code.to_string()),
             root_name: finding.root_code.and_then(catalogue::name),
             terminal_code: finding.terminal_code.map(|code| code.to_string()),
-            object: finding.object,
+            object,
             kb: finding.kb,
-            package: finding.package,
-            component: finding.component,
+            package: name(finding.package),
+            component: name(finding.component),
             logged: logged(finding.logged),
             utc: finding.utc.map(|utc| utc.to_string()),
             confidence: finding.confidence,
@@ -255,7 +372,138 @@ impl FindingOut {
 
 #[cfg(test)]
 mod tests {
-    use super::utc_offset;
+    use super::*;
+    use classify::Rules;
+    use event::{
+        Attempt, Code, EventId, Evidence, Finding, LoggedAt, Outcome, Severity, Source, StreamId,
+        TextEncoding, UtcHow,
+    };
+    use store::{EndpointCode, EndpointHead, Gap};
+
+    /// As many rows as the store gives at most, each as large as a hostile log makes it.
+    fn largest() -> EndpointDetail {
+        let text = |bytes: usize| "\u{1b}".repeat(bytes);
+        let segment = UtcSegment {
+            minutes: 480,
+            how: UtcHow::CsiStamp,
+            from: LoggedAt(0),
+        };
+        let stream = StreamSummary {
+            stream: StreamId(u64::MAX),
+            source: Source::ReportingEvents,
+            path: text(8_192),
+            encoding: TextEncoding::Utf16le,
+            bytes: u64::MAX,
+            first: Some(LoggedAt(0)),
+            last: Some(LoggedAt(0)),
+            utc: vec![segment; 20],
+            utc_total: u64::MAX,
+            gaps: vec![
+                Gap {
+                    from: u64::MAX,
+                    to: u64::MAX
+                };
+                20
+            ],
+            gaps_total: u64::MAX,
+        };
+        let attempt = ListedAttempt {
+            attempt: Attempt {
+                id: EventId(u64::MAX),
+                package: text(8_192),
+                kb: "KB5000000".to_owned(),
+                client: text(8_192),
+                session: text(8_192),
+                start: Some(LoggedAt(0)),
+                end: Some(LoggedAt(0)),
+                start_utc: None,
+                outcome: Outcome::PendingReboot,
+                terminal_code: Some(Code::new(0x8007_0570)),
+                finding: None,
+            },
+            cause: Some(Place::default()),
+        };
+        let evidence = Evidence {
+            id: EventId(u64::MAX),
+            source: Source::ReportingEvents,
+            stream: StreamId(u64::MAX),
+            offset: u64::MAX,
+            length: u64::MAX,
+            text: text(2_048),
+        };
+        let finding = ListedFinding {
+            finding: Finding {
+                id: EventId(u64::MAX),
+                rule: "fs_corrupt_path".to_owned(),
+                category: "filesystem_corruption".to_owned(),
+                severity: Severity::Critical,
+                root_code: Some(Code::new(0xC000_0102)),
+                terminal_code: Some(Code::new(0x8007_0570)),
+                object: text(8_192),
+                kb: "KB5000000".to_owned(),
+                package: text(8_192),
+                component: text(8_192),
+                logged: Some(LoggedAt(0)),
+                utc: None,
+                confidence: 90,
+                reasons: vec!["origin".to_owned(); 4],
+                count: u32::MAX,
+                evidence: vec![evidence; 6],
+            },
+            place: Place::default(),
+        };
+        let code = EndpointCode {
+            code: Code::new(0x8007_0570),
+            events: u64::MAX,
+            noise: u64::MAX,
+        };
+        EndpointDetail {
+            head: EndpointHead {
+                endpoint: "x".repeat(128),
+                host: text(256),
+                servicing_stack: text(256),
+                first: None,
+                last: None,
+            },
+            utc_offset: Some(segment),
+            failed: 120_000,
+            noted: 0,
+            streams: vec![stream; 50],
+            attempts: vec![attempt; 100],
+            findings: vec![finding; 25],
+            codes: vec![code; 100],
+            ends: Lists::default(),
+        }
+    }
+
+    #[test]
+    fn the_largest_answer_is_bounded_and_an_ordinary_one_is_small() {
+        let rules = RuleTexts::new(Rules::shipped());
+        let mut detail = largest();
+        let bytes = |detail| {
+            let answer = Detail::new(&rules, detail);
+            serde_json::to_string(&answer).expect("JSON").len()
+        };
+        let hostile = bytes(detail.clone());
+        assert!(hostile < 6 << 20, "{hostile} bytes");
+        for row in &mut detail.attempts {
+            row.attempt.package = "Package_for_RollupFix~31bf3856ad364e35~amd64~~19041".to_owned();
+            row.attempt.client = "WindowsUpdateAgent".to_owned();
+            row.attempt.session = "30979999_1234567890".to_owned();
+        }
+        detail.findings.truncate(0);
+        detail.streams.truncate(0);
+        let plain = bytes(detail);
+        assert!(plain < 100 << 10, "{plain} bytes");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character_and_says_so() {
+        let exact = "x".repeat(NAME_MAX);
+        assert_eq!(name(exact.clone()), exact);
+        let cut = name("磁".repeat(NAME_MAX));
+        assert!(cut.ends_with("磁…") && cut.len() <= NAME_MAX + "…".len());
+    }
 
     #[test]
     fn offsets_have_a_sign_and_two_digits() {

@@ -31,6 +31,7 @@ pub(crate) struct Asked {
 #[derive(Serialize)]
 pub(crate) struct Endpoints {
     endpoints: Vec<Row>,
+    total: Option<u64>,
     next: Option<String>,
 }
 
@@ -57,6 +58,7 @@ pub(crate) async fn endpoints(
             .into_iter()
             .map(|endpoint| Row::new(&rule_texts, endpoint))
             .collect(),
+        total: page.total,
         next: page.next,
     }))
 }

@@ -76,6 +76,7 @@ pub(crate) async fn overview(
     Ok(Json(Overview {
         range: Range {
             from: shown(found.from, filter.from),
+            charted_from: shown(found.charted_from, filter.from),
             to: shown(found.to, filter.to),
             step: if is_hourly { "hour" } else { "day" },
         },
@@ -157,6 +158,7 @@ pub(crate) struct Overview {
 #[derive(Serialize)]
 struct Range {
     from: String,
+    charted_from: String,
     to: String,
     step: &'static str,
 }

@@ -12,6 +12,7 @@ use axum::{
 use classify::{Spelling, catalogue, codes_in};
 use event::{StreamId, UtcAnchor};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use store::{RawSlice, RawWindow};
 
 /// Neighbours each way unless asked for: a screenful.
@@ -24,6 +25,11 @@ const BYTES_PER_RECORD: u64 = 450;
 const BYTES_MAX: u64 = 8 << 20;
 /// A longer record is shown cut, and says so; none that a person reads is near it.
 const TEXT_MAX: usize = 64 << 10;
+/// Codes marked in one record; the tables that tools dump into a record have more, and nobody points at the rest.
+const CODES_MAX: usize = 200;
+/// Bytes of one answer, about: a person reads a hundredth of it. Several of the longest records fit, so that a reader who asks for
+/// more always gets some.
+const ANSWER_MAX: usize = 4 << 20;
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -45,14 +51,6 @@ pub(crate) async fn records(
     })?;
     let before = asked.before.unwrap_or(AROUND).min(AROUND_MAX);
     let after = asked.after.unwrap_or(AROUND).min(AROUND_MAX);
-    let anchors: Vec<UtcAnchor> = web
-        .store
-        .pieces(&web.tenant, &id, stream)
-        .await?
-        .into_iter()
-        .flat_map(|piece| piece.anchors)
-        .collect();
-    let changes = parse::utc_changes(&anchors);
     let mut reach = (bytes_for(before), bytes_for(after));
     loop {
         let window = web
@@ -88,6 +86,11 @@ pub(crate) async fn records(
             };
             continue;
         }
+        let below = asked.offset.saturating_add(reach.1).saturating_add(1);
+        let changes = web
+            .store
+            .utc_changes(&web.tenant, &id, stream, below)
+            .await?;
         return Ok(Json(shelf.take(&window, &changes, before, after)));
     }
 }
@@ -170,21 +173,46 @@ impl<'a> Shelf<'a> {
         after: usize,
     ) -> Records {
         let target = self.target.unwrap_or(0);
-        let from = target.saturating_sub(before);
-        let to = self.places.len().min(target + after + 1);
         let mut spellings = Vec::new();
-        let records: Vec<RecordOut> = self.places[from.min(to)..to]
-            .iter()
-            .enumerate()
-            .map(|(index, place)| {
-                RecordOut::new(
-                    place,
-                    changes,
-                    self.is_held && from + index == target,
-                    &mut spellings,
-                )
-            })
-            .collect();
+        let mut record = |index: usize| {
+            let is_target = self.is_held && index == target;
+            RecordOut::new(&self.places[index], changes, is_target, &mut spellings)
+        };
+        // From the target outwards, as far as was asked for and one answer holds.
+        let (lowest, end) = (
+            target.saturating_sub(before),
+            self.places.len().min(target + after + 1),
+        );
+        let (mut from, mut to) = (target.min(end), target.min(end));
+        let mut records = VecDeque::new();
+        let mut left = ANSWER_MAX;
+        let mut fits = |record: &RecordOut| {
+            let weight = record.weight();
+            let fits = weight <= left;
+            left = left.saturating_sub(weight);
+            fits
+        };
+        let (mut goes_back, mut goes_on) = (true, true);
+        while goes_back || goes_on {
+            goes_on = goes_on && to < end;
+            if goes_on {
+                let next = record(to);
+                goes_on = fits(&next);
+                if goes_on {
+                    records.push_back(next);
+                    to += 1;
+                }
+            }
+            goes_back = goes_back && from > lowest;
+            if goes_back {
+                let next = record(from - 1);
+                goes_back = fits(&next);
+                if goes_back {
+                    records.push_front(next);
+                    from -= 1;
+                }
+            }
+        }
         let about = self.places.get(target).map(|place| place.slice);
         Records {
             path: about.map(|slice| slice.path.clone()).unwrap_or_default(),
@@ -193,7 +221,7 @@ impl<'a> Shelf<'a> {
             expired: window.expired,
             more_before: from > 0,
             more_after: to < self.places.len(),
-            records,
+            records: records.into(),
         }
     }
 }
@@ -239,6 +267,22 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl RecordOut {
+    /// About what it takes in an answer: JSON writes a control character in six bytes.
+    fn weight(&self) -> usize {
+        const FRAME: usize = 256;
+        const CODE: usize = 96;
+        let text: usize = self
+            .text
+            .bytes()
+            .map(|byte| match byte {
+                0..0x20 => 6,
+                b'"' | b'\\' => 2,
+                _ => 1,
+            })
+            .sum();
+        FRAME + text + CODE * self.codes.len()
+    }
+
     fn new(
         place: &Place<'_>,
         changes: &[UtcAnchor],
@@ -280,6 +324,9 @@ fn code_places(text: &str, spellings: &mut [Spelling]) -> Vec<CodeAt> {
     let mut codes: Vec<CodeAt> = Vec::new();
     let (mut bytes, mut units) = (0, 0);
     for spelling in spellings.iter() {
+        if codes.len() == CODES_MAX {
+            break;
+        }
         // Of spellings that overlap the first and longest is shown.
         let (Some(between), Some(word)) = (
             text.get(bytes..spelling.at),
@@ -422,6 +469,30 @@ mod tests {
         assert_eq!(spelled, ["STATUS_FILE_CORRUPT_ERROR", "0xd0000102"]);
         assert!(record.codes.iter().all(|code| code.code == "0xc0000102"));
         assert_eq!(record.utc.as_deref(), Some("2024-05-01T00:00:01.250Z"));
+    }
+
+    #[test]
+    fn an_answer_holds_what_it_may_and_says_that_there_is_more() {
+        let long = format!(
+            "2024-05-01 08:00:00, Info                  CBS    {}\r\n",
+            "\u{1b}[0x80070570] ".repeat(6_000)
+        );
+        let window = window(vec![slice(TextEncoding::Utf8, 0, 0, &long.repeat(90))]);
+        let shelf = Shelf::new(&window, 45 * long.len() as u64);
+        let found = shelf.take(&window, &[], 500, 500);
+        let bytes = serde_json::to_string(&found).expect("JSON").len();
+        assert!(bytes < ANSWER_MAX + ANSWER_MAX / 4, "{bytes} bytes");
+        assert!(found.more_before && found.more_after);
+        assert!(found.records.len() > 10, "{} records", found.records.len());
+        assert_eq!(
+            found.records.iter().filter(|record| record.target).count(),
+            1
+        );
+        assert_eq!(found.records[0].codes.len(), CODES_MAX);
+        // A reader who asks for more gets some.
+        let edge = found.records[0].offset;
+        let more = Shelf::new(&window, edge).take(&window, &[], 100, 0);
+        assert!(more.records[0].offset < edge);
     }
 
     // Made-up lines, as a chunk of an .evtx file becomes them.

@@ -93,7 +93,10 @@ async fn a_tenant_without_data_gets_zeros() {
     )
     .await
     .json();
-    assert_eq!(found["range"], json!({"from": "", "to": "", "step": "day"}));
+    assert_eq!(
+        found["range"],
+        json!({"from": "", "charted_from": "", "to": "", "step": "day"})
+    );
     assert_eq!(
         (&found["totals"]["endpoints"], &found["totals"]["events"]),
         (&json!(0), &json!(0))
@@ -107,7 +110,10 @@ async fn a_tenant_without_data_gets_zeros() {
     )
     .await
     .json();
-    assert_eq!(endpoints, json!({"endpoints": [], "next": null}));
+    assert_eq!(
+        endpoints,
+        json!({"endpoints": [], "total": 0, "next": null})
+    );
 }
 
 #[tokio::test]
@@ -145,7 +151,10 @@ async fn an_endpoint_shows_attempt_cause_and_evidence_and_each_leads_to_its_reco
         stream["utc_offsets"][0],
         json!({"offset": "+08:00", "how": "csi_stamp", "from_logged": "2022-08-18 15:53:46"})
     );
-    assert_eq!(stream["gaps"], json!([]));
+    assert_eq!(
+        (&stream["gaps"], &stream["gaps_total"]),
+        (&json!([]), &json!(0))
+    );
     let attempt = &list(&found, "attempts")[0];
     assert_eq!(
         (
@@ -159,8 +168,20 @@ async fn an_endpoint_shows_attempt_cause_and_evidence_and_each_leads_to_its_reco
         attempt["start_utc"].as_str().map(|utc| &utc[..19]),
         Some("2022-08-18T07:53:42")
     );
-    let finding = &list(&found, "findings")
-        [attempt["finding"].as_u64().expect("its cause is known") as usize];
+    let finding = list(&found, "findings")
+        .iter()
+        .find(|finding| finding["place"] == attempt["finding"])
+        .expect("its cause is known");
+    assert_eq!(
+        found["totals"],
+        json!({"streams": 1, "attempts": 1, "failed": 1, "findings": list(&found, "findings").len(), "noted": 0, "codes": list(&found, "codes").len()})
+    );
+    for name in ["streams", "attempts", "findings", "codes"] {
+        let page =
+            json!({"total": list(&found, name).len(), "before": 0, "previous": null, "next": null});
+        assert_eq!(found["pages"][name], page, "{name}");
+    }
+    assert_eq!(found["endpoint"]["utc_offset"]["offset"], "+08:00");
     assert_eq!(finding["object"], r"C:\Program Files\Made Up");
     for lang in ["en", "zh"] {
         let title = finding["title"][lang].as_str().unwrap();

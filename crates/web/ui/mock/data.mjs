@@ -214,6 +214,32 @@ for (let number = 0; number < 240; number += 1) {
     });
   }
 }
+
+// A machine whose log drives readers' screens where it can, with more attempts than one answer holds.
+const hostile = {
+  id: "HOSTILE-1",
+  host: "PC-\u202egpj.\u2066exe",
+  client: "\u001b]0;made up\u0007\u001b[2J Agent\u200b",
+  build: "19044.1889",
+  cause: { ...CAUSES[0], object: "C:\\Users\\\u202ecod\u2028.exe\ufeff" },
+};
+endpoints.push(hostile);
+for (let number = 0; number < 230; number += 1) {
+  const at = `${DAYS[number % 28]} 09:${pad(number % 60)}`;
+  attempts.push({
+    endpoint: hostile,
+    kb: `KB50${pad(number, 5)}`,
+    outcome: "failed",
+    day: at.slice(0, 10),
+    cause: hostile.cause,
+    start: `${at}:00`,
+    end: `${at}:40`,
+    start_utc: null,
+    package: `Package_\u2067for\u0085~made~up~${number}`,
+    id: hex(16),
+    session: "",
+  });
+}
 attempts.sort((a, b) => a.start.localeCompare(b.start));
 
 /** A made-up log around a failure; offsets are those of its bytes. */

@@ -39,7 +39,7 @@ function overview(query) {
   const bad = shown.filter(failed);
   const all = machines(shown);
   return {
-    range: { from, to, step },
+    range: { from, charted_from: from, to, step },
     pending_units: MODE === "full" ? 12 : 0,
     totals: {
       endpoints: all,
@@ -147,13 +147,68 @@ function endpointList(query) {
     .filter((r) => query.get("failing") !== "1" || r.failed > 0);
   return {
     endpoints: rows.slice(after, after + limit),
+    total: rows.length,
     next: after + limit < rows.length ? String(after + limit) : null,
   };
 }
 
 const STREAM = "00000000c0ffee01";
 
-function endpointDetail(id) {
+/** A page of a list and where it stands; places are ranks here. */
+function paged(rows, place, size) {
+  const before = Number(place || 0);
+  const end = before + size;
+  const previous = before === 0 ? null : before <= size ? "" : String(before - size);
+  const page = { total: rows.length, before, previous, next: end < rows.length ? String(end) : null };
+  return { rows: rows.slice(before, end), page };
+}
+
+const STREAMS = [
+  {
+    stream: STREAM,
+    source: "cbs",
+    path: "C:\\Windows\\Logs\\CBS\\CBS.log",
+    encoding: "utf-8",
+    bytes: 52_400_111,
+    first: "2022-08-12 09:11:02",
+    last: "2022-08-30 17:02:44",
+    utc_offsets: [{ offset: "+08:00", how: "csi_stamp", from_logged: "2022-08-12 09:11:02" }],
+    utc_offsets_total: 1,
+    gaps: [],
+    gaps_total: 0,
+  },
+  {
+    stream: "00000000c0ffee02",
+    source: "cbs",
+    path: "C:\\Windows\\Logs\\CBS\\CbsPersist_20220812011102.cab",
+    encoding: "utf-8",
+    bytes: 51_200_008,
+    first: "2022-08-01 08:00:10",
+    last: "2022-08-12 09:11:00",
+    utc_offsets: [
+      { offset: "-08:00", how: "session_id", from_logged: "2022-08-01 08:00:10" },
+      { offset: "+08:00", how: "universal_time", from_logged: "2022-08-02 08:10:10" },
+    ],
+    utc_offsets_total: 2,
+    gaps: [{ from: 1_048_576, to: 1_310_720, reason: "not_received" }],
+    gaps_total: 1,
+  },
+  {
+    stream: "00000000c0ffee03",
+    source: "dism",
+    path: "C:\\Windows\\Logs\\DISM\\dism.log",
+    encoding: "utf-8",
+    bytes: 1_204_808,
+    first: "2022-08-01 08:00:10",
+    last: "2022-08-29 11:10:00",
+    utc_offsets: [],
+    utc_offsets_total: 0,
+    gaps: [],
+    gaps_total: 0,
+  },
+];
+
+function endpointDetail(id, query) {
   const endpoint = endpoints.find((each) => each.id === id);
   if (!endpoint) return null;
   const own = attempts.filter((attempt) => attempt.endpoint === endpoint);
@@ -167,6 +222,7 @@ function endpointDetail(id) {
       : [
           {
             id: "f0",
+            place: "0",
             rule: cause.rule,
             category: cause.category,
             severity: "error",
@@ -205,6 +261,7 @@ function endpointDetail(id) {
           },
           {
             id: "f1",
+            place: "1",
             rule: "sfc_known_false_positive",
             category: "known_false_positive",
             severity: "info",
@@ -225,58 +282,40 @@ function endpointDetail(id) {
             evidence: [],
           },
         ];
+  const codes = [
+    ...(cause ? [{ code: cause.root, events: 9, noise: 1 }] : []),
+    { code: "0x800f0805", events: 14, noise: 14 },
+  ];
+  const lists = {
+    streams: paged(STREAMS, query.get("streams"), 50),
+    attempts: paged(own.toReversed(), query.get("attempts"), 100),
+    findings: paged(findings, query.get("findings"), 25),
+    codes: paged(codes, query.get("codes"), 100),
+  };
   return {
     endpoint: {
       id,
       host: endpoint.host,
       build: endpoint.build,
       servicing_stack: `10.0.${endpoint.build.split(".")[0]}.1852`,
+      utc_offset: STREAMS[0].utc_offsets[0],
       first: own[0]?.start ?? null,
       last: own.at(-1)?.end ?? null,
     },
-    streams: [
-      {
-        stream: STREAM,
-        source: "cbs",
-        path: "C:\\Windows\\Logs\\CBS\\CBS.log",
-        encoding: "utf-8",
-        bytes: 52_400_111,
-        first: "2022-08-12 09:11:02",
-        last: "2022-08-30 17:02:44",
-        utc_offsets: [{ offset: "+08:00", how: "csi_stamp", from_logged: "2022-08-12 09:11:02" }],
-        gaps: [],
-      },
-      {
-        stream: "00000000c0ffee02",
-        source: "cbs",
-        path: "C:\\Windows\\Logs\\CBS\\CbsPersist_20220812011102.cab",
-        encoding: "utf-8",
-        bytes: 51_200_008,
-        first: "2022-08-01 08:00:10",
-        last: "2022-08-12 09:11:00",
-        utc_offsets: [
-          { offset: "-08:00", how: "session_id", from_logged: "2022-08-01 08:00:10" },
-          { offset: "+08:00", how: "universal_time", from_logged: "2022-08-02 08:10:10" },
-        ],
-        gaps: [{ from: 1_048_576, to: 1_310_720, reason: "not_received" }],
-      },
-      {
-        stream: "00000000c0ffee03",
-        source: "dism",
-        path: "C:\\Windows\\Logs\\DISM\\dism.log",
-        encoding: "utf-8",
-        bytes: 1_204_808,
-        first: "2022-08-01 08:00:10",
-        last: "2022-08-29 11:10:00",
-        utc_offsets: [],
-        gaps: [],
-      },
-    ],
-    attempts: own.map((a) => ({
+    totals: {
+      streams: STREAMS.length,
+      attempts: own.length,
+      failed: bad.length,
+      findings: findings.length,
+      noted: findings.filter(({ severity }) => severity === "info").length,
+      codes: codes.length,
+    },
+    streams: lists.streams.rows,
+    attempts: lists.attempts.rows.map((a) => ({
       id: a.id,
       package: a.package,
       kb: a.kb,
-      client: "WindowsUpdateAgent",
+      client: endpoint.client ?? "WindowsUpdateAgent",
       session: a.session,
       start: a.start,
       end: a.end,
@@ -284,13 +323,11 @@ function endpointDetail(id) {
       outcome: a.outcome,
       terminal_code: a.cause?.terminal ?? null,
       terminal_name: a.cause ? CODES[a.cause.terminal][1][0] : null,
-      finding: failed(a) ? 0 : null,
+      finding: failed(a) ? "0" : null,
     })),
-    findings,
-    codes: [
-      ...(cause ? [{ code: cause.root, events: 9, noise: 1 }] : []),
-      { code: "0x800f0805", events: 14, noise: 14 },
-    ].map((c) => ({ ...c, names: CODES[c.code][1], meaning: meaning(c.code) })),
+    findings: lists.findings.rows,
+    codes: lists.codes.rows.map((c) => ({ ...c, names: CODES[c.code][1], meaning: meaning(c.code) })),
+    pages: Object.fromEntries(Object.entries(lists).map(([name, { page }]) => [name, page])),
   };
 }
 
@@ -337,7 +374,7 @@ function answer(path, query) {
   if (parts[0] === "overview") return overview(query);
   if (parts[0] === "codes") return /^0x[0-9a-f]{8}$/.test(parts[1]) ? codeDetail(parts[1]) : null;
   if (parts[0] === "endpoints" && parts.length === 1) return endpointList(query);
-  if (parts[0] === "endpoints" && parts.length === 2) return endpointDetail(parts[1]);
+  if (parts[0] === "endpoints" && parts.length === 2) return endpointDetail(parts[1], query);
   if (parts[0] === "endpoints" && parts[2] === "records") return records(parts[1], query);
   return null;
 }

@@ -9,7 +9,8 @@ export interface Text {
 }
 
 export interface Overview {
-  range: { from: string; to: string; step: "hour" | "day" };
+  /** Charts begin at `charted_from`, which is later than `from` where the range is longer than a chart holds. */
+  range: { from: string; charted_from: string; to: string; step: "hour" | "day" };
   pending_units: number;
   totals: {
     endpoints: number;
@@ -69,6 +70,8 @@ export interface EndpointRow {
 
 export interface EndpointList {
   endpoints: EndpointRow[];
+  /** Of the whole list; null where a page behind its end was asked for. */
+  total: number | null;
   next: string | null;
 }
 
@@ -78,13 +81,38 @@ export interface EndpointDetail {
     host: string | null;
     build: string | null;
     servicing_stack: string | null;
+    /** The latest that any log shows. */
+    utc_offset: UtcOffset | null;
     first: string | null;
     last: string | null;
   };
+  /** Of the whole lists; of each the answer holds a page. */
+  totals: { streams: number; attempts: number; failed: number; findings: number; noted: number; codes: number };
   streams: Stream[];
   attempts: Attempt[];
   findings: Finding[];
   codes: { code: string; names: string[]; meaning: Text | null; events: number; noise: number }[];
+  pages: Record<ListName, Page>;
+}
+
+/** The lists of an endpoint that come in pages. */
+export const LIST_NAMES = ["streams", "attempts", "findings", "codes"] as const;
+export type ListName = (typeof LIST_NAMES)[number];
+
+/** Where a page stands in its list. */
+export interface Page {
+  total: number;
+  /** Rows before it. */
+  before: number;
+  /** Places to ask for under the list's name; an empty one is the first page. */
+  previous: string | null;
+  next: string | null;
+}
+
+export interface UtcOffset {
+  offset: string;
+  how: string;
+  from_logged: string | null;
 }
 
 export interface Stream {
@@ -95,9 +123,12 @@ export interface Stream {
   bytes: number;
   first: string | null;
   last: string | null;
-  utc_offsets: { offset: string; how: string; from_logged: string | null }[];
-  /** Bytes `from..to` never arrived. */
+  /** The latest ones. */
+  utc_offsets: UtcOffset[];
+  utc_offsets_total: number;
+  /** Bytes `from..to` never arrived: the first such ranges. */
   gaps: { from: number; to: number; reason: string }[];
+  gaps_total: number;
 }
 
 export interface Attempt {
@@ -112,11 +143,14 @@ export interface Attempt {
   outcome: string;
   terminal_code: string | null;
   terminal_name: string | null;
-  finding: number | null;
+  /** The place of its finding in the list of findings. */
+  finding: string | null;
 }
 
 export interface Finding {
   id: string;
+  /** Where it stands in the list of findings. */
+  place: string;
   rule: string;
   category: string;
   severity: string;

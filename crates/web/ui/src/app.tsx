@@ -13,6 +13,7 @@ import { RecordsPage } from "./pages/records";
 import { TipLayer } from "./parts/code";
 import { Note } from "./parts/states";
 import { type Route, endpointsUrl, overviewUrl, queryOf, routeOf, searchUrl } from "./url";
+import { visible } from "./visible";
 
 /** The overview is asked again this often: a failure shows within seconds (DESIGN.md, 5 s) without a server push. */
 const POLL_MS = 5_000;
@@ -74,7 +75,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {route.page === "overview" && <OverviewPage filters={route.filters} loaded={overview} />}
         {route.page === "endpoints" && <EndpointsPage q={route.q} failing={route.failing} />}
-        {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} />}
+        {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} places={route.places} />}
         {route.page === "records" && (
           <RecordsPage
             key={`${route.id} ${route.stream} ${route.offset}`}
@@ -223,11 +224,11 @@ function titleOf(route: Route, t: (typeof MESSAGES)[Lang]): string {
     case "endpoints":
       return `${t.nav.endpoints} · cbsift`;
     case "endpoint":
-      return `${route.id} · cbsift`;
+      return `${visible(route.id)} · cbsift`;
     case "records":
-      return `${t.records.title} · ${route.id} · cbsift`;
+      return `${t.records.title} · ${visible(route.id)} · cbsift`;
     case "code":
-      return `${route.code} · cbsift`;
+      return `${visible(route.code)} · cbsift`;
     default:
       return "cbsift";
   }

@@ -44,16 +44,16 @@ test("durations show their two largest units", () => {
 });
 
 test("a range has a slot for every day, also across months, and for every hour of a day", () => {
-  expect(slots({ from: "2022-02-27", to: "2022-03-02", step: "day" })).toEqual([
+  expect(slots({ charted_from: "2022-02-27", to: "2022-03-02", step: "day" })).toEqual([
     "2022-02-27",
     "2022-02-28",
     "2022-03-01",
     "2022-03-02",
   ]);
-  const hours = slots({ from: "2022-08-18", to: "2022-08-18", step: "hour" });
+  const hours = slots({ charted_from: "2022-08-18", to: "2022-08-18", step: "hour" });
   expect([hours.length, hours[0], hours[23]]).toEqual([24, "2022-08-18 00:00", "2022-08-18 23:00"]);
-  expect(slots({ from: "2022-08-02", to: "2022-08-01", step: "day" })).toEqual([]);
-  expect(slots({ from: "1601-01-01", to: "2100-01-01", step: "day" }).length).toBe(2000);
+  expect(slots({ charted_from: "2022-08-02", to: "2022-08-01", step: "day" })).toEqual([]);
+  expect(slots({ charted_from: "1601-01-01", to: "2100-01-01", step: "day" }).length).toBe(2000);
 });
 
 test("days are added and counted over daylight saving and leap years", () => {

@@ -78,10 +78,10 @@ export function daysBetween(from: string, to: string): number {
 const SLOTS_MAX = 2_000;
 
 /** Every slot of a range, those without data too: a quiet day is an answer. */
-export function slots(range: { from: string; to: string; step: "hour" | "day" }): string[] {
+export function slots(range: { charted_from: string; to: string; step: "hour" | "day" }): string[] {
   const all: string[] = [];
-  for (let day = 0; day < daysBetween(range.from, range.to) && all.length < SLOTS_MAX; day += 1) {
-    const date = addDays(range.from, day);
+  for (let day = 0; day < daysBetween(range.charted_from, range.to) && all.length < SLOTS_MAX; day += 1) {
+    const date = addDays(range.charted_from, day);
     if (range.step === "day") all.push(date);
     else for (let hour = 0; hour < 24; hour += 1) all.push(`${date} ${String(hour).padStart(2, "0")}:00`);
   }

@@ -2,6 +2,7 @@
 
 import { createContext, useContext } from "react";
 import { count } from "./format";
+import { visible } from "./visible";
 
 export type Lang = "en" | "zh";
 export const LANGS: readonly Lang[] = ["en", "zh"];
@@ -52,6 +53,18 @@ const en = {
     of: (part: string, whole: string) => `${part} of ${whole}`,
     noise: "noise",
     hint: "Hint",
+  },
+  pager: {
+    label: (list: string) => `Pages of ${list}`,
+    shown: (first: number, last: number, total: number) =>
+      last < first ? `none of ${n(total)}` : `${n(first)}–${n(last)} of ${n(total)}`,
+    previous: "Previous",
+    next: "Next",
+  },
+  marks: {
+    control: (name: string) => `Control character ${name}, shown as a mark`,
+    direction: (name: string) => `Direction control ${name}, shown as a mark`,
+    invisible: (name: string) => `Invisible character ${name}, shown as a mark`,
   },
   error: {
     unreachable: "cbsift does not answer",
@@ -124,6 +137,7 @@ const en = {
     allEndpoints: "All endpoints",
     noAffected: "No endpoint is affected",
     table: "Figures as a table",
+    chartCut: (from: string) => `The chart begins at ${from}: a longer range is counted whole, but not drawn.`,
   },
   endpoints: {
     title: "Endpoints",
@@ -138,7 +152,7 @@ const en = {
     none: "No endpoint matches",
     noneHint: "The search looks at the id and the host name.",
     healthy: "healthy",
-    shown: (shown: number) => `${n(shown)} shown`,
+    shown: (shown: number, total: number) => (shown < total ? `${n(shown)} of ${n(total)}` : `${n(total)}`),
   },
   endpoint: {
     facts: "Facts",
@@ -186,6 +200,8 @@ const en = {
     streamsHint: "What is held of each log, and what is known to be missing",
     noStreams: "No log is held of this endpoint",
     gaps: (gaps: number) => s(gaps, "gap"),
+    gapsCut: (shown: number, total: number) => `the first ${n(shown)} of ${n(total)}`,
+    offsetsCut: (shown: number, total: number) => `the latest ${n(shown)} of ${n(total)} UTC offsets`,
     noGaps: "no gaps",
     gap: (from: number, to: number) => `bytes ${n(from)} to ${n(to)} never arrived`,
     readFrom: "from",
@@ -340,6 +356,18 @@ const zh: Messages = {
     noise: "噪声",
     hint: "提示",
   },
+  pager: {
+    label: (list) => `${list}：分页`,
+    shown: (first, last, total) =>
+      last < first ? `共 ${z(total)} 条，此处无` : `第 ${z(first)}–${z(last)} 条，共 ${z(total)} 条`,
+    previous: "上一页",
+    next: "下一页",
+  },
+  marks: {
+    control: (name) => `控制字符 ${name}，以标记显示`,
+    direction: (name) => `文字方向控制符 ${name}，以标记显示`,
+    invisible: (name) => `不可见字符 ${name}，以标记显示`,
+  },
   error: {
     unreachable: "cbsift 没有响应",
     unreachableHint: "页面会自动重试。请确认 `cbsift up` 仍在此地址运行。",
@@ -409,6 +437,7 @@ const zh: Messages = {
     allEndpoints: "全部终端",
     noAffected: "没有受影响的终端",
     table: "以表格显示数据",
+    chartCut: (from) => `图表自 ${from} 起：更早的数据计入合计，但不绘出。`,
   },
   endpoints: {
     title: "终端",
@@ -423,7 +452,7 @@ const zh: Messages = {
     none: "没有符合的终端",
     noneHint: "搜索范围为终端标识与主机名。",
     healthy: "正常",
-    shown: (shown) => `已显示 ${z(shown)} 台`,
+    shown: (shown, total) => (shown < total ? `已显示 ${z(shown)} 台，共 ${z(total)} 台` : `共 ${z(total)} 台`),
   },
   endpoint: {
     facts: "基本信息",
@@ -471,6 +500,8 @@ const zh: Messages = {
     streamsHint: "每份日志保留的部分，以及已知缺失的部分",
     noStreams: "没有此终端的日志",
     gaps: (gaps) => `${z(gaps)} 处缺失`,
+    gapsCut: (shown, total) => `仅列出前 ${z(shown)} 处，共 ${z(total)} 处`,
+    offsetsCut: (shown, total) => `仅列出最近 ${z(shown)} 个 UTC 偏移，共 ${z(total)} 个`,
     noGaps: "无缺失",
     gap: (from, to) => `字节 ${z(from)} 至 ${z(to)} 从未到达`,
     readFrom: "自",
@@ -595,7 +626,7 @@ export function pickLang(search: string, stored: string | null, browser: readonl
 
 /** A word for a name the server sent, or the name itself: a newer server may know more names than this page. */
 export function word(words: Record<string, string>, name: string): string {
-  return words[name] ?? name.replaceAll("_", " ");
+  return words[name] ?? visible(name.replaceAll("_", " "));
 }
 
 export const LangContext = createContext<Lang>("en");

@@ -21,7 +21,15 @@ test("what is no filter is left out", () => {
 
 test("each view has an address that leads back to it", () => {
   const odd = "PC 7/ü%&?#";
-  expect(routeOf(endpointUrl(odd), "")).toEqual({ page: "endpoint", id: odd });
+  expect(routeOf(endpointUrl(odd), "")).toEqual({ page: "endpoint", id: odd, places: {} });
+  const places = { attempts: "-1660838022.-202208.-17", codes: "100" };
+  const page = new URL(endpointUrl(odd, places), "http://x");
+  expect(routeOf(page.pathname, page.search)).toEqual({ page: "endpoint", id: odd, places });
+  expect(routeOf(endpointUrl(odd), "?attempts=x&codes=&findings=1.")).toEqual({
+    page: "endpoint",
+    id: odd,
+    places: {},
+  });
   const record = new URL(recordUrl(odd, "00000000c0ffee01", 17_508), "http://x");
   expect(routeOf(record.pathname, record.search)).toEqual({
     page: "records",
@@ -31,9 +39,10 @@ test("each view has an address that leads back to it", () => {
   });
   expect(routeOf("/", "?kb=KB1")).toEqual({ page: "overview", filters: { kb: "KB1" } });
   expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", q: "sh", failing: true });
+  expect(routeOf("/endpoints", "?q=%E2%80%AEsh%00")).toEqual({ page: "endpoints", q: "sh", failing: false });
   expect(routeOf("/codes/0xC0000102", "")).toEqual({ page: "code", code: "0xc0000102" });
   expect(routeOf("/elsewhere", "")).toEqual({ page: "unknown" });
-  expect(routeOf("/endpoints/%E0%A4%A", "")).toEqual({ page: "endpoint", id: "%E0%A4%A" });
+  expect(routeOf("/endpoints/%E0%A4%A", "")).toEqual({ page: "endpoint", id: "%E0%A4%A", places: {} });
 });
 
 test("an offset that is none becomes the start", () => {

@@ -1,5 +1,8 @@
 // Addresses: every view and every filter is in the address, so that a link shows what its sender saw.
 
+import { LIST_NAMES, type ListName } from "./api";
+import { searchable } from "./visible";
+
 export interface Filters {
   from?: string;
   to?: string;
@@ -15,10 +18,15 @@ export const FILTER_KEYS = ["from", "to", "kb", "category", "code", "endpoint"] 
 export type Route =
   | { page: "overview"; filters: Filters }
   | { page: "endpoints"; q: string; failing: boolean }
-  | { page: "endpoint"; id: string }
+  | { page: "endpoint"; id: string; places: Places }
   | { page: "records"; id: string; stream: string; offset: number }
   | { page: "code"; code: string }
   | { page: "unknown" };
+
+/** Where the page of each list of an endpoint starts; without a place, at its beginning. */
+export type Places = { [list in ListName]?: string };
+
+const PLACE = /^-?\d+(\.-?\d+)*$/;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -52,9 +60,11 @@ export function routeOf(pathname: string, search: string): Route {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "overview", filters: filtersOf(search) };
   if (parts[0] === "endpoints" && parts.length === 1) {
-    return { page: "endpoints", q: query.get("q") ?? "", failing: query.get("failing") === "1" };
+    return { page: "endpoints", q: searchable(query.get("q") ?? ""), failing: query.get("failing") === "1" };
   }
-  if (parts[0] === "endpoints" && parts.length === 2) return { page: "endpoint", id: parts[1]! };
+  if (parts[0] === "endpoints" && parts.length === 2) {
+    return { page: "endpoint", id: parts[1]!, places: placesOf(query) };
+  }
   if (parts[0] === "endpoints" && parts.length === 3 && parts[2] === "records") {
     const offset = Number(query.get("offset") ?? "0");
     return {
@@ -69,7 +79,8 @@ export function routeOf(pathname: string, search: string): Route {
 }
 
 export const overviewUrl = (filters: Filters = {}) => `/${queryOf(filters)}`;
-export const endpointUrl = (id: string) => `/endpoints/${encodeURIComponent(id)}`;
+export const endpointUrl = (id: string, places: Places = {}) =>
+  `/endpoints/${encodeURIComponent(id)}${queryOfPlaces(places)}`;
 export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
 export const recordUrl = (id: string, stream: string, offset: number) =>
   `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
@@ -84,13 +95,29 @@ export function endpointsUrl(q: string, failing: boolean): string {
 
 /** Where the search box leads: a code, a KB, else endpoints by name. */
 export function searchUrl(text: string): string {
-  const wanted = text.trim();
+  const wanted = searchable(text).trim();
   if (/^(0x)?[0-9a-f]{8}$/i.test(wanted) && /^(0x|[89acd])/i.test(wanted)) {
     return codeUrl(`0x${wanted.replace(/^0x/i, "").toLowerCase()}`);
   }
   if (/^[a-z]+(_[a-z0-9]+)+$/i.test(wanted)) return codeUrl(wanted.toUpperCase());
   if (/^kb\d{6,8}$/i.test(wanted)) return overviewUrl({ kb: wanted.toUpperCase() });
   return endpointsUrl(wanted, false);
+}
+
+function placesOf(query: URLSearchParams): Places {
+  const places: Places = {};
+  for (const list of LIST_NAMES) {
+    const place = query.get(list);
+    if (place && PLACE.test(place)) places[list] = place;
+  }
+  return places;
+}
+
+function queryOfPlaces(places: Places): string {
+  const query = new URLSearchParams();
+  for (const list of LIST_NAMES) if (places[list]) query.set(list, places[list]);
+  const text = query.toString();
+  return text ? `?${text}` : "";
 }
 
 function decode(part: string): string {

@@ -1,30 +1,43 @@
 // The attempts of an endpoint: a picture of them over time, a row per update, and the list.
 
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Attempt, EndpointDetail } from "../api";
 import { duration, loggedMs } from "../format";
 import { useLang, word } from "../i18n";
+import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { LogText } from "../parts/log-text";
 import { Time } from "../parts/small";
 import { Empty, Panel } from "../parts/states";
+import { visible } from "../visible";
+import { findingId } from "./endpoint-finding";
 
-/** The list begins with this many; the newest are what is asked about. */
+/** A list of one page begins with this many; the newest are what is asked about. Of a longer one every row of a page is shown. */
 const SHOWN = 12;
 /** Rows of the picture: the updates tried last. */
 const ROWS = 6;
 
-export function Attempts({ data }: { data: EndpointDetail }) {
+export function Attempts(props: {
+  data: EndpointDetail;
+  pager: ReactNode;
+  /** The page with the finding that stands at a place. */
+  toCause: { href: (place: string) => string; onFollow: (place: string) => void };
+}) {
   const { lang, t } = useLang();
+  const { data, toCause } = props;
   const [all, setAll] = useState(false);
-  const attempts = [...data.attempts].reverse();
-  const shown = all ? attempts : attempts.slice(0, SHOWN);
+  const { attempts } = data;
+  const isOnePage = data.pages.attempts.total === attempts.length;
+  const shown = all || !isOnePage ? attempts : attempts.slice(0, SHOWN);
+  const here = new Set(data.findings.map(({ place }) => place));
   return (
     <Panel title={t.endpoint.attempts} hint={t.endpoint.attemptsHint}>
+      {props.pager}
       {attempts.length === 0 ? (
         <Empty text={t.endpoint.noAttempts} />
       ) : (
         <>
-          <Timeline attempts={data.attempts} />
+          <Timeline attempts={attempts} />
           <div className="scroll" tabIndex={0} role="group" aria-label={t.endpoint.attempts}>
             <table className="grid attempts">
               <caption className="sr">{t.endpoint.attempts}</caption>
@@ -42,20 +55,32 @@ export function Attempts({ data }: { data: EndpointDetail }) {
                   <tr key={attempt.id}>
                     <td>
                       <Outcome outcome={attempt.outcome} />
-                      {attempt.finding !== null && data.findings[attempt.finding] && (
-                        <a href={`#finding-${attempt.finding}`} className="small">
-                          {t.endpoint.showCause}
-                        </a>
-                      )}
+                      {attempt.finding !== null &&
+                        (here.has(attempt.finding) ? (
+                          <a href={`#${findingId(attempt.finding)}`} className="small">
+                            {t.endpoint.showCause}
+                          </a>
+                        ) : (
+                          <Link
+                            href={toCause.href(attempt.finding)}
+                            className="small"
+                            keepScroll
+                            onClick={() => toCause.onFollow(attempt.finding!)}
+                          >
+                            {t.endpoint.showCause}
+                          </Link>
+                        ))}
                     </td>
                     <td className="wide">
-                      <b className="mono">{attempt.kb || t.endpoint.rowPackage}</b>
-                      <small className="muted mono clip" title={attempt.package}>
-                        {attempt.package}
+                      <b className="mono">
+                        <LogText text={attempt.kb || t.endpoint.rowPackage} />
+                      </b>
+                      <small className="muted mono clip" title={visible(attempt.package)}>
+                        <LogText text={attempt.package} />
                       </small>
                       {attempt.client && (
                         <small className="muted clip">
-                          {t.endpoint.client} {attempt.client}
+                          {t.endpoint.client} <LogText text={attempt.client} />
                         </small>
                       )}
                     </td>
@@ -81,7 +106,7 @@ export function Attempts({ data }: { data: EndpointDetail }) {
               </tbody>
             </table>
           </div>
-          {!all && attempts.length > SHOWN && (
+          {shown.length < attempts.length && (
             <button type="button" className="button wide-button" onClick={() => setAll(true)}>
               {t.endpoint.more(attempts.length - SHOWN)}
             </button>
@@ -125,15 +150,15 @@ const LABEL = 96;
 const ROW = 22;
 const EDGE = 12;
 
-/** Attempts as marks on a time axis, one row per update, so that retries of the same one line up. */
+/** Attempts of a page, newest first, as marks on a time axis: one row per update, so that retries of the same one line up. */
 function Timeline({ attempts }: { attempts: Attempt[] }) {
   const { t } = useLang();
   const timed = attempts.flatMap((attempt) => {
     const at = loggedMs(attempt.start);
-    return at === null ? [] : [{ attempt, at, row: attempt.kb || t.endpoint.rowPackage }];
+    return at === null ? [] : [{ attempt, at, row: visible(attempt.kb) || t.endpoint.rowPackage }];
   });
   if (timed.length < 2) return null;
-  const rows = [...new Set(timed.map(({ row }) => row).reverse())].slice(0, ROWS);
+  const rows = [...new Set(timed.map(({ row }) => row))].slice(0, ROWS);
   const shown = timed.filter(({ row }) => rows.includes(row));
   const from = Math.min(...shown.map(({ at }) => at));
   const to = Math.max(...shown.map(({ at }) => at), from + 1);

@@ -4,28 +4,35 @@ import type { Finding } from "../api";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { LogText } from "../parts/log-text";
 import { Category, Copy, Time } from "../parts/small";
 import { overviewUrl, recordUrl } from "../url";
+import { visible } from "../visible";
 
-export function FindingCard(props: { finding: Finding; index: number; endpoint: string; first: boolean }) {
+/** The element of a finding, for links to it. */
+export const findingId = (place: string) => `finding-${place}`;
+
+export function FindingCard(props: { finding: Finding; endpoint: string; first: boolean }) {
   const { lang, t } = useLang();
   const { finding } = props;
   const title = finding.title[lang] || word(t.categories, finding.category);
   return (
     <article
       className={`finding severity-${finding.severity}`}
-      id={`finding-${props.index}`}
-      aria-label={title}
+      id={findingId(finding.place)}
+      aria-label={visible(title)}
       tabIndex={-1}
     >
       <header>
-        <h3>{title}</h3>
+        <h3>
+          <LogText text={title} />
+        </h3>
         <p>
           <span className={`severity ${finding.severity}`}>{word(t.severities, finding.severity)}</span>
           <Category category={finding.category} />
           {finding.kb && (
             <Link href={overviewUrl({ kb: finding.kb })} className="mono">
-              {finding.kb}
+              <LogText text={finding.kb} />
             </Link>
           )}
           <span className="muted">{t.endpoint.standsFor(finding.count)}</span>
@@ -33,7 +40,9 @@ export function FindingCard(props: { finding: Finding; index: number; endpoint: 
       </header>
       {finding.object && (
         <p className="object-box mono">
-          <span>{finding.object}</span>
+          <span>
+            <LogText text={finding.object} />
+          </span>
           <Copy text={finding.object} label={`${t.common.copy} ${t.endpoint.object}`} />
         </p>
       )}
@@ -63,13 +72,17 @@ export function FindingCard(props: { finding: Finding; index: number; endpoint: 
         {finding.component && (
           <div>
             <dt>{t.endpoint.component}</dt>
-            <dd className="mono wrap">{finding.component}</dd>
+            <dd className="mono wrap">
+              <LogText text={finding.component} />
+            </dd>
           </div>
         )}
         {finding.package && (
           <div>
             <dt>{t.endpoint.package}</dt>
-            <dd className="mono wrap">{finding.package}</dd>
+            <dd className="mono wrap">
+              <LogText text={finding.package} />
+            </dd>
           </div>
         )}
         <div>
@@ -85,7 +98,9 @@ export function FindingCard(props: { finding: Finding; index: number; endpoint: 
           <h4>{t.endpoint.whyThis}</h4>
           <ul className="reasons">
             {finding.reasons.map((reason) => (
-              <li key={reason.key}>{reason.text[lang]}</li>
+              <li key={reason.key}>
+                <LogText text={reason.text[lang]} />
+              </li>
             ))}
           </ul>
         </section>
@@ -100,7 +115,9 @@ export function FindingCard(props: { finding: Finding; index: number; endpoint: 
             {finding.evidence.map((line) => (
               <li key={`${line.stream} ${line.offset}`}>
                 <Link href={recordUrl(props.endpoint, line.stream, line.offset)} title={t.common.opensRecord}>
-                  <span className="evidence-text mono">{line.text}</span>
+                  <span className="evidence-text mono">
+                    <LogText text={line.text} />
+                  </span>
                   <span className="evidence-place">
                     {word(t.sources, line.source)}, {t.records.at(line.offset)} →
                   </span>
@@ -112,7 +129,10 @@ export function FindingCard(props: { finding: Finding; index: number; endpoint: 
       )}
       {finding.rule && (
         <p className="rule muted">
-          {t.endpoint.rule} <span className="mono">{finding.rule}</span>
+          {t.endpoint.rule}{" "}
+          <span className="mono">
+            <LogText text={finding.rule} />
+          </span>
         </p>
       )}
     </article>
@@ -130,11 +150,15 @@ function Advice({ text, title }: { text: string; title: string }) {
     <section className="advice" aria-label={title}>
       <h4>{title}</h4>
       {steps.length === 1 ? (
-        <p>{steps[0]}</p>
+        <p>
+          <LogText text={steps[0]!} />
+        </p>
       ) : (
         <ol>
           {steps.map((step, index) => (
-            <li key={index}>{step}</li>
+            <li key={index}>
+              <LogText text={step} />
+            </li>
           ))}
         </ol>
       )}

@@ -1,56 +1,84 @@
 // One endpoint: what failed, why, what to do, and the lines that show it.
 
-import { type EndpointDetail, useApi } from "../api";
+import { type ReactNode, useEffect, useRef } from "react";
+import { type EndpointDetail, type ListName, useApi } from "../api";
 import { bytes, count } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { LogText } from "../parts/log-text";
+import { Pager } from "../parts/pager";
 import { Copy } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
-import { overviewUrl, recordUrl } from "../url";
+import { type Places, endpointUrl, overviewUrl, recordUrl } from "../url";
+import { visible } from "../visible";
 import { Attempts } from "./endpoint-attempts";
-import { FindingCard } from "./endpoint-finding";
+import { FindingCard, findingId } from "./endpoint-finding";
 
 /** An open endpoint page follows a machine that is still sending. */
 const POLL_MS = 10_000;
 
-export function EndpointPage({ id }: { id: string }) {
+export function EndpointPage({ id, places }: { id: string; places: Places }) {
   const { t } = useLang();
-  const { data, error, reload } = useApi<EndpointDetail>(`/api/v1/endpoints/${encodeURIComponent(id)}`, () => POLL_MS);
+  const { data, error, reload } = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => POLL_MS);
+
+  // A finding that an attempt leads to may stand on another page: it is shown once that has come.
+  const wanted = useRef<string | null>(null);
+  useEffect(() => {
+    const card = wanted.current === null ? null : document.getElementById(findingId(wanted.current));
+    if (!card) return;
+    wanted.current = null;
+    card.scrollIntoView({ behavior: "instant" });
+    card.focus({ preventScroll: true });
+  }, [data]);
+
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton lines={10} />;
   // What is only worth knowing changes no verdict, and stands behind what does.
   const noted = data.findings.filter(({ severity }) => severity === "info").length;
+  const pager = (list: ListName, label: string) => (
+    <Pager
+      page={data.pages[list]}
+      rows={data[list].length}
+      label={label}
+      href={(place) => endpointUrl(id, { ...places, [list]: place })}
+    />
+  );
+  const toCause = {
+    href: (place: string) => endpointUrl(id, { ...places, findings: place }),
+    onFollow: (place: string) => (wanted.current = place),
+  };
   return (
     <>
       <Head id={id} data={data} />
       <div className="columns endpoint-columns">
         <div className="stack">
           <Panel title={t.endpoint.findings} className="findings">
+            {pager("findings", t.endpoint.findings)}
             {data.findings.length === 0 && <Empty text={`${t.endpoint.noFindings}. ${t.endpoint.noFindingsHint}`} />}
             {data.findings.map(
               (finding, index) =>
                 finding.severity !== "info" && (
-                  <FindingCard key={finding.id} finding={finding} index={index} endpoint={id} first={index === 0} />
+                  <FindingCard key={finding.place} finding={finding} endpoint={id} first={index === 0} />
                 ),
             )}
             {noted > 0 && (
               <details className="noted" open={noted === data.findings.length}>
                 <summary>{t.endpoint.noted(noted)}</summary>
                 {data.findings.map(
-                  (finding, index) =>
+                  (finding) =>
                     finding.severity === "info" && (
-                      <FindingCard key={finding.id} finding={finding} index={index} endpoint={id} first={false} />
+                      <FindingCard key={finding.place} finding={finding} endpoint={id} first={false} />
                     ),
                 )}
               </details>
             )}
           </Panel>
-          <Attempts data={data} />
+          <Attempts data={data} pager={pager("attempts", t.endpoint.attempts)} toCause={toCause} />
         </div>
         <div className="stack">
           <Facts data={data} />
-          <Streams id={id} data={data} />
-          <Codes data={data} />
+          <Streams id={id} data={data} pager={pager("streams", t.endpoint.streams)} />
+          <Codes data={data} pager={pager("codes", t.endpoint.codes)} />
         </div>
       </div>
     </>
@@ -59,19 +87,21 @@ export function EndpointPage({ id }: { id: string }) {
 
 function Head({ id, data }: { id: string; data: EndpointDetail }) {
   const { t } = useLang();
-  const failed = data.attempts.filter(({ outcome }) => outcome === "failed" || outcome === "rolled_back").length;
-  const real = data.findings.filter(({ severity }) => severity !== "info").length;
+  const { failed, attempts, findings, noted } = data.totals;
+  const real = findings - noted;
   const [tone, verdict] =
     failed > 0
       ? ["bad", t.endpoint.verdictFailed(failed)]
       : real > 0
         ? ["warn", t.endpoint.verdictFindings(real)]
-        : data.attempts.length > 0
+        : attempts > 0
           ? ["good", t.endpoint.verdictHealthy]
           : ["", t.endpoint.verdictNone];
   return (
     <div className={`headline ${tone}`}>
-      <h1>{data.endpoint.host || id}</h1>
+      <h1>
+        <LogText text={data.endpoint.host || id} />
+      </h1>
       <p>
         <span className="verdict">{verdict}</span>
         <Link href={overviewUrl({ endpoint: id })}>{t.overview.title}</Link>
@@ -84,27 +114,25 @@ function Facts({ data }: { data: EndpointDetail }) {
   const { t } = useLang();
   const { endpoint } = data;
   const unknown = <span className="muted">{t.common.unknown}</span>;
-  // The latest offset of any log is the one in force.
-  const offset = data.streams
-    .flatMap((stream) => stream.utc_offsets)
-    .sort((a, b) => (a.from_logged ?? "").localeCompare(b.from_logged ?? ""))
-    .at(-1);
+  const offset = endpoint.utc_offset;
   return (
     <Panel title={t.endpoint.facts}>
       <dl className="facts">
         <div>
           <dt>{t.endpoint.id}</dt>
           <dd className="mono wrap">
-            {endpoint.id} <Copy text={endpoint.id} label={`${t.common.copy} ${t.endpoint.id}`} />
+            <LogText text={endpoint.id} /> <Copy text={endpoint.id} label={`${t.common.copy} ${t.endpoint.id}`} />
           </dd>
         </div>
         <div>
           <dt>{t.endpoint.build}</dt>
-          <dd className="mono">{endpoint.build || unknown}</dd>
+          <dd className="mono">{endpoint.build ? <LogText text={endpoint.build} /> : unknown}</dd>
         </div>
         <div>
           <dt>{t.endpoint.stack}</dt>
-          <dd className="mono wrap">{endpoint.servicing_stack || unknown}</dd>
+          <dd className="mono wrap">
+            {endpoint.servicing_stack ? <LogText text={endpoint.servicing_stack} /> : unknown}
+          </dd>
         </div>
         <div>
           <dt>{t.endpoint.offset}</dt>
@@ -137,10 +165,11 @@ function Facts({ data }: { data: EndpointDetail }) {
   );
 }
 
-function Streams({ id, data }: { id: string; data: EndpointDetail }) {
+function Streams({ id, data, pager }: { id: string; data: EndpointDetail; pager: ReactNode }) {
   const { lang, t } = useLang();
   return (
     <Panel title={t.endpoint.streams} hint={t.endpoint.streamsHint}>
+      {pager}
       {data.streams.length === 0 && <Empty text={t.endpoint.noStreams} />}
       <ul className="streams">
         {data.streams.map((stream) => (
@@ -152,12 +181,15 @@ function Streams({ id, data }: { id: string; data: EndpointDetail }) {
               </small>{" "}
               <Link href={recordUrl(id, stream.stream, 0)}>{t.endpoint.open}</Link>
             </p>
-            <p className="mono path" title={stream.path}>
-              {stream.path}
+            <p className="mono path" title={visible(stream.path)}>
+              <LogText text={stream.path} />
             </p>
             <p className="mono muted">
               {stream.first ?? "–"} – {stream.last ?? "–"}
             </p>
+            {stream.utc_offsets_total > stream.utc_offsets.length && (
+              <p className="muted">{t.endpoint.offsetsCut(stream.utc_offsets.length, stream.utc_offsets_total)}</p>
+            )}
             {stream.utc_offsets.length > 1 &&
               stream.utc_offsets.map((offset) => (
                 <p key={`${offset.from_logged} ${offset.offset}`}>
@@ -171,7 +203,10 @@ function Streams({ id, data }: { id: string; data: EndpointDetail }) {
               <p className="muted">{t.endpoint.noGaps}</p>
             ) : (
               <details className="gaps">
-                <summary>{t.endpoint.gaps(stream.gaps.length)}</summary>
+                <summary>{t.endpoint.gaps(stream.gaps_total)}</summary>
+                {stream.gaps_total > stream.gaps.length && (
+                  <p className="muted">{t.endpoint.gapsCut(stream.gaps.length, stream.gaps_total)}</p>
+                )}
                 {stream.gaps.map((gap) => (
                   <p key={`${gap.from} ${gap.to}`}>{t.endpoint.gap(gap.from, gap.to)}</p>
                 ))}
@@ -184,10 +219,11 @@ function Streams({ id, data }: { id: string; data: EndpointDetail }) {
   );
 }
 
-function Codes({ data }: { data: EndpointDetail }) {
+function Codes({ data, pager }: { data: EndpointDetail; pager: ReactNode }) {
   const { lang, t } = useLang();
   return (
     <Panel title={t.endpoint.codes} hint={t.overview.codesHint}>
+      {pager}
       {data.codes.length === 0 && <Empty text={t.overview.noCodes} />}
       <ol className="codes">
         {data.codes.map((code) => (

@@ -68,7 +68,10 @@ export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
       ) : !first.data ? (
         <Skeleton lines={8} />
       ) : (
-        <Panel title={t.endpoints.title} hint={t.endpoints.shown(rows.length)}>
+        <Panel
+          title={t.endpoints.title}
+          hint={t.endpoints.shown(rows.length, Math.max(first.data.total ?? 0, rows.length))}
+        >
           {rows.length === 0 ? (
             <Empty text={`${t.endpoints.none}. ${t.endpoints.noneHint}`} />
           ) : (

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { seriesOf } from "./overview-chart";
 
-const range = { from: "2022-08-17", to: "2022-08-19", step: "day" as const };
+const range = { from: "2022-08-17", charted_from: "2022-08-17", to: "2022-08-19", step: "day" as const };
 
 test("days without data are slots too, and success is unknown where nothing was tried", () => {
   const series = seriesOf({

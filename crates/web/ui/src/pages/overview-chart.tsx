@@ -42,6 +42,9 @@ export function OverTime({ data, filters }: { data: Overview; filters: Filters }
   const quiet = series.categories.length === 0 && series.failed.every((failed) => failed === 0);
   return (
     <Panel title={t.overview.overTime} hint={t.overview.overTimeHint} className="over-time">
+      {data.range.charted_from !== data.range.from && (
+        <p className="muted">{t.overview.chartCut(data.range.charted_from)}</p>
+      )}
       <ul className="legend">
         {series.categories.map(({ category, total }) => (
           <li key={category}>

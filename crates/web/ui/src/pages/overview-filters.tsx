@@ -4,7 +4,9 @@ import type { Overview } from "../api";
 import { addDays, daysBetween } from "../format";
 import { type Messages, useLang, word } from "../i18n";
 import { Link, go } from "../nav";
+import { LogText } from "../parts/log-text";
 import { FILTER_KEYS, type Filters, overviewUrl } from "../url";
+import { visible } from "../visible";
 
 /** 30 is what the server shows without being asked. */
 const PRESETS = [1, 7, 30, 90];
@@ -77,9 +79,10 @@ export function FilterBar({ filters, range }: { filters: Filters; range: Overvie
             className="chip"
             href={overviewUrl(without(filters, key))}
             keepScroll
-            aria-label={t.overview.remove(`${t.overview.filter[key]} ${value}`)}
+            aria-label={t.overview.remove(`${t.overview.filter[key]} ${visible(value)}`)}
           >
-            <span className="muted">{t.overview.filter[key]}</span> {value} <span aria-hidden="true">×</span>
+            <span className="muted">{t.overview.filter[key]}</span> <LogText text={value} />{" "}
+            <span aria-hidden="true">×</span>
           </Link>
         );
       })}

@@ -7,8 +7,10 @@ import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { Category, FailBar } from "../parts/small";
+import { LogText } from "../parts/log-text";
 import { Empty, Panel } from "../parts/states";
 import { type Filters, overviewUrl } from "../url";
+import { visible } from "../visible";
 import { without } from "./overview-filters";
 
 /** Rows of a list at first: the whole page is to be read at a glance; the rest is a click away. */
@@ -54,7 +56,7 @@ export function Causes({ data, filters }: Props) {
                 ...(cause.root_code ? { code: cause.root_code } : {}),
               })}
             >
-              {cause.title[lang] || word(t.categories, cause.category)}
+              <LogText text={cause.title[lang] || word(t.categories, cause.category)} />
             </Link>
             <span className="cause-count">
               <b>{count(lang, cause.endpoints)}</b>
@@ -68,8 +70,8 @@ export function Causes({ data, filters }: Props) {
               {cause.root_code && <Code code={cause.root_code} name={cause.root_name} />}
               {cause.objects > 1 && <span>{t.overview.objects(cause.objects)}</span>}
               {cause.object && (
-                <span className="mono object" title={cause.object}>
-                  {middle(cause.object, 64)}
+                <span className="mono object" title={visible(cause.object)}>
+                  <LogText text={middle(cause.object, 64)} />
                 </span>
               )}
             </span>
@@ -121,7 +123,7 @@ export function Kbs({ data, filters }: Props) {
                     className="mono"
                     aria-current={filters.kb === kb.kb ? "true" : undefined}
                   >
-                    {kb.kb}
+                    <LogText text={kb.kb} />
                   </Link>
                 </th>
                 <td>

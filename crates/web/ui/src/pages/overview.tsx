@@ -4,6 +4,7 @@ import type { Loaded, Overview } from "../api";
 import { bytes, count, percent } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
+import { LogText } from "../parts/log-text";
 import { Empty, Failed, Note, Panel, Skeleton } from "../parts/states";
 import { EndpointTable, Swatch } from "../parts/small";
 import { type Filters, endpointsUrl, overviewUrl } from "../url";
@@ -83,7 +84,9 @@ function Headline({ data }: { data: Overview }) {
         {worst && (
           <span>
             {t.overview.mostly} <Swatch category={worst.category} />{" "}
-            <strong>{worst.title[lang] || word(t.categories, worst.category)}</strong>{" "}
+            <strong>
+              <LogText text={worst.title[lang] || word(t.categories, worst.category)} />
+            </strong>{" "}
             <span className="muted">({t.overview.endpointsCount(worst.endpoints)})</span>
           </span>
         )}

@@ -1,6 +1,6 @@
 // The log itself around one record: its neighbours both ways, its codes explained in place.
 
-import { Fragment, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ApiError, type LogRecord, type Records, get, useApi } from "../api";
 import { segments } from "../codes";
 import { bytes, utcBeside } from "../format";
@@ -8,6 +8,7 @@ import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { Copy } from "../parts/small";
+import { LogText } from "../parts/log-text";
 import { Failed, Note, Skeleton } from "../parts/states";
 import { endpointUrl, recordUrl } from "../url";
 
@@ -46,7 +47,7 @@ export function RecordsPage({ id, stream, offset }: Props) {
   const open = more ?? { before: data.more_before, after: data.more_after };
   const host = (
     <Link href={endpointUrl(id)} className="mono">
-      {id}
+      <LogText text={id} />
     </Link>
   );
   const load = (way: "before" | "after") => {
@@ -74,7 +75,9 @@ export function RecordsPage({ id, stream, offset }: Props) {
         <p className="trail">
           {host} <span aria-hidden="true">/</span> {word(t.sources, data.source)}
         </p>
-        <h1 className="path mono">{data.path || t.records.title}</h1>
+        <h1 className="path mono">
+          <LogText text={data.path || t.records.title} />
+        </h1>
         <p className="muted">
           {t.records.pieces} · {data.encoding}
         </p>
@@ -147,11 +150,13 @@ function Record({ record, reference }: { record: LogRecord; reference: string })
         )}
       </span>
       <span className="record-level">{record.level === "unknown" ? "" : record.level}</span>
-      <span className="record-component">{record.component}</span>
+      <span className="record-component">
+        <LogText text={record.component} />
+      </span>
       <span className="record-text">
         {segments(record.text, record.codes).map((piece, index) =>
           piece.code === null ? (
-            <Fragment key={index}>{piece.text}</Fragment>
+            <LogText key={index} text={piece.text} />
           ) : (
             <Code key={index} code={piece.code}>
               {piece.text}

@@ -7,6 +7,8 @@ import { count, utcBeside } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { endpointUrl } from "../url";
+import { visible } from "../visible";
+import { LogText } from "./log-text";
 
 /** A category with its colour; a colour is never the only sign. */
 export function Category({ category }: { category: string }) {
@@ -47,7 +49,7 @@ export function Time({ logged, utc, stacked }: { logged: string | null; utc: str
   );
 }
 
-/** Copies a text; says so for a moment. */
+/** Copies a text with marks for what has no shape, as the page shows it; says so for a moment. */
 export function Copy({ text, label }: { text: string; label: string }) {
   const { t } = useLang();
   const [done, setDone] = useState(false);
@@ -57,7 +59,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
     return () => clearTimeout(timer);
   }, [done]);
   const copy = () => {
-    write(text).then(
+    write(visible(text)).then(
       () => setDone(true),
       () => setDone(false),
     );
@@ -131,14 +133,24 @@ export function EndpointTable({ rows, caption }: { rows: EndpointRow[]; caption:
           {rows.map((row) => (
             <tr key={row.endpoint}>
               <th scope="row" className="name">
-                <Link href={endpointUrl(row.endpoint)}>{row.host || row.endpoint}</Link>
-                {row.host && row.host !== row.endpoint && <small className="muted mono clip">{row.endpoint}</small>}
+                <Link href={endpointUrl(row.endpoint)}>
+                  <LogText text={row.host || row.endpoint} />
+                </Link>
+                {row.host && row.host !== row.endpoint && (
+                  <small className="muted mono clip">
+                    <LogText text={row.endpoint} />
+                  </small>
+                )}
               </th>
               <td className="wide">
                 {row.category ? (
                   <>
                     <Category category={row.category} />
-                    {row.title && <small className="muted clip">{row.title[lang]}</small>}
+                    {row.title && (
+                      <small className="muted clip">
+                        <LogText text={row.title[lang]} />
+                      </small>
+                    )}
                   </>
                 ) : (
                   <span className="muted">{row.failed > 0 ? t.common.unknown : t.endpoints.healthy}</span>
@@ -146,7 +158,9 @@ export function EndpointTable({ rows, caption }: { rows: EndpointRow[]; caption:
               </td>
               <td className={row.failed > 0 ? "num bad" : "num muted"}>{count(lang, row.failed)}</td>
               <td className="mono nowrap roomy">{row.last_failure ?? <span className="muted">–</span>}</td>
-              <td className="mono nowrap roomy">{row.build || <span className="muted">–</span>}</td>
+              <td className="mono nowrap roomy">
+                {row.build ? <LogText text={row.build} /> : <span className="muted">–</span>}
+              </td>
               <td className="mono nowrap roomy muted">{row.last_seen ?? "–"}</td>
             </tr>
           ))}

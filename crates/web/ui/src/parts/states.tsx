@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import type { ApiError } from "../api";
 import { useLang } from "../i18n";
+import { LogText } from "./log-text";
 
 /** A titled part of a page. `aside` stands at the right of the title. */
 export function Panel(props: {
@@ -30,7 +31,11 @@ export function Note(props: { title: string; text?: string | undefined; tone?: "
   return (
     <div className={`note ${props.tone ?? ""}`}>
       <h1>{props.title}</h1>
-      {props.text && <p>{props.text}</p>}
+      {props.text && (
+        <p>
+          <LogText text={props.text} />
+        </p>
+      )}
       {props.children}
     </div>
   );
@@ -64,7 +69,7 @@ export function Failed({ error, onRetry }: { error: ApiError; onRetry: () => voi
       <Note title={title} text={unreachable ? t.error.unreachableHint : error.message} tone="bad">
         {error.hint && (
           <p>
-            {t.common.hint}: {error.hint}
+            {t.common.hint}: <LogText text={error.hint} />
           </p>
         )}
         <button type="button" className="button" onClick={onRetry}>
