@@ -4,7 +4,7 @@ use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::{Format, Source, StreamId, TextEncoding};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// A run of records of one stream, without overlap to its neighbours.
 ///
@@ -93,42 +93,43 @@ pub struct Tile {
 /// trusted where another one goes on from inside it: its last record may be longer there.
 pub fn tile(ranges: &[Range]) -> Vec<Tile> {
     let mut ranges = ranges.to_vec();
+    ranges.retain(|range| range.end > range.offset);
     ranges.sort_unstable();
     ranges.dedup();
     let mut tiles: Vec<Tile> = Vec::new();
-    let mut at = 0;
+    // Ranges that start at or before `at`, the one that reaches furthest on top; closed before open, then by content, so that the
+    // answer does not depend on the order of inserts. Each goes in once: a stream of many small cuts costs little more than its size.
+    let mut begun = BinaryHeap::new();
+    let (mut next, mut at) = (0, 0);
     loop {
-        // Of those that hold `at`, the one that reaches furthest; closed before open, then by content, so that the answer
-        // does not depend on the order of inserts.
-        let best = ranges
-            .iter()
-            .filter(|range| range.offset <= at && range.end > at)
-            .max_by_key(|range| (range.end, !range.open, range.content_hash, range.offset));
-        let Some(best) = best else {
+        while let Some(range) = ranges.get(next).filter(|range| range.offset <= at) {
+            begun.push((range.end, !range.open, range.content_hash, range.offset));
+            next += 1;
+        }
+        let best = begun.peek().filter(|best| best.0 > at);
+        let Some(&(end, is_closed, content_hash, offset)) = best else {
             // A hole: go on at the next range, or end.
-            match ranges
-                .iter()
-                .filter(|range| range.offset > at && range.end > range.offset)
-                .map(|range| range.offset)
-                .min()
-            {
-                Some(next) => {
-                    at = next;
+            match ranges.get(next) {
+                Some(range) => {
+                    at = range.offset;
                     continue;
                 }
                 None => return tiles,
             }
         };
-        let goes_on = ranges
+        let goes_on = ranges[next..]
             .iter()
-            .filter(|other| {
-                best.open && other.offset > at && other.offset < best.end && other.end > best.end
-            })
-            .map(|other| other.offset)
-            .min();
-        let until = goes_on.unwrap_or(best.end);
+            .take_while(|other| !is_closed && other.offset < end)
+            .find(|other| other.end > end)
+            .map(|other| other.offset);
+        let until = goes_on.unwrap_or(end);
         tiles.push(Tile {
-            range: *best,
+            range: Range {
+                offset,
+                end,
+                open: !is_closed,
+                content_hash,
+            },
             from: at,
             until,
         });
@@ -225,7 +226,7 @@ impl Store {
         let bounds: Option<(u64, u64)> = self
             .fetch_optional(
                 "read the bounds of a stream",
-                self.sql(
+                self.page(
                     "SELECT min(offset), max(`end`) FROM coverage \
                      WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND stream = {stream:UInt64} HAVING count() > 0",
                 )
@@ -274,7 +275,7 @@ impl Store {
         let texts: Vec<TextRow> = self
             .fetch_all(
                 "read chunks",
-                self.sql(
+                self.page(
                     "SELECT ?fields FROM chunks \
                      WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND stream = {stream:UInt64} \
                        AND (offset, length, content_hash) IN {keys:Array(Tuple(UInt64, UInt64, UInt64))} \
@@ -515,7 +516,63 @@ mod tests {
         assert_eq!(union_bytes([(5, 10), (20, 30), (25, 30)]), 15);
     }
 
+    /// What [`tile`] means, said plainly and slowly.
+    fn plain_tile(ranges: &[Range]) -> Vec<Tile> {
+        let mut tiles = Vec::new();
+        let mut at = 0;
+        loop {
+            let best = ranges
+                .iter()
+                .filter(|range| range.offset <= at && range.end > at)
+                .max_by_key(|range| (range.end, !range.open, range.content_hash, range.offset));
+            let later = |range: &&Range| range.offset > at && range.end > range.offset;
+            let Some(&range) = best else {
+                match ranges.iter().filter(later).map(|range| range.offset).min() {
+                    Some(next) => at = next,
+                    None => return tiles,
+                }
+                continue;
+            };
+            let until = ranges
+                .iter()
+                .filter(|other| {
+                    range.open && later(other) && other.offset < range.end && other.end > range.end
+                })
+                .map(|other| other.offset)
+                .min()
+                .unwrap_or(range.end);
+            tiles.push(Tile {
+                range,
+                from: at,
+                until,
+            });
+            at = until;
+        }
+    }
+
+    /// A million cuts, each open and a record further: what a sender leaves that follows a log line by line.
+    #[test]
+    fn a_log_sent_line_by_line_is_tiled_in_one_sweep() {
+        let ranges: Vec<Range> = (0..1_000_000)
+            .map(|at| range(at * 10, at * 10 + 15, true))
+            .collect();
+        let tiles = tile(&ranges);
+        assert_eq!(tiles.len(), 1_000_000);
+        assert!(tiles.iter().all(|tile| tile.from == tile.range.offset));
+    }
+
     proptest! {
+        #[test]
+        fn the_sweep_chooses_what_the_plain_search_does(
+            cuts in prop::collection::vec((0u64..40, 0u64..15, any::<bool>(), 0u64..3), 0..14)
+        ) {
+            let ranges: Vec<Range> = cuts
+                .iter()
+                .map(|&(offset, length, open, content_hash)| Range { offset, end: offset + length, open, content_hash })
+                .collect();
+            prop_assert_eq!(tile(&ranges), plain_tile(&ranges));
+        }
+
         /// Any mixture of cuts of one stream at record borders shows each covered byte exactly once.
         #[test]
         fn any_cuts_tile_their_union(
