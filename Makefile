@@ -70,6 +70,7 @@ kafka: kafka-libs ## A Kafka broker in the foreground; prints its address
 
 test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus, kcat
 	crates/embedded-clickhouse/make-venv
+	crates/embedded-clickhouse/make-node-clients
 	tests/browser/prepare
 	tests/prometheus/prepare
 	tests/kcat/prepare

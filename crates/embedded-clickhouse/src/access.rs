@@ -1,4 +1,4 @@
-//! Who may ask: one token for everything, a second one for reading.
+//! Who may ask: writers, who may do everything, and readers, who may ask with `SELECT`.
 
 use std::fmt;
 
@@ -9,49 +9,84 @@ use hyper::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use crate::exception::Exception;
+
 /// The tokens that the engine's address accepts as a password, from any user name. They are written only into the pipe to the
 /// engine's process.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Tokens {
-    full: String,
-    read_only: Option<String>,
+    writer: Option<String>,
+    reader: Option<String>,
+    misplaced: Option<(String, String)>,
 }
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
-    Full,
-    ReadOnly,
+    /// All that the engine's grants allow.
+    Writer,
+    /// One `SELECT` of listed tables with listed functions.
+    Reader,
+}
+
+impl Access {
+    /// What the bound on connections counts its holders by.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Writer => "writer",
+            Self::Reader => "reader",
+        }
+    }
 }
 
 impl Tokens {
-    /// One token that allows everything the engine's grants allow. An empty one admits nobody.
-    pub fn new(full: impl Into<String>) -> Self {
+    /// A writer's token. An empty one admits nobody.
+    pub fn new(writer: impl Into<String>) -> Self {
         Self {
-            full: full.into(),
-            read_only: None,
+            writer: Some(writer.into()),
+            ..Self::default()
         }
     }
 
-    /// A second token whose holder can only read.
+    /// A reader's token, and none for writers.
+    pub fn for_readers(reader: impl Into<String>) -> Self {
+        Self::default().with_read_only(reader)
+    }
+
+    /// A token whose holder can only read.
     pub fn with_read_only(mut self, token: impl Into<String>) -> Self {
-        self.read_only = Some(token.into());
+        self.reader = Some(token.into());
         self
     }
 
-    /// What the credential of a request allows; `None` without one or with a wrong one.
-    pub(crate) fn access(&self, headers: &HeaderMap, password: Option<&str>) -> Option<Access> {
-        let presented = presented(headers, password)?;
+    /// A token that belongs elsewhere: who presents it here is told so, in these words, and gets in no more than others.
+    pub fn with_misplaced(mut self, token: impl Into<String>, said: impl Into<String>) -> Self {
+        self.misplaced = Some((token.into(), said.into()));
+        self
+    }
+
+    /// What the credential of a request allows.
+    pub(crate) fn access(
+        &self,
+        headers: &HeaderMap,
+        password: Option<&str>,
+    ) -> Result<Access, Exception> {
+        let Some(presented) = presented(headers, password) else {
+            return Err(Exception::wrong_token());
+        };
         let is = |token: &str| {
             !token.is_empty() && bool::from(presented.as_bytes().ct_eq(token.as_bytes()))
         };
-        if is(&self.full) {
-            return Some(Access::Full);
+        if self.writer.as_deref().is_some_and(is) {
+            return Ok(Access::Writer);
         }
-        self.read_only
-            .as_deref()
-            .is_some_and(is)
-            .then_some(Access::ReadOnly)
+        if self.reader.as_deref().is_some_and(is) {
+            return Ok(Access::Reader);
+        }
+        Err(match &self.misplaced {
+            Some((token, said)) if is(token) => Exception::misplaced_token(said),
+            _ => Exception::wrong_token(),
+        })
     }
 }
 
@@ -89,23 +124,27 @@ fn presented(headers: &HeaderMap, password: Option<&str>) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn tokens() -> Tokens {
+        Tokens::new("full")
+            .with_read_only("reader")
+            .with_misplaced("intake", "this is the intake's token")
+    }
+
     fn access(name: &'static str, value: &str) -> Option<Access> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().expect("a header value"));
-        Tokens::new("full")
-            .with_read_only("reader")
-            .access(&headers, None)
+        tokens().access(&headers, None).ok()
     }
 
     #[test]
     fn every_scheme_carries_the_token() {
-        assert_eq!(access("x-clickhouse-key", "full"), Some(Access::Full));
-        assert_eq!(access("authorization", "Bearer full"), Some(Access::Full));
+        assert_eq!(access("x-clickhouse-key", "full"), Some(Access::Writer));
+        assert_eq!(access("authorization", "Bearer full"), Some(Access::Writer));
         // "anybody:reader"
         let basic = access("authorization", "basic YW55Ym9keTpyZWFkZXI=");
-        assert_eq!(basic, Some(Access::ReadOnly));
-        let url = Tokens::new("full").access(&HeaderMap::new(), Some("full"));
-        assert_eq!(url, Some(Access::Full));
+        assert_eq!(basic, Some(Access::Reader));
+        let url = tokens().access(&HeaderMap::new(), Some("full"));
+        assert_eq!(url, Ok(Access::Writer));
     }
 
     #[test]
@@ -113,10 +152,26 @@ mod tests {
         assert_eq!(access("x-clickhouse-key", "ful"), None);
         assert_eq!(access("authorization", "Bearer"), None);
         assert_eq!(access("authorization", "Basic !"), None);
-        let none = Tokens::new("full").access(&HeaderMap::new(), None);
-        assert_eq!(none, None);
-        let empty = Tokens::new("").access(&HeaderMap::new(), Some(""));
-        assert_eq!(empty, None);
+        assert!(tokens().access(&HeaderMap::new(), None).is_err());
+        let none = HeaderMap::new();
+        assert!(Tokens::new("").access(&none, Some("")).is_err());
+        assert!(Tokens::default().access(&none, Some("")).is_err());
+    }
+
+    #[test]
+    fn readers_alone_leave_no_way_for_writers() {
+        let tokens = Tokens::for_readers("reader");
+        let none = HeaderMap::new();
+        assert_eq!(tokens.access(&none, Some("reader")), Ok(Access::Reader));
+        assert!(tokens.access(&none, Some("")).is_err());
+    }
+
+    #[test]
+    fn a_token_from_elsewhere_is_refused_with_the_way_out() {
+        let said = tokens().access(&HeaderMap::new(), Some("intake"));
+        let said = said.expect_err("not a token of the engine").to_string();
+        assert!(said.contains("this is the intake's token"), "{said}");
+        assert!(said.contains("Code: 516."), "{said}");
     }
 
     #[test]

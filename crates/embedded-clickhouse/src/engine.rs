@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::folder;
 use crate::library::Library;
+use crate::policy::{Bounds, Policy};
 
 /// The only database: its name is in the grants.
 pub(crate) const DATABASE: &str = "cbsift";
@@ -42,6 +43,9 @@ pub struct EngineConfig {
     ///
     /// For tests only: the process must connect then, and so it is **not confined**.
     pub zookeeper: Option<SocketAddr>,
+    /// Tables and views of database `cbsift` that readers may read, by name; a reader sees no other. A view shows nothing
+    /// where a table below it is missing here. Names of letters, digits and `_`.
+    pub readable: Vec<String>,
 }
 
 impl EngineConfig {
@@ -53,6 +57,7 @@ impl EngineConfig {
             library: None,
             max_memory_bytes: 1 << 30,
             zookeeper: None,
+            readable: Vec::new(),
         }
     }
 }
@@ -141,6 +146,7 @@ fn holder(pid: Option<u32>) -> String {
 pub(crate) struct Engine {
     library: &'static Library,
     arguments: Vec<CString>,
+    policy: Policy,
 }
 
 impl Engine {
@@ -171,7 +177,19 @@ impl Engine {
             version = library.version,
             "the engine is open"
         );
-        Ok(Self { library, arguments })
+        Ok(Self {
+            library,
+            arguments,
+            policy: Policy::new(
+                config.readable.clone(),
+                Bounds::new(config.max_memory_bytes),
+            ),
+        })
+    }
+
+    /// What readers may ask.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// A session of its own.
@@ -228,29 +246,60 @@ fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, Engin
         })
 }
 
-/// What anybody who speaks to the engine may do: work in database `cbsift` and look at `system`.
-/// Without `<grants>` it would be all that a local user may: files, addresses, programs.
-pub(crate) const USERS: &str = "\
+/// The engine's one user, and what its connections may do by role: a new one has both, a reader's drops all but `reader`.
+///
+/// This is the second line: readers' statements are decided on before ([`Policy`]), because the library checks no grant for
+/// scalar functions such as `file`, for columns of `system`, or for a table's engine. Without any `<grants>` it would let
+/// everybody do all that a local user may: files, addresses, programs.
+pub(crate) fn users_text(wanted: &EngineConfig) -> String {
+    let tables = wanted.readable.iter().filter(|table| is_name(table));
+    let readable: String = tables
+        .map(|table| format!("        <query>GRANT SELECT ON {DATABASE}.{table}</query>\n"))
+        .collect();
+    let constraints = Bounds::new(wanted.max_memory_bytes).constraints();
+    format!(
+        "\
 <clickhouse>
-  <profiles><default><async_insert>0</async_insert></default></profiles>
+  <profiles>
+    <default><async_insert>0</async_insert></default>
+    <reader><constraints>{constraints}</constraints></reader>
+  </profiles>
   <quotas><default></default></quotas>
+  <roles>
+    <writer>
+      <grants>
+        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE ON {DATABASE}.*</query>
+        <query>GRANT SHOW, SELECT ON system.*</query>
+        <query>GRANT SELECT ON information_schema.*</query>
+        <query>GRANT SELECT ON INFORMATION_SCHEMA.*</query>
+        <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM MERGES ON *.*</query>
+      </grants>
+    </writer>
+    <reader>
+      <grants>
+{readable}        <query>GRANT SHOW DATABASES ON {DATABASE}.*</query>
+      </grants>
+    </reader>
+  </roles>
   <users>
     <default>
       <password></password>
       <profile>default</profile>
       <quota>default</quota>
       <networks><ip>127.0.0.1</ip><ip>::1</ip></networks>
-      <grants>
-        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE ON cbsift.*</query>
-        <query>GRANT SHOW, SELECT ON system.*</query>
-        <query>GRANT SELECT ON information_schema.*</query>
-        <query>GRANT SELECT ON INFORMATION_SCHEMA.*</query>
-        <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM MERGES ON *.*</query>
-      </grants>
+      <grants><query>GRANT writer, reader</query></grants>
     </default>
   </users>
 </clickhouse>
-";
+"
+    )
+}
+
+/// Names go into the text of a grant.
+fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(is_plain)
+}
 
 #[cfg(test)]
 mod tests {
@@ -266,5 +315,14 @@ mod tests {
             "libchdb.so is not at `/a/libchdb.so`, `/b/libchdb.so`\n\
              hint: run `make libchdb` or set `engine.library`"
         );
+    }
+
+    #[test]
+    fn only_names_become_grants() {
+        let mut config = EngineConfig::new("/nowhere");
+        config.readable = vec!["events".to_owned(), "x TO default; GRANT ALL".to_owned()];
+        let text = users_text(&config);
+        assert!(text.contains("GRANT SELECT ON cbsift.events</query>"));
+        assert!(!text.contains("GRANT ALL"));
     }
 }

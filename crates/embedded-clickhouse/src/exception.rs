@@ -71,6 +71,26 @@ impl Exception {
         )
     }
 
+    /// A token of another door of the same service.
+    pub(crate) fn misplaced_token(said: impl fmt::Display) -> Self {
+        Self::new(
+            516,
+            "AUTHENTICATION_FAILED",
+            format_args!("cbsift: authentication failed: {said}"),
+        )
+    }
+
+    /// Without the statement of ours in which the engine met the error, and the reader's text in it.
+    pub(crate) fn without_scope(mut self) -> Self {
+        if let Some(scope) = self.text.find(": In scope SELECT formatQuerySingleLine(")
+            && let Some(end) = self.text.rfind(". (")
+            && scope < end
+        {
+            self.text.replace_range(scope..end, "");
+        }
+        self
+    }
+
     /// As ClickHouse maps codes to statuses; what it does not list is 500.
     pub(crate) fn status(&self) -> StatusCode {
         match self.code {
@@ -142,6 +162,19 @@ mod tests {
         assert_eq!(
             exception.body(),
             "Code: 60. DB::Exception: no table. (UNKNOWN_TABLE) (version 26.7.2.1 (official build))\n"
+        );
+    }
+
+    #[test]
+    fn a_message_about_a_checked_text_does_not_repeat_it() {
+        let said = "Code: 62. DB::Exception: Syntax error: failed at position 1 (x): x. Expected y: \
+                    In scope SELECT formatQuerySingleLine('x'). (SYNTAX_ERROR)";
+        assert_eq!(
+            Exception::from_engine(said.into())
+                .without_scope()
+                .to_string(),
+            "Code: 62. DB::Exception: Syntax error: failed at position 1 (x): x. Expected y. (SYNTAX_ERROR) \
+             (version 26.7.2.1 (official build))"
         );
     }
 

@@ -16,6 +16,7 @@ use crate::engine::{DATABASE, Engine, spawn_on_engine_stack};
 use crate::exception::Exception;
 use crate::format::{self, Pieces};
 use crate::multipart;
+use crate::policy;
 use crate::reply::{self, Reply};
 use crate::request::Request;
 use crate::session::Sessions;
@@ -36,6 +37,9 @@ const DEFAULT_FORMAT: &str = "TabSeparated";
 const CONTROL_VERBS: [&str; 9] = [
     "SET", "USE", "KILL", "SYSTEM", "INSERT", "CREATE", "DROP", "BACKUP", "RESTORE",
 ];
+
+/// Statements that may name a table's engine or disk.
+const DEFINITIONS: [&str; 4] = ["CREATE", "ALTER", "ATTACH", "REPLACE"];
 
 /// Settings that make a result more than one sequence of rows.
 const WHOLE_RESULT_SETTINGS: [&str; 2] = ["extremes", "output_format_json_array_of_rows"];
@@ -86,6 +90,9 @@ impl Job {
             }
             body = &mut empty;
         }
+        if self.request.access == Access::Reader {
+            return self.read(body);
+        }
         let session = self.request.session.take();
         let Some(session) = session else {
             let connection = self.engine.connect()?;
@@ -105,6 +112,37 @@ impl Job {
         result
     }
 
+    /// A reader's statement, on a connection that the engine itself keeps from everything else, too.
+    fn read(&mut self, body: &mut dyn BufRead) -> Result<Finish, Exception> {
+        let mut text = std::mem::take(&mut self.request.sql);
+        if !text.is_empty() {
+            text.push(b'\n');
+        }
+        let most = policy::MAX_STATEMENT_BYTES as u64 + 1;
+        body.take(most).read_to_end(&mut text)?;
+
+        // The engine's print of a text with data after it would be of no use to whoever sent it.
+        if let Scan::Insert(_) = statement::scan(&text, true) {
+            return Err(not_for_readers());
+        }
+
+        let engine = self.engine.clone();
+        let policy = engine.policy();
+        let connection = engine.connect()?;
+        policy.bound(&connection)?;
+        let approved = policy.approve(&connection, &text, &self.request.parameters)?;
+        policy.restrict(&connection)?;
+        self.request.settings.extend(approved.settings);
+        if approved.format.is_some() {
+            self.request.default_format = approved.format;
+        }
+        self.apply_settings(&connection)?;
+        let Scan::Other(statement) = statement::scan(approved.sql.as_bytes(), true) else {
+            return Err(not_for_readers());
+        };
+        self.other(&connection, approved.sql.as_bytes(), statement)
+    }
+
     /// Settings of the address hold for one request; those of a `SET` for the session.
     fn reset_settings(&self, connection: &Connection) {
         for (name, _) in &self.request.settings {
@@ -117,9 +155,7 @@ impl Job {
     fn prepare(&self, connection: &Connection, is_new: bool) -> Result<(), Exception> {
         let request = &self.request;
         // A `GET` in a session relies on the class alone: this setting could not be taken back.
-        let is_reader =
-            request.access == Access::ReadOnly || request.is_get && request.session.is_none();
-        if is_new && is_reader {
+        if is_new && request.is_get && request.session.is_none() {
             connection.execute("SET readonly = 2")?;
         }
         match &request.database {
@@ -132,8 +168,12 @@ impl Job {
             }
             None => {}
         }
+        self.apply_settings(connection)
+    }
+
+    fn apply_settings(&self, connection: &Connection) -> Result<(), Exception> {
         let mut settings = String::from("SET ");
-        for (name, value) in &request.settings {
+        for (name, value) in &self.request.settings {
             settings.push_str(&format!("`{name}` = '{}', ", escaped(value, '\'')));
         }
         // The C API lets nobody choose a query id, so this is how a query is found again to kill it.
@@ -250,6 +290,9 @@ impl Job {
         if class == Class::Control && !CONTROL_VERBS.contains(&statement.verb.as_str()) {
             return Err(no_files());
         }
+        if DEFINITIONS.contains(&statement.verb.as_str()) {
+            policy::check_definition(connection, sql)?;
+        }
         let format = statement
             .format
             .clone()
@@ -318,7 +361,7 @@ impl Job {
     }
 
     fn must_not_write(&self) -> bool {
-        self.request.is_get || self.request.access == Access::ReadOnly
+        self.request.is_get || self.request.access == Access::Reader
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::engine::{EngineConfig, EngineError};
+use crate::engine::{DATABASE, EngineConfig, EngineError};
 
 /// Between two looks at a folder that somebody else holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -81,7 +81,7 @@ impl Folder {
             .create(&data)
             .map_err(failed(&data))?;
         let users = self.path.join("users.xml");
-        std::fs::write(&users, crate::engine::USERS).map_err(failed(&users))?;
+        std::fs::write(&users, crate::engine::users_text(config)).map_err(failed(&users))?;
         let at = configuration(&self.path);
         std::fs::write(&at, config_text(&users, config.zookeeper)).map_err(failed(&at))
     }
@@ -138,7 +138,7 @@ fn pid(file: &mut File) -> Option<u32> {
 }
 
 /// Passed always, else the engine reads `./config.xml` of whatever folder it is started in.
-/// Times are UTC; every insert is on the disk before it is acknowledged (22 syncs for 21 columns).
+/// Times are UTC; clients that ask for the server's name do not hear the host's; every insert is on the disk before it is acknowledged (22 syncs for 21 columns).
 fn config_text(users: &Path, zookeeper: Option<SocketAddr>) -> String {
     // The engine looks for a relative file in the working folder, not beside its configuration.
     let users = users.display().to_string();
@@ -158,6 +158,7 @@ fn config_text(users: &Path, zookeeper: Option<SocketAddr>) -> String {
         "<clickhouse>
   <users_config>{users}</users_config>
   <timezone>UTC</timezone>
+  <display_name>{DATABASE}</display_name>
 {replication}  <merge_tree>
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>

@@ -18,6 +18,8 @@ mod exception;
 mod execute;
 mod format;
 mod multipart;
+mod places;
+mod policy;
 mod reply;
 mod request;
 mod session;

@@ -7,6 +7,7 @@ use crate::access::Access;
 use crate::body::Encoding;
 use crate::exception::Exception;
 use crate::multipart;
+use crate::policy::{self, Setting};
 
 /// What to run and how, but for what only the body says.
 #[derive(Debug)]
@@ -79,8 +80,8 @@ impl Request {
             access,
             is_get: method != Method::POST,
             sql: Vec::new(),
-            database: header("x-clickhouse-database").map(str::to_owned),
-            default_format: header("x-clickhouse-format").map(str::to_owned),
+            database: None,
+            default_format: None,
             parameters: Vec::new(),
             settings: Vec::new(),
             session: None,
@@ -89,6 +90,15 @@ impl Request {
             encoding: Encoding::Plain,
             form_boundary: header(CONTENT_TYPE.as_str()).and_then(multipart::boundary),
         };
+        let named = [
+            ("database", header("x-clickhouse-database")),
+            ("default_format", header("x-clickhouse-format")),
+        ];
+        for (name, value) in named {
+            if let Some(value) = value {
+                request.take(name, value)?;
+            }
+        }
         for (name, value) in query {
             request.take(name, value)?;
         }
@@ -116,18 +126,27 @@ impl Request {
 
     /// Takes one field of the address or of a form.
     pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<(), Exception> {
+        let is_reader = self.access == Access::Reader;
         match name {
             "query" => {
                 // A line end at the end would become part of an INSERT's data.
                 self.sql = value.trim_end().as_bytes().to_vec();
             }
+            // A reader's names are all looked for in the one database.
+            "database" if is_reader => policy::check_database(value)?,
             "database" => self.database = Some(value.to_owned()),
-            "default_format" => self.default_format = Some(value.to_owned()),
+            "default_format" => {
+                if is_reader {
+                    policy::check_format(value)?;
+                }
+                self.default_format = Some(value.to_owned());
+            }
             "query_id" => self.query_id = Some(value.to_owned()),
             "wait_end_of_query" | "http_wait_end_of_query" => {
                 self.wait_end_of_query = is_true(value);
             }
-            "session_id" if value.is_empty() => {}
+            // A reader leaves nothing behind that a session could keep.
+            "session_id" if value.is_empty() || is_reader => {}
             "session_id" => {
                 self.session = Some(SessionRequest {
                     id: value.to_owned(),
@@ -141,6 +160,11 @@ impl Request {
                 Some(parameter) => {
                     self.parameters
                         .push((parameter.to_owned(), value.to_owned()));
+                }
+                None if is_reader => {
+                    if policy::setting(name, value)? == Setting::Passed {
+                        self.settings.push((name.to_owned(), value.to_owned()));
+                    }
                 }
                 None if is_setting_name(name) => {
                     self.settings.push((name.to_owned(), value.to_owned()));
@@ -226,7 +250,56 @@ mod tests {
             .parse()
             .expect("an address");
         let fields = query_fields(&uri)?;
-        Request::new(Access::Full, &Method::POST, &fields, &HeaderMap::new())
+        Request::new(Access::Writer, &Method::POST, &fields, &HeaderMap::new())
+    }
+
+    fn of_reader(query: &str, headers: &HeaderMap) -> Result<Request, Exception> {
+        let uri: Uri = format!("http://localhost/?{query}")
+            .parse()
+            .expect("an address");
+        let fields = query_fields(&uri)?;
+        Request::new(Access::Reader, &Method::POST, &fields, headers)
+    }
+
+    #[test]
+    fn a_reader_sets_what_is_listed_and_nothing_else() {
+        let none = HeaderMap::new();
+        let query = "database=cbsift&default_format=JSON&max_threads=1&session_id=s&readonly=1\
+                     &date_time_input_format=best_effort&param_x=%2Fetc%2Fhostname&role=admin";
+        let request = of_reader(query, &none).expect("what clients send");
+        assert_eq!(
+            request.settings,
+            [("max_threads".to_owned(), "1".to_owned())]
+        );
+        assert!(request.session.is_none() && request.database.is_none());
+        for (query, code) in [
+            ("dialect=kusto", 452),
+            ("readonly=0", 452),
+            ("format_template_row=x", 452),
+            ("format_schema=x", 452),
+            ("format_schema_source=string", 452),
+            ("output_format_schema=x", 452),
+            ("format_custom_field_delimiter=x", 452),
+            ("session_timezone=file:/etc/hostname", 452),
+            ("max_threads=1'", 452),
+            ("profile=default", 452),
+            ("allow_introspection_functions=1", 452),
+            ("default_format=Template", 497),
+            ("default_format=Protobuf", 497),
+            ("default_format=json", 497),
+            ("database=system", 497),
+        ] {
+            let refused = of_reader(query, &none).expect_err(query);
+            assert_eq!(refused.code, code, "{query}: {refused}");
+        }
+        for (name, value) in [
+            ("x-clickhouse-format", "Template"),
+            ("x-clickhouse-database", "system"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().expect("a value"));
+            assert!(of_reader("", &headers).is_err(), "{name}");
+        }
     }
 
     #[test]

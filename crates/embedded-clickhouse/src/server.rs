@@ -11,33 +11,37 @@ use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use ::serve::{Admission, Limits, Peer};
 
 use crate::access::{Access, Tokens};
 use crate::body::Piece;
 use crate::engine::{Engine, spawn_on_engine_stack};
 use crate::exception::Exception;
 use crate::execute::{Job, Mark, Running};
+use crate::places::Places;
 use crate::reply::{self, ReplyBody};
 use crate::request::{self, Request};
 use crate::session::Sessions;
 
-/// Queries at once through one door. On the two to eight cores of one machine more would only wait for each other,
-/// and each holds memory.
-const MAX_QUERIES: usize = 16;
-
-/// How long a request waits for its turn before it is told to come again.
-const MAX_WAIT: Duration = Duration::from_secs(30);
-
 /// Connections at once through one door; clients keep some open. A descriptor each, well below the usual 1024.
 const MAX_CONNECTIONS: usize = 256;
+
+/// Of them, those that have shown no good token yet: all clients are on this machine and share an address, so one that opens many
+/// without a word leaves half of the door to the others, and its oldest ones make room for its next.
+const MAX_STRANGERS: usize = MAX_CONNECTIONS / 2;
+
+/// A stranger whose request takes longer may have to make room, too: whoever has a token has shown it by then.
+const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// For the head of a request and for an idle connection, as ClickHouse's `keep_alive_timeout`.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,32 +69,25 @@ pub(crate) struct Doors {
     pub(crate) local: std_unix::UnixListener,
 }
 
-/// One door: who comes through it, and how many at once.
+/// One door: who comes through it, and how many statements at once.
 struct Door {
     /// `None`: whoever comes may do everything.
     tokens: Option<Tokens>,
-    connections: Arc<Semaphore>,
-    queries: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Door {
     fn new(tokens: Option<Tokens>) -> Arc<Self> {
         Arc::new(Self {
             tokens,
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            places: Places::new(),
         })
     }
 
-    async fn slot(&self) -> OwnedSemaphorePermit {
-        let slot = self.connections.clone().acquire_owned().await;
-        slot.expect("this semaphore is never closed")
-    }
-
-    fn access(&self, headers: &HeaderMap, password: Option<&str>) -> Option<Access> {
+    fn access(&self, headers: &HeaderMap, password: Option<&str>) -> Result<Access, Exception> {
         match &self.tokens {
             Some(tokens) => tokens.access(headers, password),
-            None => Some(Access::Full),
+            None => Ok(Access::Writer),
         }
     }
 }
@@ -116,7 +113,13 @@ pub(crate) async fn serve(
     doors.local.set_nonblocking(true)?;
     let local = UnixListener::from_std(doors.local)?;
     let own_user = local_user()?;
-    let (stop, stopping) = watch::channel(false);
+    let admission = Admission::new(Limits {
+        connections_max: MAX_CONNECTIONS,
+        address_max: MAX_STRANGERS,
+        patience: STRANGERS_PATIENCE,
+    });
+    let of_our_own = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
     // Sessions end on their own, also when nobody asks for one.
     let mut sweep = interval(Duration::from_secs(10));
@@ -125,11 +128,18 @@ pub(crate) async fn serve(
     loop {
         let of_a_client = async {
             match &clients {
-                Some(listener) => (of_clients.slot().await, listener.accept().await),
+                Some(listener) => {
+                    admission.settled().await;
+                    listener.accept().await
+                }
                 None => pending().await,
             }
         };
-        let of_the_parent = async { (of_parent.slot().await, local.accept().await) };
+        let of_the_parent = async {
+            let slot = of_our_own.clone().acquire_owned().await;
+            let slot = slot.expect("this semaphore is never closed");
+            (slot, local.accept().await)
+        };
         let error = tokio::select! {
             () = &mut shutdown => break,
             _ = sweep.tick() => {
@@ -145,7 +155,7 @@ pub(crate) async fn serve(
             (slot, accepted) = of_the_parent => match accepted {
                 Ok((stream, _)) if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_user) => {
                     let context = (shared.clone(), of_parent.clone());
-                    connections.spawn(connection(context, stream, stopping.clone(), slot));
+                    connections.spawn(connection(context, stream, stop.clone(), slot));
                     continue;
                 }
                 Ok(_) => {
@@ -154,15 +164,22 @@ pub(crate) async fn serve(
                 }
                 Err(error) => error,
             },
-            (slot, accepted) = of_a_client => match accepted {
-                Ok((stream, _)) => {
+            accepted = of_a_client => match accepted {
+                Ok((stream, address)) => {
+                    let Some(place) = admission.admit(address.ip()) else {
+                        tracing::debug!("a connection was refused, because every other one is of use");
+                        continue;
+                    };
                     // Small answers must not wait for an acknowledgement of earlier ones.
                     let _ = stream.set_nodelay(true);
-                    let context = (shared.clone(), of_clients.clone());
-                    connections.spawn(connection(context, stream, stopping.clone(), slot));
+                    let service = service((shared.clone(), of_clients.clone()));
+                    connections.spawn(::serve::connection(stream, service, place, HEAD_TIMEOUT, stop.clone()));
                     continue;
                 }
-                Err(error) => error,
+                Err(error) => {
+                    admission.shed();
+                    error
+                }
             },
         };
         // Out of descriptors, or a peer that left at once: neither ends the service.
@@ -170,7 +187,7 @@ pub(crate) async fn serve(
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     drop((clients, local));
-    stop.send_replace(true);
+    stop.cancel();
     let drained = timeout(GRACE, async {
         while connections.join_next().await.is_some() {}
     });
@@ -181,7 +198,7 @@ pub(crate) async fn serve(
     // Dropped connections leave their threads to cancel or to be killed.
     let all = async {
         for door in [&of_clients, &of_parent] {
-            let _ = door.queries.acquire_many(MAX_QUERIES as u32).await;
+            door.places.empty().await;
         }
     };
     if timeout(LAST_QUERIES, all).await.is_err() {
@@ -202,32 +219,37 @@ struct Shared {
     sessions: Arc<Sessions>,
 }
 
-async fn connection(
+/// Answers the requests of a connection.
+fn service(
     (shared, door): (Arc<Shared>, Arc<Door>),
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    mut stopping: watch::Receiver<bool>,
-    _slot: OwnedSemaphorePermit,
-) {
-    let service = service_fn(move |request| {
+) -> impl Service<
+    HttpRequest<Incoming>,
+    Response = Response<ReplyBody>,
+    Error = Infallible,
+    Future: Send,
+> + Clone
++ Send
++ 'static {
+    service_fn(move |request| {
         let (shared, door) = (shared.clone(), door.clone());
         async move { Ok::<_, Infallible>(answer(&shared, &door, request).await) }
-    });
+    })
+}
+
+async fn connection(
+    context: (Arc<Shared>, Arc<Door>),
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stop: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service(context));
     let mut connection = pin!(connection);
-    let stop = async {
-        // An error means that `serve` is gone, which is a stop too.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
     let served = tokio::select! {
-        served = connection.as_mut() => Some(served),
-        () = stop => None,
-    };
-    let served = match served {
-        Some(served) => served,
-        None => {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -260,8 +282,10 @@ async fn routed(
         let pair = fields.iter().find(|(key, _)| key == name);
         pair.map(|(_, value)| value.as_str())
     };
-    let access = door.access(&head.headers, field("password"));
-    let access = access.ok_or_else(Exception::wrong_token)?;
+    let access = door.access(&head.headers, field("password"))?;
+    if let Some(peer) = head.extensions.get::<Peer>() {
+        peer.trust(access.name());
+    }
     if !matches!(head.uri.path(), "/" | "/query") {
         let message = format!("There is no handle {}\n", head.uri.path());
         return Ok(reply::text(StatusCode::NOT_FOUND, message));
@@ -285,12 +309,7 @@ async fn run(
     request: Request,
     body: Incoming,
 ) -> Result<Response<ReplyBody>, Exception> {
-    let permit = timeout(MAX_WAIT, door.queries.clone().acquire_owned()).await;
-    let Ok(Ok(permit)) = permit else {
-        return Err(Exception::too_many(format_args!(
-            "{MAX_QUERIES} queries are running, come again later"
-        )));
-    };
+    let permit = door.places.take(request.access).await?;
     let query_id = request.query_id.clone().unwrap_or_else(|| {
         let (high, low) = (reply::random_hex(), reply::random_hex());
         format!(

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Compression};
+use embedded_clickhouse::EngineConfig;
 pub(crate) use embedded_clickhouse::testing::{READ_TOKEN, TOKEN, TestEngine};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,7 +17,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// The engine of all tests but those that end one. Without the library the test fails with the way to get it.
 pub(crate) fn served() -> &'static TestEngine {
     static SERVED: OnceLock<TestEngine> = OnceLock::new();
-    SERVED.get_or_init(|| TestEngine::fresh(fresh_folder("engine")))
+    SERVED.get_or_init(|| {
+        let folder = fresh_folder("engine");
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut config = EngineConfig::new(folder);
+        config.readable = vec!["readable".to_owned(), "readable_view".to_owned()];
+        TestEngine::start(config)
+    })
 }
 
 pub(crate) fn client() -> Client {

@@ -52,6 +52,19 @@ async fn files_and_addresses_are_out_of_reach() {
         "BACKUP DATABASE cbsift TO File('/tmp/x')",
         "SYSTEM SHUTDOWN",
         "DROP DATABASE system",
+        "CREATE TABLE made (a Int) ENGINE = EmbeddedRocksDB(0, '/nowhere/x') PRIMARY KEY a",
+        "CREATE TABLE made (a Int) engine/**/ = /* x */ `EmbeddedRocksDB`(0, '/nowhere/x') PRIMARY KEY a",
+        "CREATE TABLE made (a Int) ENGINE EmbeddedRocksDB(0, '/nowhere/x') PRIMARY KEY a",
+        "CREATE OR REPLACE TABLE made (a Int) ENGINE = Log",
+        "CREATE TABLE made (a Int) ENGINE = Executable('x.sh', CSV)",
+        "CREATE TABLE made (a Int) ENGINE = Merge(cbsift, '.*')",
+        "CREATE MATERIALIZED VIEW made ENGINE = Log AS SELECT 1",
+        "CREATE TABLE made (a Int) ENGINE = MergeTree ORDER BY a \
+         SETTINGS disk = disk(type = local_blob_storage, path = '/nowhere/x/')",
+        "CREATE TABLE made (a Int) ENGINE = MergeTree ORDER BY a \
+         SETTINGS disk = disk(type = web, endpoint = 'http://127.0.0.1:1/x/')",
+        "CREATE TABLE made (a Int) ENGINE = MergeTree ORDER BY a SETTINGS `storage_policy` = 'x'",
+        "ALTER TABLE no_files MODIFY SETTING storage_policy = 'x'",
     ] {
         let text = refused(sql).await;
         assert!(text.contains("Code: 497."), "{sql}: {text}");

@@ -4,6 +4,7 @@
 //! - `http`: what a client library hides: cut bodies, sessions, methods, tokens
 //! - `limits`: what must be refused: files, several statements
 //! - `processes`: kill -9, an orderly end, a missing library, the path socket, the walls around the process
+//! - `readers`: what a reader's token may ask, with all clients, and every way out in many spellings
 //! - `python_client`: clickhouse-connect
 
 mod harness;
@@ -11,4 +12,5 @@ mod http;
 mod limits;
 mod processes;
 mod python_client;
+mod readers;
 mod rust_client;
