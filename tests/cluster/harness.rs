@@ -187,7 +187,7 @@ impl Cluster {
             ("ENGINE__LISTEN", format!("127.0.0.1:{port}")),
             (
                 "STORE__PASSWORD_FILE",
-                shown(&folder.path().join("data/token")),
+                shown(&folder.path().join("data/writer-token")),
             ),
             ("STORE__DATA", shown(&folder.path().join("data"))),
             ("QUEUE__BROKERS", broker.address()),
@@ -469,7 +469,7 @@ impl Cluster {
     }
 
     fn token(&self) -> String {
-        let token = std::fs::read_to_string(self.folder.path().join("data/token")).unwrap();
+        let token = std::fs::read_to_string(self.folder.path().join("data/writer-token")).unwrap();
         token.trim().to_owned()
     }
 

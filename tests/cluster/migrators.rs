@@ -21,7 +21,7 @@ impl Place {
     }
 
     fn token_file(&self) -> std::path::PathBuf {
-        self.folder.path().join("data/token")
+        self.folder.path().join("data/writer-token")
     }
 
     /// A migrator, started.

@@ -46,8 +46,12 @@ fn as_the_plugin_does(sql: &str, range: Range, variables: &BTreeMap<&str, &str>)
     text
 }
 
-/// Rows of an answer, each by column.
+/// Rows of an answer to a reader, each by column.
 fn ask(up: &Up, sql: &str) -> Result<Vec<Value>, String> {
+    ask_as(up, &up.reader_token(), sql)
+}
+
+fn ask_as(up: &Up, token: &str, sql: &str) -> Result<Vec<Value>, String> {
     let mut answer = ureq::post(format!(
         "{}/?database=cbsift&default_format=JSON",
         up.engine
@@ -56,7 +60,7 @@ fn ask(up: &Up, sql: &str) -> Result<Vec<Value>, String> {
     .http_status_as_error(false)
     .timeout_global(Some(PATIENCE))
     .build()
-    .header("authorization", format!("Bearer {}", up.token()))
+    .header("authorization", format!("Bearer {token}"))
     .send(sql)
     .map_err(|error| error.to_string())?;
     let text = answer
@@ -181,7 +185,7 @@ const NOW: i64 = 1_931_774_400;
 
 /// Made-up derived rows: an attempt or a finding per endpoint, made current.
 fn insert(up: &Up, statement: &str) {
-    ask(up, statement).unwrap_or_else(|error| panic!("{error}"));
+    up.execute(statement);
 }
 
 /// `count` attempts of a KB at the day before [`NOW`], of which the first `failed` failed.

@@ -3,7 +3,7 @@
 use event::{Attempt, Code, Finding};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -135,8 +135,38 @@ impl Up {
         }
     }
 
+    /// The senders' token.
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.data.join("token"))
+        self.token_in("token")
+    }
+
+    /// What people and dashboards give the engine as a password.
+    pub fn reader_token(&self) -> String {
+        self.token_in("reader-token")
+    }
+
+    /// The engine as this user's own processes reach it.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("run/engine.sock")
+    }
+
+    /// A statement as the process itself makes them; what ClickHouse answers.
+    pub fn execute(&self, statement: &str) -> String {
+        let mut stream = std::os::unix::net::UnixStream::connect(self.socket()).unwrap();
+        write!(
+            stream,
+            "POST /?database=cbsift HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{statement}",
+            statement.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{statement}: {answer}");
+        answer
+    }
+
+    fn token_in(&self, file: &str) -> String {
+        std::fs::read_to_string(self.data.join(file))
             .unwrap()
             .trim()
             .to_owned()
@@ -183,12 +213,9 @@ impl Up {
     }
 
     pub fn answers(&self, endpoint: &str) -> Answers {
-        let (url, token) = (self.engine.clone(), self.token());
-        let endpoint = endpoint.to_owned();
+        let (socket, endpoint) = (self.socket(), endpoint.to_owned());
         block_on(async move {
-            let store = Store::connect(StoreConfig::embedded(url, token))
-                .await
-                .unwrap();
+            let store = Store::connect(StoreConfig::local(socket)).await.unwrap();
             Answers::of_endpoint(&store, &endpoint).await
         })
     }

@@ -176,9 +176,8 @@ fn letter(endpoint: &str) -> DeadLetter {
 fn a_dead_letter_is_listed_shown_and_becomes_events_when_it_is_sent_back() {
     let up = Up::start();
     let letter = letter("dead-letters-pc");
-    let (url, token) = (up.engine.clone(), up.token());
     block_on(async {
-        let store = Store::connect(StoreConfig::embedded(url, token))
+        let store = Store::connect(StoreConfig::local(up.socket()))
             .await
             .unwrap();
         store

@@ -36,7 +36,7 @@ fn a_clickhouse_client_lists_tables_and_counts_and_gets_401_without_the_token() 
         python.display()
     );
     let output = Command::new(python)
-        .args(["-c", SCRIPT, &up.engine, &up.token()])
+        .args(["-c", SCRIPT, &up.engine, &up.reader_token()])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -53,11 +53,28 @@ fn a_clickhouse_client_lists_tables_and_counts_and_gets_401_without_the_token() 
     assert_eq!(
         get_as(
             &format!("{}/?query=SELECT%201", up.engine),
-            Some(&up.token())
+            Some(&up.reader_token())
         ),
         (200, "1\n".to_owned())
     );
+    // The intake's token opens no store, and who presents it hears which one does.
+    let (status, said) = get_as(
+        &format!("{}/?query=SELECT%201", up.engine),
+        Some(&up.token()),
+    );
+    assert_eq!(status, 401);
+    assert!(
+        said.contains("the intake's token") && said.contains("reader-token"),
+        "{said}"
+    );
+    // A reader's token sends nothing, and reads nothing of this machine.
     let import = format!("{}/v1/imports/{}", up.intake, "0".repeat(64));
+    assert_eq!(request("HEAD", &import, Some(&up.reader_token())).0, 401);
+    let (status, said) = get_as(
+        &format!("{}/?query=SELECT%20file('/etc/hostname')", up.engine),
+        Some(&up.reader_token()),
+    );
+    assert_eq!(status, 403, "{said}");
     assert_eq!(request("HEAD", &import, None).0, 401);
     assert_eq!(request("HEAD", &import, Some("wrong")).0, 401);
     up.stop();

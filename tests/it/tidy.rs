@@ -41,7 +41,10 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("simulate", &["event"]),
         ("queue", &["event", "quantity"]),
         ("store", &["event"]),
-        ("ingest", &["event", "harmless", "parse", "quantity", "serve"]),
+        (
+            "ingest",
+            &["event", "harmless", "parse", "quantity", "serve"],
+        ),
         (
             "pipeline",
             &["event", "parse", "classify", "queue", "store"],

@@ -49,8 +49,7 @@ impl Access {
     }
 
     async fn start(settings: &Settings, folder: Folder) -> anyhow::Result<Self> {
-        let token = token::make(&settings.data)?;
-        let engine = Engine::start(settings, folder, &token, None).await?;
+        let engine = Engine::start(settings, folder, token::for_nobody(), None).await?;
         let store = engine.store().await?;
         store.migrate().await.context("migrate the store")?;
         Ok(Self {

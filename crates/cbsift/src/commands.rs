@@ -153,7 +153,7 @@ fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<Stri
         (Some(file), _) => crate::token::read(file)
             .map_err(|error| Misuse(format!("`--token-file`: {error:#}")).into()),
         (None, Ok(token)) => Ok(token),
-        (None, Err(_)) => crate::token::read(&crate::token::path(&settings.data)).map_err(|error| {
+        (None, Err(_)) => crate::token::read(&crate::token::path(&settings.data, crate::token::Holder::Sender)).map_err(|error| {
             error.context("no token was given\nhint: start `cbsift up` first, or name a token with --token-file or CBSIFT_TOKEN")
         }),
     }

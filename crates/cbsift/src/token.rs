@@ -1,23 +1,71 @@
-//! The token that `up` makes at first start, and where commands on the same machine find it.
+//! The tokens that `up` and `engine` make at first start, and where commands on the same machine find them.
 
 use anyhow::Context;
+use embedded_clickhouse::Tokens;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub(crate) fn path(data: &Path) -> PathBuf {
-    data.join("token")
+/// Whose token it is: one opens nothing of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Senders, at the intake.
+    Sender,
+    /// People and dashboards, at the engine: SELECT of documented tables.
+    Reader,
+    /// A cluster's roles, at the address of `cbsift engine`.
+    Writer,
 }
 
-/// The token of a data folder; folder and token are made where they are missing, for their owner only.
-pub(crate) fn make(data: &Path) -> anyhow::Result<String> {
+impl Holder {
+    fn file(self) -> &'static str {
+        match self {
+            // The name it has had since there was only one.
+            Self::Sender => "token",
+            Self::Reader => "reader-token",
+            Self::Writer => "writer-token",
+        }
+    }
+}
+
+pub(crate) fn path(data: &Path, holder: Holder) -> PathBuf {
+    data.join(holder.file())
+}
+
+/// Who may ask the engine of `up` at its address: readers. The process itself, and commands beside it, come by the path socket.
+pub(crate) fn of_engine(data: &Path) -> anyhow::Result<Tokens> {
+    let readers = Tokens::for_readers(make(data, Holder::Reader)?);
+    Ok(readers.with_misplaced(make(data, Holder::Sender)?, misplaced(data)))
+}
+
+/// The same of `cbsift engine`, whose address is also the way of a cluster's roles to their store.
+pub(crate) fn of_engine_alone(data: &Path) -> anyhow::Result<Tokens> {
+    let writers = Tokens::new(make(data, Holder::Writer)?);
+    let both = writers.with_read_only(make(data, Holder::Reader)?);
+    Ok(both.with_misplaced(make(data, Holder::Sender)?, misplaced(data)))
+}
+
+/// Of an engine that has no address.
+pub(crate) fn for_nobody() -> Tokens {
+    Tokens::default()
+}
+
+fn misplaced(data: &Path) -> String {
+    format!(
+        "this is the intake's token; hint: readers use the one in {}",
+        path(data, Holder::Reader).display()
+    )
+}
+
+/// A token of a data folder; folder and token are made where they are missing, for their owner only.
+pub(crate) fn make(data: &Path, holder: Holder) -> anyhow::Result<String> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .with_context(|| format!("create data folder `{}`", data.display()))?;
-    let path = path(data);
+    let path = path(data, holder);
     if path.exists() {
         return read(&path);
     }
@@ -27,7 +75,7 @@ pub(crate) fn make(data: &Path) -> anyhow::Result<String> {
         .context("read random bytes for a token")?;
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     // Written aside and renamed: a crash in between must not leave an empty token.
-    let aside = data.join("token.new");
+    let aside = data.join(format!("{}.new", holder.file()));
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -69,14 +117,19 @@ mod tests {
     fn a_token_is_made_once_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let token = make(&data).unwrap();
-        assert_eq!(token.len(), 64);
-        assert_eq!(make(&data).unwrap(), token);
-        assert_eq!(
-            fs::metadata(path(&data)).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        fs::set_permissions(path(&data), fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(make(&data).unwrap_err().to_string().contains("chmod 600"));
+        let mut made = Vec::new();
+        for holder in [Holder::Sender, Holder::Reader, Holder::Writer] {
+            let token = make(&data, holder).unwrap();
+            assert_eq!(token.len(), 64);
+            assert_eq!(make(&data, holder).unwrap(), token);
+            assert!(!made.contains(&token), "one token for two");
+            made.push(token);
+            let path = path(&data, holder);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            let refused = make(&data, holder).unwrap_err().to_string();
+            assert!(refused.contains("chmod 600"), "{refused}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! `cbsift engine`: the embedded engine alone behind its ClickHouse address, and the process that it lives in.
 
 use crate::run::engine::{self, Engine};
-use crate::{log, run, settings, token};
+use crate::token::{self, Holder};
+use crate::{log, run, settings};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -22,16 +23,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     log::start(settings.log);
-    let token = token::make(&settings.data)?;
     run::role(async {
         let stop = run::stop_on_signal();
         let folder = engine::claim(&settings, engine::LEFT_WITHIN).await?;
         let door = engine::listen(&settings)?;
         let address = door.local_addr()?;
-        let engine = Engine::start(&settings, folder, &token, Some(door)).await?;
+        let tokens = token::of_engine_alone(&settings.data)?;
+        let engine = Engine::start(&settings, folder, tokens, Some(door)).await?;
         log::say(&format!(
-            "engine    http://{address}  user cbsift  password in {}",
-            token::path(&settings.data).display()
+            "engine    http://{address}  user cbsift  password of readers in {}, of writers in {}",
+            token::path(&settings.data, Holder::Reader).display(),
+            token::path(&settings.data, Holder::Writer).display()
         ));
         stop.cancelled().await;
         engine.stop().await

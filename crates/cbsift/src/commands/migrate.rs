@@ -26,10 +26,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             access::publish_first(store).await
         });
     }
-    let token = token::make(&settings.data)?;
     run::role(async {
         let folder = engine::claim(&settings, engine::LEFT_WITHIN).await?;
-        let engine = Engine::start(&settings, folder, &token, None).await?;
+        let engine = Engine::start(&settings, folder, token::for_nobody(), None).await?;
         migrate(&engine.store().await?).await?;
         engine.stop().await
     })

@@ -1,6 +1,7 @@
 //! `cbsift up`: everything on one machine.
 
-use crate::{feed::Feed, log, run, settings, token};
+use crate::token::{self, Holder};
+use crate::{feed::Feed, log, run, settings};
 use clap::Args;
 use event::UtcMillis;
 use simulate::Fleet;
@@ -29,7 +30,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let fleet = arguments
             .simulate
             .map(|endpoints| Fleet::new(arguments.seed, endpoints).ending(now()));
-        let token_path = token::path(&settings.data);
+        let token_path = token::path(&settings.data, Holder::Sender);
+        let reader_path = token::path(&settings.data, Holder::Reader);
         let feed_stop = stop.clone();
         run::up(&settings, stop.clone(), |addresses, token| {
             let page = format!("{}/", addresses.page);
@@ -39,8 +41,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 token_path.display()
             ));
             log::say(&format!(
-                "engine    {}  user cbsift  password = the token",
-                addresses.engine
+                "engine    {}  user cbsift  password in {}",
+                addresses.engine,
+                reader_path.display()
             ));
             log::say(&format!("health    {}/readyz", addresses.admin));
             match fleet {

@@ -39,15 +39,16 @@ impl Engine {
     pub(crate) async fn start(
         settings: &Settings,
         folder: Folder,
-        token: &str,
+        tokens: Tokens,
         listener: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
         let mut engine = EngineConfig::new(folder.path());
         engine.library.clone_from(&settings.library);
         engine.max_memory_bytes = settings.max_memory;
+        engine.readable = store::READABLE.map(str::to_owned).to_vec();
         let plan = Plan {
             engine,
-            tokens: Tokens::new(token),
+            tokens,
             tcp: listener.map(TcpListener::into_std).transpose()?,
             local: socket(&settings.data),
             arguments: vec!["engine".to_owned(), CHILD.to_owned()],

@@ -7,7 +7,7 @@ use super::intake::{Direct, Held, tokens};
 use super::{Servers, TENANT};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
-use crate::token;
+use crate::token::{self, Holder};
 use anyhow::Context;
 use classify::Rules;
 use pipeline::Pipeline;
@@ -39,11 +39,12 @@ pub(crate) async fn up(
     // A process that was killed just now may still hold the engine's address.
     let folder = engine::claim(settings, engine::LEFT_WITHIN).await?;
     let engine_door = engine::listen(settings)?;
-    let token = token::make(&settings.data)?;
+    let token = token::make(&settings.data, Holder::Sender)?;
     let tokens = tokens.with_relay(&token);
 
     let engine_address = engine_door.local_addr()?;
-    let engine = Engine::start(settings, folder, &token, Some(engine_door)).await?;
+    let readers = token::of_engine(&settings.data)?;
+    let engine = Engine::start(settings, folder, readers, Some(engine_door)).await?;
     let store = engine.store().await?;
     store.migrate().await.context("migrate the store")?;
 
