@@ -1,10 +1,11 @@
 # A thin menu: real logic lives in Rust, in the crates' own scripts and in tests.
 CORPUS ?= ../shared/data
 CARGO ?= cargo
+DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers
+.PHONY: help demo test test-fast soak disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -33,9 +34,10 @@ bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPU
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
 
-check: ui ## Formatting, lints and docs; warnings are errors
+check: ui deny-there ## Formatting, lints, and what dependencies may be; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --features parse/corpus,windows-error-codes/corpus,cbsift/corpus -- -D warnings
+	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
 	cd crates/web/ui && npm run check --silent
 
 fix: ui ## Format
@@ -77,6 +79,15 @@ test-tools: kafka-libs ## What only tests need: a Python environment, a browser,
 
 compose-check: ## Docker's own check of docker/compose.yaml
 	docker compose --file docker/compose.yaml config --quiet
+
+fuzz: ## Every reader of strangers' bytes under libFuzzer, FUZZ_SECONDS (600) in all; TARGET=name runs one
+	fuzz/run
+
+audit: deny-there ## Known faults of dependencies; needs the advisory database, and says when it cannot get it
+	@$(DENY) check advisories || { echo "hint: where the database cannot be fetched, put a copy at ~/.cargo/advisory-dbs and run again" >&2; exit 1; }
+
+deny-there:
+	@tests/deny/prepare
 
 corpus-there:
 	@test -d "$(CORPUS)" || { printf 'no corpus at `%s`\nhint: CORPUS=FOLDER make corpus\n' "$(CORPUS)" >&2; exit 2; }

@@ -186,7 +186,10 @@ fn logs(cluster: &Cluster) -> Vec<String> {
     let detail = cluster.ask(async |store| store.endpoint("default", PC).await.unwrap());
     let streams = detail.expect("it is known").streams;
     assert!(streams.iter().all(|log| log.gaps.is_empty()), "{streams:?}");
-    streams.into_iter().map(|log| log.path).collect()
+    // Pages have the newest first; here it matters which there are.
+    let mut paths: Vec<String> = streams.into_iter().map(|log| log.path).collect();
+    paths.sort();
+    paths
 }
 
 fn letter_of(cluster: &Cluster, id: &str) -> store::StoredLetter {

@@ -26,9 +26,10 @@ fn documented() -> Vec<(String, String)> {
 }
 
 /// Counted by reason, so there only once something went wrong.
-const OF_TROUBLE: [&str; 2] = [
+const OF_TROUBLE: [&str; 3] = [
     "cbsift_pipeline_dead_letters_total",
     "cbsift_pipeline_retries_total",
+    "cbsift_serve_evicted_total",
 ];
 
 #[test]

@@ -62,7 +62,7 @@ fn parts_that_are_broken_at_a_start_are_said_and_a_new_send_heals_them() {
         .lines()
         .find_map(|line| line.strip_prefix("cbsift_store_lost_parts "));
     assert!(lost.unwrap().parse::<f64>().unwrap() >= 1.0);
-    let config = StoreConfig::embedded(up.engine.clone(), up.token());
+    let config = StoreConfig::local(up.socket());
     let noted = block_on(async {
         Store::connect(config)
             .await

@@ -111,7 +111,7 @@ impl Run {
             &folder.join("data"),
             &["--config", config.to_str().unwrap()],
         );
-        let config = StoreConfig::embedded(up.engine.clone(), up.token());
+        let config = StoreConfig::local(up.socket());
         let store = block_on(Store::connect(config)).unwrap();
         Self { up, store }
     }

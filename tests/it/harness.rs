@@ -204,10 +204,10 @@ impl Up {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (status, body) = get(&format!("{}/readyz", self.admin));
-            if status == 200 {
+            if status == 200 && !body.contains("left to derive") {
                 return;
             }
-            assert!(Instant::now() < deadline, "not ready: {status} {body}");
+            assert!(Instant::now() < deadline, "not settled: {status} {body}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

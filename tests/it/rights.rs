@@ -124,6 +124,7 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         settings,
         "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = 'cbsift'",
     ];
+    // ClickHouse refuses these tables to nobody, and shows each user the rows of its own tables.
     let looks = [
         "SELECT reason FROM system.detached_parts WHERE database = 'cbsift'",
         "SELECT count() FROM system.mutations WHERE database = 'cbsift'",
@@ -138,7 +139,7 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         &store,
         "cbsift_reader",
         &views,
-        &[&elsewhere[..], &changes, &retention, &looks, &[insert]].concat(),
+        &[&elsewhere[..], &changes, &retention, &[insert]].concat(),
     );
     check(
         &store,

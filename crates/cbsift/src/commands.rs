@@ -2,6 +2,7 @@
 
 mod config;
 mod dead_letters;
+mod dead_units;
 mod doctor;
 mod engine;
 mod explain;
@@ -54,6 +55,7 @@ enum Command {
     Rules(rules::Arguments),
     Reprocess(reprocess::Arguments),
     DeadLetters(dead_letters::Arguments),
+    DeadUnits(dead_units::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -106,6 +108,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rules(arguments) => rules::run(arguments),
         Command::Reprocess(arguments) => reprocess::run(arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
+        Command::DeadUnits(arguments) => dead_units::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
     }

@@ -9,6 +9,7 @@ mod pipeline;
 mod up;
 mod web;
 
+pub(crate) use door::files_needed;
 pub(crate) use engine::Remote;
 pub(crate) use ingest::ingest;
 pub(crate) use pipeline::pipeline;

@@ -242,13 +242,15 @@ impl<'r> Gathered<'r> {
                 harmless::line(&log.path.to_string_lossy())
             ));
         }
-        let changes = parse::utc_changes(
+        let changes: BTreeSet<UtcAnchor> = parse::utc_changes(
             &input
                 .utc_changes
                 .iter()
                 .map(|(_, anchor)| *anchor)
                 .collect::<Vec<_>>(),
-        );
+        )
+        .into_iter()
+        .collect();
         input
             .utc_changes
             .retain(|(_, anchor)| changes.contains(anchor));
@@ -404,11 +406,12 @@ impl<'r> Gathered<'r> {
         let streams: Vec<StreamFacts> = streams.into_values().collect();
         // A record that ended one copy of a log and goes on in another is the longer one.
         let is_superseded = |open: bool, stream: StreamId, offset: u64, length: u64| {
-            open && streams
-                .iter()
-                .filter(|facts| facts.stream == stream)
-                .flat_map(|facts| &facts.ranges)
-                .any(|(from, to)| *from <= offset && *to > offset.saturating_add(length))
+            let find = || streams.binary_search_by_key(&stream, |facts| facts.stream);
+            let facts = open.then(find).and_then(|found| streams.get(found.ok()?));
+            facts.is_some_and(|facts| {
+                let mut ranges = facts.ranges.iter();
+                ranges.any(|(from, to)| *from <= offset && *to > offset.saturating_add(length))
+            })
         };
         let mut kept: Vec<Event> = events
             .into_values()
@@ -514,13 +517,12 @@ fn merged(derivations: impl Iterator<Item = Derivation>) -> Derivation {
             }));
     }
     let mut order: Vec<usize> = (0..all.findings.len()).collect();
-    let caused = |index: usize| {
-        all.attempts
-            .iter()
-            .filter(|attempt| attempt.finding == u32::try_from(index).ok())
-            .count()
-    };
-    let counts: Vec<usize> = order.iter().map(|index| caused(*index)).collect();
+    let mut counts = vec![0_usize; order.len()];
+    for finding in all.attempts.iter().filter_map(|attempt| attempt.finding) {
+        if let Some(count) = counts.get_mut(finding as usize) {
+            *count += 1;
+        }
+    }
     order.sort_by_key(|index| {
         let finding = &all.findings[*index];
         (

@@ -153,6 +153,8 @@ struct RawEngine {
 struct RawPipeline {
     sweep: String,
     sweep_age: String,
+    derive_parallel: usize,
+    derive_memory: String,
 }
 
 #[derive(Deserialize)]
@@ -175,6 +177,12 @@ struct RawAdmin {
 
 /// The engine needs this much: with less, inserts fail.
 const MIN_MEMORY: u64 = 500 << 20;
+
+/// Less would make dead units of ordinary months.
+const MIN_DERIVE_MEMORY: u64 = 32 << 20;
+
+/// More would only wait for the store.
+const MAX_DERIVE_PARALLEL: usize = 64;
 
 /// Below this the engine's own files, a batch and its merges leave no room for logs.
 const MIN_DISK: u64 = 64 << 20;
@@ -280,6 +288,22 @@ pub(crate) fn load(
     };
     settings.pipeline.sweep = check.time("pipeline.sweep", &raw.pipeline.sweep);
     settings.pipeline.sweep_age = check.time("pipeline.sweep_age", &raw.pipeline.sweep_age);
+    settings.pipeline.derive_memory = check.size(
+        "pipeline.derive_memory",
+        &raw.pipeline.derive_memory,
+        MIN_DERIVE_MEMORY,
+    );
+    if quantity::size(&raw.pipeline.derive_memory) == Some(0) {
+        let problem = "`pipeline.derive_memory` is \"0\", but derivations need a bound";
+        check.problems.push(problem.to_owned());
+    }
+    settings.pipeline.derive_parallel = raw.pipeline.derive_parallel;
+    if !(1..=MAX_DERIVE_PARALLEL).contains(&raw.pipeline.derive_parallel) {
+        check.problems.push(format!(
+            "`pipeline.derive_parallel`: {} is not a number from 1 to {MAX_DERIVE_PARALLEL}",
+            raw.pipeline.derive_parallel
+        ));
+    }
     if settings.web_tokens_file.is_none() && !settings.web_listen.ip().to_canonical().is_loopback()
     {
         check.problems.push(format!(

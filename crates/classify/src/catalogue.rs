@@ -30,7 +30,15 @@ pub fn of(code: Code) -> catalogue::Code {
 
 /// Whether two codes say the same: an NTSTATUS is the same as the Win32 error that the system makes of it.
 pub fn is_same_failure(one: Code, other: Code) -> bool {
-    one == other || (win32(one).is_some() && win32(one) == win32(other))
+    failure_key(one) == failure_key(other)
+}
+
+/// A number that is equal for codes that say the same.
+pub fn failure_key(code: Code) -> u64 {
+    match win32(code) {
+        Some(number) => 1 << 32 | u64::from(number),
+        None => u64::from(code.value()),
+    }
 }
 
 /// The Win32 number that a code stands for.

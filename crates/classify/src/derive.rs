@@ -5,9 +5,12 @@
 mod agent;
 mod attempts;
 mod causes;
+mod drafts;
 mod findings;
+mod look;
 pub(crate) mod support;
 mod timeline;
+mod tries;
 
 pub(crate) use agent::DETECTED_LATER;
 
@@ -44,9 +47,9 @@ pub struct UnitInput {
     pub streams: Vec<StreamFacts>,
 }
 
-/// The month an event counts in: that of its head, or the first one where it has none.
+/// The month an event counts in: that of its head, or the far-off one where it has none.
 pub fn month_of(event: &Event) -> Month {
-    event.logged.map_or(Month::FIRST, LoggedAt::month)
+    event.logged.map_or(Month::FAR_OFF, LoggedAt::month)
 }
 
 /// Derives attempts and findings of one unit.
@@ -55,29 +58,28 @@ pub fn derive(rules: &Rules, unit: &Unit, input: &UnitInput) -> Derivation {
     derive_from(rules, unit, &events, &input.streams)
 }
 
-fn derive_from(
+/// The same from events that the caller keeps: they may be many, and months beside each other share them.
+pub fn derive_from(
     rules: &Rules,
     unit: &Unit,
     events: &[&Event],
     streams: &[StreamFacts],
 ) -> Derivation {
     // Streams that only reach other months must not matter: not every caller has them at hand.
-    let near = unit.month.before()..=unit.month.after();
     let reaches = |stream: &&StreamFacts| {
-        let first = stream.first.map_or(Month::FIRST, LoggedAt::month);
-        let last = stream.last.map_or(first, LoggedAt::month);
-        first <= *near.end() && last >= *near.start()
+        let last = stream.last.or(stream.first);
+        unit.month.is_reached(stream.first, last)
     };
     let streams: Vec<&StreamFacts> = streams.iter().filter(reaches).collect();
     let timelines = timeline::build(events, &streams);
-    let mut parts = findings::Parts::default();
+    let mut parts = drafts::Parts::default();
     for timeline in &timelines {
         let found = attempts::find(timeline);
         findings::collect(rules, timeline, &found, unit.month, &mut parts);
     }
-    let supports = support::find(rules, &timelines);
+    let supports = support::Supports::find(rules, &timelines);
     for finding in parts.each_finding() {
-        support::add(&supports, finding);
+        supports.add(finding);
     }
     parts.finish()
 }

@@ -14,10 +14,6 @@ pub mod catalogue;
 mod classify;
 mod clusters;
 mod codes;
-#[expect(
-    clippy::indexing_slicing,
-    reason = "its numbers are places in the timelines, attempts and drafts that it made itself, never a number from a log"
-)]
 mod derive;
 mod entities;
 mod marker;
@@ -28,7 +24,9 @@ mod workshop;
 pub use classify::{Classified, classify, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
-pub use derive::{StreamFacts, UnitInput, Verdict, derive, derive_all, month_of, verdict};
+pub use derive::{
+    StreamFacts, UnitInput, Verdict, derive, derive_all, derive_from, month_of, verdict,
+};
 pub use reasons::reason_text;
 pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

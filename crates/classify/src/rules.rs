@@ -180,6 +180,8 @@ pub struct Rules {
     digest: String,
     by_id: HashMap<String, usize>,
     by_terminal: HashMap<Code, usize>,
+    /// Rules that name a terminal code, by what it says.
+    ending_in: HashMap<u64, Vec<usize>>,
     matcher: matcher::Matcher,
 }
 
@@ -213,9 +215,14 @@ impl Rules {
             .map(|(index, rule)| (rule.id.clone(), index))
             .collect();
         let mut by_terminal = HashMap::new();
+        let mut ending_in: HashMap<u64, Vec<usize>> = HashMap::new();
         for (index, rule) in rules.iter().enumerate() {
             for code in &rule.terminal {
                 by_terminal.entry(*code).or_insert(index);
+                let same = ending_in
+                    .entry(crate::catalogue::failure_key(*code))
+                    .or_default();
+                same.push(index);
             }
         }
         let matcher = matcher::Matcher::new(&rules);
@@ -224,6 +231,7 @@ impl Rules {
             digest,
             by_id,
             by_terminal,
+            ending_in,
             matcher,
         })
     }
@@ -236,6 +244,15 @@ impl Rules {
     /// A rule by its id.
     pub fn get(&self, id: &str) -> Option<&Rule> {
         self.rules.get(*self.by_id.get(id)?)
+    }
+
+    pub(crate) fn index_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The rules that name a terminal code which says this.
+    pub(crate) fn ending_in(&self, failure_key: u64) -> &[usize] {
+        self.ending_in.get(&failure_key).map_or(&[], Vec::as_slice)
     }
 
     /// Every rule, in the order of the files.

@@ -131,9 +131,9 @@ fn to_files(config: &EngineConfig) -> Result<RulesetStatus, landlock::RulesetErr
     Ok(status.ruleset)
 }
 
-/// The kernel counts address space here, and the engine's allocator keeps it when it gives memory back: with a bound of 1 GiB
-/// and twice 16 queries that all ran into it, 4.2 GB were mapped while at most 2.0 GB were in memory. Threads' stacks come on
-/// top, 8 MiB each. Tighter, threads could not start any more.
+/// The kernel counts address space here, and the engine's allocator keeps it when it gives memory back: with a bound of 1 GiB and
+/// twice 16 queries that all ran into it, a limit of 4.2 GB was reached while at most 2.0 GB were in memory, and threads could not
+/// start. How much would be mapped without a limit was not measured. Threads' stacks come on top, 8 MiB each.
 const MAPPED_FACTOR: u64 = 4;
 const MAPPED_BESIDE: u64 = 8 << 30;
 

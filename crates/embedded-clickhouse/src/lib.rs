@@ -28,6 +28,9 @@ mod statement;
 mod connection;
 mod library;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -200,3 +200,13 @@ fn utf8(bytes: &[u8]) -> Result<String, Exception> {
 
 #[cfg(test)]
 mod tests;
+
+/// Takes apart what the engine might print, and throws it away.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_printed(printed: &str) {
+    if let Ok(canonical) = canonical::Canonical::read(printed) {
+        assert!(printed.contains(canonical.bare), "what runs was printed");
+    }
+    let _ = canonical::check_definition(printed);
+    let _ = types::is_allowed(printed);
+}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// A wall-clock time as logged, in whole seconds, without a zone: seconds since 1970-01-01 00:00:00 of that same clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -11,9 +12,12 @@ pub struct LoggedAt(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UtcMillis(pub i64);
 
-/// A calendar month of logged time, counted from year 0: `year * 12 + month - 1`.
+/// A calendar month of logged time, counted from year 0: `year * 12 + month - 1`; or all far-off months as one.
 ///
-/// Sane years only ([`Month::FIRST`] to [`Month::LAST`]): tables are partitioned by it, so a wild stamp must not make a partition.
+/// Tables are partitioned by it and every month is derived by itself, so what a log claims must not make a thousand of them.
+/// Months from 2006-01 to 2037-12 stand for themselves: servicing logs began with Windows Vista, and what is later was not logged
+/// by a clock that is right. Every other time, and what carries no time, is of [`Month::FAR_OFF`]. This is the one place that
+/// says so; it follows from the record alone, whatever else was read and in whichever order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Month(u32);
 
@@ -61,7 +65,7 @@ impl LoggedAt {
         ))
     }
 
-    /// The month it falls in, clamped to sane years.
+    /// The month it falls in, or [`Month::FAR_OFF`].
     pub fn month(self) -> Month {
         let (year, month, _) = civil_from_days(self.0.div_euclid(86_400));
         Month::new(year, month)
@@ -95,16 +99,22 @@ impl fmt::Display for UtcMillis {
 }
 
 impl Month {
-    /// January 1990: older stamps are counted here.
-    pub const FIRST: Month = Month(1990 * 12);
-    /// December 2100: newer stamps are counted here.
-    pub const LAST: Month = Month(2100 * 12 + 11);
+    /// All times outside of 2006-01 to 2037-12, and what carries no time. In tables it is January 1990, where the first release
+    /// kept what carries no time.
+    pub const FAR_OFF: Month = Month(1990 * 12);
 
-    /// The month of a year, clamped to [`Month::FIRST`] and [`Month::LAST`]. `month` is 1 to 12.
+    /// The months that stand for themselves.
+    const NEAR: RangeInclusive<u32> = 2006 * 12..=2037 * 12 + 11;
+
+    /// The month of a year, or [`Month::FAR_OFF`]. `month` is 1 to 12.
     pub fn new(year: i64, month: i64) -> Self {
-        let index =
-            (year * 12 + month - 1).clamp(i64::from(Self::FIRST.0), i64::from(Self::LAST.0));
-        Self(u32::try_from(index).unwrap_or(Self::FIRST.0))
+        let index = u32::try_from(year.saturating_mul(12).saturating_add(month - 1));
+        Self(
+            index
+                .ok()
+                .filter(|index| Self::NEAR.contains(index))
+                .unwrap_or(Self::FAR_OFF.0),
+        )
     }
 
     /// As `YYYYMM`, the form of ClickHouse's `toYYYYMM`.
@@ -112,29 +122,62 @@ impl Month {
         self.0 / 12 * 100 + self.0 % 12 + 1
     }
 
-    /// Back from `YYYYMM`.
+    /// Back from `YYYYMM`. A month that an older build kept by itself is part of the far-off one.
     pub fn from_yyyymm(yyyymm: u32) -> Self {
         Self::new(i64::from(yyyymm / 100), i64::from(yyyymm % 100))
     }
 
-    /// The month before.
+    /// The first and the last month that stand for themselves.
+    pub fn near() -> (Self, Self) {
+        (Self(*Self::NEAR.start()), Self(*Self::NEAR.end()))
+    }
+
+    /// The month before. The first one and the far-off one have none and are their own.
     pub fn before(self) -> Self {
-        Self((self.0 - 1).max(Self::FIRST.0))
+        self.beside(self.0 - 1)
     }
 
-    /// The month after.
+    /// The month after. The last one and the far-off one have none and are their own.
     pub fn after(self) -> Self {
-        Self((self.0 + 1).min(Self::LAST.0))
+        self.beside(self.0 + 1)
     }
 
-    /// Its first second.
+    fn beside(self, index: u32) -> Self {
+        let is_near = Self::NEAR.contains(&self.0) && Self::NEAR.contains(&index);
+        if is_near { Self(index) } else { self }
+    }
+
+    /// Its first second; of the far-off one that of the month it has in tables.
     pub fn start(self) -> LoggedAt {
-        LoggedAt(days_from_civil(i64::from(self.0 / 12), i64::from(self.0 % 12 + 1), 1) * 86_400)
+        start_of(self.0)
+    }
+
+    /// The first second after it.
+    pub fn end(self) -> LoggedAt {
+        start_of(self.0 + 1)
+    }
+
+    /// Whether a stretch of a log, from its earliest head to its latest, reaches into this month or one beside it.
+    pub fn is_reached(self, first: Option<LoggedAt>, last: Option<LoggedAt>) -> bool {
+        if self == Self::FAR_OFF {
+            let is_far = |at: Option<LoggedAt>| at.is_none_or(|at| at.month() == Self::FAR_OFF);
+            return is_far(first) || is_far(last);
+        }
+        let (from, until) = (self.before().start(), self.after().end());
+        first.is_none_or(|first| first < until) && last.is_some_and(|last| last >= from)
     }
 }
 
+fn start_of(index: u32) -> LoggedAt {
+    LoggedAt(days_from_civil(i64::from(index / 12), i64::from(index % 12 + 1), 1) * 86_400)
+}
+
+/// `2024-05`, or `far-off`.
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::FAR_OFF {
+            return f.write_str("far-off");
+        }
         write!(f, "{:04}-{:02}", self.0 / 12, self.0 % 12 + 1)
     }
 }
@@ -211,9 +254,13 @@ mod tests {
         assert_eq!(logged.to_utc(480).to_logged(480), logged);
     }
 
+    fn at(text: &str) -> Option<LoggedAt> {
+        LoggedAt::parse(text.as_bytes())
+    }
+
     #[test]
-    fn months_clamp_and_step() {
-        let month = LoggedAt::parse(b"2023-12-31 23:59:59").unwrap().month();
+    fn months_step() {
+        let month = at("2023-12-31 23:59:59").unwrap().month();
         assert_eq!(
             (
                 month.yyyymm(),
@@ -222,11 +269,51 @@ mod tests {
             ),
             (202312, 202401, 202311)
         );
-        assert_eq!(month.after().start().to_string(), "2024-01-01 00:00:00");
+        assert_eq!(month.end().to_string(), "2024-01-01 00:00:00");
         assert_eq!(Month::from_yyyymm(202312), month);
+        assert_eq!(month.to_string(), "2023-12");
+    }
+
+    #[test]
+    fn far_off_times_are_of_one_month_that_stands_alone() {
+        for text in [
+            "0000-01-01 00:00:00",
+            "1601-01-01 00:00:00",
+            "2005-12-31 23:59:59",
+            "2038-01-01 00:00:00",
+            "9999-12-31 23:59:59",
+        ] {
+            assert_eq!(at(text).unwrap().month(), Month::FAR_OFF, "{text}");
+        }
+        assert_eq!(LoggedAt(i64::MAX / 2).month(), Month::FAR_OFF);
+        assert_eq!(Month::FAR_OFF.yyyymm(), 199001);
+        assert_eq!(Month::FAR_OFF.to_string(), "far-off");
+        assert_eq!(Month::FAR_OFF.before(), Month::FAR_OFF);
+        assert_eq!(Month::FAR_OFF.after(), Month::FAR_OFF);
+        let (first, last) = Month::near();
+        assert_eq!((first.yyyymm(), last.yyyymm()), (200601, 203712));
+        assert_eq!((first.before(), last.after()), (first, last));
+        assert_eq!(last.end().to_string(), "2038-01-01 00:00:00");
+    }
+
+    #[test]
+    fn a_stretch_reaches_the_months_it_spans_and_the_far_off_one_by_its_ends() {
+        let reached = |month: u32, first: &str, last: &str| {
+            Month::from_yyyymm(month).is_reached(at(first), at(last))
+        };
+        let (from, to) = ("2022-08-18 15:53:46", "2022-10-01 00:00:00");
         assert_eq!(
-            LoggedAt::parse(b"1601-01-01 00:00:00").unwrap().month(),
-            Month::FIRST
+            [202206, 202207, 202209, 202211, 202212].map(|month| reached(month, from, to)),
+            [false, true, true, true, false]
         );
+        assert!(!reached(199001, from, to));
+        // One wild stamp takes nothing away, on either side.
+        let wild = ["2099-01-01 00:00:00", "1999-01-01 00:00:00"];
+        assert!(reached(202208, from, wild[0]) && reached(199001, from, wild[0]));
+        assert!(reached(202208, wild[1], to) && reached(199001, wild[1], to));
+        assert!(!reached(202206, from, wild[0]));
+        // Of what carries no time nothing says that it is near.
+        assert!(reached(199001, "", "") && !reached(202208, "", ""));
+        assert!(reached(202208, "", to) && reached(199001, "", to));
     }
 }

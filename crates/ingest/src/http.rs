@@ -1,6 +1,6 @@
 //! The intake's HTTP side: bodies in, chunks to the sink, and an answer only when they are durable.
 
-mod body;
+pub(crate) mod body;
 mod caller;
 mod limits;
 mod prefixes;

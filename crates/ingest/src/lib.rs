@@ -2,6 +2,8 @@
 
 mod config;
 pub mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 pub mod offsets;
 pub mod send;

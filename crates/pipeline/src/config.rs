@@ -11,6 +11,12 @@ pub struct Config {
     pub batch_bytes: usize,
     /// … or this long after its first chunk came when no other is being stored: a live tail waits no longer than that.
     pub batch_linger: Duration,
+    /// Months of a batch, or of one endpoint's part of it, that are stored at once; an endpoint that sends more is stored so many
+    /// at a time, apart from the others. Each costs an INSERT of some 15 ms per table, and a log of one machine's life that comes
+    /// in one body has hundreds; logs that are sent as they are written have two.
+    pub months_at_once: usize,
+    /// Text of such endpoints that waits, all together, and of one of them half of it; beyond it they are told to come again.
+    pub wide_bytes: usize,
     /// Batches stored at the same time: while one waits for the disk the next is classified.
     pub batches_in_flight: usize,
     /// Threads that classify.
@@ -28,6 +34,10 @@ pub struct Config {
     pub derive_latest: Duration,
     /// Derivation jobs at the same time: one computes while the other waits for the store.
     pub derive_parallel: usize,
+    /// Bytes of answers that derivations hold at once, all jobs together; one unit alone may take all of it. In memory such rows
+    /// take about three times as much for the moment. An endpoint with 2,000 events a day needs some 120 MiB for a month and its
+    /// neighbours.
+    pub derive_memory: u64,
     /// A failed derivation is tried again after this: a store that hiccups is back by then.
     pub derive_retry: Duration,
     /// How often the store is asked for news that no process remembers, of a crash or another process.
@@ -59,6 +69,8 @@ pub struct Planted {
     pub panics: String,
     /// The store refuses rows of a chunk that holds this.
     pub refused: String,
+    /// Deriving a unit of this endpoint panics.
+    pub derive_panics: String,
 }
 
 impl Default for Config {
@@ -66,6 +78,8 @@ impl Default for Config {
         Self {
             batch_bytes: 16 << 20,
             batch_linger: Duration::from_millis(20),
+            months_at_once: 8,
+            wide_bytes: 16 << 20,
             batches_in_flight: 2,
             workers: 2,
             queue_bytes: 64 << 20,
@@ -74,6 +88,7 @@ impl Default for Config {
             derive_quiet: Duration::from_secs(1),
             derive_latest: Duration::from_secs(5),
             derive_parallel: 2,
+            derive_memory: 256 << 20,
             derive_retry: Duration::from_secs(5),
             sweep: Duration::from_secs(30),
             sweep_age: Duration::from_secs(120),

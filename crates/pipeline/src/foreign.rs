@@ -5,6 +5,14 @@
 
 // Records of topics that others write to.
 #![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::string_slice,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
 
 use crate::letters;
 use event::{Chunk, Format, MESSAGE_PATH, Source, TextEncoding, is_endpoint_id};

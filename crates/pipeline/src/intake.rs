@@ -1,5 +1,7 @@
 //! From chunks handed over to rows that are durable.
 
+mod lanes;
+
 use crate::{
     ActiveSet, Config, PipelineError,
     letters::{Death, letter_of},
@@ -9,6 +11,8 @@ use crate::{
     step::{Poison, rows_of},
 };
 use event::Chunk;
+use futures_util::future::join_all;
+use lanes::{Caller, Classified, Lane, Lanes};
 use metrics::histogram;
 use std::{
     sync::{
@@ -17,9 +21,9 @@ use std::{
     },
     time::Duration,
 };
-use store::{Batch, ChunkRows, DeadLetter, ErrorClass, Store, StoreError};
+use store::{Batch, ChunkRows, DeadLetter, ErrorClass, Store, StoreError, Turns};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -110,6 +114,8 @@ pub(crate) struct Intake {
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
     workers: Arc<Semaphore>,
+    lanes: Lanes,
+    turns: Turns,
     news: NewsIds,
 }
 
@@ -176,10 +182,7 @@ pub(crate) async fn run(
             }
         };
         let intake = Arc::clone(&intake);
-        batches.spawn(async move {
-            intake.batch(taken).await;
-            drop(slot);
-        });
+        batches.spawn(async move { intake.batch(taken, slot).await });
     }
     batches.join_all().await;
 }
@@ -194,6 +197,8 @@ impl Intake {
     ) -> Self {
         let workers = Arc::new(Semaphore::new(config.workers.max(1)));
         Self {
+            lanes: Lanes::new(config.wide_bytes),
+            turns: Turns::new(config.months_at_once),
             config,
             store,
             rules,
@@ -204,43 +209,98 @@ impl Intake {
         }
     }
 
-    /// Classifies and stores requests together, and answers each.
-    async fn batch(&self, requests: Vec<Request>) {
+    /// Classifies and stores requests together, and answers each. What touches many months is stored behind them and apart.
+    async fn batch(
+        &self,
+        requests: Vec<Request>,
+        slot: Result<OwnedSemaphorePermit, AcquireError>,
+    ) {
         let bytes: usize = requests.iter().map(|request| request.bytes).sum();
         histogram!("cbsift_pipeline_batch_bytes").record(bytes as f64);
         let (mut chunks, mut callers) = (Vec::new(), Vec::new());
         for request in requests {
+            callers.push(Caller {
+                chunks: request.chunks.len(),
+                bytes: request.bytes,
+                reply: request.reply,
+                _room: request._room,
+            });
             chunks.extend(request.chunks);
-            callers.push((request.reply, request._room));
         }
-        let count = |what: &AtomicU64, more: usize| what.fetch_add(more as u64, Ordering::Relaxed);
-        let taken = chunks.len();
-        count(&self.counters.read, taken);
-        let result = self.settle(chunks).await;
-        if result.is_err() {
-            count(&self.counters.refused, taken);
-        }
-        for (reply, room) in callers {
-            // A caller that gave up waiting sends again.
-            let _ = reply.send(result.clone());
-            drop(room);
+        self.counters
+            .read
+            .fetch_add(chunks.len() as u64, Ordering::Relaxed);
+        // One set for the whole batch, whatever is published meanwhile.
+        let set = match self.rules.get() {
+            Ok(set) => set,
+            Err(error) => return self.answer(callers, &Err(error.into())),
+        };
+        let mut results = match self.classify(&set, chunks).await {
+            Ok(results) => results.into_iter(),
+            Err(error) => return self.answer(callers, &Err(error)),
+        };
+        let classified: Vec<Classified> = callers
+            .into_iter()
+            .map(|caller| {
+                let of_caller = results.by_ref().take(caller.chunks);
+                Classified::new(&set, caller, of_caller)
+            })
+            .collect();
+        let (narrow, wide) = lanes::part(classified, self.turns.months());
+        self.settle(narrow, None).await;
+        let (lanes, refused) = self.lanes.add(wide);
+        let retry_after = self.config.queue_wait;
+        self.answer(refused, &Err(PipelineError::Busy { retry_after }));
+        // The next batch may start: what is left here takes turns with others of its kind.
+        drop(slot);
+        join_all(lanes.into_iter().map(|lane| self.drain(lane))).await;
+    }
+
+    /// Stores what waits of an endpoint until nothing does.
+    async fn drain(&self, lane: Lane) {
+        while let Some(waiting) = self.lanes.take(&lane) {
+            let bytes = waiting.iter().map(|one| one.caller.bytes).sum();
+            for of_set in lanes::by_set(waiting) {
+                self.settle(of_set, Some(&self.turns)).await;
+            }
+            self.lanes.stored(&lane, bytes);
         }
     }
 
-    /// Brings every chunk into the store: its rows, or the chunk itself as a dead letter.
-    async fn settle(&self, chunks: Vec<Arc<Chunk>>) -> Result<(), PipelineError> {
-        // One set for the whole batch, whatever is published meanwhile.
-        let set = self.rules.get()?;
-        let (mut rows, mut letters) = (Vec::with_capacity(chunks.len()), Vec::new());
-        for result in self.classify(&set, chunks).await? {
-            match result {
-                Ok(of_chunk) => rows.push(of_chunk),
-                Err(poison) => {
-                    let Poison { chunk, reason } = *poison;
-                    letters.push(letter_of(&chunk, Death::Panic, &reason, set.sequence));
-                }
+    /// Tells callers. One that gave up waiting sends again.
+    fn answer(&self, callers: Vec<Caller>, result: &Result<(), PipelineError>) {
+        for caller in callers {
+            if result.is_err() {
+                self.counters
+                    .refused
+                    .fetch_add(caller.chunks as u64, Ordering::Relaxed);
             }
+            let _ = caller.reply.send(result.clone());
         }
+    }
+
+    /// Brings every chunk of one rule set into the store: its rows, or the chunk itself as a dead letter.
+    async fn settle(&self, classified: Vec<Classified>, turns: Option<&Turns>) {
+        let Some(set) = classified.first().map(|one| Arc::clone(&one.set)) else {
+            return;
+        };
+        let (mut rows, mut letters, mut callers) = (Vec::new(), Vec::new(), Vec::new());
+        for one in classified {
+            rows.extend(one.rows);
+            letters.extend(one.letters);
+            callers.push(one.caller);
+        }
+        let result = self.store_all(&set, rows, letters, turns).await;
+        self.answer(callers, &result);
+    }
+
+    async fn store_all(
+        &self,
+        set: &ActiveSet,
+        rows: Vec<ChunkRows>,
+        mut letters: Vec<DeadLetter>,
+        turns: Option<&Turns>,
+    ) -> Result<(), PipelineError> {
         let panicked = letters.len();
         let count = |what: &AtomicU64, more: u64| what.fetch_add(more, Ordering::Relaxed);
         let (mut stored, mut bytes, mut events, mut noise) = (0, 0, 0, 0);
@@ -250,7 +310,7 @@ impl Intake {
             events += rows.events.len() as u64;
             noise += rows.noise.len() as u64;
         }
-        for (rows, reason) in self.insert(&set, rows).await? {
+        for (rows, reason) in self.insert(set, rows, turns).await? {
             letters.push(letter_of(
                 &rows.chunk,
                 Death::Refused,
@@ -325,6 +385,7 @@ impl Intake {
         &self,
         set: &ActiveSet,
         rows: Vec<ChunkRows>,
+        turns: Option<&Turns>,
     ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -333,7 +394,7 @@ impl Intake {
         self.outbox.begin(news);
         let mut stored = Vec::new();
         let result = self
-            .insert_all(Batch::new(set.sequence, news, rows), &mut stored)
+            .insert_all(Batch::new(set.sequence, news, rows), turns, &mut stored)
             .await;
         let stored: Vec<&Batch> = if result.is_ok() {
             stored.iter().collect()
@@ -347,6 +408,7 @@ impl Intake {
     async fn insert_all(
         &self,
         batch: Batch,
+        turns: Option<&Turns>,
         stored: &mut Vec<Batch>,
     ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
         let chunks = batch.chunks().len();
@@ -354,7 +416,7 @@ impl Intake {
         let mut refused: Vec<(ChunkRows, String)> = Vec::new();
         let mut open = vec![batch];
         while let Some(batch) = open.pop() {
-            let Err(error) = self.insert_batch(&batch).await else {
+            let Err(error) = self.insert_batch(&batch, turns).await else {
                 stored.push(batch);
                 continue;
             };
@@ -392,7 +454,7 @@ impl Intake {
         }
     }
 
-    async fn insert_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+    async fn insert_batch(&self, batch: &Batch, turns: Option<&Turns>) -> Result<(), StoreError> {
         #[cfg(feature = "testing")]
         if batch
             .chunks()
@@ -401,7 +463,10 @@ impl Intake {
         {
             return Err(store::testing::refusal());
         }
-        self.store.insert_batch(batch).await
+        match turns {
+            Some(turns) => self.store.insert_batch_in_turns(batch, turns).await,
+            None => self.store.insert_batch(batch).await,
+        }
     }
 
     /// Keeps dead letters; only then may their chunks be acknowledged.

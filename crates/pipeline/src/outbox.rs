@@ -1,29 +1,63 @@
 //! What this process knows of news: batches in flight, and units that wait for their derivation.
 
-use event::Unit;
+use event::{Month, Unit};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use store::{Batch, OpenNews};
 use tokio::sync::Notify;
 
-/// What this process knows of news. The store's table is what survives it.
+/// What this process knows of news. The store's table is what survives it, and what does not fit here is found there again.
 ///
 /// Invariant: news of a batch in flight is never handed out, because it may only be closed by a derivation that could read
 /// all of its batch.
-#[derive(Default)]
 pub(crate) struct Outbox {
+    quiet: Duration,
+    latest: Duration,
     state: Mutex<State>,
     changed: Notify,
 }
 
+/// Units that wait at once; some 200 bytes each. Far more than a fleet has news of within the seconds that news waits.
+const MAX_WAITING: usize = 100_000;
+
+/// Names of news kept of one unit. The rest is found by a sweep once these are closed.
+const MAX_NEWS: usize = 1_000;
+
+/// Units that an endpoint gets derived in one turn; then it goes behind the others. Years of history come once, and the endpoint
+/// beside it waits no longer than this takes.
+const UNITS_OF_A_TURN: usize = 8;
+
+/// Different months of one job: each costs reads and INSERTs of its own, while units of one month share them.
+const MONTHS_OF_A_JOB: usize = 24;
+
 #[derive(Default)]
 struct State {
     in_flight: HashSet<u64>,
-    waiting: BTreeMap<Unit, Waiting>,
-    running: BTreeSet<Unit>,
+    waiting: HashMap<Endpoint, Queue>,
+    /// How many units that are.
+    units: usize,
+    /// Endpoints by when the first of their units is due; those in `turns` and those that are derived are not in it.
+    by_due: BTreeSet<(Instant, Endpoint)>,
+    /// Endpoints with units that are due, whose turn comes.
+    turns: VecDeque<Endpoint>,
+    /// Units that are derived now. An endpoint runs once at a time: its months read each other.
+    running: HashMap<Endpoint, BTreeSet<Month>>,
+}
+
+/// Tenant and name.
+type Endpoint = (String, String);
+
+/// What waits of an endpoint.
+#[derive(Default)]
+struct Queue {
+    units: BTreeMap<Month, Waiting>,
+    /// Its entry in `by_due`.
+    due: Option<Instant>,
+    /// It is in `turns`.
+    has_turn: bool,
 }
 
 struct Waiting {
@@ -41,6 +75,16 @@ pub(crate) struct Due {
 }
 
 impl Outbox {
+    /// A unit is due `quiet` after its last news, or `latest` after its first.
+    pub(crate) fn new(quiet: Duration, latest: Duration) -> Self {
+        Self {
+            quiet,
+            latest,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
     /// A batch is about to be stored.
     pub(crate) fn begin(&self, news: u64) {
         self.state().in_flight.insert(news);
@@ -50,115 +94,104 @@ impl Outbox {
     pub(crate) fn finish(&self, news: u64, stored: &[&Batch], now: Instant) {
         let mut state = self.state();
         state.in_flight.remove(&news);
-        for unit in stored.iter().flat_map(|batch| batch.units()) {
-            state.wake(unit, &[news], now, now);
-        }
+        let (units, ids) = (stored.iter().flat_map(|batch| batch.units()), [news]);
+        let units = units.map(|unit| (unit, ids.as_slice()));
+        self.wake(&mut state, units, now, now);
         drop(state);
         self.changed.notify_one();
     }
 
     /// News that the store holds and this process may not know of: due at once.
-    pub(crate) fn absorb(&self, open: &[OpenNews], now: Instant, latest: Duration) {
+    pub(crate) fn absorb(&self, open: &[OpenNews], now: Instant) {
         let mut state = self.state();
-        for news in open {
-            let ids: Vec<u64> = news
-                .ids
-                .iter()
-                .copied()
-                .filter(|id| !state.in_flight.contains(id))
-                .collect();
-            if ids.is_empty() || state.running.contains(&news.unit) {
-                continue;
-            }
-            let since = now.checked_sub(latest).unwrap_or(now);
-            state.wake(&news.unit, &ids, since, since);
-        }
+        let known: Vec<(&Unit, Vec<u64>)> = open
+            .iter()
+            .map(|news| {
+                let ids = news.ids.iter().copied();
+                let ids = ids.filter(|id| !state.in_flight.contains(id)).collect();
+                (&news.unit, ids)
+            })
+            .filter(|(unit, ids): &(_, Vec<u64>)| !ids.is_empty() && !state.is_running(unit))
+            .collect();
+        let since = now.checked_sub(self.latest).unwrap_or(now);
+        let units = known.iter().map(|(unit, ids)| (*unit, ids.as_slice()));
+        self.wake(&mut state, units, since, since);
         drop(state);
         self.changed.notify_one();
     }
 
-    /// Takes units that are due, all of an endpoint together, about `limit` of them. They are running until
-    /// [`Outbox::done`] or [`Outbox::again`].
-    pub(crate) fn take_due(
-        &self,
-        now: Instant,
-        quiet: Duration,
-        latest: Duration,
-        limit: usize,
-    ) -> Vec<Due> {
+    /// Takes units that are due, about `limit` of them, of each endpoint a turn. They are running until [`Outbox::done`] or
+    /// [`Outbox::again`].
+    pub(crate) fn take_due(&self, now: Instant, limit: usize) -> Vec<Due> {
         let mut state = self.state();
-        let due: Vec<Unit> = state
-            .waiting
-            .iter()
-            .filter(|(unit, waiting)| {
-                waiting.due(quiet, latest) <= now && !state.running.contains(unit)
-            })
-            .map(|(unit, _)| unit.clone())
-            .collect();
-        let mut groups: Vec<Due> = Vec::new();
-        let mut taken = 0;
-        for units in due.chunk_by(|a, b| (&a.tenant, &a.endpoint) == (&b.tenant, &b.endpoint)) {
-            if taken >= limit {
+        state.give_turns(now);
+        let (mut job, mut units, mut months) = (Vec::new(), 0, BTreeSet::new());
+        while units < limit
+            && let Some(endpoint) = state.turns.pop_front()
+        {
+            let taken = state.take_turn(&endpoint, now, self.quiet, self.latest);
+            units += taken.len();
+            months.extend(taken.iter().map(|news| news.unit.month));
+            if !taken.is_empty() {
+                job.push(Due {
+                    tenant: endpoint.0,
+                    endpoint: endpoint.1,
+                    news: taken,
+                });
+            }
+            if months.len() >= MONTHS_OF_A_JOB {
                 break;
             }
-            taken += units.len();
-            let news = units
-                .iter()
-                .filter_map(|unit| {
-                    let waiting = state.waiting.remove(unit)?;
-                    state.running.insert(unit.clone());
-                    Some(OpenNews {
-                        unit: unit.clone(),
-                        ids: waiting.ids.into_iter().collect(),
-                    })
-                })
-                .collect();
-            groups.push(Due {
-                tenant: units[0].tenant.clone(),
-                endpoint: units[0].endpoint.clone(),
-                news,
-            });
         }
-        groups
+        job
     }
 
-    /// A job has ended well.
+    /// Units were derived, or are dead.
     pub(crate) fn done(&self, due: &[Due]) {
         let mut state = self.state();
-        for news in due.iter().flat_map(|due| &due.news) {
-            state.running.remove(&news.unit);
+        for due in due {
+            self.end(&mut state, due);
         }
         drop(state);
         self.changed.notify_one();
     }
 
-    /// A job has failed: its units wait until `at`. Should this process end before, a sweep finds them in the store.
-    pub(crate) fn again(&self, due: &[Due], at: Instant, quiet: Duration) {
+    /// Units could not be derived: they wait until `at`. Should this process end before, a sweep finds them in the store.
+    pub(crate) fn again(&self, due: &[Due], at: Instant) {
         let mut state = self.state();
-        for news in due.iter().flat_map(|due| &due.news) {
-            state.running.remove(&news.unit);
-            let since = at.checked_sub(quiet).unwrap_or(at);
-            state.wake(&news.unit, &news.ids, since, since);
+        let since = at.checked_sub(self.quiet).unwrap_or(at);
+        for due in due {
+            self.end(&mut state, due);
+            let units = due
+                .news
+                .iter()
+                .map(|news| (&news.unit, news.ids.as_slice()));
+            self.wake(&mut state, units, since, since);
         }
         drop(state);
         self.changed.notify_one();
     }
 
     /// When the next unit is due, if any waits.
-    pub(crate) fn next_due(&self, quiet: Duration, latest: Duration) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         let state = self.state();
-        state
-            .waiting
-            .iter()
-            .filter(|(unit, _)| !state.running.contains(unit))
-            .map(|(_, waiting)| waiting.due(quiet, latest))
-            .min()
+        if state.turns.is_empty() {
+            state.by_due.first().map(|(due, _)| *due)
+        } else {
+            Some(Instant::now())
+        }
+    }
+
+    /// Whether units are due and wait for their turn.
+    pub(crate) fn has_turns(&self) -> bool {
+        !self.state().turns.is_empty()
     }
 
     /// Batches in flight, and units that wait or are derived.
     pub(crate) fn pending(&self) -> usize {
         let state = self.state();
-        state.in_flight.len() + state.waiting.len() + state.running.len()
+        let running: usize = state.running.values().map(BTreeSet::len).sum();
+        state.in_flight.len() + state.units + running
     }
 
     /// Batches in flight.
@@ -166,9 +199,46 @@ impl Outbox {
         self.state().in_flight.len()
     }
 
+    /// Whether as much waits as is kept here: a sweep would find no room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state().units >= MAX_WAITING
+    }
+
     /// Waits until something has changed.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    fn end(&self, state: &mut State, due: &Due) {
+        let endpoint = (due.tenant.clone(), due.endpoint.clone());
+        if let Some(running) = state.running.get_mut(&endpoint) {
+            for news in &due.news {
+                running.remove(&news.unit.month);
+            }
+            if running.is_empty() {
+                state.running.remove(&endpoint);
+            }
+        }
+        state.set_due(&endpoint, self.quiet, self.latest);
+    }
+
+    fn wake<'a>(
+        &self,
+        state: &mut State,
+        units: impl Iterator<Item = (&'a Unit, &'a [u64])>,
+        first: Instant,
+        last: Instant,
+    ) {
+        let mut woken: BTreeSet<Endpoint> = BTreeSet::new();
+        for (unit, ids) in units {
+            let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
+            if state.wake(&endpoint, unit.month, ids, first, last) {
+                woken.insert(endpoint);
+            }
+        }
+        for endpoint in woken {
+            state.set_due(&endpoint, self.quiet, self.latest);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,22 +248,123 @@ impl Outbox {
 }
 
 impl State {
-    fn wake(&mut self, unit: &Unit, ids: &[u64], first: Instant, last: Instant) {
-        match self.waiting.get_mut(unit) {
-            Some(waiting) => {
-                waiting.ids.extend(ids);
-                waiting.first = waiting.first.min(first);
-                waiting.last = waiting.last.max(last);
+    fn is_running(&self, unit: &Unit) -> bool {
+        let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
+        self.running
+            .get(&endpoint)
+            .is_some_and(|months| months.contains(&unit.month))
+    }
+
+    /// Returns whether the news is kept.
+    fn wake(
+        &mut self,
+        endpoint: &Endpoint,
+        month: Month,
+        ids: &[u64],
+        first: Instant,
+        last: Instant,
+    ) -> bool {
+        let is_full = self.units >= MAX_WAITING;
+        let is_known = self
+            .waiting
+            .get(endpoint)
+            .is_some_and(|queue| queue.units.contains_key(&month));
+        if is_full && !is_known {
+            return false;
+        }
+        let queue = self.waiting.entry(endpoint.clone()).or_default();
+        let waiting = queue.units.entry(month).or_insert_with(|| {
+            self.units += 1;
+            Waiting {
+                ids: BTreeSet::new(),
+                first,
+                last,
             }
-            None => {
-                let waiting = Waiting {
-                    ids: ids.iter().copied().collect(),
-                    first,
-                    last,
-                };
-                self.waiting.insert(unit.clone(), waiting);
+        });
+        let room = MAX_NEWS.saturating_sub(waiting.ids.len());
+        waiting.ids.extend(ids.iter().take(room));
+        waiting.first = waiting.first.min(first);
+        waiting.last = waiting.last.max(last);
+        true
+    }
+
+    /// Notes when an endpoint is due, unless its turn comes anyway or it runs.
+    fn set_due(&mut self, endpoint: &Endpoint, quiet: Duration, latest: Duration) {
+        let is_running = self.running.contains_key(endpoint);
+        let Some(queue) = self.waiting.get_mut(endpoint) else {
+            return;
+        };
+        if let Some(due) = queue.due.take() {
+            self.by_due.remove(&(due, endpoint.clone()));
+        }
+        if queue.units.is_empty() {
+            self.waiting.remove(endpoint);
+            return;
+        }
+        if is_running || queue.has_turn {
+            return;
+        }
+        let due = queue.units.values().map(|one| one.due(quiet, latest)).min();
+        queue.due = due;
+        self.by_due.extend(due.map(|due| (due, endpoint.clone())));
+    }
+
+    /// Endpoints that are due get their turn behind those that wait for it.
+    fn give_turns(&mut self, now: Instant) {
+        while let Some((due, endpoint)) = self.by_due.pop_first() {
+            if due > now {
+                self.by_due.insert((due, endpoint));
+                return;
+            }
+            if let Some(queue) = self.waiting.get_mut(&endpoint) {
+                queue.due = None;
+                queue.has_turn = true;
+                self.turns.push_back(endpoint);
             }
         }
+    }
+
+    /// Takes the units of an endpoint whose turn it is.
+    fn take_turn(
+        &mut self,
+        endpoint: &Endpoint,
+        now: Instant,
+        quiet: Duration,
+        latest: Duration,
+    ) -> Vec<OpenNews> {
+        let Some(queue) = self.waiting.get_mut(endpoint) else {
+            return Vec::new();
+        };
+        queue.has_turn = false;
+        let months: Vec<Month> = queue
+            .units
+            .iter()
+            .filter(|(_, waiting)| waiting.due(quiet, latest) <= now)
+            .map(|(month, _)| *month)
+            .take(UNITS_OF_A_TURN)
+            .collect();
+        let mut taken = Vec::new();
+        for month in months {
+            let Some(waiting) = queue.units.remove(&month) else {
+                continue;
+            };
+            self.units -= 1;
+            taken.push(OpenNews {
+                unit: Unit {
+                    tenant: endpoint.0.clone(),
+                    endpoint: endpoint.1.clone(),
+                    month,
+                },
+                ids: waiting.ids.into_iter().collect(),
+            });
+        }
+        if taken.is_empty() {
+            self.set_due(endpoint, quiet, latest);
+        } else {
+            let running = self.running.entry(endpoint.clone()).or_default();
+            running.extend(taken.iter().map(|news| news.unit.month));
+        }
+        taken
     }
 }
 
@@ -230,16 +401,16 @@ mod tests {
 
     #[test]
     fn a_unit_waits_for_quiet_but_not_for_ever() {
-        let (outbox, start) = (Outbox::default(), Instant::now());
+        let (outbox, start) = (Outbox::new(QUIET, LATEST), Instant::now());
         for news in 1..=6 {
             // A little sooner than quiet, each time.
             let now = start + Duration::from_millis(900) * (news as u32 - 1);
-            assert_eq!(outbox.take_due(now, QUIET, LATEST, 9), []);
+            assert_eq!(outbox.take_due(now, 9), []);
             outbox.begin(news);
             outbox.finish(news, &[&batch("a", news)], now);
         }
-        assert_eq!(outbox.next_due(QUIET, LATEST), Some(start + LATEST));
-        let due = outbox.take_due(start + LATEST, QUIET, LATEST, 9);
+        assert_eq!(outbox.next_due(), Some(start + LATEST));
+        let due = outbox.take_due(start + LATEST, 9);
         assert_eq!(
             due[0].news,
             [OpenNews {
@@ -251,7 +422,7 @@ mod tests {
 
     #[test]
     fn news_in_flight_is_not_handed_out_even_when_a_sweep_finds_it() {
-        let (outbox, now) = (Outbox::default(), Instant::now());
+        let (outbox, now) = (Outbox::new(QUIET, LATEST), Instant::now());
         outbox.begin(7);
         outbox.absorb(
             &[OpenNews {
@@ -259,9 +430,8 @@ mod tests {
                 ids: vec![6, 7],
             }],
             now,
-            LATEST,
         );
-        let due = outbox.take_due(now, QUIET, LATEST, 9);
+        let due = outbox.take_due(now, 9);
         assert_eq!(
             due[0].news,
             [OpenNews {
@@ -272,37 +442,112 @@ mod tests {
         outbox.done(&due);
         // A batch that failed wakes nobody; what it left behind is for the sweep.
         outbox.finish(7, &[], now);
-        assert_eq!(outbox.next_due(QUIET, LATEST), None);
+        assert_eq!(outbox.next_due(), None);
         outbox.absorb(
             &[OpenNews {
                 unit: unit("a"),
                 ids: vec![7],
             }],
             now,
-            LATEST,
         );
-        assert_eq!(outbox.take_due(now, QUIET, LATEST, 9)[0].news[0].ids, [7]);
+        assert_eq!(outbox.take_due(now, 9)[0].news[0].ids, [7]);
     }
 
     #[test]
     fn a_unit_runs_once_at_a_time() {
-        let (outbox, now) = (Outbox::default(), Instant::now());
+        let (outbox, now) = (Outbox::new(QUIET, LATEST), Instant::now());
         outbox.absorb(
             &[OpenNews {
                 unit: unit("a"),
                 ids: vec![1],
             }],
             now,
-            LATEST,
         );
-        let due = outbox.take_due(now, QUIET, LATEST, 9);
+        let due = outbox.take_due(now, 9);
         outbox.begin(2);
         outbox.finish(2, &[&batch("a", 2)], now);
-        assert_eq!(outbox.take_due(now + LATEST, QUIET, LATEST, 9), []);
+        assert_eq!(outbox.take_due(now + LATEST, 9), []);
         outbox.done(&due);
-        assert_eq!(
-            outbox.take_due(now + LATEST, QUIET, LATEST, 9)[0].news[0].ids,
-            [2]
+        assert_eq!(outbox.take_due(now + LATEST, 9)[0].news[0].ids, [2]);
+    }
+
+    fn open(endpoint: &str, month: u32) -> OpenNews {
+        OpenNews {
+            unit: Unit {
+                month: Month::from_yyyymm(month),
+                ..unit(endpoint)
+            },
+            ids: vec![1],
+        }
+    }
+
+    #[test]
+    fn an_endpoint_of_many_months_gets_a_turn_and_goes_behind_the_others() {
+        let (outbox, now) = (Outbox::new(QUIET, LATEST), Instant::now());
+        let months: Vec<OpenNews> = (2006..2031)
+            .flat_map(|year| (1..=12).map(move |month| open("many", year * 100 + month)))
+            .collect();
+        outbox.absorb(&months, now);
+        outbox.absorb(&[open("one", 202208)], now);
+        let mut derived_before = 0;
+        loop {
+            // One worker, which takes one unit at a time: the worst for who comes last.
+            let job = outbox.take_due(now, 1);
+            assert_eq!(job.len(), 1);
+            outbox.done(&job);
+            if job[0].endpoint == "one" {
+                break;
+            }
+            derived_before += job[0].news.len();
+        }
+        assert!(
+            derived_before * 10 <= months.len(),
+            "{derived_before} of 300 units were derived before the other endpoint's"
         );
+        // And the many come to an end too.
+        let mut left = months.len() - derived_before;
+        while left > 0 {
+            let job = outbox.take_due(now, 256);
+            outbox.done(&job);
+            left -= job.iter().map(|due| due.news.len()).sum::<usize>();
+        }
+        assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
+    }
+
+    #[test]
+    fn two_workers_never_serve_one_endpoint_at_once() {
+        let (outbox, now) = (Outbox::new(QUIET, LATEST), Instant::now());
+        let months: Vec<OpenNews> = (1..=12).map(|month| open("a", 202200 + month)).collect();
+        outbox.absorb(&months, now);
+        let job = outbox.take_due(now, 1);
+        assert_eq!(job[0].news.len(), UNITS_OF_A_TURN);
+        assert_eq!(outbox.take_due(now, 1), []);
+        outbox.again(&job, now + LATEST);
+        // Those that wait for another try do not hold up the others.
+        let rest = outbox.take_due(now, 256);
+        assert_eq!(rest[0].news.len(), months.len() - UNITS_OF_A_TURN);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_to_the_store() {
+        let (outbox, now) = (Outbox::new(QUIET, LATEST), Instant::now());
+        let many: Vec<OpenNews> = (0..MAX_WAITING + 10)
+            .map(|number| open(&format!("e{number}"), 202208))
+            .collect();
+        outbox.absorb(&many, now);
+        assert!(outbox.is_full());
+        assert_eq!(outbox.pending(), MAX_WAITING);
+        // What is known goes on being told.
+        outbox.begin(7);
+        outbox.finish(7, &[&batch("e0", 7)], now);
+        let ids = OpenNews {
+            ids: (10..10 + 2 * MAX_NEWS as u64).collect(),
+            ..open("e1", 202208)
+        };
+        outbox.absorb(&[ids], now);
+        let job = outbox.take_due(now, usize::MAX);
+        let of = |endpoint: &str| job.iter().find(|due| due.endpoint == endpoint).unwrap();
+        assert_eq!(of("e0").news[0].ids, [1, 7]);
+        assert_eq!(of("e1").news[0].ids.len(), MAX_NEWS);
     }
 }

@@ -37,7 +37,8 @@ impl Pipeline {
     pub async fn start_with(config: Config, store: Store) -> Result<Self, StoreError> {
         let rules = Arc::new(Current::start(&store).await?);
         let grace = config.grace;
-        let (outbox, counters) = (Arc::new(Outbox::default()), Arc::new(Counters::default()));
+        let outbox = Arc::new(Outbox::new(config.derive_quiet, config.derive_latest));
+        let counters = Arc::new(Counters::default());
         let (handle, requests) = Handle::new(&config);
         let intake = Intake::new(
             config.clone(),
@@ -52,13 +53,7 @@ impl Pipeline {
             Arc::clone(&rules),
         );
         let (follower, poll) = ((Arc::clone(&rules), store.clone()), config.rules_poll);
-        let deriver = Deriver {
-            config,
-            store,
-            rules,
-            outbox,
-            counters,
-        };
+        let deriver = Deriver::new(config, store, rules, outbox, counters);
         let (stop_intake, stop_deriver) = (CancellationToken::new(), CancellationToken::new());
         let intake = tokio::spawn(intake::run(Arc::new(intake), requests, stop_intake.clone()));
         let deriver = tokio::spawn(deriver::run(Arc::new(deriver), stop_deriver.clone()));

@@ -9,7 +9,7 @@ pub use diff::{
 use crate::{Config, deriver::stream_facts, step::rows_of};
 use classify::{Rules, UnitInput, derive};
 use diff::{differences, example_of};
-use event::{Chunk, Event, EventId, Finding, LoggedAt, Month, StreamId, Unit};
+use event::{Chunk, Event, EventId, Finding, Month, StreamId, Unit};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -55,7 +55,7 @@ pub async fn plan(
             changes: BTreeMap::new(),
             targets: BTreeSet::new(),
         };
-        let timeless = endpoint.rows(Month::FIRST, Month::FIRST).await?;
+        let timeless = endpoint.rows(Month::FAR_OFF, Month::FAR_OFF).await?;
         for chunks in of_endpoint {
             endpoint
                 .compare(chunks, &timeless, &mut plan, progress)
@@ -118,8 +118,16 @@ impl Endpoint<'_> {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> anyhow::Result<()> {
         let mut made = self.classify(chunks, plan, progress).await?;
-        let last = made.months.last().copied().unwrap_or(chunks.month);
-        let rows = self.rows(chunks.month, last.max(chunks.month)).await?;
+        // What is far off is at hand.
+        let mut near = made.months.iter().copied();
+        let first = near
+            .clone()
+            .chain([chunks.month])
+            .filter(|month| *month != Month::FAR_OFF)
+            .min();
+        let from = first.unwrap_or(chunks.month);
+        let last = near.next_back().unwrap_or(from);
+        let rows = self.rows(from, last.max(from)).await?;
         drop_superseded(&mut made.events, &rows);
         let stored: BTreeMap<EventId, &Event> = timeless
             .events
@@ -199,21 +207,12 @@ impl Endpoint<'_> {
         plan: &mut Plan,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> anyhow::Result<Made> {
-        let day = |at: LoggedAt| u16::try_from(at.0.div_euclid(86_400)).unwrap_or(u16::MAX);
-        let end = if of.month == Month::LAST {
-            u16::MAX
-        } else {
-            day(of.month.after().start()) - 1
-        };
-        let days = (
-            day(of.month.start()).max(self.asked.from),
-            end.min(self.asked.to),
-        );
+        let days = (self.asked.from, self.asked.to);
         let (mut made, mut place) = (Made::default(), None);
         let tenant = self.asked.tenant.as_str();
         while let Some((chunks, next)) = self
             .store
-            .chunks_after(tenant, self.name, days, place.as_ref())
+            .chunks_after(tenant, self.name, of.month, days, place.as_ref())
             .await?
         {
             place = Some(next);
@@ -247,13 +246,13 @@ impl Endpoint<'_> {
     }
 
     /// Derives the months before `end`, which was compared last and is their latest neighbour, and compares them with what
-    /// readers see.
+    /// readers see. The far-off month comes last: chunks of any month may hold some of it.
     async fn derive_before(&mut self, end: Option<Month>, plan: &mut Plan) -> anyhow::Result<()> {
         let ready: Vec<Month> = self
             .targets
             .iter()
             .copied()
-            .filter(|month| end.is_none_or(|end| *month < end))
+            .filter(|month| end.is_none_or(|end| *month < end && *month != Month::FAR_OFF))
             .collect();
         if ready.is_empty() {
             return Ok(());
@@ -274,7 +273,8 @@ impl Endpoint<'_> {
         }
         if let Some(end) = end {
             let oldest = end.before();
-            self.changes.retain(|_, (month, _)| *month >= oldest);
+            self.changes
+                .retain(|_, (month, _)| *month >= oldest || *month == Month::FAR_OFF);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use store::{Store, StoreError};
+use store::{OpenNewsState, Store, StoreError};
 
 /// What the pipeline is doing. Cheap to clone.
 #[derive(Clone)]
@@ -79,8 +79,16 @@ impl Status {
     pub async fn pending_units(&self, store: &Store) -> Result<u64, StoreError> {
         // News goes in before the acknowledgement and is closed after the derivation, so the store's alone would do;
         // batches in flight are counted so that somebody who waits while sending sees no zero in between.
-        let in_flight = self.outbox.in_flight() as u64;
-        Ok(store.pending_units().await? + in_flight)
+        Ok(self.open_news(store).await?.units)
+    }
+
+    /// Units whose derivation is due or under way, and how long the oldest news waits.
+    pub async fn open_news(&self, store: &Store) -> Result<OpenNewsState, StoreError> {
+        let open = store.open_news_state().await?;
+        Ok(OpenNewsState {
+            units: open.units + self.outbox.in_flight() as u64,
+            ..open
+        })
     }
 
     /// What it has done.

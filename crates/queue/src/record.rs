@@ -4,6 +4,14 @@
 
 // Records of topics that others write to.
 #![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::string_slice,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
 
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use std::str::FromStr;

@@ -146,6 +146,28 @@ impl State {
         }
     }
 
+    /// Makes room for a stranger of the address; false where there is none to be made.
+    fn make_room(&mut self, address: IpAddr, limits: &Limits, now: Instant) -> bool {
+        for (room, why) in [
+            (self.of_address(address, limits, now), "address"),
+            (self.of_all(limits, now), "full"),
+        ] {
+            match room {
+                Room::Free => {}
+                Room::Instead(id) => {
+                    self.evict(id, why);
+                    // What one address gives up is room for all as well.
+                    return true;
+                }
+                Room::None => {
+                    counter!("cbsift_serve_refused_total", "reason" => why).increment(1);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
     /// The stranger of the address that makes room for another one of it.
     fn of_address(&self, address: IpAddr, limits: &Limits, now: Instant) -> Room {
         let Some(strangers) = self.addresses.get(&address) else {
@@ -204,24 +226,8 @@ impl Admission {
     pub fn admit(&self, address: IpAddr) -> Option<Place> {
         let (address, now) = (network(address), Instant::now());
         let mut state = self.0.state();
-        for (room, why) in [
-            (state.of_address(address, &self.0.limits, now), "address"),
-            (state.of_all(&self.0.limits, now), "full"),
-        ] {
-            match room {
-                Room::Free => {}
-                Room::Instead(id) => {
-                    state.evict(id, why);
-                    // What one address gives up is room for all as well.
-                    if why == "address" {
-                        break;
-                    }
-                }
-                Room::None => {
-                    counter!("cbsift_serve_refused_total", "reason" => why).increment(1);
-                    return None;
-                }
-            }
+        if !state.make_room(address, &self.0.limits, now) {
+            return None;
         }
         state.last += 1;
         state.open += 1;
@@ -239,6 +245,7 @@ impl Admission {
         Some(Place {
             shared: Arc::clone(&self.0),
             id,
+            address,
             evicted,
             is_answered: AtomicBool::new(false),
             requests: AtomicU64::new(0),
@@ -246,7 +253,7 @@ impl Admission {
     }
 
     /// Ends the connection that is of least use, because the process has no file left for a new one.
-    pub(crate) fn shed(&self) {
+    pub fn shed(&self) {
         let mut state = self.0.state();
         let least = oldest(&state.waiting).or(oldest(&state.resting));
         if let Some((_, id)) = least {
@@ -278,6 +285,7 @@ impl Shared {
 pub struct Place {
     shared: Arc<Shared>,
     id: u64,
+    address: IpAddr,
     evicted: Arc<Notify>,
     /// The answer is made, but may not be written yet.
     is_answered: AtomicBool,
@@ -288,14 +296,39 @@ pub struct Place {
 impl Place {
     /// Returns when the connection is to end at once, to make room.
     pub async fn evicted(&self) {
-        self.evicted.notified().await;
+        loop {
+            self.evicted.notified().await;
+            // It may have been taken back meanwhile, see `begin`.
+            if !self.shared.state().entries.contains_key(&self.id) {
+                return;
+            }
+        }
     }
 
-    /// A head is complete. False where the connection was told to make room meanwhile.
+    /// A head is complete. False where the connection was told to make room, and cannot be taken back.
+    ///
+    /// In a flood a connection may be the oldest before anybody has looked whether its head is there. So it is taken back when it is, and
+    /// another one makes room, as if it had come just now.
     pub(crate) fn begin(&self) -> bool {
         self.is_answered.store(false, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.change(|entry| entry.is_working = true)
+        if self.change(|entry| entry.is_working = true) {
+            return true;
+        }
+        let now = Instant::now();
+        let mut state = self.shared.state();
+        if !state.make_room(self.address, &self.shared.limits, now) {
+            return false;
+        }
+        let entry = Entry {
+            address: self.address,
+            since: now,
+            is_working: true,
+            holder: None,
+            evicted: Arc::clone(&self.evicted),
+        };
+        state.enter(self.id, entry);
+        true
     }
 
     /// The answer is made.

@@ -80,10 +80,12 @@ pub async fn connection<S, B>(
         }
     };
     tokio::select! {
-        () = place.evicted() => tracing::debug!("a connection made room"),
+        // First, so that a head that has come is seen before its connection goes.
+        biased;
         result = served => if let Err(error) = result {
             tracing::debug!(%error, "a connection ended early");
         },
+        () = place.evicted() => tracing::debug!("a connection made room"),
     }
 }
 
@@ -95,9 +97,9 @@ async fn answer<S, B>(
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
 {
-    let is_here = place.begin();
+    let has_place = place.begin();
     let under_way = UnderWay(Arc::clone(&place));
-    if !is_here {
+    if !has_place {
         return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, under_way));
     }
     if let Some(name) = repeated(request.headers(), &SINGLE) {

@@ -77,8 +77,9 @@ where
                 return connection(stream, service, place, within, shutdown).await;
             };
             let shaken = tokio::select! {
-                () = place.evicted() => None,
+                biased;
                 shaken = shake_hands(&tls, stream, within, &shutdown) => shaken,
+                () = place.evicted() => None,
             };
             if let Some(stream) = shaken {
                 connection(stream, service, place, within, shutdown).await;

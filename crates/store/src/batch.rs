@@ -9,8 +9,9 @@ use crate::{
     store::Store,
 };
 use event::{Chunk, Code, Event, Month, Noise, Unit};
-use futures_util::future::{try_join, try_join_all, try_join3};
+use futures_util::future::{BoxFuture, try_join, try_join_all, try_join3};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::Semaphore;
 
 /// Chunks that are stored together.
 #[derive(Clone, Debug)]
@@ -78,6 +79,29 @@ impl Batch {
     }
 }
 
+/// How batches of very many months are stored: some months at a time, one batch after the other, so that they hold up neither
+/// each other nor what is stored beside them.
+pub struct Turns {
+    /// Months of a turn, hence INSERTs at once.
+    months: usize,
+    gate: Semaphore,
+}
+
+impl Turns {
+    /// `months` at a time.
+    pub fn new(months: usize) -> Self {
+        Self {
+            months: months.max(1),
+            gate: Semaphore::new(1),
+        }
+    }
+
+    /// How many months a turn has.
+    pub fn months(&self) -> usize {
+        self.months
+    }
+}
+
 fn key(rows: &ChunkRows) -> (&str, &str, u64, u64, u64, u64) {
     let chunk = &rows.chunk;
     (
@@ -96,6 +120,24 @@ impl Store {
     /// Order: events, noise and news, then chunks, then coverage. So a chunk implies its events and their news, and coverage,
     /// which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
+        let news = self.insert_news(batch);
+        let (events, noise) = (
+            self.insert_events(batch, None),
+            self.insert_noise(batch, None),
+        );
+        try_join3(events, noise, news).await?;
+        self.insert_chunks(batch, None).await
+    }
+
+    /// The same in the same order, but taking turns.
+    pub async fn insert_batch_in_turns(&self, batch: &Batch, turns: &Turns) -> Result<()> {
+        self.insert_events(batch, Some(turns)).await?;
+        self.insert_noise(batch, Some(turns)).await?;
+        self.insert_news(batch).await?;
+        self.insert_chunks(batch, Some(turns)).await
+    }
+
+    async fn insert_news(&self, batch: &Batch) -> Result<()> {
         let news = batch.units.iter().map(|unit| NewsRow {
             tenant: &unit.tenant,
             endpoint: &unit.endpoint,
@@ -103,28 +145,30 @@ impl Store {
             id: batch.news,
             done: 0,
         });
-        let news = self.insert_rows::<NewsRow<'static>, _>("news", news);
-        try_join3(self.insert_events(batch), self.insert_noise(batch), news).await?;
+        self.insert_rows::<NewsRow<'static>, _>("news", news).await
+    }
+
+    async fn insert_chunks(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
         let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
         for rows in &batch.chunks {
             by_month.entry(rows.month()).or_default().push(rows);
         }
-        try_join_all(by_month.values().map(|rows| {
+        let months: Vec<_> = by_month.values().collect();
+        each(&months, turns, |rows| {
             let rows = rows.iter().map(|rows| ChunkRow::new(batch.rule_set, rows));
             self.insert_rows::<ChunkRow<'static>, _>("chunks", rows)
-        }))
+        })
         .await?;
-        try_join_all(by_month.values().map(|rows| {
+        each(&months, turns, |rows| {
             let rows = rows
                 .iter()
                 .map(|rows| CoverageRow::new(batch.rule_set, rows));
             self.insert_rows::<CoverageRow<'static>, _>("coverage", rows)
-        }))
-        .await?;
-        Ok(())
+        })
+        .await
     }
 
-    async fn insert_events(&self, batch: &Batch) -> Result<()> {
+    async fn insert_events(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
         let mut by_month: BTreeMap<Month, Vec<(&Chunk, &Event)>> = BTreeMap::new();
         for rows in &batch.chunks {
             for event in &rows.events {
@@ -134,17 +178,17 @@ impl Store {
                     .push((&rows.chunk, event));
             }
         }
-        try_join_all(by_month.values().map(|events| {
+        let months: Vec<_> = by_month.values().collect();
+        each(&months, turns, |events| {
             let rows = events
                 .iter()
                 .map(|(chunk, event)| EventRow::new(batch.rule_set, chunk, event));
             self.insert_rows::<EventRow<'static>, _>("events", rows)
-        }))
-        .await?;
-        Ok(())
+        })
+        .await
     }
 
-    async fn insert_noise(&self, batch: &Batch) -> Result<()> {
+    async fn insert_noise(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
         let mut sets: BTreeMap<Month, BTreeMap<NoiseKey<'_>, BTreeSet<u64>>> = BTreeMap::new();
         let mut open: BTreeMap<Month, Vec<(&Chunk, &Noise)>> = BTreeMap::new();
         for rows in &batch.chunks {
@@ -168,21 +212,41 @@ impl Store {
                     .collect()
             })
             .collect();
-        let closed = try_join_all(sets.iter().map(|sets| {
+        let sets: Vec<_> = sets.iter().collect();
+        let closed = each(&sets, turns, |sets| {
             self.insert_rows::<NoiseRow<'static>, _>(
                 "noise",
                 sets.iter().map(|(key, ids)| key.row(ids)),
             )
-        }));
-        let open = try_join_all(open.values().map(|noise| {
+        });
+        let open: Vec<_> = open.values().collect();
+        let open = each(&open, turns, |noise| {
             let rows = noise
                 .iter()
                 .map(|(chunk, noise)| OpenNoiseRow::new(chunk, noise));
             self.insert_rows::<OpenNoiseRow<'static>, _>("open_noise", rows)
-        }));
+        });
         try_join(closed, open).await?;
         Ok(())
     }
+}
+
+/// Inserts months all at once, or in turns.
+async fn each<'a, T>(
+    months: &[&'a T],
+    turns: Option<&Turns>,
+    insert: impl Fn(&'a T) -> BoxFuture<'a, Result<()>>,
+) -> Result<()> {
+    let Some(turns) = turns else {
+        try_join_all(months.iter().map(|month| insert(month))).await?;
+        return Ok(());
+    };
+    for some in months.chunks(turns.months) {
+        // Whoever asked first is let in first. The gate is never closed, so no error comes of it.
+        let _turn = turns.gate.acquire().await.ok();
+        try_join_all(some.iter().map(|month| insert(month))).await?;
+    }
+    Ok(())
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

@@ -3,17 +3,20 @@
 use crate::queries::messages::is_message;
 use crate::{
     error::Result,
-    rows::{LIVE_GENERATION, NewsRow, Piece, StoredEvent, StoredPiece, day_of, month_of},
+    rows::{Days, LIVE_GENERATION, NewsRow, Piece, StoredEvent, StoredPiece, day_of, month_of},
     store::Store,
     version::{DerivationVersion, rule_set_of},
 };
-use clickhouse::Row;
+use clickhouse::{Row, query::Query};
 use event::{
     Code, Derivation, Event, Finding, LoggedAt, MESSAGE_PATH, Month, StreamId, Unit, UtcMillis,
 };
 use futures_util::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// A unit with open news, and the names of that news.
@@ -23,6 +26,15 @@ pub struct OpenNews {
     pub unit: Unit,
     /// Names of the batches that brought news.
     pub ids: Vec<u64>,
+}
+
+/// What is left to derive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenNewsState {
+    /// Units with open news.
+    pub units: u64,
+    /// How long the oldest of that news waits.
+    pub oldest: Duration,
 }
 
 /// Everything a derivation reads of one endpoint, over the months of its units and one month on either side.
@@ -94,10 +106,10 @@ impl UnitRows {
             .pieces
             .chunk_by(|a, b| a.stream == b.stream)
             .filter(|pieces| {
-                let first = pieces.iter().map(|piece| month_of(piece.first)).min();
-                let last = pieces.iter().map(|piece| month_of(piece.last)).max();
-                first.is_some_and(|first| first <= *near.end())
-                    && last.is_some_and(|last| last >= *near.start())
+                // None is the least: a piece without a time may be from ever.
+                let first = pieces.iter().map(|piece| piece.first).min().flatten();
+                let last = pieces.iter().filter_map(|piece| piece.last).max();
+                month.is_reached(first, last)
             })
             .collect();
         for piece in streams.iter().copied().flatten() {
@@ -119,47 +131,108 @@ impl UnitRows {
 }
 
 impl Store {
-    /// Units with open news that is at least so old, at most `limit` rows of news.
+    /// Units with open news that is at least so old, at most `limit` of them.
     pub async fn open_news(&self, age: Duration, limit: usize) -> Result<Vec<OpenNews>> {
-        let rows: Vec<(String, String, u32, u64)> = self
+        self.open_news_after(age, None, limit).await
+    }
+
+    /// Units with open news that is at least so old, by endpoint, at most `limit` of them: those after `after`. So a caller that
+    /// goes on where it stopped meets every endpoint, however much news one of them has. Of one unit a thousand names are read;
+    /// those beyond are found once these are closed.
+    pub async fn open_news_after(
+        &self,
+        age: Duration,
+        after: Option<&Unit>,
+        limit: usize,
+    ) -> Result<Vec<OpenNews>> {
+        let (tenant, endpoint) = after.map_or(("", ""), |unit| (&unit.tenant, &unit.endpoint));
+        let rows: Vec<OpenNewsRow> = self
             .fetch_all(
                 "read open news",
                 self.sql(
-                    "SELECT tenant, endpoint, month, id FROM news \
-                     GROUP BY tenant, endpoint, month, id \
-                     HAVING max(done) = 0 AND min(at) <= now() - toIntervalSecond({age:UInt32}) \
-                     ORDER BY tenant, endpoint, month, id LIMIT {limit:UInt64}",
+                    "SELECT tenant, endpoint, month, arraySort(groupArray(1000)(id)) AS ids FROM (\
+                       SELECT tenant, endpoint, month, id FROM news \
+                       WHERE (tenant, endpoint, month) > ({tenant:String}, {endpoint:String}, {month:UInt32}) \
+                       GROUP BY tenant, endpoint, month, id \
+                       HAVING max(done) = 0 AND min(at) <= now() - toIntervalSecond({age:UInt32})) \
+                     GROUP BY tenant, endpoint, month ORDER BY tenant, endpoint, month LIMIT {limit:UInt64}",
                 )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("month", after.map_or(0, |unit| unit.month.yyyymm()))
                 .param("age", u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
                 .param("limit", limit as u64),
             )
             .await?;
-        let mut news: BTreeMap<Unit, Vec<u64>> = BTreeMap::new();
-        for (tenant, endpoint, month, id) in rows {
-            news.entry(Unit {
-                tenant,
-                endpoint,
-                month: Month::from_yyyymm(month),
-            })
-            .or_default()
-            .push(id);
+        let mut open: BTreeMap<Unit, BTreeSet<u64>> = BTreeMap::new();
+        let mut of_older_build = Vec::new();
+        for row in rows {
+            let unit = Unit {
+                tenant: row.tenant,
+                endpoint: row.endpoint,
+                month: Month::from_yyyymm(row.month),
+            };
+            if unit.month.yyyymm() != row.month {
+                of_older_build.push((unit.clone(), row.month, row.ids.clone()));
+            }
+            open.entry(unit).or_default().extend(row.ids);
         }
-        Ok(news
+        self.refile_news(&of_older_build).await?;
+        Ok(open
             .into_iter()
-            .map(|(unit, ids)| OpenNews { unit, ids })
+            .map(|(unit, ids)| OpenNews {
+                unit,
+                ids: ids.into_iter().collect(),
+            })
             .collect())
+    }
+
+    /// News of months that an older build kept by themselves becomes news of the far-off one.
+    async fn refile_news(&self, open: &[(Unit, u32, Vec<u64>)]) -> Result<()> {
+        let rows = |done: u8| {
+            open.iter().flat_map(move |(unit, month, ids)| {
+                ids.iter().map(move |&id| NewsRow {
+                    tenant: &unit.tenant,
+                    endpoint: &unit.endpoint,
+                    month: if done == 0 {
+                        unit.month.yyyymm()
+                    } else {
+                        *month
+                    },
+                    id,
+                    done,
+                })
+            })
+        };
+        // The new row first: a unit whose news is closed is forgotten.
+        self.insert_rows::<NewsRow<'static>, _>("news", rows(0))
+            .await?;
+        self.insert_rows::<NewsRow<'static>, _>("news", rows(1))
+            .await
     }
 
     /// How many units have open news.
     pub async fn pending_units(&self) -> Result<u64> {
-        self.fetch_one(
-            "count open news",
-            self.sql(
-                "SELECT uniqExact(tenant, endpoint, month) FROM \
-                 (SELECT tenant, endpoint, month FROM news GROUP BY tenant, endpoint, month, id HAVING max(done) = 0)",
-            ),
-        )
-        .await
+        Ok(self.open_news_state().await?.units)
+    }
+
+    /// How many units have open news, and since when the oldest of them waits.
+    pub async fn open_news_state(&self) -> Result<OpenNewsState> {
+        let (units, seconds): (u64, u64) = self
+            .fetch_one(
+                "count open news",
+                self.sql(
+                    "SELECT uniqExact(tenant, endpoint, month), \
+                       toUInt64(if(count() = 0, 0, greatest(dateDiff('second', min(since), now()), 0))) FROM \
+                     (SELECT tenant, endpoint, month, min(at) AS since FROM news \
+                      GROUP BY tenant, endpoint, month, id HAVING max(done) = 0)",
+                ),
+            )
+            .await?;
+        Ok(OpenNewsState {
+            units,
+            oldest: Duration::from_secs(seconds),
+        })
     }
 
     /// Marks news as done. Only after the derivations that read it are stored.
@@ -215,41 +288,51 @@ impl Store {
         from: Month,
         to: Month,
     ) -> Result<UnitRows> {
-        let mut rows = self.unit_rows_of(tenant, &[endpoint], from, to).await?;
+        let mut rows = self
+            .unit_rows_of(tenant, &[endpoint], from, to, UNBOUNDED)
+            .await?;
         Ok(rows.remove(endpoint).unwrap_or_default())
     }
 
     /// The same for several endpoints at once: a question costs some 5 ms whatever it reads.
+    ///
+    /// `max_bytes` bounds each answer, in the engine and here; a larger one is an error that [`StoreError::is_too_large`]: ask
+    /// for less at once.
+    ///
+    /// [`StoreError::is_too_large`]: crate::StoreError::is_too_large
     pub async fn unit_rows_of(
         &self,
         tenant: &str,
         endpoints: &[&str],
         from: Month,
         to: Month,
+        max_bytes: u64,
     ) -> Result<BTreeMap<String, UnitRows>> {
-        let (from, to) = (from.before(), to.after());
-        let (first, last) = (day_of(Some(from.start())), last_day(to));
+        let days = Days::of(from.before(), to.after());
         // Pieces first: they are written after the events they stand for, so the events read next miss none of theirs,
         // and whatever arrives in between only makes this derivation count as less informed than the one that follows.
         let pieces = self.fetch_all::<StoredPiece>(
             "read coverage of units",
-            self.sql(UNIT_PIECES)
-                .param("tenant", tenant)
-                .param("endpoints", endpoints)
-                .param("messages", MESSAGE_PATH)
-                .param("first", first)
-                .param("last", last),
+            self.bounded(
+                &UNIT_PIECES.replace("{streams}", days.stream_condition()),
+                max_bytes,
+            )
+            .param("tenant", tenant)
+            .param("endpoints", endpoints)
+            .param("messages", MESSAGE_PATH)
+            .param("first", days.first)
+            .param("last", days.last),
         );
-        let messages = self.message_spans(tenant, endpoints, first, last);
+        let messages = self.message_spans(tenant, endpoints, days);
         let (pieces, messages) = try_join(pieces, messages).await?;
         let events: Vec<StoredEvent> = self
             .fetch_all(
                 "read the events of units",
-                self.sql(UNIT_EVENTS)
+                self.bounded(&UNIT_EVENTS.replace("{days}", days.condition()), max_bytes)
                     .param("tenant", tenant)
                     .param("endpoints", endpoints)
-                    .param("first", first)
-                    .param("last", last),
+                    .param("first", days.first)
+                    .param("last", days.last),
             )
             .await?;
         let mut of_endpoints: BTreeMap<String, UnitRows> = BTreeMap::new();
@@ -296,6 +379,72 @@ impl Store {
                 .sort_unstable_by_key(|event| (event.stream, event.offset, event.id));
         }
         Ok(of_endpoints)
+    }
+
+    /// An older build kept far-off months as units of their own. What it derived of them is said by the far-off unit from now on,
+    /// whose derivation reads their events: an empty set takes the place of each, better informed than any of that rule set.
+    async fn retire_far_off(&self, derivations: &[UnitDerivation]) -> Result<()> {
+        let far = derivations
+            .iter()
+            .filter(|derived| derived.unit.month == Month::FAR_OFF);
+        for derived in far {
+            let unit = &derived.unit;
+            let days = Month::near();
+            let months: Vec<u32> = self
+                .fetch_all(
+                    "read far-off units of an older build",
+                    self.sql(
+                        "SELECT month FROM derivations FINAL \
+                         WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
+                           AND month != {far:UInt32} AND month NOT BETWEEN {first:UInt32} AND {last:UInt32} \
+                           AND attempts + findings > 0 ORDER BY month",
+                    )
+                    .param("tenant", &unit.tenant)
+                    .param("endpoint", &unit.endpoint)
+                    .param("far", unit.month.yyyymm())
+                    .param("first", days.0.yyyymm())
+                    .param("last", days.1.yyyymm()),
+                )
+                .await?;
+            let version = DerivationVersion {
+                inputs: u64::MAX,
+                ..derived.version
+            };
+            for month in months {
+                let retired = DerivationRow {
+                    tenant: &unit.tenant,
+                    endpoint: &unit.endpoint,
+                    month,
+                    generation: LIVE_GENERATION,
+                    version: version.packed(),
+                    set: version.set(unit, LIVE_GENERATION),
+                    attempts: 0,
+                    findings: 0,
+                };
+                self.insert_rows::<DerivationRow<'static>, _>(
+                    "derivations",
+                    std::iter::once(retired),
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A read whose answer has a bound.
+    fn bounded(&self, statement: &str, max_bytes: u64) -> Query {
+        let query = self.sql(statement);
+        if max_bytes == UNBOUNDED {
+            return query;
+        }
+        query
+            .with_setting("max_result_bytes", max_bytes.to_string())
+            .with_setting("result_overflow_mode", "throw")
+            // What it takes to fold copies beside the answer, which the engine holds whole; the rest is other readers'.
+            .with_setting(
+                "max_memory_usage",
+                (3 * max_bytes + (128 << 20)).to_string(),
+            )
     }
 
     /// Every piece of a stream that is or was held.
@@ -378,9 +527,12 @@ impl Store {
                 .await
         }))
         .await?;
-        Ok(())
+        self.retire_far_off(derivations).await
     }
 }
+
+/// No bound on an answer.
+const UNBOUNDED: u64 = 0;
 
 /// Streams whose times reach into the months, over their whole length.
 const UNIT_PIECES: &str = concat!(
@@ -390,7 +542,7 @@ const UNIT_PIECES: &str = concat!(
        WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND NOT ",
     is_message!(),
     " GROUP BY endpoint, stream \
-       HAVING min(day) <= toDate({last:UInt16}) AND max(last_day) >= toDate({first:UInt16})) \
+       HAVING {streams}) \
      ORDER BY endpoint, stream, offset, `end`, content_hash",
 );
 
@@ -407,16 +559,7 @@ const UNIT_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, le
          WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length)) AS superseded \
      FROM events FINAL \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND generation = 0 \
-       AND day BETWEEN toDate({first:UInt16}) AND toDate({last:UInt16})";
-
-/// The last day of a month, as days since 1970.
-fn last_day(month: Month) -> u16 {
-    if month == Month::LAST {
-        day_of(Some(LoggedAt(i64::MAX / 2)))
-    } else {
-        day_of(Some(month.after().start())) - 1
-    }
-}
+       AND {days}";
 
 fn hash_parts(parts: &[u64]) -> u64 {
     let mut hasher = Xxh3::new();
@@ -424,6 +567,14 @@ fn hash_parts(parts: &[u64]) -> u64 {
         hasher.update(&part.to_le_bytes());
     }
     hasher.digest()
+}
+
+#[derive(Row, Deserialize)]
+struct OpenNewsRow {
+    tenant: String,
+    endpoint: String,
+    month: u32,
+    ids: Vec<u64>,
 }
 
 #[derive(Row, Serialize)]

@@ -55,6 +55,16 @@ impl StoreError {
         &self.reason
     }
 
+    /// Whether a read asked for more than one answer may hold: the same in parts may do.
+    pub fn is_too_large(&self) -> bool {
+        self.class == ErrorClass::Halve || self.code.is_some_and(|code| TOO_LARGE.contains(&code))
+    }
+
+    /// Whether it took too long: of the store that is asked for too much, or of one that hangs.
+    pub fn is_timeout(&self) -> bool {
+        self.code == Some(TIMEOUT_EXCEEDED)
+    }
+
     /// ClickHouse's number of the error, where it gave one.
     pub fn code(&self) -> Option<u32> {
         self.code
@@ -89,6 +99,7 @@ impl StoreError {
             | Error::NotEnoughData
             | Error::Unsupported(_)
             | Error::RowNotFound => (ErrorClass::Config, None),
+            Error::TimedOut => (ErrorClass::Retry, Some(TIMEOUT_EXCEEDED)),
             _ => (ErrorClass::Retry, None),
         };
         let hint = match (class, code) {
@@ -121,6 +132,12 @@ const UNKNOWN_DATABASE: u32 = 81;
 const READONLY: u32 = 164;
 const MEMORY_LIMIT_EXCEEDED: u32 = 241;
 const NOT_ENOUGH_SPACE: u32 = 243;
+
+/// Ours counts as the store's own.
+const TIMEOUT_EXCEEDED: u32 = 159;
+
+/// Too many rows, too much time, too many bytes, a result above its bound.
+const TOO_LARGE: [u32; 4] = [158, TIMEOUT_EXCEEDED, 307, 396];
 const TOO_MANY_PARTS: u32 = 252;
 const ACCESS_DENIED: u32 = 497;
 const AUTHENTICATION_FAILED: u32 = 516;
@@ -238,6 +255,18 @@ mod tests {
             class("Code: 516. DB::Exception: Authentication failed"),
             ErrorClass::Config
         );
+        let too_large = |text: &str| {
+            StoreError::new("read", Error::BadResponse(text.to_owned())).is_too_large()
+        };
+        assert!(too_large(
+            "Code: 396. DB::Exception: Limit for result exceeded"
+        ));
+        assert!(too_large(
+            "Code: 241. DB::Exception: Query memory limit exceeded"
+        ));
+        assert!(!too_large(
+            "Code: 210. DB::NetException: Connection refused"
+        ));
         assert_eq!(class("502 Bad Gateway"), ErrorClass::Retry);
         for code in REPLICA_CODES {
             let said = format!("Code: {code}. DB::Exception: made up");

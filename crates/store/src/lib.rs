@@ -3,6 +3,7 @@
 mod batch;
 mod config;
 mod dead_letters;
+mod dead_units;
 mod derivation;
 mod error;
 mod gaps;
@@ -20,12 +21,13 @@ mod store;
 pub mod testing;
 mod version;
 
-pub use batch::Batch;
+pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};
 pub use dead_letters::{
     DeadLetter, KafkaOrigin, LetterContent, LetterFilter, LetterState, StoredLetter,
 };
-pub use derivation::{EndpointFacts, OpenNews, UnitDerivation, UnitRows, UnitView};
+pub use dead_units::DeadUnit;
+pub use derivation::{EndpointFacts, OpenNews, OpenNewsState, UnitDerivation, UnitRows, UnitView};
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use migrations::ddl;

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_rule_sets_and_dead_letters"),
     migration!(6, "0006_topic_gaps"),
     migration!(7, "0007_housekeeping"),
+    migration!(8, "0008_dead_units"),
 ];
 
 /// The table that says which of them ran. It cannot be a migration itself.
@@ -197,8 +198,8 @@ mod tests {
 
     #[test]
     fn numbers_ascend_and_no_placeholder_is_left() {
-        for (at, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.number as usize, at + 1);
+        assert!(MIGRATIONS.is_sorted_by(|before, after| before.number < after.number));
+        for migration in MIGRATIONS {
             assert!(
                 migration
                     .name

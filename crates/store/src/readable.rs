@@ -1,8 +1,8 @@
 //! What whoever reads with SQL may count on.
 
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
-/// show each identity once and nothing superseded; `migrations` is our own.
-pub const READABLE: [&str; 19] = [
+/// show each identity once and nothing superseded; `migrations` and `housekeeping` are our own.
+pub const READABLE: [&str; 21] = [
     "current_attempts",
     "current_events",
     "current_findings",
@@ -12,11 +12,13 @@ pub const READABLE: [&str; 19] = [
     "chunks",
     "coverage",
     "dead_letters",
+    "dead_units",
     "derivations",
     "endpoints",
     "events",
     "findings",
     "imports",
+    "lost_parts",
     "news",
     "noise",
     "open_noise",
@@ -39,7 +41,7 @@ mod tests {
                 let (_, name) = rest.split_once(" IF NOT EXISTS ")?;
                 name.split([' ', '(']).next()
             })
-            .filter(|name| *name != "migrations")
+            .filter(|name| !["migrations", "housekeeping"].contains(name))
             .collect();
         assert_eq!(made, BTreeSet::from(READABLE));
     }

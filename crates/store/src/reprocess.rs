@@ -1,9 +1,10 @@
 //! What reprocessing reads: stored chunks piece by piece, and the findings that readers see.
 
-use crate::{error::Result, queries::Day, store::Store};
+use crate::{error::Result, queries::Day, rows::Days, store::Store};
 use clickhouse::Row;
 use event::{Chunk, Format, Month, Source, StreamId, TextEncoding};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Chunks of one endpoint that start in one month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,38 +46,51 @@ impl Store {
                 .param("to", to),
             )
             .await?;
-        Ok(rows
+        // Months that an older build kept by themselves are parts of the far-off one.
+        let mut months: BTreeMap<(String, Month), u64> = BTreeMap::new();
+        for (endpoint, month, bytes) in rows {
+            *months
+                .entry((endpoint, Month::from_yyyymm(month)))
+                .or_default() += bytes;
+        }
+        Ok(months
             .into_iter()
-            .map(|(endpoint, month, bytes)| ChunkMonth {
+            .map(|((endpoint, month), bytes)| ChunkMonth {
                 endpoint,
-                month: Month::from_yyyymm(month),
+                month,
                 bytes,
             })
             .collect())
     }
 
-    /// The next chunks of an endpoint's days after a place, and the place to go on from; none when there are no more.
+    /// The next chunks of an endpoint's month, on the days `from` to `to`, after a place, and the place to go on from; none when
+    /// there are no more.
     pub async fn chunks_after(
         &self,
         tenant: &str,
         endpoint: &str,
+        month: Month,
         (from, to): (Day, Day),
         after: Option<&ChunkPlace>,
     ) -> Result<Option<(Vec<Chunk>, ChunkPlace)>> {
         let start = ChunkPlace::default();
         let place = after.unwrap_or(&start);
+        let days = Days::of(month, month);
         let rows: Vec<StoredChunk> = self
             .fetch_all(
                 "read stored chunks",
-                self.sql(
+                self.sql(&format!(
                     "SELECT ?fields FROM chunks \
-                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
-                       AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-                       AND ({is_first:UInt8} = 1 OR (day, stream, offset, length, content_hash) > \
-                         (toDate({day:UInt16}), {stream:UInt64}, {offset:UInt64}, {length:UInt64}, {hash:UInt64})) \
+                     WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} AND {} \
+                       AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}) \
+                       AND ({{is_first:UInt8}} = 1 OR (day, stream, offset, length, content_hash) > \
+                         (toDate({{day:UInt16}}), {{stream:UInt64}}, {{offset:UInt64}}, {{length:UInt64}}, {{hash:UInt64}})) \
                      ORDER BY day, stream, offset, length, content_hash, version DESC \
-                     LIMIT 1 BY day, stream, offset, length, content_hash LIMIT {limit:UInt64}",
-                )
+                     LIMIT 1 BY day, stream, offset, length, content_hash LIMIT {{limit:UInt64}}",
+                    days.condition()
+                ))
+                .param("first", days.first)
+                .param("last", days.last)
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)
                 .param("from", from)

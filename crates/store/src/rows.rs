@@ -7,6 +7,7 @@ use event::{
     TextEncoding, UtcAnchor, UtcHow, UtcMillis,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -80,35 +81,93 @@ impl ChunkRows {
             .collect();
         let (first, last) = (month_of(self.first), month_of(self.last));
         months.extend([first, last]);
-        months.extend(
-            std::iter::successors(Some(first), |month| Some(month.after()))
+        let span = std::iter::successors(Some(first), |month| Some(month.after()));
+        months.extend(match (first, last) {
+            (Month::FAR_OFF, _) => Vec::new(),
+            (_, Month::FAR_OFF) => span.take(MAX_SPAN).collect(),
+            _ => span
                 .take_while(|&month| month < last)
-                .take(MAX_SPAN),
-        );
+                .take(MAX_SPAN)
+                .collect::<Vec<_>>(),
+        });
         months.sort_unstable();
         months.dedup();
         months
     }
+
+    /// Months whose partitions its rows stand in: storing it takes an INSERT for each.
+    pub fn partitions(&self) -> BTreeSet<Month> {
+        let events = self.events.iter().map(|event| event.logged);
+        let noise = self.noise.iter().map(|noise| noise.logged);
+        let own = std::iter::once(self.first);
+        events.chain(noise).chain(own).map(month_of).collect()
+    }
 }
 
-/// The month whose partition holds a time; records without time stand in the first one.
+/// The month whose partition holds a time.
 pub(crate) fn month_of(logged: Option<LoggedAt>) -> Month {
-    logged.map_or(Month::FIRST, LoggedAt::month)
+    logged.map_or(Month::FAR_OFF, LoggedAt::month)
 }
 
-/// The day whose key holds a time, as days since 1970, in the same month as [`month_of`].
+/// The day whose key holds a time, as days since 1970, in the same month as [`month_of`]. All far-off times share one.
 pub(crate) fn day_of(logged: Option<LoggedAt>) -> u16 {
-    let month = month_of(logged);
-    let days = |at: LoggedAt| at.0.div_euclid(86_400);
-    let (first, next) = (days(month.start()), days(month.after().start()));
-    let day = logged.map_or(first, days);
-    // A wild stamp is clamped into its month; the last month has no next one.
-    let day = if month == Month::LAST {
-        day.clamp(first, first + 30)
-    } else {
-        day.clamp(first, next - 1)
-    };
-    u16::try_from(day).unwrap_or(u16::MAX)
+    let at = logged.filter(|at| at.month() != Month::FAR_OFF);
+    days(at.unwrap_or_else(|| Month::FAR_OFF.start()))
+}
+
+/// The day of a chunk's latest head: as [`day_of`], but never before the day of an earlier one, so that it bounds a stream.
+fn last_day_of(last: Option<LoggedAt>) -> u16 {
+    let end = Month::near().1.end();
+    match last {
+        Some(last) if last >= end => days(end),
+        _ => day_of(last),
+    }
+}
+
+/// The days that the partitions of some months hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Days {
+    /// What is far off lies before and after the days from `first` to `last`; what is not, within.
+    is_far: bool,
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl Days {
+    /// Of months that follow each other, or of the far-off one. An older build kept far-off months in partitions of their own:
+    /// those count.
+    pub(crate) fn of(from: Month, to: Month) -> Self {
+        let is_far = from == Month::FAR_OFF;
+        let (from, to) = if is_far { Month::near() } else { (from, to) };
+        Self {
+            is_far,
+            first: days(from.start()),
+            last: days(to.end()) - 1,
+        }
+    }
+
+    /// As a condition on `day`, of the parameters `first` and `last`.
+    pub(crate) fn condition(self) -> &'static str {
+        if self.is_far {
+            "(day < toDate({first:UInt16}) OR day > toDate({last:UInt16}))"
+        } else {
+            "day BETWEEN toDate({first:UInt16}) AND toDate({last:UInt16})"
+        }
+    }
+
+    /// As a condition on streams, whose coverage is grouped: they may reach into these months.
+    pub(crate) fn stream_condition(self) -> &'static str {
+        if self.is_far {
+            "min(day) < toDate({first:UInt16}) OR max(greatest(day, last_day)) > toDate({last:UInt16})"
+        } else {
+            "min(day) <= toDate({last:UInt16}) AND max(last_day) >= toDate({first:UInt16})"
+        }
+    }
+}
+
+/// Days since 1970.
+fn days(at: LoggedAt) -> u16 {
+    u16::try_from(at.0.div_euclid(86_400)).unwrap_or(u16::MAX)
 }
 
 #[derive(Row, Serialize)]
@@ -212,7 +271,7 @@ impl<'a> CoverageRow<'a> {
             end: chunk.offset.saturating_add(chunk.length),
             content_hash: rows.content_hash,
             day: day_of(rows.first),
-            last_day: day_of(rows.last),
+            last_day: last_day_of(rows.last),
             source: chunk.source.name(),
             path: &chunk.path,
             encoding: chunk.encoding.name(),
@@ -507,12 +566,17 @@ mod tests {
 
     #[test]
     fn a_day_stands_in_the_partition_of_its_month() {
-        let day = |text: &str| day_of(LoggedAt::parse(text.as_bytes()));
-        assert_eq!(day("2022-08-18 15:53:46"), 19_222);
-        // 1990-01-01 and 2100-12-31: wild stamps stand at the bounds.
-        assert_eq!(day("1601-01-01 00:00:00"), 7_305);
-        assert_eq!(day_of(None), 7_305);
-        assert_eq!(day("2999-06-06 00:00:00"), 47_846);
+        let at = |text: &str| LoggedAt::parse(text.as_bytes());
+        assert_eq!(day_of(at("2022-08-18 15:53:46")), 19_222);
+        assert_eq!(last_day_of(at("2022-08-18 15:53:46")), 19_222);
+        // 1990-01-01 for whatever is far off, and for what has no time.
+        for far in ["1601-01-01 00:00:00", "2999-06-06 00:00:00", ""] {
+            assert_eq!(day_of(at(far)), 7_305, "{far}");
+        }
+        // 2038-01-01: a stream that ends far off reaches every month before.
+        assert_eq!(last_day_of(at("2999-06-06 00:00:00")), 24_837);
+        assert_eq!(last_day_of(at("1601-01-01 00:00:00")), 7_305);
+        assert_eq!(last_day_of(None), 7_305);
     }
 
     #[test]
@@ -522,7 +586,16 @@ mod tests {
         rows.last = LoggedAt::parse(b"2023-02-01 00:00:00");
         let months: Vec<u32> = rows.months().into_iter().map(Month::yyyymm).collect();
         assert_eq!(months, [202211, 202212, 202301, 202302]);
-        rows.last = LoggedAt::parse(b"2099-01-01 00:00:00");
+        rows.last = LoggedAt::parse(b"2035-01-01 00:00:00");
         assert!(rows.months().len() < 30);
+        // What a wild stamp hides is woken as far as a span may be long.
+        rows.last = LoggedAt::parse(b"2099-01-01 00:00:00");
+        let months = rows.months();
+        assert_eq!(months.len(), 25);
+        assert!(months.contains(&Month::FAR_OFF) && months.contains(&Month::from_yyyymm(202401)));
+        rows.first = LoggedAt::parse(b"1601-01-01 00:00:00");
+        rows.last = LoggedAt::parse(b"2022-11-30 00:00:00");
+        let months: Vec<u32> = rows.months().into_iter().map(Month::yyyymm).collect();
+        assert_eq!(months, [199001, 202211]);
     }
 }

@@ -109,8 +109,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Ok(())
     };
-    // It may have opened the engine, which is never closed.
-    run::to_the_end(work)
+    run::role(work)
 }
 
 fn lines(found: &[Check], language: Language) -> String {
@@ -123,14 +122,15 @@ fn lines(found: &[Check], language: Language) -> String {
             State::Fail => "FAIL",
         };
         // What others said may hold several lines, and what no terminal should see.
-        let said = super::harmless(&check.said.of(language).replace('\n', " "));
+        let said = check.said.of(language).replace('\n', " ");
+        let said = harmless::line(&said);
         let _ = writeln!(out, "{state:<5} {:<12} {said}", check.name);
         if let Some(hint) = &check.hint {
             let _ = writeln!(
                 out,
                 "{:<18} hint: {}",
                 "",
-                super::harmless(hint.of(language))
+                harmless::line(hint.of(language))
             );
         }
     }
@@ -174,7 +174,7 @@ mod tests {
         let english = lines(&found, Language::English);
         assert_eq!(
             english,
-            "ok    clock        well\nFAIL  disk         full \u{FFFD}[2J\n                   hint: free some\n"
+            "ok    clock        well\nFAIL  disk         full <U+001B>[2J\n                   hint: free some\n"
         );
         assert!(lines(&found, Language::Chinese).contains("已满"));
         let json: serde_json::Value =

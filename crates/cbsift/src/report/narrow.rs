@@ -3,6 +3,7 @@
 use crate::scan::Scan;
 use classify::Verdict;
 use event::{LoggedAt, Severity};
+use std::collections::BTreeSet;
 
 /// What to narrow to; nothing = all.
 #[derive(Clone, Debug, Default)]
@@ -38,10 +39,9 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
     let mut kept = all.attempts;
     kept.retain(|one| is_kb(&one.kb, &one.package) && is_since(one.start.or(one.end)));
     let mut places = Vec::with_capacity(findings);
+    let causes: BTreeSet<u32> = kept.iter().filter_map(|one| one.finding).collect();
     for (index, finding) in all.findings.into_iter().enumerate() {
-        let is_cause = kept
-            .iter()
-            .any(|one| one.finding.is_some_and(|at| at as usize == index));
+        let is_cause = u32::try_from(index).is_ok_and(|index| causes.contains(&index));
         let is_own = is_kb(&finding.kb, &finding.package) && is_since(finding.logged);
         let is_kept = is_cause || is_own;
         let place = u32::try_from(scan.derived.findings.len()).ok();

@@ -94,6 +94,8 @@ pub(crate) fn view(
         .count();
     let noise: u64 = scan.noise.values().sum();
     let gaps = gaps(scan);
+    let logs = scan.inputs.iter().filter(|input| input.source.is_some());
+    let has_several = logs.count() > 1;
     View {
         words,
         language,
@@ -149,7 +151,7 @@ pub(crate) fn view(
             .derived
             .findings
             .iter()
-            .map(|one| finding(rules, scan, one, words, language))
+            .map(|one| finding(rules, scan, one, words, language, has_several))
             .collect(),
         attempts: attempts
             .iter()
@@ -236,6 +238,7 @@ fn finding(
     finding: &Finding,
     words: &'static Words,
     language: Language,
+    has_several: bool,
 ) -> FindingView {
     let mut head = title(rules, finding, language);
     if finding.count > 1 {
@@ -309,19 +312,16 @@ fn finding(
         evidence: finding
             .evidence
             .iter()
-            .map(|one| evidence(scan, one, words))
+            .map(|one| evidence(scan, one, words, has_several))
             .collect(),
     }
 }
 
-fn evidence(scan: &Scan, evidence: &Evidence, words: &Words) -> EvidenceView {
+fn evidence(scan: &Scan, evidence: &Evidence, words: &Words, has_several: bool) -> EvidenceView {
     let mut head = String::new();
     if let Some(place) = scan.places.get(&(evidence.stream, evidence.offset)) {
         head = (words.lines)(place.line, place.line + place.lines - 1);
-        let read = scan.inputs.iter().filter(|input| input.source.is_some());
-        if read.count() > 1
-            && let Some(input) = scan.inputs.get(place.input)
-        {
+        if has_several && let Some(input) = scan.inputs.get(place.input) {
             head = format!("{} {head}", gaps::name(input));
         }
     }
@@ -336,19 +336,17 @@ fn evidence(scan: &Scan, evidence: &Evidence, words: &Words) -> EvidenceView {
 }
 
 fn other_codes(scan: &Scan) -> Vec<String> {
-    let explained: BTreeSet<Code> = scan
+    let explained: BTreeSet<u64> = scan
         .derived
         .findings
         .iter()
         .flat_map(|finding| finding.root_code.into_iter().chain(finding.terminal_code))
+        .map(catalogue::failure_key)
         .collect();
     scan.codes
         .iter()
         .filter(|(code, count)| {
-            count.records > count.noise
-                && !explained
-                    .iter()
-                    .any(|known| catalogue::is_same_failure(*known, **code))
+            count.records > count.noise && !explained.contains(&catalogue::failure_key(**code))
         })
         .map(|(code, count)| format!("{} ×{}", named(*code), count.records - count.noise))
         .collect()
@@ -457,11 +455,11 @@ fn when(scan: &Scan, finding: &Finding, words: &Words, language: Language) -> St
                 .and_then(|place| scan.inputs.get(place.input))
                 .map(|input| input.utc_changes.as_slice())
                 .unwrap_or_default();
-            let how = changes
-                .iter()
-                .rev()
-                .find(|(line, _)| place.is_some_and(|place| *line <= place.line))
-                .or(changes.first());
+            // Ascending, as they were read.
+            let after = place.map_or(0, |place| {
+                changes.partition_point(|(line, _)| *line <= place.line)
+            });
+            let how = changes.get(after.saturating_sub(1));
             let how = how
                 .map(|(_, anchor)| format!(", {}", words::how(anchor.how, language)))
                 .unwrap_or_default();

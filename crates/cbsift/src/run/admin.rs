@@ -18,8 +18,12 @@ type Soon<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Asked for `/readyz`: why the role is not ready, if it is not.
 type Check = Arc<dyn Fn() -> Soon<Result<(), String>> + Send + Sync>;
 
-/// Asked for `/readyz`: what is wrong although the role is ready.
-type Note = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+/// Asked for `/readyz`: what to say beside readiness.
+type Note = Arc<dyn Fn() -> Soon<Result<Vec<String>, String>> + Send + Sync>;
+
+fn warning(what: impl std::fmt::Display) -> String {
+    format!("warning: {what}")
+}
 
 /// Run before `/metrics` answers: what is known elsewhere becomes gauges and counters.
 type Refresh = Arc<dyn Fn() -> Soon<()> + Send + Sync>;
@@ -82,7 +86,10 @@ impl Admin {
         mut self,
         note: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.notes.push(Arc::new(note));
+        self.notes.push(Arc::new(move || {
+            let lines = note().map(warning).into_iter().collect();
+            Box::pin(async move { Ok(lines) })
+        }));
         self
     }
 
@@ -140,18 +147,30 @@ impl Admin {
         })
     }
 
-    /// Ready once all that was acknowledged is derived: of a store that this process alone writes to.
-    pub(super) fn with_all_derived(self, status: pipeline::Status, store: Store) -> Self {
-        self.with_check(move || {
+    /// Ready while the store answers; says beside it what is left to derive and what could not be. A backlog makes nobody
+    /// unready: it may be one endpoint's, and the others' logs are taken and derived meanwhile.
+    pub(super) fn with_derivation(mut self, status: pipeline::Status, store: Store) -> Self {
+        self.notes.push(Arc::new(move || {
             let (status, store) = (status.clone(), store.clone());
-            async move {
-                match status.pending_units(&store).await {
-                    Ok(0) => Ok(()),
-                    Ok(pending) => Err(format!("{pending} units left to derive")),
-                    Err(error) => Err(format!("the store does not answer: {error}")),
+            Box::pin(async move {
+                let away = |error| format!("the store does not answer: {error}");
+                let open = status.open_news(&store).await.map_err(away)?;
+                let dead = store.count_dead_units().await.map_err(away)?;
+                let mut notes = Vec::new();
+                if open.units > 0 {
+                    let seconds = open.oldest.as_secs();
+                    notes.push(format!(
+                        "{} units left to derive, the oldest for {seconds} s",
+                        open.units
+                    ));
                 }
-            }
-        })
+                if dead > 0 {
+                    notes.push(format!("{dead} dead units, see `cbsift dead-units list`"));
+                }
+                Ok(notes)
+            })
+        }));
+        self
     }
 
     /// The disk that the store takes, of a store that has a bound.
@@ -201,11 +220,17 @@ impl Admin {
     }
 
     async fn readiness(&self) -> (StatusCode, String) {
-        let mut missing = String::new();
+        let (mut missing, mut notes) = (String::new(), Vec::new());
         for check in &self.checks {
             if let Err(reason) = check().await {
                 missing.push_str(&reason);
                 missing.push('\n');
+            }
+        }
+        for note in &self.notes {
+            match note().await {
+                Ok(lines) => notes.extend(lines),
+                Err(reason) => missing.extend([reason.as_str(), "\n"]),
             }
         }
         let is_ready = missing.is_empty();
@@ -214,9 +239,9 @@ impl Admin {
         } else {
             missing
         };
-        let own = self.notes.iter().filter_map(|note| note());
-        for note in own.chain(self.kept.iter().flat_map(Notes::all)) {
-            said.push_str(&format!("warning: {note}\n"));
+        let kept = self.kept.iter().flat_map(Notes::all);
+        for note in notes.into_iter().chain(kept.map(warning)) {
+            said.push_str(&format!("{note}\n"));
         }
         let status = if is_ready {
             StatusCode::OK
@@ -256,8 +281,12 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
         gauge!("cbsift_rule_set").set(f64::from(sequence));
     }
     // Absent rather than wrong while the store does not answer.
-    if let Ok(pending) = status.pending_units(store).await {
-        gauge!("cbsift_pipeline_pending_units").set(pending as f64);
+    if let Ok(open) = status.open_news(store).await {
+        gauge!("cbsift_pipeline_pending_units").set(open.units as f64);
+        gauge!("cbsift_pipeline_oldest_news_seconds").set(open.oldest.as_secs_f64());
+    }
+    if let Ok(dead) = store.count_dead_units().await {
+        gauge!("cbsift_pipeline_dead_units").set(dead as f64);
     }
 }
 
@@ -284,6 +313,14 @@ fn describe() {
         (
             "cbsift_pipeline_pending_units",
             "Units whose news are not derived yet.",
+        ),
+        (
+            "cbsift_pipeline_oldest_news_seconds",
+            "How long the oldest news waits for its derivation.",
+        ),
+        (
+            "cbsift_pipeline_dead_units",
+            "Units that cannot be derived until something changes.",
         ),
         (
             "cbsift_pipeline_in_flight_chunks",

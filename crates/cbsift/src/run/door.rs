@@ -77,9 +77,14 @@ impl<'a> Doors<'a> {
 /// the brokers, logs, and connections that are just being closed.
 const OTHER_FILES: u64 = 512;
 
+/// Files that a process may need open at once.
+pub(crate) fn files_needed(connections_max: usize) -> u64 {
+    connections_max as u64 + OTHER_FILES
+}
+
 /// Without enough files new connections would be shed at best, and the store would fail at worst: better not to start.
 fn check_open_files(limit: u64, connections_max: usize) -> Result<(), Misuse> {
-    let needed = connections_max as u64 + OTHER_FILES;
+    let needed = files_needed(connections_max);
     if limit >= needed {
         return Ok(());
     }

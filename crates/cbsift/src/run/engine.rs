@@ -42,6 +42,8 @@ impl Engine {
         tokens: Tokens,
         listener: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
+        // The engine's process inherits the limit, and opens many files of parts.
+        serve::open_files::raise().context("raise the limit of open files")?;
         let mut engine = EngineConfig::new(folder.path());
         engine.library.clone_from(&settings.library);
         engine.max_memory_bytes = settings.max_memory;

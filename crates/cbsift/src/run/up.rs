@@ -88,7 +88,7 @@ pub(crate) async fn up(
         .with_traffic(traffic)
         .with_engine(engine.health())
         .with_rules(pipeline.status())
-        .with_all_derived(pipeline.status(), store.clone())
+        .with_derivation(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())
         .with_disk(store.clone(), space)
         .with_notes(keeper.notes.clone());

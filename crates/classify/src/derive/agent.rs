@@ -4,9 +4,10 @@
 
 use super::Line;
 use super::attempts::Try;
-use crate::catalogue::is_same_failure;
-use event::{Code, Event, Finding, LoggedAt, Marker, Source, StreamId, UtcMillis};
-use std::collections::HashMap;
+use super::look::Look;
+use crate::catalogue::failure_key;
+use event::{Event, Finding, LoggedAt, Marker, Source, StreamId, UtcMillis};
+use std::collections::{BTreeSet, HashMap};
 
 /// How long before its result the agent may have named the package. A guess: a cumulative update on a slow disk takes hours.
 const TARGET_S: i64 = 6 * 3_600;
@@ -14,11 +15,16 @@ const TARGET_S: i64 = 6 * 3_600;
 /// How long before and after a failure in the servicing log the agent may tell of it. A guess: after a restart it reports with its next round, once a day.
 const SAME_S: i64 = 24 * 3_600;
 
+/// Failures that a finding of the agent is compared with: those nearest in time. On a real machine it is a handful; thousands a
+/// day with one code are a log made to be slow.
+const MAX_COMPARED: usize = 1_000;
+
 /// An installation or repair that failed by the servicing log.
 pub(super) struct Failure {
     kb: String,
     package: String,
-    terminal: Option<Code>,
+    /// What its terminal code says.
+    terminal: u64,
     from: Option<LoggedAt>,
     to: Option<LoggedAt>,
     to_utc: Option<UtcMillis>,
@@ -27,17 +33,19 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn of(timeline: &Line<'_>, one: &Try) -> Self {
-        let (from, to) = (timeline.events[one.from], timeline.events[one.to]);
-        Self {
-            kb: one.kb.clone(),
-            package: one.package.clone(),
-            terminal: one.terminal,
+    /// Nothing where it ended without a code: what the agent says is compared by that.
+    pub(super) fn of(timeline: &Line<'_>, one: &Try<'_>) -> Option<Self> {
+        let event = |at: usize| timeline.events.get(at).copied();
+        let (from, to) = (event(one.from)?, event(one.to)?);
+        Some(Self {
+            kb: one.kb.to_owned(),
+            package: one.package.to_owned(),
+            terminal: failure_key(one.terminal?),
             from: from.logged,
             to: to.logged,
             to_utc: timeline.utc(to),
             told_by: None,
-        }
+        })
     }
 
     pub(super) fn told_by(self, finding: Option<usize>) -> Self {
@@ -56,84 +64,143 @@ pub(super) fn speaks(source: Source) -> bool {
     )
 }
 
-/// Fills in what a finding is about from the last record before it that names a package.
-pub(super) fn name_target(timeline: &Line<'_>, first: usize, finding: &mut Finding) {
-    if !finding.kb.is_empty() || !finding.package.is_empty() {
-        return;
-    }
-    let own = timeline.events[first];
-    let target = timeline.events[..first]
-        .iter()
-        .rev()
-        .find(|event| event.stream == own.stream && event.marker == Marker::AgentTarget);
-    let Some(target) = target else { return };
-    let is_near = match (target.logged, own.logged) {
-        (Some(before), Some(after)) => (0..=TARGET_S).contains(&(after.0 - before.0)),
-        _ => false,
-    };
-    if is_near {
-        finding.kb.clone_from(&target.kb);
-        finding.package.clone_from(&target.package);
-    }
-}
-
 /// Why a failed detection is only worth knowing.
 pub(crate) const DETECTED_LATER: &str = "detected_later";
 
-/// Where in a timeline each service was last asked for updates and answered.
-pub(super) struct Answers<'a>(HashMap<(StreamId, &'a str), usize>);
+/// What the agent says in a timeline beside results.
+pub(super) struct Heard<'a> {
+    timeline: &'a Line<'a>,
+    /// Where each service was last asked for updates and answered.
+    answers: HashMap<(StreamId, &'a str), usize>,
+    /// By stream, the records that name a package.
+    targets: HashMap<StreamId, Vec<usize>>,
+}
 
-impl<'a> Answers<'a> {
-    pub(super) fn of(timeline: &Line<'a>) -> Self {
-        let mut answers = HashMap::new();
+impl<'a> Heard<'a> {
+    pub(super) fn of(timeline: &'a Line<'a>) -> Self {
+        let (mut answers, mut targets) = (HashMap::new(), HashMap::<_, Vec<usize>>::new());
         for (at, event) in timeline.events.iter().enumerate() {
-            let event: &'a Event = event;
-            if event.marker == Marker::DetectionEnd && event.codes.is_empty() {
-                answers.insert(
-                    (event.stream, event.field("service").unwrap_or_default()),
-                    at,
-                );
+            match event.marker {
+                Marker::DetectionEnd if event.codes.is_empty() => {
+                    let service = event.field("service").unwrap_or_default();
+                    answers.insert((event.stream, service), at);
+                }
+                Marker::AgentTarget => targets.entry(event.stream).or_default().push(at),
+                _ => {}
             }
         }
-        Self(answers)
+        Self {
+            timeline,
+            answers,
+            targets,
+        }
+    }
+
+    /// Fills in what a finding is about from the last record before its first that names a package.
+    pub(super) fn name_target(&self, first: usize, own: &Event, finding: &mut Finding) {
+        if !finding.kb.is_empty() || !finding.package.is_empty() {
+            return;
+        }
+        let before = self.targets.get(&own.stream).and_then(|targets| {
+            let next = targets.partition_point(|at| *at < first);
+            targets.get(next.checked_sub(1)?)
+        });
+        let Some(target) = before.and_then(|at| self.timeline.events.get(*at)) else {
+            return;
+        };
+        let is_near = match (target.logged, own.logged) {
+            (Some(before), Some(after)) => (0..=TARGET_S).contains(&(after.0 - before.0)),
+            _ => false,
+        };
+        if is_near {
+            finding.kb.clone_from(&target.kb);
+            finding.package.clone_from(&target.package);
+        }
     }
 
     /// Whether these are failed detections only, each of a service that answered later.
     ///
     /// A detection changes nothing on the machine and is made again within a day: it matters only as long as it fails.
-    pub(super) fn are_over(&self, timeline: &Line<'_>, failures: &[usize]) -> bool {
-        failures.iter().all(|at| {
-            let event = timeline.events[*at];
-            let service = event.field("service").unwrap_or_default();
-            event.marker == Marker::DetectionEnd
-                && self
-                    .0
-                    .get(&(event.stream, service))
-                    .is_some_and(|answered| answered > at)
+    pub(super) fn has_detected_later<'p>(
+        &self,
+        mut failures: impl Iterator<Item = &'p usize>,
+        look: &Look<'_, '_>,
+    ) -> bool {
+        failures.all(|at| {
+            look.event(*at).is_some_and(|event| {
+                let service = event.field("service").unwrap_or_default();
+                let answered = self.answers.get(&(event.stream, service));
+                event.marker == Marker::DetectionEnd && answered.is_some_and(|later| later > at)
+            })
         })
     }
 }
 
-/// The failure that this finding repeats, as the finding that tells of it.
-///
-/// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
-pub(super) fn same(failures: &[Failure], finding: &Finding) -> Option<Option<usize>> {
-    let code = finding.terminal_code?;
-    failures
-        .iter()
-        .filter(|failure| {
-            failure
-                .terminal
-                .is_some_and(|terminal| is_same_failure(terminal, code))
-        })
-        .filter(|failure| {
-            let names_other =
-                |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one != other;
-            !names_other(&failure.kb, &finding.kb)
-                && !names_other(&failure.package, &finding.package)
-        })
-        .find(|failure| is_near(failure, finding))
-        .map(|failure| failure.told_by)
+/// Failures by what they ended in, and there by time.
+#[derive(Default)]
+pub(super) struct Failures {
+    all: Vec<Failure>,
+    /// By UTC, where it is known.
+    by_utc: BTreeSet<(u64, UtcMillis, usize)>,
+    /// By the wall clock: all of them, and those without UTC.
+    by_clock: BTreeSet<(u64, LoggedAt, usize)>,
+    by_clock_alone: BTreeSet<(u64, LoggedAt, usize)>,
+}
+
+impl Extend<Failure> for Failures {
+    fn extend<T: IntoIterator<Item = Failure>>(&mut self, failures: T) {
+        for failure in failures {
+            let (index, key) = (self.all.len(), failure.terminal);
+            if let Some(to) = failure.to {
+                self.by_clock.insert((key, to, index));
+                if failure.to_utc.is_none() {
+                    self.by_clock_alone.insert((key, to, index));
+                }
+            }
+            if let Some(utc) = failure.to_utc {
+                self.by_utc.insert((key, utc, index));
+            }
+            self.all.push(failure);
+        }
+    }
+}
+
+impl Failures {
+    /// The failure that this finding repeats, as the finding that tells of it; of several the first.
+    ///
+    /// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
+    pub(super) fn same(&self, finding: &Finding) -> Option<Option<usize>> {
+        let key = failure_key(finding.terminal_code?);
+        let by_utc = finding.utc.map(|utc| {
+            let (first, last) = (utc.0 - SAME_S * 1_000, utc.0 + SAME_S * 1_000);
+            let near = (key, UtcMillis(first), 0)..=(key, UtcMillis(last), usize::MAX);
+            self.by_utc.range(near).map(|(_, _, index)| *index)
+        });
+        let by_clock = finding.logged.map(|told| {
+            let clock = match finding.utc {
+                Some(_) => &self.by_clock_alone,
+                None => &self.by_clock,
+            };
+            let first = (key, LoggedAt(told.0 - SAME_S), 0);
+            let near = clock.range(first..(key + 1, LoggedAt(i64::MIN), 0));
+            near.map(|(_, _, index)| *index)
+        });
+        let by_utc = by_utc.into_iter().flatten().take(MAX_COMPARED);
+        let by_clock = by_clock.into_iter().flatten().take(MAX_COMPARED);
+        let same = by_utc.chain(by_clock).filter_map(|index| {
+            let failure = self.all.get(index)?;
+            (!names_other(failure, finding) && is_near(failure, finding))
+                .then_some((index, failure))
+        });
+        let first = same.min_by_key(|(index, _)| *index)?;
+        Some(first.1.told_by)
+    }
+}
+
+/// Whether both name what they are about, and not the same.
+fn names_other(failure: &Failure, finding: &Finding) -> bool {
+    let is_other = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one != other;
+    is_other(&failure.kb, &finding.kb) || is_other(&failure.package, &finding.package)
 }
 
 /// By UTC where both have it, else by the wall clock, which both logs write.

@@ -4,12 +4,13 @@
 //! One that ends in a reboot is joined with what happens after it by its package, as the session ends with the boot.
 
 use super::Line;
+use super::tries::Tries;
 use event::{Code, Event, LoggedAt, Marker, Outcome, Source};
 use std::collections::HashMap;
 
 /// A try to install something, or to repair the store, as places in a timeline.
 #[derive(Clone, Debug)]
-pub(super) struct Try {
+pub(super) struct Try<'a> {
     pub(super) kind: Kind,
     /// First event that belongs to it.
     pub(super) from: usize,
@@ -19,15 +20,15 @@ pub(super) struct Try {
     pub(super) named_by: usize,
     /// Whether its start was seen; else `from` is where it can have started at the earliest.
     pub(super) has_start: bool,
-    pub(super) package: String,
-    pub(super) kb: String,
-    pub(super) client: String,
-    pub(super) session: String,
+    pub(super) package: &'a str,
+    pub(super) kb: &'a str,
+    pub(super) client: &'a str,
+    pub(super) session: &'a str,
     pub(super) outcome: Outcome,
     pub(super) terminal: Option<Code>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Install,
     Repair,
@@ -43,7 +44,7 @@ const CANCELLED: [u32; 3] = [0x800F_0820, 0x800F_0821, 0x8024_000B];
 const UNSEEN_START_S: i64 = 3_600;
 
 /// The tries of a timeline, in the order in which they were named.
-pub(super) fn find(timeline: &Line<'_>) -> Vec<Try> {
+pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
     if timeline.source != Source::Cbs {
         return Vec::new();
     }
@@ -51,24 +52,22 @@ pub(super) fn find(timeline: &Line<'_>) -> Vec<Try> {
     for (at, event) in timeline.events.iter().enumerate() {
         finder.take(timeline, at, event);
     }
-    finder.finish()
+    finder.tries.finish()
 }
 
 #[derive(Default)]
-struct Finder {
-    tries: Vec<Try>,
-    /// Started and not ended: indices into `tries`.
-    open: Vec<usize>,
+struct Finder<'a> {
+    tries: Tries<'a>,
     /// First event of each session.
-    sessions: HashMap<String, usize>,
+    sessions: HashMap<&'a str, usize>,
     /// First event after the last end of a try.
     after_last: usize,
 }
 
-impl Finder {
-    fn take(&mut self, timeline: &Line<'_>, at: usize, event: &Event) {
+impl<'a> Finder<'a> {
+    fn take(&mut self, timeline: &Line<'_>, at: usize, event: &'a Event) {
         if !event.session.is_empty() {
-            self.sessions.entry(event.session.clone()).or_insert(at);
+            self.sessions.entry(&event.session).or_insert(at);
         }
         let result = event.field("hresult").and_then(value);
         match event.marker {
@@ -84,26 +83,20 @@ impl Finder {
         }
     }
 
-    fn start(&mut self, kind: Kind, at: usize, event: &Event) {
-        let first_in_session = self.sessions.get(&event.session).copied();
-        let is_first = !self
-            .tries
-            .iter()
-            .any(|one| !one.session.is_empty() && one.session == event.session);
+    /// A try ends with this event: what follows is no part of it.
+    fn has_ended(&mut self, at: usize) {
+        self.after_last = at + 1;
+        self.tries.claim_all();
+    }
+
+    fn start(&mut self, kind: Kind, at: usize, event: &'a Event) {
+        let first_in_session = self.sessions.get(event.session.as_str()).copied();
+        let is_first = !self.tries.has_session(&event.session);
         let from = first_in_session.filter(|_| is_first).unwrap_or(at);
-        self.open.push(self.tries.len());
-        self.tries.push(Try {
-            kind,
+        self.tries.add_open(Try {
             from,
-            to: at,
-            named_by: at,
             has_start: true,
-            package: event.package.clone(),
-            kb: event.kb.clone(),
-            client: event.client.clone(),
-            session: event.session.clone(),
-            outcome: Outcome::Unknown,
-            terminal: None,
+            ..named_by(kind, at, event)
         });
     }
 
@@ -112,151 +105,129 @@ impl Finder {
         timeline: &Line<'_>,
         kind: Kind,
         at: usize,
-        event: &Event,
+        event: &'a Event,
         result: Option<u32>,
     ) {
-        let matching = |one: &Try| {
-            one.kind == kind
-                && if event.session.is_empty() {
-                    one.package == event.package
-                } else {
-                    one.session == event.session
-                }
-                && (event.package.is_empty()
-                    || one.package.is_empty()
-                    || one.package == event.package)
-        };
-        let index = match self
-            .open
-            .iter()
-            .position(|index| matching(&self.tries[*index]))
-        {
-            Some(position) => self.open.remove(position),
+        let index = self
+            .tries
+            .take_open(kind, &event.session, &event.package)
             // The report came first and the start is missing: it is the same attempt.
-            None => match self.tries.iter().rposition(|one| {
-                !one.has_start
-                    && one.to >= self.after_last
-                    && one.package == event.package
-                    && one.outcome == Outcome::Failed
-            }) {
-                Some(index) => index,
-                None => self.unseen(timeline, kind, at, event),
-            },
-        };
-        let one = &mut self.tries[index];
-        one.to = at;
-        one.named_by = at;
-        one.session.clone_from(&event.session);
-        if one.kb.is_empty() {
-            one.kb.clone_from(&event.kb);
-        }
-        (one.outcome, one.terminal) = outcome(result);
-        self.after_last = at + 1;
+            .or_else(|| self.tries.unclaimed(&event.package))
+            .unwrap_or_else(|| self.unseen(timeline, kind, at, event));
+        let (outcome, terminal) = outcome(result);
+        self.tries.set_session(index, &event.session);
+        self.tries.set_outcome(index, outcome);
+        self.tries.change(index, |one| {
+            one.to = at;
+            one.named_by = at;
+            if one.kb.is_empty() {
+                one.kb = &event.kb;
+            }
+            one.terminal = terminal;
+        });
+        self.has_ended(at);
     }
 
     fn failure_report(
         &mut self,
         timeline: &Line<'_>,
         at: usize,
-        event: &Event,
+        event: &'a Event,
         result: Option<u32>,
     ) {
-        let is_open = |one: &Try| one.kind == Kind::Install && one.package == event.package;
-        if let Some(index) = self
-            .open
-            .iter()
-            .copied()
-            .find(|index| is_open(&self.tries[*index]))
-        {
+        if let Some(index) = self.tries.open_install(&event.package) {
             // Its end follows and says the same.
-            let one = &mut self.tries[index];
-            one.to = at;
-            if one.client.is_empty() {
-                one.client.clone_from(&event.client);
-            }
+            self.tries.change(index, |one| {
+                one.to = at;
+                if one.client.is_empty() {
+                    one.client = &event.client;
+                }
+            });
             return;
         }
         let (_, terminal) = outcome(result);
-        if let Some(one) = self.tries.iter_mut().rev().find(|one| is_open(one)) {
+        let last = self.tries.last_install(&event.package);
+        if let Some(index) = last
+            && let Some(one) = self.tries.get(index)
+        {
             match one.outcome {
                 Outcome::PendingReboot => {
-                    one.outcome = Outcome::RolledBack;
-                    one.terminal = terminal;
-                    one.to = at;
-                    self.after_last = at + 1;
-                    return;
+                    self.tries.set_outcome(index, Outcome::RolledBack);
+                    self.tries.change(index, |one| {
+                        one.terminal = terminal;
+                        one.to = at;
+                    });
+                    return self.has_ended(at);
                 }
                 // The report of an end already seen.
                 Outcome::Failed | Outcome::RolledBack
-                    if one.terminal == terminal && one.to + 64 > at =>
+                    if one.terminal == terminal && self.tries.end_of(one) + 64 > at =>
                 {
-                    one.to = at;
-                    self.after_last = at + 1;
-                    return;
+                    self.tries.change(index, |one| one.to = at);
+                    return self.has_ended(at);
                 }
                 _ => {}
             }
         }
         let index = self.unseen(timeline, Kind::Install, at, event);
-        let one = &mut self.tries[index];
-        one.outcome = Outcome::Failed;
-        one.terminal = terminal;
+        self.tries.set_outcome(index, Outcome::Failed);
+        self.tries.change(index, |one| one.terminal = terminal);
     }
 
     /// Said of a package whose change is complete: at once, or at the startup after a reboot.
-    fn change_report(&mut self, at: usize, event: &Event, result: Option<u32>) {
-        let is_same = |one: &Try| one.kind == Kind::Install && one.package == event.package;
+    fn change_report(&mut self, at: usize, event: &'a Event, result: Option<u32>) {
         // Said of a part of what is being installed right now, or of all of it: the end follows.
-        if !self.open.is_empty() {
+        if self.tries.is_any_open() {
             return;
         }
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");
-        if let Some(one) = self.tries.iter_mut().rev().find(|one| is_same(one)) {
-            if one.outcome == Outcome::PendingReboot {
-                settle(one, at, is_done, result);
+        if let Some(index) = self.tries.last_install(&event.package) {
+            let one = self.tries.get(index);
+            if one.is_some_and(|one| one.outcome == Outcome::PendingReboot) {
+                self.settle(index, at, is_done, result);
             }
             return;
         }
-        self.tries.push(Try {
-            kind: Kind::Install,
-            from: at,
-            to: at,
-            named_by: at,
-            has_start: false,
-            package: event.package.clone(),
-            kb: event.kb.clone(),
-            client: event.client.clone(),
-            session: event.session.clone(),
+        self.tries.add_unclaimed(Try {
             outcome: if is_done {
                 Outcome::Succeeded
             } else {
                 Outcome::Failed
             },
             terminal: outcome(result).1,
+            ..named_by(Kind::Install, at, event)
         });
     }
 
-    fn startup_end(&mut self, at: usize, event: &Event, result: Option<u32>) {
+    fn startup_end(&mut self, at: usize, event: &'a Event, result: Option<u32>) {
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");
-        let pending = self
-            .tries
-            .iter_mut()
-            .rev()
-            .find(|one| one.package == event.package && one.outcome == Outcome::PendingReboot);
-        if let Some(one) = pending {
-            settle(one, at, is_done, result);
+        if let Some(index) = self.tries.last_pending(&event.package) {
+            self.settle(index, at, is_done, result);
         }
     }
 
-    fn session_end(&mut self, at: usize, event: &Event, result: Option<u32>) {
+    fn settle(&mut self, index: usize, at: usize, is_done: bool, result: Option<u32>) {
+        let outcome_now = if is_done {
+            Outcome::Succeeded
+        } else {
+            Outcome::RolledBack
+        };
+        self.tries.set_outcome(index, outcome_now);
+        self.tries.change(index, |one| {
+            one.to = at;
+            one.terminal = if is_done {
+                None
+            } else {
+                outcome(result).1.or(one.terminal)
+            };
+        });
+    }
+
+    fn session_end(&mut self, at: usize, event: &'a Event, result: Option<u32>) {
         if event.field("reboot") == Some("yes") {
-            for one in self
-                .tries
-                .iter_mut()
-                .filter(|one| one.session == event.session && one.outcome == Outcome::Succeeded)
-            {
-                one.outcome = Outcome::PendingReboot;
-                one.to = at;
+            for index in self.tries.take_succeeded(&event.session) {
+                self.tries.set_outcome(index, Outcome::PendingReboot);
+                self.tries.change(index, |one| one.to = at);
             }
         }
         let (outcome, terminal) = outcome(result);
@@ -264,67 +235,59 @@ impl Finder {
             return;
         }
         // What a session says on its way out belongs to what it did.
-        for one in self
-            .tries
-            .iter_mut()
-            .filter(|one| one.session == event.session && one.outcome != Outcome::Unknown)
-        {
-            one.to = at;
-            self.after_last = at + 1;
+        let mut has_ended = self.tries.session_failed(&event.session, at);
+        for index in self.tries.take_open_of(&event.session) {
+            self.tries.set_outcome(index, outcome);
+            self.tries.change(index, |one| {
+                one.terminal = terminal;
+                one.to = at;
+            });
+            has_ended = true;
         }
-        let (ended, open): (Vec<usize>, Vec<usize>) = self
-            .open
-            .iter()
-            .partition(|index| self.tries[**index].session == event.session);
-        self.open = open;
-        for index in ended {
-            let one = &mut self.tries[index];
-            one.outcome = outcome;
-            one.terminal = terminal;
-            one.to = at;
-            self.after_last = at + 1;
+        if has_ended {
+            self.has_ended(at);
         }
     }
 
     /// A try whose start is not in the log.
-    fn unseen(&mut self, timeline: &Line<'_>, kind: Kind, at: usize, event: &Event) -> usize {
+    fn unseen(&mut self, timeline: &Line<'_>, kind: Kind, at: usize, event: &'a Event) -> usize {
         let earliest = event
             .logged
             .map(|logged| LoggedAt(logged.0 - UNSEEN_START_S));
-        let is_near = |at: &usize| timeline.events[*at].logged >= earliest || earliest.is_none();
-        let session_start = self.sessions.get(&event.session).copied();
-        let from =
-            session_start.unwrap_or_else(|| (self.after_last..=at).find(is_near).unwrap_or(at));
-        self.tries.push(Try {
-            kind,
-            from,
-            to: at,
-            named_by: at,
-            has_start: session_start.is_some_and(|start| start < at),
-            package: event.package.clone(),
-            kb: event.kb.clone(),
-            client: event.client.clone(),
-            session: event.session.clone(),
-            outcome: Outcome::Unknown,
-            terminal: None,
+        let is_near = |event: &Event| event.logged >= earliest || earliest.is_none();
+        let session_start = self.sessions.get(event.session.as_str()).copied();
+        let from = session_start.unwrap_or_else(|| {
+            let since_last = timeline
+                .events
+                .get(self.after_last..=at)
+                .unwrap_or_default();
+            let first = since_last.iter().position(|event| is_near(event));
+            first.map_or(at, |first| self.after_last + first)
         });
-        self.after_last = at + 1;
-        self.tries.len() - 1
-    }
-
-    fn finish(self) -> Vec<Try> {
-        self.tries
+        let index = self.tries.add(Try {
+            from,
+            has_start: session_start.is_some_and(|start| start < at),
+            ..named_by(kind, at, event)
+        });
+        self.has_ended(at);
+        index
     }
 }
 
-fn settle(one: &mut Try, at: usize, is_done: bool, result: Option<u32>) {
-    one.to = at;
-    if is_done {
-        one.outcome = Outcome::Succeeded;
-        one.terminal = None;
-    } else {
-        one.outcome = Outcome::RolledBack;
-        one.terminal = outcome(result).1.or(one.terminal);
+/// A try of which nothing but this event is known.
+fn named_by<'a>(kind: Kind, at: usize, event: &'a Event) -> Try<'a> {
+    Try {
+        kind,
+        from: at,
+        to: at,
+        named_by: at,
+        has_start: false,
+        package: &event.package,
+        kb: &event.kb,
+        client: &event.client,
+        session: &event.session,
+        outcome: Outcome::Unknown,
+        terminal: None,
     }
 }
 

@@ -3,11 +3,11 @@
 //! Precedence: where the failure arose, an installer or the driver queue, the servicing stack, the update agent; within one layer the earliest.
 //! Wrappers never win.
 
-use super::Line;
-use crate::catalogue::is_same_failure;
-use crate::rules::{Layer, Rule, Rules};
+use super::look::{Known, Look};
+use crate::catalogue::failure_key;
+use crate::rules::{Layer, Rule};
 use event::{Code, Event, Severity};
-use std::ops::RangeInclusive;
+use std::cmp::Reverse;
 
 /// Codes that say only that something else failed.
 const WRAPPERS: [u32; 6] = [
@@ -39,148 +39,129 @@ pub(super) fn is_wrapper(code: Code) -> bool {
     WRAPPERS.contains(&code.value())
 }
 
-/// The cause of a failure that ended with `terminal`, among the records of a range.
-///
-/// `session`: records that name another session are not looked at.
+/// The cause of a failure that ended with `terminal`, among the records at these places, which ascend.
 pub(super) fn choose<'r>(
-    rules: &'r Rules,
-    timeline: &Line<'_>,
-    range: RangeInclusive<usize>,
+    look: &Look<'r, '_>,
+    places: &[usize],
     terminal: Option<Code>,
-    session: &str,
 ) -> Option<Cause<'r>> {
-    let places: Vec<usize> = range
-        .filter(|at| {
-            let event = timeline.events[*at];
-            session.is_empty() || event.session.is_empty() || event.session == session
-        })
-        .collect();
-    let events = &timeline.events;
-    let is_terminal = |code: Code| terminal.is_some_and(|terminal| is_same_failure(terminal, code));
+    let rules = look.rules;
+    let terminal_key = terminal.map(failure_key);
     let opens = terminal.is_none_or(is_wrapper);
+    // Rules that say themselves what they end in.
+    let ending: &[usize] = terminal_key.map_or(&[], |key| rules.ending_in(key));
+    let records = || {
+        places
+            .iter()
+            .filter_map(|at| Some((*at, look.event(*at)?, look.known(*at)?)))
+    };
+    let is_terminal = |known: &Known| terminal_key.is_some_and(|key| known.has_failure(key));
 
     // A rule that names the failure where it arose, or that speaks of the same failure.
-    let ruled = |at: &usize| -> Option<(Layer, usize)> {
-        let event = events[*at];
-        let rule = rules.get(&event.rule)?;
+    let ruled = |(at, event, known): (usize, &Event, &Known)| -> Option<(Layer, Reverse<usize>)> {
+        let index = known.rule?;
+        let rule = rules.at(index);
         // Of an ended attempt, what is only worth knowing or was merely found by a check needs the code to be linked by.
         let is_weak =
             terminal.is_some() && (rule.layer == Layer::Agent || rule.severity == Severity::Info);
         let is_linked = rule.layer >= Layer::Installer
             || (!is_weak && (opens || event.codes.is_empty()))
-            || event.codes.iter().any(|code| is_terminal(*code))
-            || rule.terminal.iter().any(|code| is_terminal(*code));
-        is_linked.then_some((rule.layer, *at))
+            || is_terminal(known)
+            || ending.contains(&index);
+        is_linked.then_some((rule.layer, Reverse(at)))
     };
-    let best = places
-        .iter()
-        .filter_map(ruled)
-        .max_by_key(|(layer, at)| (*layer, std::cmp::Reverse(*at)));
-    let has_real = |at: &usize| events[*at].codes.iter().any(|code| !is_wrapper(*code));
+    let best = records().filter_map(ruled).max();
     let (at, by_rule) = match best {
-        Some((_, at)) => (at, true),
+        Some((_, Reverse(at))) => (at, true),
         None => {
-            let same = places
-                .iter()
-                .find(|at| events[**at].codes.iter().any(|code| is_terminal(*code)));
-            let first_real = || {
-                places
-                    .iter()
-                    .find(|at| has_real(at) && is_failing(events[**at]))
-            };
-            let at = if opens {
-                first_real().or(same)
+            let same = || records().find(|(_, _, known)| is_terminal(known));
+            let first_real = || records().find(|(_, _, known)| known.has_real && known.is_failing);
+            let found = if opens {
+                first_real().or_else(same)
             } else {
-                same.or_else(first_real)
+                same().or_else(first_real)
             };
-            (*at.or(places.last())?, false)
+            let at = found.map(|(at, _, _)| at);
+            (at.or(places.last().copied())?, false)
         }
     };
-    let cause = events[at];
-    let own_rule = rules.get(&cause.rule);
+    let (cause, own) = (look.event(at)?, look.known(at)?);
+    let own_rule = own.rule.map(|index| rules.at(index));
 
     // Records of the same failure: of the same rule's category, of an equal code, or of the same trace.
-    let is_kin = |other: &Event| {
-        let shares_code = other
-            .codes
-            .iter()
-            .any(|code| cause.codes.iter().any(|own| is_same_failure(*own, *code)));
-        let shares_category = own_rule.is_some()
-            && rules.get(&other.rule).map(|rule| &rule.category)
-                == own_rule.map(|rule| &rule.category);
-        let shares_trace = !cause.trace.is_empty() && other.trace == cause.trace;
-        shares_code || shares_category || shares_trace
+    let is_kin = |known: &Known| {
+        known.shares_failure(own)
+            || (own.category.is_some() && known.category == own.category)
+            || (own.trace.is_some() && known.trace == own.trace)
     };
-    let kin: Vec<usize> = places
-        .iter()
-        .copied()
-        .filter(|place| *place != at && is_kin(events[*place]))
+    let kin: Vec<(usize, &Event, &Known)> = records()
+        .filter(|(place, _, known)| *place != at && is_kin(known))
         .collect();
 
-    let pick = |codes: &[Code]| {
-        let real = codes.iter().copied().filter(|code| !is_wrapper(*code));
-        real.clone()
-            .find(|code| is_terminal(*code))
-            .or_else(|| real.clone().next())
+    let pick = |event: &Event| {
+        let mut real = event
+            .codes
+            .iter()
+            .copied()
+            .filter(|code| !is_wrapper(*code));
+        let first = real.next()?;
+        let is_terminal = |code: &Code| Some(failure_key(*code)) == terminal_key;
+        let ended_in = std::iter::once(first).chain(real).find(is_terminal);
+        Some(ended_in.unwrap_or(first))
     };
-    let root = pick(&cause.codes)
-        .or_else(|| {
-            kin.iter()
-                .filter(|place| **place > at)
-                .find_map(|place| pick(&events[*place].codes))
-        })
-        .or_else(|| kin.iter().find_map(|place| pick(&events[*place].codes)))
+    let of_kin = |from: usize| {
+        let real = kin
+            .iter()
+            .filter(move |(place, _, known)| known.has_real && *place >= from);
+        real.filter_map(|(_, event, _)| pick(event)).next()
+    };
+    let root = pick(cause)
+        .or_else(|| of_kin(at))
+        .or_else(|| of_kin(0))
         .or(terminal);
     let rule = own_rule
         .or_else(|| root.and_then(|root| rules.for_terminal(root)))
         .or_else(|| terminal.and_then(|terminal| rules.for_terminal(terminal)));
 
-    let named = std::iter::once(at)
-        .chain(kin.iter().copied())
-        .find(|place| !events[*place].object.is_empty());
-    let component = std::iter::once(at)
-        .chain(kin.iter().copied())
-        .find(|place| !events[*place].component_identity.is_empty());
+    let chain = || {
+        let kin = kin.iter().map(|(place, event, _)| (*place, *event));
+        std::iter::once((at, cause)).chain(kin)
+    };
+    let named = chain().find(|(_, event)| !event.object.is_empty());
+    let component = chain().find(|(_, event)| !event.component_identity.is_empty());
     let mut evidence = vec![at];
-    evidence.extend(named.filter(|place| *place != at));
-    for place in kin.iter().copied().chain(places.last().copied()) {
+    evidence.extend(named.map(|(place, _)| place).filter(|place| *place != at));
+    let kin_places = kin.iter().map(|(place, _, _)| *place);
+    for place in kin_places.take(MAX_EVIDENCE).chain(places.last().copied()) {
         if evidence.len() < MAX_EVIDENCE && !evidence.contains(&place) {
             evidence.push(place);
         }
     }
 
+    let root_key = root.map(failure_key);
     let (confidence, reasons) = confidence(&Grounds {
         by_rule,
         is_origin: own_rule.is_some_and(|rule| rule.layer == Layer::Origin),
         cause,
-        named: named.map(|place| events[place]),
-        is_terminal: root.is_some_and(is_terminal),
+        named: named.map(|(_, event)| event),
+        is_terminal: root_key.is_some() && root_key == terminal_key,
         is_wrapper: root.is_some_and(is_wrapper),
-        has_kin: kin
-            .iter()
-            .any(|place| events[*place].field("failure_trace").is_some()),
+        has_kin: kin.iter().any(|(_, _, known)| known.is_of_trace),
     });
     Some(Cause {
         at,
         rule,
         root,
         object: named
-            .map(|place| events[place].object.clone())
+            .map(|(_, event)| event.object.clone())
             .unwrap_or_default(),
         component: component
-            .map(|place| events[place].component_identity.clone())
+            .map(|(_, event)| event.component_identity.clone())
             .unwrap_or_default(),
         evidence,
         confidence,
         reasons,
     })
-}
-
-/// Whether a record without a rule may stand for a cause: it says failure in its level, or as part of a failure's trace.
-fn is_failing(event: &Event) -> bool {
-    event.level == event::Level::Error
-        || event.field("failure_trace").is_some()
-        || event.text.contains("ailed")
 }
 
 struct Grounds<'a> {

@@ -3,11 +3,12 @@
 use super::agent::{self, Failure};
 use super::attempts::{Kind, Try};
 use super::causes::{self, Cause};
+use super::drafts::Parts;
+use super::look::Look;
 use super::{Line, month_of};
 use crate::rules::Rules;
 use event::{
-    Attempt, Code, Derivation, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source,
-    UtcMillis,
+    Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source, UtcMillis,
 };
 use std::collections::BTreeSet;
 
@@ -17,175 +18,80 @@ const INCIDENT_GAP_S: i64 = 120;
 /// A finding keeps this much of a record's text; the whole record stands in its chunk.
 const MAX_EVIDENCE_BYTES: usize = 2 * 1024;
 
-/// What a derivation is put together from, over the timelines of all kinds of logs.
-#[derive(Default)]
-pub(super) struct Parts {
-    attempts: Vec<(Option<usize>, Attempt)>,
-    findings: Vec<Draft>,
-    /// What failed by the servicing logs, for what the agent says of the same.
-    failures: Vec<Failure>,
-}
-
-struct Draft {
-    finding: Finding,
-    /// Failed attempts come before lone findings of the same severity.
-    attempts: u32,
-    /// Distinct items that a count stands for, where it is not one an attempt.
-    items: BTreeSet<String>,
-}
-
 pub(super) fn collect(
     rules: &Rules,
     timeline: &Line<'_>,
-    tries: &[Try],
+    tries: &[Try<'_>],
     month: Month,
     parts: &mut Parts,
 ) {
-    let mut is_taken = vec![false; timeline.events.len()];
+    let mut look = Look::of(rules, timeline);
+    look.share_out(tries);
     for one in tries {
-        is_taken[one.from..=one.to].fill(true);
-    }
-    for one in tries {
-        let start = timeline.events[one.from];
+        let Some(start) = look.event(one.from) else {
+            continue;
+        };
         let needs_cause = one.outcome.is_failure() || one.outcome == Outcome::Cancelled;
-        let failure = needs_cause.then(|| Failure::of(timeline, one));
+        let failure = if needs_cause {
+            Failure::of(timeline, one)
+        } else {
+            None
+        };
         if month_of(start) != month {
             parts.failures.extend(failure);
             continue;
         }
         let cause = if needs_cause {
-            causes::choose(
-                rules,
-                timeline,
-                one.from..=one.to,
-                one.terminal,
-                &one.session,
-            )
+            causes::choose(&look, &look.places(one), one.terminal)
         } else {
             None
         };
-        let draft = cause.map(|cause| {
-            parts.add(
-                finding(rules, timeline, &cause, one),
-                one.kind == Kind::Install,
-            )
+        let draft = cause.and_then(|cause| {
+            let finding = finding(&look, &cause, one)?;
+            Some(parts.add(finding, one.kind == Kind::Install))
         });
         parts
             .failures
             .extend(failure.map(|failure| failure.told_by(draft)));
         if one.kind == Kind::Install {
-            parts.attempts.push((draft, attempt(timeline, one)));
+            parts
+                .attempts
+                .extend(attempt(timeline, one).map(|attempt| (draft, attempt)));
         } else if !one.outcome.is_failure() {
-            store_check(rules, timeline, one, parts);
+            store_check(&look, one, parts);
         }
     }
-    lone(rules, timeline, &is_taken, month, parts);
+    lone(&look, &taken(timeline, tries), month, parts);
 }
 
-impl Parts {
-    /// Adds a finding, or counts it with an equal one.
-    fn add(&mut self, finding: Finding, is_attempt: bool) -> usize {
-        let key = |finding: &Finding| {
-            (
-                finding.rule.clone(),
-                finding.category.clone(),
-                finding.severity,
-                finding.root_code,
-                finding.terminal_code,
-                finding.object.clone(),
-            )
-        };
-        // Event logs tell of results alone, where the update is all that tells two of them apart.
-        let is_result = finding
-            .evidence
-            .first()
-            .is_some_and(|evidence| evidence.source == Source::EventLog);
-        let is_same = |draft: &Draft| {
-            key(&draft.finding) == key(&finding)
-                && (draft.attempts > 0) == is_attempt
-                && !(is_result && draft.finding.kb != finding.kb)
-        };
-        if let Some(index) = self.findings.iter().position(is_same) {
-            let draft = &mut self.findings[index];
-            draft.finding.count += 1;
-            draft.attempts += u32::from(is_attempt);
-            // Only what holds for all of them is said of the finding.
-            if draft.finding.package != finding.package {
-                draft.finding.package.clear();
-            }
-            if draft.finding.kb != finding.kb {
-                draft.finding.kb.clear();
-            }
-            return index;
-        }
-        self.findings.push(Draft {
-            finding,
-            attempts: u32::from(is_attempt),
-            items: BTreeSet::new(),
-        });
-        self.findings.len() - 1
-    }
-
-    /// The records of another log speak for a finding there is.
-    fn support(&mut self, told_by: Option<usize>, other: &Finding) {
-        let Some(draft) = told_by.and_then(|index| self.findings.get_mut(index)) else {
-            return;
-        };
-        let evidence = &mut draft.finding.evidence;
-        for one in &other.evidence {
-            if evidence.len() < causes::MAX_EVIDENCE && !evidence.contains(one) {
-                evidence.push(one.clone());
+/// Of each record, whether it belongs to a try.
+fn taken(timeline: &Line<'_>, tries: &[Try<'_>]) -> Vec<bool> {
+    // Tries that begin at a place, less those that ended before it.
+    let mut change = vec![0_i64; timeline.events.len() + 1];
+    for one in tries {
+        for (at, by) in [(one.from, 1), (one.to + 1, -1)] {
+            if let Some(change) = change.get_mut(at) {
+                *change += by;
             }
         }
     }
-
-    pub(super) fn each_finding(&mut self) -> impl Iterator<Item = &mut Finding> {
-        self.findings.iter_mut().map(|draft| &mut draft.finding)
-    }
-
-    pub(super) fn finish(self) -> Derivation {
-        let mut order: Vec<usize> = (0..self.findings.len()).collect();
-        order.sort_by_key(|index| {
-            let draft = &self.findings[*index];
-            (
-                std::cmp::Reverse(draft.finding.severity),
-                std::cmp::Reverse(draft.attempts),
-                std::cmp::Reverse(draft.finding.confidence),
-                draft.finding.logged,
-                draft.finding.id,
-            )
-        });
-        let mut place = vec![0_u32; order.len()];
-        for (position, index) in order.iter().enumerate() {
-            place[*index] = u32::try_from(position).unwrap_or(u32::MAX);
-        }
-        let mut attempts: Vec<Attempt> = self
-            .attempts
-            .into_iter()
-            .map(|(draft, attempt)| Attempt {
-                finding: draft.map(|index| place[index]),
-                ..attempt
-            })
-            .collect();
-        attempts.sort_by_key(|attempt| (attempt.start_utc, attempt.start, attempt.end, attempt.id));
-        let mut drafts: Vec<Option<Draft>> = self.findings.into_iter().map(Some).collect();
-        let findings = order
-            .iter()
-            .filter_map(|index| drafts[*index].take())
-            .map(|draft| draft.finding)
-            .collect();
-        Derivation { attempts, findings }
-    }
+    let mut open = 0;
+    let running = change.into_iter().map(|change| {
+        open += change;
+        open > 0
+    });
+    running.take(timeline.events.len()).collect()
 }
 
-fn attempt(timeline: &Line<'_>, one: &Try) -> Attempt {
-    let (start, end) = (timeline.events[one.from], timeline.events[one.to]);
-    Attempt {
-        id: timeline.events[one.named_by].id,
-        package: one.package.clone(),
-        kb: one.kb.clone(),
-        client: one.client.clone(),
-        session: one.session.clone(),
+fn attempt(timeline: &Line<'_>, one: &Try<'_>) -> Option<Attempt> {
+    let event = |at: usize| timeline.events.get(at).copied();
+    let (start, end) = (event(one.from)?, event(one.to)?);
+    Some(Attempt {
+        id: event(one.named_by)?.id,
+        package: one.package.to_owned(),
+        kb: one.kb.to_owned(),
+        client: one.client.to_owned(),
+        session: one.session.to_owned(),
         start: if one.has_start { start.logged } else { None },
         end: end.logged,
         start_utc: if one.has_start {
@@ -196,17 +102,17 @@ fn attempt(timeline: &Line<'_>, one: &Try) -> Attempt {
         outcome: one.outcome,
         terminal_code: one.terminal,
         finding: None,
-    }
+    })
 }
 
-fn finding(rules: &Rules, timeline: &Line<'_>, cause: &Cause<'_>, one: &Try) -> Finding {
-    let mut finding = bare_finding(timeline, cause, one.terminal);
-    finding.package.clone_from(&one.package);
-    finding.kb.clone_from(&one.kb);
+fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Finding> {
+    let mut finding = bare_finding(look, cause, one.terminal)?;
+    one.package.clone_into(&mut finding.package);
+    one.kb.clone_into(&mut finding.kb);
     if one.outcome == Outcome::Cancelled
         && let Some(rule) = one
             .terminal
-            .and_then(|terminal| rules.for_terminal(terminal))
+            .and_then(|terminal| look.rules.for_terminal(terminal))
     {
         // What a person stopped has no other cause.
         finding.rule.clone_from(&rule.id);
@@ -216,21 +122,27 @@ fn finding(rules: &Rules, timeline: &Line<'_>, cause: &Cause<'_>, one: &Try) -> 
     }
     // What could not be repaired, and where the files were to come from, stand in records of their own.
     if finding.category == "repair_source_missing" {
-        let events = || (one.from..=one.to).map(|at| timeline.events[at]);
-        if finding.root_code != one.terminal
-            && let Some(path) = events().find_map(|event| {
+        let source = || {
+            look.range(one).find_map(|at| {
+                let event = look.event(at)?;
                 (event.marker == Marker::SourceAdded)
                     .then(|| event.field("path"))
                     .flatten()
             })
+        };
+        let damage = || {
+            look.range(one).find_map(|at| {
+                let event = look.event(at)?;
+                let is_damage = look.is_of(at, "component_store_corrupt");
+                (is_damage && !event.object.is_empty()).then_some(event)
+            })
+        };
+        if finding.root_code != one.terminal
+            && let Some(path) = source()
         {
             path.clone_into(&mut finding.object);
         } else if finding.object.is_empty()
-            && let Some(event) = events().find(|event| {
-                let is_damage =
-                    |rule: &crate::rules::Rule| rule.category == "component_store_corrupt";
-                !event.object.is_empty() && rules.get(&event.rule).is_some_and(is_damage)
-            })
+            && let Some(event) = damage()
         {
             finding.object.clone_from(&event.object);
             finding.component.clone_from(&event.component_identity);
@@ -244,12 +156,13 @@ fn finding(rules: &Rules, timeline: &Line<'_>, cause: &Cause<'_>, one: &Try) -> 
             .unwrap_or_default()
             .clone_into(&mut finding.object);
     }
-    finding
+    Some(finding)
 }
 
-fn bare_finding(timeline: &Line<'_>, cause: &Cause<'_>, terminal: Option<Code>) -> Finding {
-    let event = timeline.events[cause.at];
-    Finding {
+fn bare_finding(look: &Look<'_, '_>, cause: &Cause<'_>, terminal: Option<Code>) -> Option<Finding> {
+    let event = look.event(cause.at)?;
+    let records = || cause.evidence.iter().filter_map(|at| look.event(*at));
+    Some(Finding {
         id: event.id,
         rule: cause.rule.map(|rule| rule.id.clone()).unwrap_or_default(),
         category: cause
@@ -263,7 +176,7 @@ fn bare_finding(timeline: &Line<'_>, cause: &Cause<'_>, terminal: Option<Code>) 
         package: event.package.clone(),
         component: cause.component.clone(),
         logged: event.logged,
-        utc: exact_utc(timeline, cause),
+        utc: exact_utc(look.timeline, event, records()),
         confidence: cause.confidence,
         reasons: cause
             .reasons
@@ -271,26 +184,20 @@ fn bare_finding(timeline: &Line<'_>, cause: &Cause<'_>, terminal: Option<Code>) 
             .map(|reason| (*reason).to_owned())
             .collect(),
         count: 1,
-        evidence: cause
-            .evidence
-            .iter()
-            .map(|at| evidence(timeline.events[*at]))
-            .collect(),
-    }
+        evidence: records().map(evidence).collect(),
+    })
 }
 
 /// To the millisecond where the cause, or a record of its chain in the same second, carries a stamp.
-fn exact_utc(timeline: &Line<'_>, cause: &Cause<'_>) -> Option<UtcMillis> {
-    let event = timeline.events[cause.at];
-    let of_chain = || {
-        let chain = cause.evidence.iter().map(|at| timeline.events[*at]);
-        chain
-            .filter(|other| other.stream == event.stream && other.logged == event.logged)
-            .find_map(|other| other.stamp)
-    };
+fn exact_utc<'a>(
+    timeline: &Line<'_>,
+    event: &Event,
+    mut chain: impl Iterator<Item = &'a Event>,
+) -> Option<UtcMillis> {
+    let is_beside = |other: &Event| other.stream == event.stream && other.logged == event.logged;
     event
         .stamp
-        .or_else(of_chain)
+        .or_else(|| chain.find_map(|other| other.stamp.filter(|_| is_beside(other))))
         .or_else(|| timeline.utc(event))
 }
 
@@ -310,39 +217,41 @@ pub(super) fn evidence(event: &Event) -> Evidence {
 }
 
 /// A store check that says success and yet left damage behind.
-fn store_check(rules: &Rules, timeline: &Line<'_>, one: &Try, parts: &mut Parts) {
+fn store_check(look: &Look<'_, '_>, one: &Try<'_>, parts: &mut Parts) {
     let number = |event: &Event, name: &str| {
         event
             .field(name)
             .and_then(|value| value.parse::<u32>().ok())
             .unwrap_or(0)
     };
-    for at in one.from..=one.to {
-        let event = timeline.events[at];
+    for at in look.range(one) {
+        let Some(event) = look.event(at) else {
+            continue;
+        };
         // Since Windows 10 each row of the summary is a record, and a row of damage stands for itself.
         let is_left = match event.marker {
             Marker::CheckSur => number(event, "detected") > number(event, "repaired"),
-            _ => rules
-                .get(&event.rule)
-                .is_some_and(|rule| rule.category == "component_store_corrupt"),
+            _ => look.is_of(at, "component_store_corrupt"),
         };
         if is_left
             && !event.rule.is_empty()
-            && let Some(cause) = causes::choose(rules, timeline, at..=at, None, "")
+            && let Some(cause) = causes::choose(look, &[at], None)
         {
-            parts.add(bare_finding(timeline, &cause, None), false);
+            let finding = bare_finding(look, &cause, None);
+            finding.map(|finding| parts.add(finding, false));
         }
     }
 }
 
 /// Records that a rule knows and that belong to no try: each run of them is an incident, and each category in it a finding.
-fn lone(rules: &Rules, timeline: &Line<'_>, is_taken: &[bool], month: Month, parts: &mut Parts) {
+fn lone(look: &Look<'_, '_>, is_taken: &[bool], month: Month, parts: &mut Parts) {
+    let timeline = look.timeline;
     let mut run: Vec<usize> = Vec::new();
-    let answers = agent::Answers::of(timeline);
-    for (at, event) in timeline.events.iter().enumerate() {
-        let matters = !is_taken[at] && (!event.rule.is_empty() || !event.codes.is_empty());
-        let follows = run.last().is_none_or(|last| {
-            let before = timeline.events[*last];
+    let agent = agent::Heard::of(timeline);
+    for ((at, event), is_taken) in timeline.events.iter().enumerate().zip(is_taken) {
+        let matters = !is_taken && (!event.rule.is_empty() || !event.codes.is_empty());
+        let before = run.last().and_then(|last| look.event(*last));
+        let follows = before.is_none_or(|before| {
             // Each event of an event log stands for itself.
             timeline.source != Source::EventLog
                 && before.stream == event.stream
@@ -351,72 +260,65 @@ fn lone(rules: &Rules, timeline: &Line<'_>, is_taken: &[bool], month: Month, par
                     _ => true,
                 }
         });
-        if is_taken[at] || (matters && !follows) {
-            incident(rules, timeline, &run, month, &answers, parts);
+        if *is_taken || (matters && !follows) {
+            incident(look, &run, month, &agent, parts);
             run.clear();
         }
         if matters {
             run.push(at);
         }
     }
-    incident(rules, timeline, &run, month, &answers, parts);
+    incident(look, &run, month, &agent, parts);
 }
 
 fn incident(
-    rules: &Rules,
-    timeline: &Line<'_>,
+    look: &Look<'_, '_>,
     run: &[usize],
     month: Month,
-    answers: &agent::Answers<'_>,
+    agent: &agent::Heard<'_>,
     parts: &mut Parts,
 ) {
-    let Some(first) = run.first() else { return };
-    if month_of(timeline.events[*first]) != month {
+    let Some((first, first_event)) = run.first().and_then(|at| Some((*at, look.event(*at)?)))
+    else {
+        return;
+    };
+    if month_of(first_event) != month {
         return;
     }
-    let mut categories: Vec<&str> = Vec::new();
+    // By the number of the category, its first and last record; in the order in which they come.
+    let mut categories: Vec<(u32, usize, usize)> = Vec::new();
     for at in run {
-        if let Some(rule) = rules.get(&timeline.events[*at].rule)
-            && !categories.contains(&rule.category.as_str())
-        {
-            categories.push(&rule.category);
-        }
-    }
-    for category in categories {
-        let is_of = |at: &&usize| {
-            rules
-                .get(&timeline.events[**at].rule)
-                .is_some_and(|rule| rule.category == category)
-        };
-        let own: Vec<usize> = run.iter().filter(is_of).copied().collect();
-        let Some(last) = own.last() else { continue };
-        // Codes without a rule that follow are what the failure ended in.
-        let tail = run
-            .iter()
-            .copied()
-            .rfind(|at| at > last && timeline.events[*at].rule.is_empty());
-        let terminal = tail.and_then(|at| {
-            timeline.events[at]
-                .codes
-                .iter()
-                .copied()
-                .find(|code| !causes::is_wrapper(*code))
-        });
-        let range = own[0]..=tail.unwrap_or(*last);
-        let only: Vec<&Event> = range
-            .clone()
-            .filter(|at| own.contains(at) || timeline.events[*at].rule.is_empty())
-            .map(|at| timeline.events[at])
-            .collect();
-        let view = timeline.part(&only);
-        let Some(cause) = causes::choose(rules, &view, 0..=only.len() - 1, None, "") else {
+        let Some(category) = look.known(*at).and_then(|known| known.category) else {
             continue;
         };
-        let mut finding = bare_finding(&view, &cause, terminal);
+        match categories.iter_mut().find(|(known, ..)| *known == category) {
+            Some((_, _, last)) => *last = *at,
+            None => categories.push((category, *at, *at)),
+        }
+    }
+    // A code without a rule that follows is what the failure ended in.
+    let is_code = |at: usize| look.event(at).is_some_and(|event| event.rule.is_empty());
+    let last_code = run.iter().copied().rfind(|at| is_code(*at));
+    for (category, from, last) in categories {
+        let tail = last_code.filter(|at| *at > last);
+        let terminal = tail.and_then(|at| {
+            let mut codes = look.event(at)?.codes.iter().copied();
+            codes.find(|code| !causes::is_wrapper(*code))
+        });
+        let is_own = |at: usize| look.known(at).and_then(|known| known.category) == Some(category);
+        let places: Vec<usize> = (from..=tail.unwrap_or(last))
+            .filter(|at| is_own(*at) || is_code(*at))
+            .collect();
+        let records = || places.iter().filter_map(|at| look.event(*at));
+        let Some(cause) = causes::choose(look, &places, None) else {
+            continue;
+        };
+        let Some(mut finding) = bare_finding(look, &cause, terminal) else {
+            continue;
+        };
         let named = |value: fn(&Event) -> &str| {
-            only.iter()
-                .map(|event| value(event))
-                .find(|value| !value.is_empty())
+            let mut values = records().map(value);
+            values.find(|value| !value.is_empty())
         };
         if finding.kb.is_empty() {
             finding.kb = named(|event| &event.kb).unwrap_or_default().to_owned();
@@ -424,25 +326,27 @@ fn incident(
         if finding.package.is_empty() {
             finding.package = named(|event| &event.package).unwrap_or_default().to_owned();
         }
-        if agent::speaks(timeline.source) {
-            agent::name_target(timeline, *first, &mut finding);
+        if agent::speaks(look.timeline.source) {
+            agent.name_target(first, first_event, &mut finding);
             // The agent tells results, so its code is what the failure ended in, a wrapper too.
-            let result = || only.iter().rev().find_map(|event| event.codes.last());
+            let result = || {
+                let mut last_first = places.iter().rev().filter_map(|at| look.event(*at));
+                last_first.find_map(|event| event.codes.last())
+            };
             finding.terminal_code = finding
                 .terminal_code
                 .or(finding.root_code)
                 .or_else(|| result().copied());
-            if let Some(failure) = agent::same(&parts.failures, &finding) {
+            if let Some(failure) = parts.failures.same(&finding) {
                 parts.support(failure, &finding);
                 continue;
             }
-            if answers.are_over(timeline, &own) {
+            if agent.has_detected_later(run.iter().filter(|at| is_own(**at)), look) {
                 finding.severity = Severity::Info;
                 finding.reasons.push(agent::DETECTED_LATER.to_owned());
             }
         }
-        let items: BTreeSet<String> = only
-            .iter()
+        let items: BTreeSet<String> = records()
             .filter(|event| event.marker == Marker::SfcCannotRepair)
             .map(|event| {
                 format!(
@@ -453,29 +357,5 @@ fn incident(
             })
             .collect();
         parts.add_items(finding, items);
-    }
-}
-
-impl Parts {
-    /// A lone finding; where it stands for items (files that sfc cannot repair), those of one rule are one finding, and its count is that of the distinct items.
-    fn add_items(&mut self, finding: Finding, items: BTreeSet<String>) {
-        if items.is_empty() {
-            self.add(finding, false);
-            return;
-        }
-        let same = self.findings.iter().position(|draft| {
-            draft.attempts == 0 && draft.finding.rule == finding.rule && !draft.items.is_empty()
-        });
-        let index = same.unwrap_or_else(|| {
-            self.findings.push(Draft {
-                finding,
-                attempts: 0,
-                items: BTreeSet::new(),
-            });
-            self.findings.len() - 1
-        });
-        let draft = &mut self.findings[index];
-        draft.items.extend(items);
-        draft.finding.count = u32::try_from(draft.items.len()).unwrap_or(u32::MAX);
     }
 }

@@ -63,16 +63,6 @@ pub(super) fn build<'a>(events: &[&'a Event], streams: &[&StreamFacts]) -> Vec<T
 }
 
 impl<'a> Timeline<'a> {
-    /// The same times over fewer events.
-    pub(crate) fn part(&self, events: &[&'a Event]) -> Self {
-        Self {
-            source: self.source,
-            events: events.to_vec(),
-            changes: std::rc::Rc::clone(&self.changes),
-            common: self.common,
-        }
-    }
-
     pub(crate) fn utc(&self, event: &Event) -> Option<UtcMillis> {
         let changes = self
             .changes

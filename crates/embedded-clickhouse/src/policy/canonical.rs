@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::types;
 use super::{refused, settings, settings::is_setting_name};
+use super::{tree, types};
 use crate::engine::DATABASE;
 use crate::exception::Exception;
 
@@ -196,14 +196,72 @@ fn table(tokens: &[Placed<'_>]) -> Result<String, Exception> {
     }
 }
 
+/// Keywords that may stand before an opening bracket.
+const BEFORE_BRACKET: [&str; 38] = [
+    "ALL",
+    "AND",
+    "AS",
+    "BY",
+    "COLUMNS",
+    "DISTINCT",
+    "DIV",
+    "EXCEPT",
+    "FROM",
+    "HAVING",
+    "ILIKE",
+    "IN",
+    "INTERPOLATE",
+    "INTERSECT",
+    "JOIN",
+    "LIKE",
+    "LIMIT",
+    "MATERIALIZED",
+    "MOD",
+    "NOT",
+    "OFFSET",
+    "ON",
+    "OR",
+    "OVER",
+    "PREWHERE",
+    "QUALIFY",
+    "REPLACE",
+    "SELECT",
+    "SETS",
+    "STALENESS",
+    "STEP",
+    "TO",
+    "UNION",
+    "USING",
+    "WHERE",
+    "WINDOW",
+    "WITH",
+    "XOR",
+];
+
 /// What a tree does not show of a `SELECT`, read from its words.
 fn select(tokens: &[Placed<'_>]) -> Result<Shape, Exception> {
     let mut with_names = HashSet::new();
     let mut has_window = false;
+    let mut in_parameter = false;
     let token = |at: usize| tokens.get(at).map(|placed| placed.token);
     for at in 0..tokens.len() {
         let Some(here) = token(at) else { break };
         let next = token(at + 1);
+        // The tree decides about functions; but whatever looks like one here is one of the lists, too, should a tree of
+        // another version not show it.
+        match here {
+            Token::Symbol('{') => in_parameter = true,
+            Token::Symbol('}') => in_parameter = false,
+            Token::Word(name)
+                if next == Some(Token::Symbol('('))
+                    && !in_parameter
+                    && !BEFORE_BRACKET.contains(&name)
+                    && !tree::is_listed(name) =>
+            {
+                return Err(refused(format_args!("the function `{name}`")));
+            }
+            _ => {}
+        }
         match here {
             // Those at the end are taken off before; of these the tree shows no name, and in a check they would be in force.
             Token::Word("SETTINGS")

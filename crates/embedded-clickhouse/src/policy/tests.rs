@@ -1,3 +1,5 @@
+//! What is taken apart, and what is refused, without the engine.
+
 use super::canonical::{Canonical, Shape};
 use super::{Bounds, Policy, as_parameter, functions, tree};
 
@@ -69,6 +71,9 @@ fn what_the_engine_would_not_print_is_refused() {
         "SELECT {x:AggregateFunction(sum, UInt8)}",
         "SELECT sum(a) OVER (ORDER BY file('/x'))",
         "SELECT sum(a) OVER (ORDER BY (SELECT 1))",
+        "SELECT * APPLY x -> file(x)",
+        "SELECT SOMETHING NEW (file('/x'))",
+        "WITH x(a) AS (SELECT 1) SELECT a FROM x",
         "SELECT sum(a) OVER (PARTITION BY 'x')",
         "INSERT INTO t SELECT 1",
         "DROP TABLE t",

@@ -132,6 +132,11 @@ const SYSTEM_COLUMNS: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// Whether a name is that of a function of any list.
+pub(super) fn is_listed(name: &str) -> bool {
+    TABLE_FUNCTIONS.contains(&name) || functions::rule(name).is_some()
+}
+
 /// A node that is open: those below it come next.
 struct Open<'a> {
     kind: &'a str,

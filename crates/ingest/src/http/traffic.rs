@@ -44,6 +44,7 @@ impl Traffic {
         for name in [
             "cbsift_ingest_bytes_total",
             "cbsift_ingest_chunks_total",
+            "cbsift_ingest_unproven_imports_total",
             BODIES,
             ACKNOWLEDGED,
             ABANDONED,

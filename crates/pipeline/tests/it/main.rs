@@ -4,9 +4,11 @@
 //! - `whole`: what is stored and derived equals what classifying and deriving in memory gives, however the logs were cut
 //! - `faults`: a store that is away, restarts, stopping
 //! - `letters`: chunks that cannot be processed
+//! - `isolation`: one endpoint harms only itself
 
 mod faults;
 mod harness;
+mod isolation;
 mod letters;
 mod logs;
 mod whole;

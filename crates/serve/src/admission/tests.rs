@@ -19,11 +19,18 @@ fn address(number: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, number])
 }
 
+/// Whether it would end now.
 fn is_evicted(place: &Place) -> bool {
-    let evicted = std::pin::pin!(place.evicted());
-    let is_evicted = evicted
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_ready();
+    let is_evicted = {
+        let evicted = std::pin::pin!(place.evicted());
+        evicted
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    };
+    assert_eq!(
+        is_evicted,
+        !place.shared.state().entries.contains_key(&place.id)
+    );
     if is_evicted {
         // As it was: the connection may ask again.
         place.evicted.notify_one();
@@ -62,8 +69,24 @@ async fn an_address_makes_room_for_itself_oldest_first() {
         &[&other, &first, &second, &third],
         &[false, true, false, false],
     );
-    // What has to go takes no requests any more.
-    assert!(!first.begin());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_was_there_all_the_same_takes_a_place_again() {
+    let admission = admission(10, 2);
+    let places: Vec<Place> = (0..3)
+        .map(|_| admission.admit(address(1)).unwrap())
+        .collect();
+    let [first, second, third] = places.as_slice() else {
+        panic!()
+    };
+    check_evicted(&[first, second, third], &[true, false, false]);
+    assert!(first.begin());
+    check_evicted(&[first, second, third], &[false, true, false]);
+    assert!(second.begin());
+    check_evicted(&[first, second, third], &[false, false, true]);
+    // Nobody is left who could make room.
+    assert!(!third.begin() && is_evicted(third));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,10 +231,10 @@ proptest! {
                     Step::Rest(which) => rest(&places[which % places.len()]),
                     Step::Leave(which) => { places.swap_remove(which % places.len()); }
                 }
+                let kept = places.iter().filter(|place| !is_evicted(place)).count();
                 let state = admission.0.state();
                 assert!(state.entries.len() <= 8);
                 assert_eq!(state.open, places.len());
-                let kept = places.iter().filter(|place| !is_evicted(place)).count();
                 assert_eq!(state.entries.len(), kept);
                 let trusted = state.entries.values().filter(|entry| entry.holder.is_some()).count();
                 assert_eq!(state.holders.values().sum::<usize>(), trusted);

@@ -443,3 +443,24 @@ CREATE TABLE IF NOT EXISTS lost_parts ON CLUSTER `cbsift`
 ENGINE = ReplicatedReplacingMergeTree(at)
 ORDER BY (host, `table`, partition, part, reason)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- Units whose derivation fails by itself, and not because the store is away: what is known of them waits for a mended build, a new
+-- rule set or somebody who asks for it.
+
+CREATE TABLE IF NOT EXISTS dead_units ON CLUSTER `cbsift`
+(
+    tenant     LowCardinality(String),
+    endpoint   String,
+    month      UInt32 COMMENT 'YYYYMM as logged',
+    state      LowCardinality(String) COMMENT 'dead, reopened or derived',
+    reason     LowCardinality(String),
+    message    String COMMENT 'for people, without log text',
+    rule_set   UInt32 COMMENT 'sequence of the rule set it failed with',
+    attempts   UInt32 COMMENT 'how often it failed',
+    first_seen DateTime64(3, 'UTC'),
+    last_seen  DateTime64(3, 'UTC'),
+    version    UInt64 COMMENT 'attempts, then state'
+)
+ENGINE = ReplicatedReplacingMergeTree(version)
+ORDER BY (tenant, endpoint, month)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;

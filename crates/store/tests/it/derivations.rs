@@ -5,7 +5,7 @@ use event::{
     Attempt, Code, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,
     Source, StreamId, Unit, UtcMillis,
 };
-use store::{DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing};
+use store::{DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing};
 
 fn unit(endpoint: &str) -> Unit {
     Unit {
@@ -379,4 +379,199 @@ async fn a_row_of_a_newer_rule_set_makes_a_greater_version_although_none_is_adde
         versions.is_sorted_by(|a, b| a.inputs < b.inputs),
         "not by the luck of a hash: {versions:?}"
     );
+}
+
+/// The first release kept months from 1990 to 2100 apart. Its rows stay in their partitions, and are said by the far-off unit.
+#[tokio::test]
+async fn far_off_months_of_an_older_build_are_read_derived_and_said_once() {
+    let (store, client) = (store().await, crate::harness::client().await);
+    let (endpoint, template) = ("old-months", "old-months-template");
+    put(
+        &store,
+        vec![testing::rows(
+            template,
+            0,
+            "1995-03-04 00:00:00 old\n2022-08-18 15:53:46 new\n2050-01-01 00:00:00 ahead\n",
+            false,
+        )],
+    )
+    .await;
+    let run = async |statement: String| {
+        let done = client.query(&statement).execute().await;
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    };
+    // As that build wrote them: each on its own day. From a subquery, because a name in REPLACE hides the column in WHERE.
+    for (day, text) in [
+        ("1995-03-04", "old"),
+        ("2022-08-18", "new"),
+        ("2050-01-01", "ahead"),
+    ] {
+        run(format!(
+            "INSERT INTO events SELECT * REPLACE ('{endpoint}' AS endpoint, toDate('{day}') AS day) \
+             FROM (SELECT * FROM events WHERE endpoint = '{template}' AND text = '{text}')"
+        ))
+        .await;
+    }
+    run(format!(
+        "INSERT INTO coverage SELECT * REPLACE ('{endpoint}' AS endpoint, toDate('1995-03-04') AS day, toDate('2050-01-01') AS last_day) \
+         FROM (SELECT * FROM coverage WHERE endpoint = '{template}')"
+    ))
+    .await;
+    let far_off = Month::FAR_OFF;
+    let rows = store
+        .unit_rows(TENANT, endpoint, far_off, far_off)
+        .await
+        .expect("read");
+    let texts = |view: store::UnitView<'_>| -> Vec<String> {
+        view.events.iter().map(|event| event.text.clone()).collect()
+    };
+    assert_eq!(texts(rows.unit(1, far_off)), ["old", "ahead"]);
+    assert_eq!(rows.unit(1, far_off).streams.len(), 1);
+    let month = Month::from_yyyymm(202208);
+    let rows = store
+        .unit_rows(TENANT, endpoint, month, month)
+        .await
+        .expect("read");
+    assert_eq!(texts(rows.unit(1, month)), ["new"]);
+    assert_eq!(rows.unit(1, month).streams.len(), 1);
+
+    // What it derived of them goes once the far-off unit is derived, and not before.
+    store
+        .insert_derivations(&[derived(template, 5, 2)], &[])
+        .await
+        .expect("insert");
+    for table in ["attempts", "findings", "derivations"] {
+        run(format!(
+            "INSERT INTO {table} SELECT * REPLACE ('{endpoint}' AS endpoint, 199503 AS month) \
+             FROM (SELECT * FROM {table} WHERE endpoint = '{template}')"
+        ))
+        .await;
+    }
+    assert_eq!(kbs(&store, endpoint).await, ["KB50", "KB51"]);
+    let far = UnitDerivation {
+        unit: Unit {
+            month: far_off,
+            ..unit(endpoint)
+        },
+        ..derived(endpoint, 4, 1)
+    };
+    store.insert_derivations(&[far], &[]).await.expect("insert");
+    assert_eq!(kbs(&store, endpoint).await, ["KB40"]);
+
+    // News that it left open is news of the far-off unit.
+    run(format!(
+        "INSERT INTO news (tenant, endpoint, month, id, done) VALUES ('{TENANT}', '{endpoint}', 199503, 77, 0)"
+    ))
+    .await;
+    let open = async || -> Vec<OpenNews> {
+        let open = store.open_news(std::time::Duration::ZERO, 10_000).await;
+        let open = open.expect("news").into_iter();
+        open.filter(|news| news.unit.endpoint == endpoint).collect()
+    };
+    let news = open().await;
+    assert_eq!(
+        (news.len(), news[0].unit.month, &news[0].ids),
+        (1, far_off, &vec![77])
+    );
+    store.close_news(&news).await.expect("close");
+    assert_eq!(open().await, []);
+}
+
+#[tokio::test]
+async fn sweeps_that_go_on_meet_every_unit() {
+    let store = store().await;
+    for endpoint in ["sweep-a", "sweep-b", "sweep-c"] {
+        let text = "2022-08-18 15:53:46 a\n2023-08-18 15:53:46 b\n";
+        put(&store, vec![testing::rows(endpoint, 0, text, false)]).await;
+    }
+    let (mut met, mut after) = (Vec::new(), None);
+    loop {
+        let open = store
+            .open_news_after(std::time::Duration::ZERO, after.as_ref(), 2)
+            .await
+            .expect("news");
+        let Some(last) = open.last() else { break };
+        after = Some(last.unit.clone());
+        met.extend(open.into_iter().map(|news| news.unit));
+    }
+    let mut distinct = met.clone();
+    distinct.dedup();
+    assert_eq!(met, distinct, "each once");
+    let own = met
+        .iter()
+        .filter(|unit| unit.endpoint.starts_with("sweep-"));
+    assert!(own.count() >= 6);
+}
+
+#[tokio::test]
+async fn a_read_above_its_bound_is_refused_as_too_large() {
+    let store = store().await;
+    let endpoint = "bounded-read";
+    let text: String = (0..200)
+        .map(|number| format!("2022-08-18 15:53:46 line {number}\n"))
+        .collect();
+    put(&store, vec![testing::rows(endpoint, 0, &text, false)]).await;
+    let month = Month::from_yyyymm(202208);
+    let read = async |bytes| {
+        let rows = store
+            .unit_rows_of(TENANT, &[endpoint], month, month, bytes)
+            .await;
+        rows.map(|rows| rows[endpoint].events.len())
+    };
+    assert_eq!(read(16 << 20).await.expect("fits"), 200);
+    let error = read(4 << 10).await.expect_err("is too large");
+    assert!(error.is_too_large(), "{error}");
+}
+
+#[tokio::test]
+async fn a_dead_unit_counts_its_deaths_and_goes_when_it_is_derived() {
+    let store = store().await;
+    let endpoint = "dead-unit";
+    let dead = |rule_set, seen| DeadUnit {
+        unit: unit(endpoint),
+        reason: "panic".to_owned(),
+        message: "deriving it panicked".to_owned(),
+        rule_set,
+        attempts: 1,
+        first_seen_ms: seen,
+        last_seen_ms: seen,
+    };
+    let listed = async || store.dead_units(TENANT, endpoint).await.expect("list");
+    store
+        .insert_dead_units(&[dead(1, 1_000)])
+        .await
+        .expect("insert");
+    // A clock that was set back does not hide the second death.
+    store
+        .insert_dead_units(&[dead(2, 500)])
+        .await
+        .expect("insert");
+    let now = listed().await;
+    let expected = DeadUnit {
+        attempts: 2,
+        first_seen_ms: 1_000,
+        ..dead(2, 500)
+    };
+    assert_eq!(now, [expected]);
+    assert!(store.count_dead_units().await.expect("count") >= 1);
+    store.reopen_dead_units(&now).await.expect("reopen");
+    assert_eq!(listed().await, []);
+    let news = store
+        .open_news(std::time::Duration::from_secs(3_600), 10_000)
+        .await
+        .expect("news");
+    let news: Vec<OpenNews> = news
+        .into_iter()
+        .filter(|news| news.unit.endpoint == endpoint)
+        .collect();
+    assert_eq!(news.len(), 1, "it waits for no batch");
+    // It dies once more, and is derived at last.
+    store
+        .insert_dead_units(&[dead(2, 2_000)])
+        .await
+        .expect("insert");
+    let now = listed().await;
+    assert_eq!(now[0].attempts, 3);
+    store.mark_derived(&now).await.expect("mark");
+    assert_eq!(listed().await, []);
 }

@@ -196,12 +196,9 @@ async fn records_without_time_and_wild_stamps_are_kept() {
         )],
     )
     .await;
+    let far_off = [(0, "pasted"), (100, "epoch"), (200, "future")];
     assert_eq!(
         events(&store, endpoint, 199001).await,
-        [(0, "pasted".to_owned()), (100, "epoch".to_owned())]
-    );
-    assert_eq!(
-        events(&store, endpoint, 210012).await,
-        [(200, "future".to_owned())]
+        far_off.map(|(offset, text)| (offset, text.to_owned()))
     );
 }

@@ -14,12 +14,6 @@ const DAY_MS: i64 = 86_400_000;
 /// Clocks of machines that ask a time server are within a second; more than a minute confuses people, and certificates.
 const SKEW_MS: u64 = 60_000;
 
-/// Files that the engine, its library and the roles hold open beside connections; some 500 were seen.
-const FILES_BESIDE: u64 = 1_024;
-
-/// Addresses that a process may listen on, each with its own `connections_max`.
-const DOORS: u64 = 4;
-
 /// Letters that are counted; beyond it the answer is "this many and more".
 const LETTERS: usize = 1_000;
 
@@ -132,7 +126,7 @@ fn confinement(health: &Health) -> Check {
 fn open_files(settings: &Settings) -> Check {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let may = limit.maximum.unwrap_or(u64::MAX);
-    let need = DOORS * settings.ingest.connections_max as u64 + FILES_BESIDE;
+    let need = crate::run::files_needed(settings.ingest.connections_max);
     let said = text(
         format!("up to {may} may be opened, {need} are needed at most"),
         format!("最多可打开 {may} 个文件，最多需要 {need} 个"),

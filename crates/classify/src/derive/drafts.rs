@@ -1,0 +1,180 @@
+//! What a derivation is put together from, over the timelines of all kinds of logs.
+
+use super::agent::Failures;
+use super::causes::MAX_EVIDENCE;
+use event::{Attempt, Code, Derivation, Finding, Severity, Source};
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
+/// Attempts and findings so far, and the ways to find a finding that an equal one counts with.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) attempts: Vec<(Option<usize>, Attempt)>,
+    findings: Vec<Draft>,
+    /// The first finding of each key.
+    first: HashMap<Key, usize>,
+    /// Further ones of the same key, which the update tells apart.
+    of_update: HashMap<(Key, String), usize>,
+    /// By rule, the finding that counts items.
+    of_items: HashMap<String, usize>,
+    /// What failed by the servicing logs, for what the agent says of the same.
+    pub(super) failures: Failures,
+}
+
+struct Draft {
+    finding: Finding,
+    /// Failed attempts come before lone findings of the same severity.
+    attempts: u32,
+    /// Distinct items that a count stands for, where it is not one an attempt.
+    items: BTreeSet<String>,
+}
+
+/// Findings are the same where this is equal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    rule: String,
+    category: String,
+    severity: Severity,
+    root_code: Option<Code>,
+    terminal_code: Option<Code>,
+    object: String,
+    is_attempt: bool,
+}
+
+impl Key {
+    fn of(finding: &Finding, is_attempt: bool) -> Self {
+        Self {
+            rule: finding.rule.clone(),
+            category: finding.category.clone(),
+            severity: finding.severity,
+            root_code: finding.root_code,
+            terminal_code: finding.terminal_code,
+            object: finding.object.clone(),
+            is_attempt,
+        }
+    }
+}
+
+impl Parts {
+    /// Adds a finding, or counts it with an equal one.
+    pub(super) fn add(&mut self, finding: Finding, is_attempt: bool) -> usize {
+        let key = Key::of(&finding, is_attempt);
+        // Event logs tell of results alone, where the update is all that tells two of them apart.
+        let is_result = finding
+            .evidence
+            .first()
+            .is_some_and(|evidence| evidence.source == Source::EventLog);
+        let first = self.first.get(&key).copied().filter(|index| {
+            let draft = self.findings.get(*index);
+            !is_result || draft.is_some_and(|draft| draft.finding.kb == finding.kb)
+        });
+        let same = first.or_else(|| {
+            let of_update = self.of_update.get(&(key.clone(), finding.kb.clone()));
+            of_update.copied().filter(|_| is_result)
+        });
+        let Some((index, draft)) =
+            same.and_then(|index| Some((index, self.findings.get_mut(index)?)))
+        else {
+            return self.push(key, finding);
+        };
+        draft.finding.count += 1;
+        draft.attempts += u32::from(is_attempt);
+        // Only what holds for all of them is said of the finding.
+        if draft.finding.package != finding.package {
+            draft.finding.package.clear();
+        }
+        if draft.finding.kb != finding.kb {
+            draft.finding.kb.clear();
+        }
+        index
+    }
+
+    fn push(&mut self, key: Key, finding: Finding) -> usize {
+        let index = self.findings.len();
+        let attempts = u32::from(key.is_attempt);
+        match self.first.entry(key) {
+            Entry::Vacant(first) => {
+                first.insert(index);
+            }
+            Entry::Occupied(first) => {
+                let of_update = (first.key().clone(), finding.kb.clone());
+                self.of_update.entry(of_update).or_insert(index);
+            }
+        }
+        self.findings.push(Draft {
+            finding,
+            attempts,
+            items: BTreeSet::new(),
+        });
+        index
+    }
+
+    /// A lone finding; where it stands for items (files that sfc cannot repair), those of one rule are one finding, and its count
+    /// is that of the distinct items.
+    pub(super) fn add_items(&mut self, finding: Finding, items: BTreeSet<String>) {
+        if items.is_empty() {
+            self.add(finding, false);
+            return;
+        }
+        let index = match self.of_items.get(&finding.rule) {
+            Some(index) => *index,
+            None => {
+                let rule = finding.rule.clone();
+                let index = self.push(Key::of(&finding, false), finding);
+                self.of_items.insert(rule, index);
+                index
+            }
+        };
+        if let Some(draft) = self.findings.get_mut(index) {
+            draft.items.extend(items);
+            draft.finding.count = u32::try_from(draft.items.len()).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// The records of another log speak for a finding there is.
+    pub(super) fn support(&mut self, told_by: Option<usize>, other: &Finding) {
+        let Some(draft) = told_by.and_then(|index| self.findings.get_mut(index)) else {
+            return;
+        };
+        let evidence = &mut draft.finding.evidence;
+        for one in &other.evidence {
+            if evidence.len() < MAX_EVIDENCE && !evidence.contains(one) {
+                evidence.push(one.clone());
+            }
+        }
+    }
+
+    pub(super) fn each_finding(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.findings.iter_mut().map(|draft| &mut draft.finding)
+    }
+
+    pub(super) fn finish(self) -> Derivation {
+        let mut drafts: Vec<(usize, Draft)> = self.findings.into_iter().enumerate().collect();
+        drafts.sort_by_key(|(_, draft)| {
+            (
+                Reverse(draft.finding.severity),
+                Reverse(draft.attempts),
+                Reverse(draft.finding.confidence),
+                draft.finding.logged,
+                draft.finding.id,
+            )
+        });
+        let place: HashMap<usize, u32> = drafts
+            .iter()
+            .zip(0..)
+            .map(|((index, _), place)| (*index, place))
+            .collect();
+        let mut attempts: Vec<Attempt> = self
+            .attempts
+            .into_iter()
+            .map(|(draft, attempt)| Attempt {
+                finding: draft.and_then(|index| place.get(&index).copied()),
+                ..attempt
+            })
+            .collect();
+        attempts.sort_by_key(|attempt| (attempt.start_utc, attempt.start, attempt.end, attempt.id));
+        let findings = drafts.into_iter().map(|(_, draft)| draft.finding).collect();
+        Derivation { attempts, findings }
+    }
+}
