@@ -328,7 +328,8 @@ const zh: Messages = {
     pendingHint: "这些终端的安装尝试与原因仍在推导，数字还会变化。",
     disk: (used, max) => `磁盘 ${used} / ${max}`,
     fileSystemFull: "文件系统已满。",
-    fileSystemFullHint: "腾出空间之前不再接收日志；已确认的内容不会丢失，发送端会重试。请在 store.data 所在的磁盘上腾出空间。",
+    fileSystemFullHint:
+      "腾出空间之前不再接收日志；已确认的内容不会丢失，发送端会重试。请在 store.data 所在的磁盘上腾出空间。",
     full: "已达到磁盘上限。",
     fullHint: "正在删除最早的原始文本以腾出空间；事件、安装尝试与发现均保留。如需保留更多，请调大 store.max_disk。",
     unreachable: "连接中断",
