@@ -98,6 +98,12 @@ impl UnitRows {
             rule_set,
             ..DerivationVersion::default()
         };
+        // The first release drew these otherwise: to the first and the last it weighed a month more in, so what it derived would
+        // outrank what is derived now; of the far-off one it read less, and equal inputs would name equal sets of other rows.
+        let (first, last) = Month::near();
+        if [first, last, Month::FAR_OFF].contains(&month) {
+            version.inputs = REDRAWN;
+        }
         for (rows, hash) in self.inputs.range(near.clone()).map(|(_, input)| input) {
             version.inputs += rows;
             version.hash = version.hash.wrapping_add(*hash);
@@ -531,6 +537,10 @@ impl Store {
     }
 }
 
+/// What months that the first release drew otherwise weigh beside their inputs: half of what a version holds, and more than the
+/// rows of any unit.
+const REDRAWN: u64 = 1 << 39;
+
 /// No bound on an answer.
 const UNBOUNDED: u64 = 0;
 
@@ -731,6 +741,37 @@ impl<'a> FindingRow<'a> {
                 .iter()
                 .map(|evidence| evidence.text.as_str())
                 .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To 2006-01 and 2037-12 it weighed the events of 2005-12 and 2038-01 in, so with the same rule set its sets stayed for good.
+    #[test]
+    fn what_the_first_release_derived_of_months_redrawn_since_does_not_stay() {
+        let version_of = |month: Month, rule_set: u32| {
+            let rows = UnitRows {
+                inputs: BTreeMap::from([(month, (1, 1))]),
+                ..UnitRows::default()
+            };
+            rows.unit(rule_set, month).version.packed()
+        };
+        let before = DerivationVersion {
+            rule_set: 1,
+            inputs: 1_000_000_000,
+            hash: u64::MAX,
+        };
+        let (first, last) = Month::near();
+        for month in [first, last, Month::FAR_OFF] {
+            assert!(version_of(month, 1) > before.packed());
+            assert!(version_of(month, 1) < version_of(month, 2));
+        }
+        // Every other month is weighed as it was.
+        for month in [first.after(), last.before()] {
+            assert!(version_of(month, 1) < before.packed());
         }
     }
 }

@@ -72,7 +72,7 @@ impl ChunkRows {
 
     /// Months of the units it may change: its span, and where its events are.
     pub fn months(&self) -> Vec<Month> {
-        /// Longer spans come from a wild stamp; then the ends and the events are all that is touched.
+        /// Longer spans come from a wild stamp; of them so many months, both ends and those of the events are touched.
         const MAX_SPAN: usize = 24;
         let mut months: Vec<Month> = self
             .events

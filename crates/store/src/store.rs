@@ -5,10 +5,11 @@ use crate::{Profile, StoreConfig, StoreError, error::Result, local};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
 use futures_util::future::BoxFuture;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// A connection to the store. Cheap to clone; used from many tasks at once.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct Store {
     reads: Client,
     pages: Client,
     inserts: Client,
+    /// Where inserts wait for a quorum; none where they need none.
+    gates: Option<Arc<Gates>>,
     config: Arc<StoreConfig>,
     /// Parts that could not be read, until somebody asks for them.
     unreadable: Arc<Mutex<BTreeSet<LostPart>>>,
@@ -69,13 +72,31 @@ const INSERT_PINS: [(&str, &str); 10] = [
 ///
 /// One insert into a table at a time has its quorum, because only then can a reader ask for all that was acknowledged
 /// (`select_sequential_consistency`): the deriver closes news, so it must not read from a replica that lacks what another pipeline
-/// stored through another one. A second insert meanwhile is refused with code 286, and tried again.
+/// stored through another one. A second insert meanwhile is refused with code 286. Those of one process wait for each other, as a
+/// batch of several months would else refuse itself at each try; those of several processes are tried again.
 const QUORUM: [(&str, &str); 3] = [
     ("insert_quorum", "auto"),
     ("insert_quorum_parallel", "0"),
     // Milliseconds; below `max_execution_time`, so that the reason comes first. The server's own default is ten minutes.
     ("insert_quorum_timeout", "30000"),
 ];
+
+/// Lets one insert into a table pass at a time, see [`QUORUM`].
+#[derive(Default)]
+struct Gates(Mutex<BTreeMap<&'static str, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Gates {
+    async fn pass(&self, table: &'static str) -> OwnedMutexGuard<()> {
+        let gate = Arc::clone(
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(table)
+                .or_default(),
+        );
+        gate.lock_owned().await
+    }
+}
 
 /// A pin that newer servers need and older ones refuse.
 const DEDUPLICATE_INSERT: &str = "deduplicate_insert";
@@ -118,10 +139,12 @@ impl Store {
                 inserts = inserts.with_setting(name, value);
             }
         }
+        let is_replicated = matches!(config.profile, Profile::Server { .. });
         let mut store = Self {
             reads,
             pages,
             inserts,
+            gates: is_replicated.then(Arc::default),
             config: Arc::new(config),
             unreadable: Arc::default(),
         };
@@ -249,10 +272,14 @@ impl Store {
             let Some(first) = rows.next() else {
                 return Ok(());
             };
-            let mut insert = self
-                .inserts
-                .insert::<T>(table)
+            let _turn = match &self.gates {
+                Some(gates) => Some(gates.pass(table).await),
+                None => None,
+            };
+            // The first one of a table asks for its columns, which the timeouts of an insert do not cover.
+            let mut insert = tokio::time::timeout(READ_TIMEOUT, self.inserts.insert::<T>(table))
                 .await
+                .map_err(|_| failed(clickhouse::error::Error::TimedOut))?
                 .map_err(failed)?
                 .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
             for row in std::iter::once(first).chain(rows) {

@@ -54,7 +54,7 @@ struct ReceivedRow {
 }
 
 /// Parts of this share of the bound and more are merged no further, so that a rewrite needs little room, and a step that frees
-/// frees little too much. Twenty such parts make the store; reading one record asks none of the others.
+/// frees little too much. Some twenty such parts make the store, and reading a record looks at the index of each: a guess between both.
 const PARTS_OF_BOUND: u64 = 20;
 
 /// What the engine says of a part that is not there.

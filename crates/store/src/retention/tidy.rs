@@ -48,11 +48,19 @@ impl Store {
             .fetch_one("count news", self.sql("SELECT count() FROM news"))
             .await?;
         if news >= news_rows {
-            // A name is never used again once done, so a done pair may go; an open row alone stays.
+            // A name is never used again once done, so both its rows may go; an open row alone stays. Each part is rewritten by itself
+            // and asks for itself: were both cleared at once, a part cleared early would take the row away by which a later one is known
+            // to be done.
+            self.mutate(
+                "clear open rows of news that is done",
+                "ALTER TABLE news DELETE WHERE done = 0 AND (tenant, endpoint, month, id) IN \
+                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 1)",
+            )
+            .await?;
             self.mutate(
                 "clear news that is done",
-                "ALTER TABLE news DELETE WHERE (tenant, endpoint, month, id) IN \
-                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 1)",
+                "ALTER TABLE news DELETE WHERE done = 1 AND (tenant, endpoint, month, id) NOT IN \
+                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 0)",
             )
             .await?;
         }

@@ -35,6 +35,40 @@ struct Server {
     shards: u64,
     hosts: u64,
     heard: Arc<Mutex<Vec<Heard>>>,
+    /// Inserts under way, by table.
+    under_way: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// Tables into which two inserts were under way at once: a server with a serial quorum refuses the second one.
+    refusing: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Server {
+    /// Takes its time for an insert, so that one that does not wait for it comes meanwhile.
+    async fn insert(&self, table: String) {
+        {
+            let mut under_way = self.under_way.lock().unwrap();
+            let of_table = under_way.entry(table.clone()).or_default();
+            *of_table += 1;
+            if *of_table > 1 {
+                self.refusing.lock().unwrap().insert(table.clone());
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        if let Some(of_table) = self.under_way.lock().unwrap().get_mut(&table) {
+            *of_table -= 1;
+        }
+    }
+}
+
+/// The table that a statement inserts into.
+fn inserted(statement: &str) -> Option<String> {
+    let is_insert = statement
+        .trim_start()
+        .to_ascii_uppercase()
+        .starts_with("INSERT");
+    let mut words = statement
+        .split(['`', '(', ' '])
+        .filter(|word| !word.is_empty());
+    words.nth(2).filter(|_| is_insert).map(str::to_owned)
 }
 
 /// Rows as the client reads them: names and types, then values.
@@ -164,6 +198,9 @@ async fn answer(State(server): State<Server>, uri: Uri, body: Bytes) -> Vec<u8> 
     } else {
         Vec::new()
     };
+    if let Some(table) = inserted(&statement) {
+        server.insert(table).await;
+    }
     let is_packed = settings
         .get("compress")
         .is_some_and(|compress| compress == "1");
@@ -254,19 +291,9 @@ async fn every_insert_into_replicas_waits_for_a_quorum_and_none_into_an_engine_o
     let heard = server.heard.lock().unwrap().clone();
     let mut tables = BTreeSet::new();
     for heard in &heard {
-        let is_insert = heard
-            .statement
-            .trim_start()
-            .to_ascii_uppercase()
-            .starts_with("INSERT");
-        if is_insert {
-            let word = heard
-                .statement
-                .split(['`', '(', ' '])
-                .filter(|word| !word.is_empty())
-                .nth(2);
-            tables.insert(word.unwrap_or_default().to_owned());
-        }
+        let table = inserted(&heard.statement);
+        let is_insert = table.is_some();
+        tables.extend(table);
         for setting in QUORUM {
             assert_eq!(
                 heard.has(setting),
@@ -303,6 +330,28 @@ async fn every_insert_into_replicas_waits_for_a_quorum_and_none_into_an_engine_o
             assert!(!heard.settings.contains_key(name), "{heard:?}");
         }
     }
+}
+
+/// Refused, all would be tried again at once, and so for ever.
+#[tokio::test]
+async fn inserts_into_one_table_of_replicas_wait_for_each_other() {
+    let server = Server {
+        shards: 1,
+        hosts: 3,
+        ..Server::default()
+    };
+    let store = connect(&server, replicated()).await;
+    let text = "2024-01-01 08:00:00 0x80070002 failed\n2024-02-01 08:00:00 0x80070002 failed\n";
+    let batch = |news| Batch::new(1, news, vec![testing::rows("PC", 0, text, false)]);
+    let (one, other) = (batch(1), batch(2));
+    tokio::try_join!(store.insert_batch(&one), store.insert_batch(&other))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let heard = server.heard.lock().unwrap();
+    let of_events = heard
+        .iter()
+        .filter(|heard| inserted(&heard.statement).as_deref() == Some("events"));
+    assert_eq!(of_events.count(), 4);
+    assert_eq!(*server.refusing.lock().unwrap(), BTreeSet::new());
 }
 
 #[tokio::test]
