@@ -137,8 +137,8 @@ fn to_files(config: &EngineConfig) -> Result<RulesetStatus, landlock::RulesetErr
 const MAPPED_FACTOR: u64 = 4;
 const MAPPED_BESIDE: u64 = 8 << 30;
 
-/// A last bound behind the engine's own for an engine that runs away, and the word to the kernel to end this process before its parent, which holds what is
-/// not stored yet.
+/// A last bound behind the engine's own, for an engine that runs away; and the word to the kernel to end this process before
+/// its parent, which holds what is not stored yet.
 #[expect(unsafe_code, reason = "sets a limit of the process")]
 fn bound_memory(max_memory_bytes: u64) {
     let bytes = max_memory_bytes

@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::folder;
 use crate::library::Library;
-use crate::policy::{Bounds, Policy};
+use crate::policy::{Bounds, Policy, is_plain_name};
 
 /// The only database: its name is in the grants.
 pub(crate) const DATABASE: &str = "cbsift";
@@ -252,7 +252,7 @@ fn arguments(folder: &Path, max_memory_bytes: u64) -> Result<Vec<CString>, Engin
 /// scalar functions such as `file`, for columns of `system`, or for a table's engine. Without any `<grants>` it would let
 /// everybody do all that a local user may: files, addresses, programs.
 pub(crate) fn users_text(wanted: &EngineConfig) -> String {
-    let tables = wanted.readable.iter().filter(|table| is_name(table));
+    let tables = wanted.readable.iter().filter(|table| is_plain_name(table));
     let readable: String = tables
         .map(|table| format!("        <query>GRANT SELECT ON {DATABASE}.{table}</query>\n"))
         .collect();
@@ -293,12 +293,6 @@ pub(crate) fn users_text(wanted: &EngineConfig) -> String {
 </clickhouse>
 "
     )
-}
-
-/// Names go into the text of a grant.
-fn is_name(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 #[cfg(test)]

@@ -291,7 +291,7 @@ impl Job {
             return Err(no_files());
         }
         if DEFINITIONS.contains(&statement.verb.as_str()) {
-            policy::check_definition(connection, sql)?;
+            policy::check_definition(&self.engine.connect()?, sql)?;
         }
         let format = statement
             .format

@@ -25,7 +25,7 @@ use crate::exception::Exception;
 use canonical::{Canonical, Shape};
 
 pub(crate) use bounds::Bounds;
-pub(crate) use settings::{Setting, check_database, check_format, setting};
+pub(crate) use settings::{Setting, check_database, check_format, is_plain_name, setting};
 
 /// The largest statement of a reader: the engine's own `max_query_size`. Values belong into parameters.
 pub(crate) const MAX_STATEMENT_BYTES: usize = 256 * 1024;
@@ -88,7 +88,8 @@ impl Policy {
             check_format(format)?;
         }
         let sql = match &canonical.shape {
-            Shape::Select { .. } => {
+            Shape::Select { with_names, .. } => {
+                check_with_names(connection, with_names)?;
                 let tree = tree(connection, canonical.bare, parameters)?;
                 tree::check(&tree, &canonical, self)?;
                 canonical.bare.to_owned()
@@ -124,16 +125,37 @@ impl Policy {
     }
 }
 
-/// What a writer's definition of a table must not use: the library asks no grant for a table's engine and disks, and several
-/// write to any folder or fetch from any address. A text that the engine does not parse is left to it to refuse.
-pub(crate) fn check_definition(connection: &Connection, sql: &[u8]) -> Result<(), Exception> {
-    let Ok(text) = std::str::from_utf8(sql) else {
-        return Ok(());
-    };
-    match printed(connection, text) {
-        Ok(printed) => canonical::check_definition(&printed),
-        Err(_) => Ok(()),
+/// Refuses a name in `WITH` that is also that of a table, readable or not. Such a name holds only inside of its `SELECT` and
+/// behind its own definition, which the tree does not show: anywhere else it would be the table.
+fn check_with_names(
+    connection: &Connection,
+    with_names: &HashSet<String>,
+) -> Result<(), Exception> {
+    if let Some(name) = with_names.iter().find(|name| name.contains('.')) {
+        return Err(refused(format_args!("`{name}` as a name in WITH")));
     }
+    if with_names.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("SHOW TABLES FROM {DATABASE}");
+    let output = connection.query(sql.as_bytes(), "TSVRaw", &[])?;
+    let tables = String::from_utf8_lossy(output.bytes());
+    match tables.lines().find(|table| with_names.contains(*table)) {
+        Some(table) => Err(refused(format_args!(
+            "`{table}` as a name in WITH, which is that of a table"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What a writer's definition of a table must not use: the library asks no grant for a table's engine and disks, and several
+/// write to any folder or fetch from any address. A text that cannot be looked at is refused.
+///
+/// `connection` is none of the writer's: a setting such as `offset` would be in force for the look, too, and leave nothing to
+/// look at.
+pub(crate) fn check_definition(connection: &Connection, sql: &[u8]) -> Result<(), Exception> {
+    let text = std::str::from_utf8(sql).map_err(|_| not_utf8())?;
+    canonical::check_definition(&printed(connection, text)?)
 }
 
 /// What a reader must not use, by name.
@@ -157,7 +179,11 @@ fn text_of(text: &[u8]) -> Result<&str, Exception> {
     std::str::from_utf8(text)
         .ok()
         .filter(|text| !text.contains('\0'))
-        .ok_or_else(|| Exception::new(62, "SYNTAX_ERROR", "the statement is not UTF-8 text"))
+        .ok_or_else(not_utf8)
+}
+
+fn not_utf8() -> Exception {
+    Exception::new(62, "SYNTAX_ERROR", "the statement is not UTF-8 text")
 }
 
 /// The engine's own print of a text that it parses as one statement. Nothing of it runs.
@@ -194,8 +220,7 @@ fn tree(connection: &Connection, bare: &str, parameters: &Parameters) -> Result<
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, Exception> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| Exception::new(62, "SYNTAX_ERROR", "the statement is not UTF-8 text"))
+    String::from_utf8(bytes.to_vec()).map_err(|_| not_utf8())
 }
 
 #[cfg(test)]

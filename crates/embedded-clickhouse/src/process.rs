@@ -272,7 +272,6 @@ impl Keeper {
         }
         self.last_reason = reason.to_owned();
         let mut status = self.health.lock();
-        status.pid = None;
         status.trouble = Some(format!("the engine is away: {why}"));
     }
 
@@ -371,7 +370,10 @@ impl Keeper {
             match event {
                 Ok(Event::Said(Report::Ready { unconfined })) => {
                     was_ready = true;
-                    deadline = None;
+                    // The time of a stop runs on.
+                    if !is_stopped {
+                        deadline = None;
+                    }
                     self.ready(unconfined);
                     if let Some(first) = first.take() {
                         let _ = first.send(Ok(()));
@@ -394,6 +396,7 @@ impl Keeper {
         // It may have closed that pipe without being on its way out, which nothing of ours does.
         let _ = running.child.kill();
         let ended = running.child.wait();
+        self.health.lock().pid = None;
         let _ = running.reader.join();
         if is_stopped {
             return End::Stopped;

@@ -166,7 +166,7 @@ impl Request {
                         self.settings.push((name.to_owned(), value.to_owned()));
                     }
                 }
-                None if is_setting_name(name) => {
+                None if policy::is_plain_name(name) => {
                     self.settings.push((name.to_owned(), value.to_owned()));
                 }
                 None => {
@@ -235,12 +235,6 @@ fn is_true(value: &str) -> bool {
     value == "1" || value.eq_ignore_ascii_case("true")
 }
 
-/// Names go into the text of a `SET`.
-fn is_setting_name(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.bytes().all(is_allowed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +275,7 @@ mod tests {
             ("output_format_schema=x", 452),
             ("format_custom_field_delimiter=x", 452),
             ("session_timezone=file:/etc/hostname", 452),
+            ("session_timezone=..%2F..%2Fetc%2Fhostname", 452),
             ("max_threads=1'", 452),
             ("profile=default", 452),
             ("allow_introspection_functions=1", 452),

@@ -177,7 +177,7 @@ pub(crate) async fn serve(
                     continue;
                 }
                 Err(error) => {
-                    admission.shed();
+                    admission.shed(&error);
                     error
                 }
             },

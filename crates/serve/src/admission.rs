@@ -4,7 +4,9 @@
 //! held to a number of strangers only, and a connection that was trusted is never ended for a stranger's sake while it is of use.
 
 use metrics::{counter, gauge};
+use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -252,8 +254,16 @@ impl Admission {
         })
     }
 
-    /// Ends the connection that is of least use, because the process has no file left for a new one.
-    pub fn shed(&self) {
+    /// Ends the connection that is of least use where a new one failed because the process or the machine has no file or memory left
+    /// for it. Another failure is of the new one alone.
+    pub fn shed(&self, error: &io::Error) {
+        let is_want = matches!(
+            Errno::from_io_error(error),
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+        );
+        if !is_want {
+            return;
+        }
         let mut state = self.0.state();
         let least = oldest(&state.waiting).or(oldest(&state.resting));
         if let Some((_, id)) = least {

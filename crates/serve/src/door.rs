@@ -59,7 +59,7 @@ where
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                serving.admission.shed();
+                serving.admission.shed(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

@@ -26,7 +26,10 @@ pub(crate) struct Watched<I> {
 /// An answer whose reader let us wait.
 struct Slow {
     request: u64,
-    since: Instant,
+    /// In waits that are over. What we take ourselves to make the answer is no fault of its reader.
+    waited: Duration,
+    /// Start of the wait that is not over yet.
+    since: Option<Instant>,
     written: u64,
     end: Pin<Box<Sleep>>,
 }
@@ -51,6 +54,9 @@ impl<I> Watched<I> {
             Poll::Ready(Ok(count)) => {
                 if let Some(slow) = &mut self.slow {
                     slow.written += count as u64;
+                    if let Some(since) = slow.since.take() {
+                        slow.waited += since.elapsed();
+                    }
                 }
                 Poll::Ready(Ok(count))
             }
@@ -61,15 +67,17 @@ impl<I> Watched<I> {
                     Some(slow) if slow.request == request => slow,
                     slow => slow.insert(Slow {
                         request,
-                        since: now,
+                        waited: Duration::ZERO,
+                        since: None,
                         written: 0,
                         end: Box::pin(sleep_until(now + GRACE)),
                     }),
                 };
+                let since = *slow.since.get_or_insert(now);
                 loop {
                     ready!(slow.end.as_mut().poll(cx));
                     let earned = Duration::from_secs(slow.written / RATE);
-                    let end = slow.since + GRACE + earned;
+                    let end = since + (GRACE + earned).saturating_sub(slow.waited);
                     if end <= Instant::now() {
                         return Poll::Ready(Err(io::Error::new(
                             io::ErrorKind::TimedOut,
@@ -130,5 +138,57 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Admission, Limits};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::sleep;
+
+    /// A connection that holds a KiB on its way, and its reader.
+    fn watched() -> (Watched<DuplexStream>, DuplexStream) {
+        let admission = Admission::new(Limits {
+            connections_max: 1,
+            address_max: 1,
+            patience: GRACE,
+        });
+        let place = admission.admit("192.0.2.1".parse().unwrap()).unwrap();
+        let (stream, reader) = duplex(1024);
+        (Watched::new(stream, Arc::new(place)), reader)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_or_next_to_nothing_is_cut() {
+        let (mut stream, reader) = watched();
+        let error = stream.write_all(&[0; 4096]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(reader);
+
+        let (mut stream, mut reader) = watched();
+        tokio::spawn(async move {
+            let mut taken = [0; 64];
+            while reader.read_exact(&mut taken).await.is_ok() {
+                sleep(GRACE / 4).await;
+            }
+        });
+        let error = stream.write_all(&[0; 16 * 1024]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_between_two_parts_of_an_answer_is_not_its_readers() {
+        let (mut stream, mut reader) = watched();
+        for _ in 0..3 {
+            // More than is held on its way, and taken at once.
+            let mut taken = [0; 4096];
+            let (written, read) =
+                tokio::join!(stream.write_all(&[0; 4096]), reader.read_exact(&mut taken));
+            written.unwrap();
+            read.unwrap();
+            sleep(2 * GRACE).await;
+        }
     }
 }

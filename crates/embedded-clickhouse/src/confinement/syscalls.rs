@@ -26,6 +26,10 @@ const DENIED: &[c_long] = &[
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
+    // Landlock keeps signals inside from Linux 6.12 on only. A thread that aborts uses `tgkill`, which names its own process.
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
     libc::SYS_kcmp,
     // A second way to most calls, past this list.
     libc::SYS_io_uring_setup,

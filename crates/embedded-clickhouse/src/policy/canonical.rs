@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{refused, settings, settings::is_setting_name};
+use super::{refused, settings, settings::is_plain_name};
 use super::{tree, types};
 use crate::engine::DATABASE;
 use crate::exception::Exception;
@@ -377,7 +377,7 @@ fn tail_of(tokens: &[Placed<'_>]) -> Option<Tail> {
                 format = Some(rest.next()?.name()?.to_owned());
             }
             Token::Word("SETTINGS") => loop {
-                let name = rest.next()?.name().filter(|name| is_setting_name(name))?;
+                let name = rest.next()?.name().filter(|name| is_plain_name(name))?;
                 if rest.next()? != Token::Symbol('=') {
                     return None;
                 }
@@ -456,7 +456,7 @@ fn tokens(text: &str) -> Result<Vec<Placed<'_>>, Exception> {
     }
 }
 
-fn is_word(character: char) -> bool {
+pub(super) fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 

@@ -1,6 +1,7 @@
 //! Settings, formats and databases that a reader may name, in the address, in headers, in a form or in the statement.
 
-use super::refused;
+use super::canonical::is_word;
+use super::{refused, types};
 use crate::engine::DATABASE;
 use crate::exception::Exception;
 
@@ -130,9 +131,12 @@ pub(crate) fn setting(name: &str, value: &str) -> Result<Setting, Exception> {
         return Ok(Setting::Ignored);
     }
     let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'.' | b'/');
-    let is_plain = value.len() <= 64 && !value.starts_with('/') && value.bytes().all(is_plain);
-    if PASSED.contains(&name) && is_plain {
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'.');
+    let is_value = match name {
+        "session_timezone" => types::is_zone(value),
+        _ => value.bytes().all(is_plain),
+    };
+    if PASSED.contains(&name) && value.len() <= 64 && is_value {
         return Ok(Setting::Passed);
     }
     Err(not_taken(name))
@@ -168,8 +172,7 @@ pub(crate) fn check_database(name: &str) -> Result<(), Exception> {
     }
 }
 
-/// Names go into the text of a `SET`.
-pub(super) fn is_setting_name(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.bytes().all(is_allowed)
+/// Whether a name may go into the text of a `SET` or of a grant as it is.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_word)
 }

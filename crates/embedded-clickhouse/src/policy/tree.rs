@@ -5,7 +5,7 @@
 //!
 //! [`canonical`]: super::canonical
 
-use super::canonical::{Canonical, Shape};
+use super::canonical::{Canonical, Shape, is_word};
 use super::functions::{self, Rule};
 use super::{Policy, refused, types};
 use crate::exception::Exception;
@@ -168,14 +168,6 @@ pub(super) fn check(
         return Err(refused("a statement that is no SELECT"));
     };
     let is_with_name = |name: &str| with_names.contains(name);
-    if let Some(name) = with_names
-        .iter()
-        .find(|name| policy.tables.contains(*name) || name.contains('.'))
-    {
-        return Err(refused(format_args!(
-            "`{name}` as a name in WITH, which is that of a table"
-        )));
-    }
     let mut found = Found::default();
     let mut open: Vec<Open<'_>> = Vec::new();
     let lines = tree.lines().filter(|line| !line.trim().is_empty());
@@ -337,7 +329,6 @@ fn argument(
 
 /// The name of a function: a plain word, then nothing or what the tree adds.
 fn name_of(rest: &str) -> Option<&str> {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let length = rest
         .find(|character| !is_word(character))
         .unwrap_or(rest.len());

@@ -3,6 +3,8 @@
 //! A type is a text that makes the engine do things: `AggregateFunction(…)` reads the inside of an aggregate from given
 //! bytes, `Identifier` puts a name into the statement, and `DateTime('file:…')` opens a file.
 
+use super::canonical::is_word;
+
 /// Types without anything in brackets that would be a type.
 const PLAIN: [&str; 38] = [
     "Bool",
@@ -136,7 +138,6 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Option<&'a str> {
         self.rest = self.rest.trim_start();
-        let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let length = self
             .rest
             .find(|character| !is_word(character))

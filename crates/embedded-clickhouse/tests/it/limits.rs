@@ -87,6 +87,19 @@ async fn files_and_addresses_are_out_of_reach() {
 }
 
 #[tokio::test]
+async fn a_definition_is_looked_at_whatever_a_writer_sets_or_sends() {
+    // With this setting of the writer's the look itself would have no rows.
+    let create =
+        "CREATE TABLE made (a Int) ENGINE = EmbeddedRocksDB(0, '/nowhere/x') PRIMARY KEY a";
+    let text = post("offset=1", create.as_bytes()).await.text();
+    assert!(text.contains("Code: 497."), "{text}");
+    // The engine takes any bytes in a text.
+    let create = b"CREATE TABLE made (a Int COMMENT '\xff') ENGINE = EmbeddedRocksDB(0, '/nowhere/x') PRIMARY KEY a";
+    let text = post("", create).await.text();
+    assert!(text.contains("Code: 62."), "{text}");
+}
+
+#[tokio::test]
 async fn a_query_beyond_the_memory_fails_alone() {
     let sql = "SELECT groupArray(number) FROM numbers(200000000)";
     let greedy = client().query(sql).fetch_all::<Vec<u64>>().await;

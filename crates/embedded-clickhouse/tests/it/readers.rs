@@ -135,6 +135,8 @@ async fn no_spelling_of_a_way_out_reads_writes_or_reaches_anything() {
             let text = answer.text();
             assert_ne!(answer.status, 200, "{sql}: {text}");
             assert!(!text.contains(CANARY), "{sql}: {text}");
+            // The engine says so when it has tried, with a code that is also that of a bad value.
+            assert!(!text.contains("load time zone"), "{sql}: {text}");
             // By the check and not by luck on the way: refused, or no statement at all.
             let code = answer.header("x-clickhouse-exception-code");
             assert!(
@@ -144,6 +146,21 @@ async fn no_spelling_of_a_way_out_reads_writes_or_reaches_anything() {
         }
     }
     canary.is_untouched().await;
+}
+
+/// The grants would refuse these, too; the check must not leave it to them.
+#[tokio::test]
+async fn a_name_in_with_is_never_that_of_a_table() {
+    let _turn = tables().await;
+    for sql in [
+        "WITH unreadable AS (SELECT 1 AS a) SELECT a FROM unreadable",
+        "WITH unreadable AS (SELECT * FROM unreadable) SELECT * FROM unreadable",
+        "SELECT * FROM (WITH unreadable AS (SELECT 1 AS a) SELECT a FROM unreadable) AS x, unreadable",
+        "WITH readable AS (SELECT 1 AS a) SELECT a FROM readable",
+    ] {
+        let text = read("", sql).await.text();
+        assert!(text.contains("as a name in WITH"), "{sql}: {text}");
+    }
 }
 
 async fn get(sql: &str) -> HttpAnswer {

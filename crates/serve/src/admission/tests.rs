@@ -251,3 +251,14 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn want_of_files_ends_the_oldest_stranger_and_another_failure_nobody() {
+    let admission = admission(10, 10);
+    let strangers = [1, 2].map(|number| admission.admit(address(number)).unwrap());
+    let [first, second] = strangers.each_ref();
+    admission.shed(&io::ErrorKind::ConnectionAborted.into());
+    check_evicted(&[first, second], &[false, false]);
+    admission.shed(&Errno::MFILE.into());
+    check_evicted(&[first, second], &[true, false]);
+}
