@@ -12,9 +12,11 @@ use crate::{
 };
 use dead::Dead;
 use event::Unit;
+use futures_util::FutureExt;
 use job::Job;
 use reads::Reads;
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -154,7 +156,10 @@ impl Deriver {
             self.outbox.again(&held, at);
         }
         let mut job = Job::new(self, &due);
-        job.run().await;
+        if AssertUnwindSafe(job.run()).catch_unwind().await.is_err() {
+            // Its text may quote a record.
+            job.all_again("the job panicked".to_owned());
+        }
         let (done, again) = job.outcome();
         self.outbox.done(&done);
         if !again.is_empty() {

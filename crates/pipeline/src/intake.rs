@@ -11,10 +11,11 @@ use crate::{
     step::{Poison, rows_of},
 };
 use event::Chunk;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use lanes::{Caller, Classified, Lane, Lanes};
 use metrics::histogram;
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -145,6 +146,7 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(intake.config.batches_in_flight));
+    let all_slots = u32::try_from(intake.config.batches_in_flight).unwrap_or(u32::MAX);
     let mut batches: JoinSet<()> = JoinSet::new();
     loop {
         let first = tokio::select! {
@@ -164,11 +166,15 @@ pub(crate) async fn run(
         let slot = loop {
             let is_full = bytes >= intake.config.batch_bytes;
             // While a batch is being stored, the next one grows: what an INSERT costs hardly depends on what it holds.
-            let may_start = is_full
-                || has_lingered && slots.available_permits() == intake.config.batches_in_flight
-                || bytes >= intake.config.batch_bytes / 2;
+            let may_start = bytes >= intake.config.batch_bytes / 2;
             tokio::select! {
                 slot = Arc::clone(&slots).acquire_owned(), if may_start => break slot,
+                // Asked of the slots and not of the batches: one that goes on with an endpoint's lane has given its slot back, and
+                // who waits here must not wait for its end. Only this loop takes slots, so there is one once all were free.
+                free = slots.acquire_many(all_slots), if has_lingered && !may_start => {
+                    drop(free);
+                    break Arc::clone(&slots).acquire_owned().await;
+                }
                 request = requests.recv(), if !is_full => match request {
                     Some(request) => {
                         bytes += request.bytes;
@@ -393,9 +399,15 @@ impl Intake {
         let news = self.news.next();
         self.outbox.begin(news);
         let mut stored = Vec::new();
-        let result = self
-            .insert_all(Batch::new(set.sequence, news, rows), turns, &mut stored)
-            .await;
+        let storing = self.insert_all(Batch::new(set.sequence, news, rows), turns, &mut stored);
+        // A panic ends neither the lane of an endpoint nor this news: both would be held for ever. Its text may quote a record.
+        let result = AssertUnwindSafe(storing)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                let reason = "storing the batch panicked".to_owned();
+                Err(PipelineError::Unavailable { reason })
+            });
         let stored: Vec<&Batch> = if result.is_ok() {
             stored.iter().collect()
         } else {
@@ -479,6 +491,8 @@ impl Intake {
             patience.wait(&error, "dead letters").await?;
         }
         for letter in letters {
+            // What a panic says quotes the record: it stays in the letter.
+            let detail = (letter.reason != Death::Panic.reason()).then_some(&letter.message);
             tracing::error!(
                 id = letter.id,
                 endpoint = letter.endpoint,
@@ -486,7 +500,7 @@ impl Intake {
                 offset = letter.offset,
                 reason = letter.reason,
                 // Not `message`, which is the line's own.
-                detail = letter.message,
+                detail,
                 "a chunk cannot be processed and is kept as a dead letter"
             );
         }

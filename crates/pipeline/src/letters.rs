@@ -17,10 +17,18 @@ pub(crate) enum Death {
 }
 
 impl Death {
-    fn stage_and_reason(self) -> (&'static str, &'static str) {
+    fn stage(self) -> &'static str {
         match self {
-            Self::Panic => ("classify", "panic"),
-            Self::Refused => ("store", "rows_refused"),
+            Self::Panic => "classify",
+            Self::Refused => "store",
+        }
+    }
+
+    /// A stable name of the reason.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Refused => "rows_refused",
         }
     }
 }
@@ -35,13 +43,12 @@ pub(crate) fn letter_of(chunk: &Chunk, death: Death, message: &str, rule_set: u3
     let received = content.headers.pop();
     let id = content.id();
     content.headers.extend(received);
-    let (stage, reason) = death.stage_and_reason();
     DeadLetter {
         tenant: chunk.tenant.clone(),
         id,
         seen_ms: now_ms(),
-        stage: stage.to_owned(),
-        reason: reason.to_owned(),
+        stage: death.stage().to_owned(),
+        reason: death.reason().to_owned(),
         message: clean(message),
         endpoint: chunk.endpoint.clone(),
         source: chunk.source.name().to_owned(),

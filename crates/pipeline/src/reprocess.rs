@@ -32,7 +32,7 @@ pub struct Asked {
 
 /// Classifies the stored chunks of some days again and says what would change; changes nothing.
 ///
-/// Memory is bounded by what one endpoint has in some three months, not by the days asked for. `progress` is told of bytes:
+/// Memory is bounded by what one endpoint has in some three months and in the far-off one, not by the days asked for. `progress` is told of bytes:
 /// of all there are to read first, then of each piece.
 pub async fn plan(
     store: &Store,
@@ -300,7 +300,7 @@ impl Endpoint<'_> {
         events.extend(appeared.filter_map(|(_, (_, becomes))| becomes.clone()));
         let input = UnitInput {
             events,
-            streams: view.streams.into_iter().map(stream_facts).collect(),
+            streams: view.streams.into_iter().filter_map(stream_facts).collect(),
         };
         let unit = Unit {
             tenant: self.asked.tenant.clone(),

@@ -116,15 +116,20 @@ impl Dead {
         }
     }
 
-    /// Of units that were derived, those that were dead.
-    pub(crate) fn revived<'a>(&self, units: impl Iterator<Item = &'a Unit>) -> Vec<DeadUnit> {
+    /// Of these units, those that are dead.
+    pub(crate) fn of(&self, units: &[Unit]) -> Vec<DeadUnit> {
+        let state = self.state();
+        let dead = units.iter().filter_map(|unit| state.dead.get(unit));
+        dead.cloned().collect()
+    }
+
+    /// Units were derived, and their rows say so.
+    pub(crate) fn forget(&self, units: &[Unit]) {
         let mut state = self.state();
-        units
-            .filter_map(|unit| {
-                state.tries.remove(unit);
-                state.dead.remove(unit)
-            })
-            .collect()
+        for unit in units {
+            state.tries.remove(unit);
+            state.dead.remove(unit);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -114,7 +114,8 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn all_again(&mut self, error: String) {
+    /// Nothing has ended: all of it is tried again.
+    pub(super) fn all_again(&mut self, error: String) {
         let endpoints = self.due.iter();
         self.again
             .extend(endpoints.map(|due| (due.tenant.clone(), due.endpoint.clone())));
@@ -217,12 +218,12 @@ impl<'a> Job<'a> {
                     }
                 }
             }
-            // The runtime ends.
-            Err(error) => {
+            // The runtime ends. The error itself is not told: that of a panic quotes the text of a log.
+            Err(_) => {
                 let endpoints = read.endpoints.iter().cloned();
                 self.again
                     .extend(endpoints.map(|name| (read.tenant.clone(), name)));
-                self.trouble = Some(error.to_string());
+                self.trouble = Some("deriving was cut short".to_owned());
             }
         }
     }
@@ -289,8 +290,10 @@ impl<'a> Job<'a> {
             .flat_map(|due| due.news.iter().cloned())
             .collect();
         deriver.store.close_news(&news).await?;
-        let revived = deriver.dead.revived(self.stored.iter());
+        let revived = deriver.dead.of(&self.stored);
         deriver.store.mark_derived(&revived).await?;
+        // Forgotten last: where the row cannot be written, the next try finds them again.
+        deriver.dead.forget(&self.stored);
         Ok(())
     }
 
@@ -383,7 +386,7 @@ fn consecutive(months: BTreeSet<Month>) -> Vec<Vec<Month>> {
 
 fn derive_unit(set: &ActiveSet, unit: &Unit, rows: &UnitRows) -> UnitDerivation {
     let view = rows.unit(set.sequence, unit.month);
-    let streams: Vec<StreamFacts> = view.streams.into_iter().map(stream_facts).collect();
+    let streams: Vec<StreamFacts> = view.streams.into_iter().filter_map(stream_facts).collect();
     UnitDerivation {
         unit: unit.clone(),
         version: view.version,
@@ -391,10 +394,12 @@ fn derive_unit(set: &ActiveSet, unit: &Unit, rows: &UnitRows) -> UnitDerivation 
     }
 }
 
-pub(crate) fn stream_facts(pieces: &[Piece]) -> StreamFacts {
-    StreamFacts {
-        stream: pieces[0].stream,
-        source: pieces[0].source,
+/// What the pieces of one stream say of it; nothing where there is none.
+pub(crate) fn stream_facts(pieces: &[Piece]) -> Option<StreamFacts> {
+    let piece = pieces.first()?;
+    Some(StreamFacts {
+        stream: piece.stream,
+        source: piece.source,
         anchors: pieces
             .iter()
             .flat_map(|piece| piece.anchors.iter().copied())
@@ -405,7 +410,7 @@ pub(crate) fn stream_facts(pieces: &[Piece]) -> StreamFacts {
             .collect(),
         first: pieces.iter().filter_map(|piece| piece.first).min(),
         last: pieces.iter().filter_map(|piece| piece.last).max(),
-    }
+    })
 }
 
 /// What the rows say of the machine.

@@ -240,3 +240,30 @@ async fn who_sends_beside_a_log_of_a_thousand_months_is_answered_first() {
     wide.await.expect("no panic").expect("stored too");
     pipeline.stop().await.expect("stop");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_while_a_log_of_a_thousand_months_is_classified_is_not_stored_behind_it() {
+    let store = store().await;
+    let config = Config {
+        batch_linger: Duration::from_millis(1),
+        batches_in_flight: 1,
+        ..quick()
+    };
+    let pipeline = Pipeline::start_with(config, store.clone())
+        .await
+        .expect("start");
+    let handle = pipeline.handle();
+    // Classifying so many failures takes longer than the one that follows lingers.
+    let many = (0..6_000).map(|number| failed(2024 * 12 + 4, number));
+    let text = whole_life() + &many.collect::<String>();
+    let wide = chunks("thousand-months-first", &log(text), 256 << 10);
+    let wide = tokio::spawn(async move { handle.store(wide).await });
+    while pipeline.status().counts().read == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Nobody comes after it: what starts its batch is the slot that comes back.
+    send(&pipeline, "while-a-thousand-months", &of_a_month(3)).await;
+    assert!(!wide.is_finished(), "the wide one takes its turns behind");
+    wide.await.expect("no panic").expect("stored too");
+    pipeline.stop().await.expect("stop");
+}
