@@ -28,12 +28,7 @@ pub fn of(code: Code) -> catalogue::Code {
     }
 }
 
-/// Whether two codes say the same: an NTSTATUS is the same as the Win32 error that the system makes of it.
-pub fn is_same_failure(one: Code, other: Code) -> bool {
-    failure_key(one) == failure_key(other)
-}
-
-/// A number that is equal for codes that say the same.
+/// A number that is equal for codes that say the same: an NTSTATUS is the same as the Win32 error that the system makes of it.
 pub fn failure_key(code: Code) -> u64 {
     match win32(code) {
         Some(number) => 1 << 32 | u64::from(number),

@@ -306,7 +306,7 @@ impl Rules {
 
     #[expect(
         clippy::indexing_slicing,
-        reason = "the number is one that `find` of the same set gave"
+        reason = "the number is one that the same set gave for one of its rules"
     )]
     pub(crate) fn at(&self, index: usize) -> &Rule {
         &self.rules[index]

@@ -15,8 +15,8 @@ const TARGET_S: i64 = 6 * 3_600;
 /// How long before and after a failure in the servicing log the agent may tell of it. A guess: after a restart it reports with its next round, once a day.
 const SAME_S: i64 = 24 * 3_600;
 
-/// Failures that a finding of the agent is compared with: those nearest in time. On a real machine it is a handful; thousands a
-/// day with one code are a log made to be slow.
+/// Failures that a finding of the agent is compared with: of those near it the earliest by UTC, and as many by the wall clock. On a
+/// real machine it is a handful; thousands a day with one code are a log made to be slow.
 const MAX_COMPARED: usize = 1_000;
 
 /// An installation or repair that failed by the servicing log.

@@ -174,11 +174,11 @@ impl Hits<'_> {
     }
 }
 
+/// Where in a long literal the four neighbouring words stand that healthy logs hold least.
 #[expect(
     clippy::indexing_slicing,
     reason = "a word at `at` ends at most LONG bytes behind a place that leaves as many"
 )]
-/// Where in a long literal the four neighbouring words stand that healthy logs hold least.
 fn rarest(literal: &[u8]) -> usize {
     let seen = |at: usize| -> usize {
         (at..at + WORD)
