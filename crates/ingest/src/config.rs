@@ -146,7 +146,7 @@ impl Config {
             1 << 30,
             "a size like \"16 MiB\", from 1 MiB to 1 GiB",
         );
-        // A permit is counted in u32.
+        // Twice the largest body that may be allowed, and half of that for others: a guess.
         let in_flight_max = size(
             "in_flight_max",
             &raw.in_flight_max,

@@ -148,6 +148,17 @@ pub struct FileError {
     pub source: io::Error,
 }
 
+impl FileError {
+    /// What a panic on the bytes of one file comes to. It says nothing of the others.
+    pub(crate) fn defect(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            doing: "read",
+            source: io::Error::other("this build fails on what is in it"),
+        }
+    }
+}
+
 /// Finds the logs under files and folders.
 ///
 /// Folders are walked without following links, regular files only, sorted, to a bounded depth. A path that is itself a link is followed,
@@ -213,11 +224,9 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path, real: &Path) {
-        // What fails on the bytes of one file says nothing of the others.
         let looked = catch_unwind(AssertUnwindSafe(|| self.look_at(path, real)));
         if looked.is_err() {
-            let defect = io::Error::other("this build fails on what is in it");
-            self.failed(path, "read", defect);
+            self.found.failed.push(FileError::defect(path));
         }
     }
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod body;
 mod caller;
-mod limits;
 mod prefixes;
 mod readers;
 mod refusal;
@@ -16,9 +15,9 @@ use crate::config::CHUNK_MIN;
 use crate::files::clean_name;
 use crate::http::body::Coding;
 use crate::http::caller::Speaks;
-use crate::http::limits::Limits;
 use crate::http::prefixes::{Place, Prefix, Prefixes};
 use crate::http::refusal::Refusal;
+use crate::http::room::Room;
 use crate::offsets::{FileDigest, Import, Offsets};
 use crate::tokens::{Caller, Tokens};
 use crate::{ChunkSink, Config, SinkError};
@@ -58,7 +57,7 @@ pub fn router<S: ChunkSink, O: Offsets>(
         sink,
         offsets,
         tokens,
-        limits: Limits::new(config),
+        room: Room::new(config),
         prefixes: Prefixes::default(),
         config: config.clone(),
     };
@@ -75,7 +74,7 @@ struct Intake<S, O> {
     sink: S,
     offsets: O,
     tokens: Arc<Tokens>,
-    limits: Limits,
+    room: Room,
     prefixes: Prefixes,
     config: Config,
 }
@@ -117,8 +116,7 @@ async fn put_stream<S: ChunkSink, O: Offsets>(
 
     let body_max = intake.config.body_max;
     body::check_length(&headers, query.length, body_max)?;
-    let _quota = intake.limits.endpoint(&cut.caller.owner)?;
-    let mut room = intake.limits.room.body(&cut.caller.owner);
+    let mut room = intake.room.body(&cut.caller.owner)?;
     // A body that is not compressed becomes as much text; what is, is only kept until it is all there.
     let weight = if coding == Coding::Identity { 2 } else { 1 };
     let bytes = body::read(body, &intake.config, &mut room, weight).await?;
@@ -130,7 +128,8 @@ async fn put_stream<S: ChunkSink, O: Offsets>(
     let follows = intake
         .prefixes
         .find(&cut.caller.owner, cut.place(cut.offset));
-    let (cut, chunks, end, prefix) = blocking(move || {
+    // The room goes with the bytes: where the sender leaves meanwhile, they are in memory all the same until they are cut.
+    let (cut, chunks, end, prefix, _room) = blocking(move || {
         if let Some(digest) = digest {
             body::check_digest(&digest, &bytes)?;
         }
@@ -148,7 +147,7 @@ async fn put_stream<S: ChunkSink, O: Offsets>(
         }
         let (chunks, end) = cut.chunks(&bytes)?;
         let prefix = cut.prefix(follows, &bytes, &chunks);
-        Ok((cut, chunks, end, prefix))
+        Ok((cut, chunks, end, prefix, room))
     })
     .await?;
     let digest = prefix.as_ref().map(Prefix::digest);

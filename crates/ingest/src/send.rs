@@ -11,11 +11,15 @@ pub use uplink::{Part, Uplink};
 use self::client::Client;
 use crate::config::CHUNK_MAX;
 use crate::files::{FileError, SkippedFile, find};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// So many files in a row whose patience ended stop everything: a folder of a thousand must not be waited for a thousand times.
+const GIVEN_UP_MAX: usize = 3;
 
 /// What to send where, and how.
 #[derive(Clone)]
@@ -95,7 +99,7 @@ pub enum SendFailure {
     #[error(transparent)]
     File(#[from] FileError),
     /// The intake did not take it.
-    #[error("cannot send `{}`: {error}", path.display())]
+    #[error("cannot send `{}`: {error}", harmless::line(&path.to_string_lossy()))]
     Refused {
         /// Which.
         path: PathBuf,
@@ -163,19 +167,29 @@ pub fn send(
         ..Summary::default()
     };
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let state = Mutex::new((summary, None));
+    // With what stopped everything, and how many files in a row were given up.
+    let state = Mutex::new((summary, None, 0));
     let work = || {
         while !stop.load(Ordering::Relaxed)
             && let Some(log) = found.logs.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            let (acknowledged, outcome) = upload::upload(&client, options, log, progress);
+            let all = || upload::upload(&client, options, log, progress);
+            let (acknowledged, outcome) = catch_unwind(AssertUnwindSafe(all))
+                .unwrap_or_else(|_| (0, Err(FileError::defect(&log.path).into())));
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             state.0.acknowledged_bytes += acknowledged;
+            match &outcome {
+                // Only a file that is done ends the row: that the question before it is answered says nothing.
+                Ok(_) => state.2 = 0,
+                Err(SendFailure::Refused { error, .. }) if error.is_retryable() => state.2 += 1,
+                Err(_) => {}
+            }
+            let is_hopeless = state.2 >= GIVEN_UP_MAX;
             match outcome {
                 Ok(upload::Outcome::Sent(file)) => state.0.sent.push(file),
                 Ok(upload::Outcome::Skipped(file)) => state.0.skipped.push(file),
                 Err(SendFailure::Refused { error, .. })
-                    if error.stops_everything() || client.is_hopeless() =>
+                    if error.stops_everything() || is_hopeless =>
                 {
                     stop.store(true, Ordering::Relaxed);
                     state.1 = Some(error);
@@ -190,7 +204,7 @@ pub fn send(
         }
     });
 
-    let (mut summary, error) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut summary, error, _) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.sent.sort_by(|a, b| a.path.cmp(&b.path));
     summary.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     match error {

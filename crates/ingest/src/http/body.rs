@@ -83,10 +83,10 @@ const STEP: usize = 256 * 1024;
 /// A piece of a body as it comes from the connection is about as large as its buffer.
 const PIECE: usize = 64 * 1024;
 
-/// A body keeps what it holds for so long at the least rate, and then has to bring as much again: who holds much has to be fast.
+/// Each second a body has to bring at least this part of what it holds, a 60th, and so doubles within 42 s: who holds much has to be fast.
 const HOLD: Duration = Duration::from_secs(60);
 
-/// How long a body of so many bytes may be under way. The least rate is `rate_min`, and grows with what is held: all of it in [`HOLD`].
+/// How long a body of so many bytes may be under way. The least rate is `rate_min`, or what is held by [`HOLD`] where that is more.
 fn allowed(bytes: usize, rate_min: usize) -> Duration {
     let (bytes, rate_min) = (bytes as f64, rate_min as f64);
     let knee = rate_min * HOLD.as_secs_f64();
@@ -117,7 +117,7 @@ pub(crate) async fn read(
         let frame = tokio::time::timeout_at(end, body.frame()).await;
         let frame = frame.map_err(|_| {
             let error = format!(
-                "the body is too slow: it must bring {} bytes a second, and within {} s as much again as it has",
+                "the body is too slow: each second it must bring {} bytes, or a {}th of what it has brought where that is more",
                 config.body_rate_min,
                 HOLD.as_secs()
             );

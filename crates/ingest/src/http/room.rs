@@ -1,10 +1,12 @@
-//! Memory for bodies: taken as their bytes come, so that what is only announced takes nothing from others.
+//! How much may be under way at once: requests of one endpoint, and memory for bodies. It is taken as their bytes come, so that what is
+//! only announced takes nothing from others.
 
 use crate::http::refusal::Refusal;
 use crate::offsets::Owner;
 use crate::{Config, SinkError};
+use axum::http::StatusCode;
 use metrics::gauge;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -17,6 +19,8 @@ struct Shared {
     total: usize,
     /// The most that the bodies of one endpoint hold together.
     share: usize,
+    /// The most bodies of one endpoint.
+    bodies_max: usize,
     wait: Duration,
     state: Mutex<State>,
 }
@@ -63,17 +67,27 @@ impl Room {
             total: config.in_flight_max,
             // Half, so that no endpoint takes it all; but one whole body must fit, see `Shared::settle`.
             share: (config.in_flight_max / 2).max(2 * config.body_max),
+            bodies_max: config.endpoint_requests_max,
             wait: config.queue_timeout,
             state: Mutex::default(),
         }))
     }
 
-    /// A body that holds nothing yet. It never needs more than twice the largest body.
-    pub(crate) fn body(&self, owner: &Owner) -> Held {
+    /// A body that holds nothing yet. It never needs more than twice the largest body. Refused where its endpoint has enough of them.
+    pub(crate) fn body(&self, owner: &Owner) -> Result<Held, Refusal> {
         let mut state = self.0.state();
+        let of_owner = state.owners.entry(owner.clone()).or_default();
+        if of_owner.bodies >= self.0.bodies_max {
+            let error = format!(
+                "{} requests of this endpoint are under way",
+                self.0.bodies_max
+            );
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, error)
+                .retry_after(Duration::from_secs(1)));
+        }
+        of_owner.bodies += 1;
         state.last += 1;
         let id = state.last;
-        state.owners.entry(owner.clone()).or_default().bodies += 1;
         state.bodies.insert(
             id,
             Body {
@@ -82,10 +96,10 @@ impl Room {
                 wanted: None,
             },
         );
-        Held {
+        Ok(Held {
             shared: Arc::clone(&self.0),
             id,
-        }
+        })
     }
 }
 
@@ -160,7 +174,7 @@ impl Shared {
     /// to lose, its room is enough for an older one in the end, and the oldest is never refused for this.
     fn settle(&self, state: &mut State) {
         let mut is_short = false;
-        let mut short_owners: BTreeSet<u64> = BTreeSet::new();
+        let mut short_owners = HashSet::new();
         for id in state.waiting.clone() {
             let State {
                 held,
@@ -175,9 +189,11 @@ impl Shared {
             let Some(more) = body.wanted.as_ref().map(|wanted| wanted.more) else {
                 continue;
             };
-            let of_owner = owners.entry(body.owner.clone()).or_default();
+            let Some(of_owner) = owners.get_mut(&body.owner) else {
+                continue;
+            };
             if of_owner.held + more > self.share {
-                short_owners.insert(id);
+                short_owners.insert(body.owner.clone());
                 continue;
             }
             if *held + more > self.total {
@@ -197,10 +213,8 @@ impl Shared {
         if is_short {
             state.refuse_youngest(|_| true);
         }
-        for id in short_owners {
-            if let Some(owner) = state.bodies.get(&id).map(|body| body.owner.clone()) {
-                state.refuse_youngest(|other| *other == owner);
-            }
+        for owner in short_owners {
+            state.refuse_youngest(|other| *other == owner);
         }
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use ureq::http::{Response, StatusCode, Uri};
 
@@ -25,9 +25,6 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait that an intake may ask for: what it says of itself when its disk is full, doubled by chance. Who asks for more is asked
 /// again then, as long as patience lasts.
 const ASKED_MAX: Duration = Duration::from_secs(60);
-
-/// So many requests in a row whose patience ended stop everything: a folder of a thousand files must not be waited for a thousand times.
-const GIVEN_UP_MAX: u32 = 3;
 
 /// Patience before the first answer ever: a wrong address should not take minutes to say so.
 const FIRST_CONTACT: Duration = Duration::from_secs(5);
@@ -52,8 +49,6 @@ pub(super) struct Client {
     patience: Duration,
     /// An answer of any kind has come.
     answered: AtomicBool,
-    /// Requests in a row whose patience ended.
-    given_up: AtomicU32,
 }
 
 /// A request that did not do what it should.
@@ -174,7 +169,6 @@ impl Client {
             chunk_bytes: options.chunk_bytes,
             patience: options.patience,
             answered: AtomicBool::new(false),
-            given_up: AtomicU32::new(0),
         })
     }
 
@@ -332,11 +326,6 @@ impl Client {
         }
     }
 
-    /// Whether nothing goes through at all any more.
-    pub(super) fn is_hopeless(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed) >= GIVEN_UP_MAX
-    }
-
     /// Repeats what may go through later, with growing waits, until patience ends.
     fn patiently<T>(
         &self,
@@ -347,10 +336,7 @@ impl Client {
         let mut wait = WAIT_MIN;
         loop {
             let error = match request() {
-                Ok(value) => {
-                    self.given_up.store(0, Ordering::Relaxed);
-                    return Ok(value);
-                }
+                Ok(value) => return Ok(value),
                 Err(error) if error.is_retryable() => error,
                 Err(error) => return Err(error),
             };
@@ -362,7 +348,6 @@ impl Client {
                 self.patience.min(FIRST_CONTACT)
             };
             if start.elapsed() + pause > patience {
-                self.given_up.fetch_add(1, Ordering::Relaxed);
                 return Err(error);
             }
             progress(Progress::Waiting {

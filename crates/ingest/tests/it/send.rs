@@ -329,6 +329,63 @@ fn options_are_checked_before_anything_is_sent() {
     }
 }
 
+/// A request's head, as it comes.
+fn head_of(connection: &mut std::net::TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if connection.read(&mut byte).unwrap_or(0) == 0 {
+            break;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn an_intake_that_answers_but_takes_nothing_stops_everything_after_three_files() {
+    // Made up: it knows no file, and fails on each body.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let head = head_of(&mut connection).to_ascii_lowercase();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .map_or(0, |value| value.trim().parse::<usize>().unwrap());
+            let _ = connection.read_exact(&mut vec![0; length]);
+            let status = match head.starts_with("head ") {
+                true => "404 Not Found",
+                false => "500 Internal Server Error",
+            };
+            let _ = write!(
+                connection,
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            );
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..6 {
+        fs::write(folder.path().join(format!("{number}.log")), log(3)).unwrap();
+    }
+    let options = SendOptions {
+        jobs: 1,
+        patience: Duration::from_millis(200),
+        ..options(&url)
+    };
+    match send_quietly(&options, folder.path()).unwrap_err() {
+        SendError::Stopped {
+            error: ClientError::Status { status: 500, .. },
+            summary,
+        } => {
+            assert_eq!((summary.failed.len(), summary.sent.len()), (2, 0));
+        }
+        error => panic!("{error:?}"),
+    }
+}
+
 #[test]
 fn an_answer_that_does_not_name_the_end_is_no_acknowledgement() {
     // Made up: something between us and the intake that says yes to everything.
@@ -337,14 +394,7 @@ fn an_answer_that_does_not_name_the_end_is_no_acknowledgement() {
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                if connection.read(&mut byte).unwrap_or(0) == 0 {
-                    break;
-                }
-                head.push(byte[0]);
-            }
+            head_of(&mut connection);
             let body = "{\"next_offset\":1}";
             let length = body.len();
             let _ = write!(

@@ -14,6 +14,8 @@ fn room(total: usize) -> Room {
     Room::new(&Config {
         body_max: MIB,
         in_flight_max: total,
+        // More than any test has.
+        endpoint_requests_max: 100,
         queue_timeout: WAIT,
         ..Config::default()
     })
@@ -37,14 +39,31 @@ fn is_refused(outcome: Poll<Result<(), Refusal>>) -> bool {
     }
 }
 
+#[test]
+fn an_endpoint_has_a_quota_of_its_own_and_leaves_nothing_behind() {
+    let room = Room::new(&Config {
+        endpoint_requests_max: 2,
+        ..Config::default()
+    });
+    let first = room.body(&owner("a")).unwrap();
+    let second = room.body(&owner("a")).unwrap();
+    let refused = room.body(&owner("a"));
+    assert!(refused.is_err_and(|refusal| format!("{refusal:?}").contains("429")));
+    let other = room.body(&owner("b")).unwrap();
+    drop(first);
+    let third = room.body(&owner("a")).unwrap();
+    drop((second, third, other));
+    assert!(room.0.state().owners.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn room_is_given_back_and_its_lack_is_told() {
     let room = room(4 * MIB);
-    let mut first = room.body(&owner("a"));
-    let mut second = room.body(&owner("b"));
+    let mut first = room.body(&owner("a")).unwrap();
+    let mut second = room.body(&owner("b")).unwrap();
     first.reach(2 * MIB).await.unwrap();
     second.reach(2 * MIB).await.unwrap();
-    let mut third = room.body(&owner("c"));
+    let mut third = room.body(&owner("c")).unwrap();
     assert!(is_refused(Poll::Ready(third.reach(1).await)));
     drop(first);
     third.reach(2 * MIB).await.unwrap();
@@ -59,13 +78,13 @@ async fn room_is_given_back_and_its_lack_is_told() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_holds_its_share_and_others_pass_it() {
     let room = room(8 * MIB);
-    let mut greedy: Vec<Held> = (0..3).map(|_| room.body(&owner("a"))).collect();
+    let mut greedy: Vec<Held> = (0..3).map(|_| room.body(&owner("a")).unwrap()).collect();
     greedy[0].reach(2 * MIB).await.unwrap();
     greedy[1].reach(2 * MIB).await.unwrap();
     {
         let mut more = pin!(greedy[2].reach(1));
         assert!(poll(more.as_mut()).is_pending());
-        let mut other = room.body(&owner("b"));
+        let mut other = room.body(&owner("b")).unwrap();
         other.reach(2 * MIB).await.unwrap();
     }
     greedy.remove(0);
@@ -76,7 +95,7 @@ async fn an_endpoint_holds_its_share_and_others_pass_it() {
 async fn bodies_that_wait_for_each_other_are_not_all_refused() {
     let room = room(4 * MIB);
     let mut bodies: Vec<Held> = ["a", "b", "c", "d"]
-        .map(|endpoint| room.body(&owner(endpoint)))
+        .map(|endpoint| room.body(&owner(endpoint)).unwrap())
         .into();
     for body in &mut bodies {
         body.reach(MIB).await.unwrap();
@@ -117,9 +136,9 @@ fn bodies_end(room: &Room, id: u64) {
 #[tokio::test(start_paused = true)]
 async fn bodies_of_one_endpoint_do_not_wait_for_each_other_either() {
     let room = room(8 * MIB);
-    let mut first = room.body(&owner("a"));
-    let mut second = room.body(&owner("a"));
-    let mut third = room.body(&owner("a"));
+    let mut first = room.body(&owner("a")).unwrap();
+    let mut second = room.body(&owner("a")).unwrap();
+    let mut third = room.body(&owner("a")).unwrap();
     first.reach(MIB).await.unwrap();
     second.reach(MIB + MIB / 2).await.unwrap();
     third.reach(MIB + MIB / 2).await.unwrap();
@@ -143,7 +162,7 @@ proptest! {
             let room = room(total);
             let mut tasks = tokio::task::JoinSet::new();
             for (size, endpoint, pace) in sizes {
-                let mut held = room.body(&owner(&endpoint.to_string()));
+                let mut held = room.body(&owner(&endpoint.to_string())).unwrap();
                 tasks.spawn(async move {
                     let mut reached = 0;
                     while reached < size {

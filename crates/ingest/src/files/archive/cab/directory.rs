@@ -3,8 +3,8 @@
 use super::CabReader;
 use super::decode::{Compression, Folder};
 use crate::files::archive::{
-    Inner, Limits, Listed, Listing, Member, State, Sum, TOO_DENSE, TOO_MANY, TOO_MUCH, cut_off,
-    damaged, head_of,
+    Inner, Limits, Listed, Listing, Member, State, Sum, TOO_DENSE, TOO_LOOSE, TOO_MANY, TOO_MUCH,
+    cut_off, damaged, head_of,
 };
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -257,6 +257,9 @@ impl Sizes {
         self.unpacked += unpacked;
         if limits.is_too_dense(packed, unpacked) {
             return Err(TOO_DENSE);
+        }
+        if limits.is_too_loose(packed, unpacked) {
+            return Err(TOO_LOOSE);
         }
         if self.unpacked > limits.bytes {
             return Err(TOO_MUCH);
