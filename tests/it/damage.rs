@@ -25,12 +25,8 @@ fn column_files(store: &Path, table: &str) -> Vec<PathBuf> {
 #[test]
 fn parts_that_are_broken_at_a_start_are_said_and_a_new_send_heals_them() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("CBS.log");
-    std::fs::write(&log, CUT_RECORD).unwrap();
-    let data = folder.path().join("data");
-    let up = Up::on(&data, &[]);
-    up.send(&[&log], "pc-1", &[]);
-    up.settle();
+    let (up, log) = Up::with_a_log(folder.path(), CUT_RECORD);
+    let data = up.data.clone();
     let whole = up.answers("pc-1");
     up.kill();
     let files = column_files(&data.join("engine/data"), "coverage");

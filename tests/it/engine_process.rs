@@ -2,7 +2,6 @@
 
 use crate::harness::{Up, get, is_alive, signal, wait_until};
 use crate::one_machine::{check, endpoints};
-use std::process::Stdio;
 
 /// Waits until another process than `before` is the engine's.
 fn wait_for_another(up: &Up, before: u32) {
@@ -25,20 +24,7 @@ fn an_engine_that_is_killed_in_the_middle_of_sending_loses_nothing_and_doubles_n
     let mut cut = 0;
     let endpoints = endpoints();
     for (endpoint, folder) in &endpoints {
-        // Small chunks, one a request: many places to die at.
-        let mut sender = up
-            .send_command(
-                &[folder.path()],
-                endpoint,
-                &["--chunk-kib", "4", "--single"],
-            )
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        while up.answers(endpoint).covered_bytes == 0 && sender.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
+        let mut sender = up.sender_under_way(folder.path(), endpoint);
         let engine = up.engine_process().expect("it runs");
         signal(engine, "KILL");
         cut += usize::from(sender.try_wait().unwrap().is_none());

@@ -199,6 +199,31 @@ impl Up {
         said
     }
 
+    /// A sender of small chunks, one a request, so that there are many places to die at. It is far from its end when this returns,
+    /// as soon as some of it is stored.
+    pub fn sender_under_way(&self, folder: &Path, endpoint: &str) -> Child {
+        let mut sender = self
+            .send_command(&[folder], endpoint, &["--chunk-kib", "4", "--single"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while self.answers(endpoint).covered_bytes == 0 && sender.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        sender
+    }
+
+    /// On a data folder in `folder`, with a log of `pc-1` that is sent and derived; and where that log is.
+    pub fn with_a_log(folder: &Path, text: &str) -> (Self, PathBuf) {
+        let log = folder.join("CBS.log");
+        std::fs::write(&log, text).unwrap();
+        let up = Self::on(&folder.join("data"), &[]);
+        up.send(&[&log], "pc-1", &[]);
+        up.settle();
+        (up, log)
+    }
+
     /// Waits until nothing is left to derive.
     pub fn settle(&self) {
         let deadline = Instant::now() + PATIENCE;
@@ -224,9 +249,15 @@ impl Up {
     pub fn engine_process(&self) -> Option<u32> {
         let tasks = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(tasks).unwrap().flatten();
-        let children = tasks.filter_map(|task| {
-            let children = std::fs::read_to_string(task.path().join("children")).ok()?;
-            children.split_whitespace().next()?.parse().ok()
+        let children = tasks.flat_map(|task| {
+            // A thread may have ended meanwhile.
+            let children = std::fs::read_to_string(task.path().join("children"));
+            let ids: Vec<u32> = children
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(|id| id.parse().unwrap())
+                .collect();
+            ids
         });
         let children: Vec<u32> = children.collect();
         assert!(children.len() <= 1, "more than one child: {children:?}");

@@ -4,7 +4,6 @@ use crate::fixtures::{files, one_of_each, write_endpoint};
 use crate::harness::{Answers, Up, scan};
 use simulate::Fleet;
 use std::path::Path;
-use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A few endpoints with a failure each.
@@ -91,21 +90,7 @@ fn kill_9_in_the_middle_of_sending_loses_nothing_acknowledged_and_doubles_nothin
     let mut cut = 0;
     for (endpoint, folder) in &endpoints {
         let up = Up::on(data.path(), &[]);
-        // Small chunks, one a request: many places to die at.
-        let mut sender = up
-            .send_command(
-                &[folder.path()],
-                endpoint,
-                &["--chunk-kib", "4", "--single"],
-            )
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // The sender is far from its end when some of it is stored.
-        while up.answers(endpoint).covered_bytes == 0 && sender.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
+        let mut sender = up.sender_under_way(folder.path(), endpoint);
         cut += usize::from(sender.try_wait().unwrap().is_none());
         up.kill();
         sender.kill().unwrap();

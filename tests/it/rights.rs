@@ -92,14 +92,9 @@ fn tables() -> Vec<String> {
 #[test]
 fn each_user_of_the_store_may_do_its_own_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("CBS.log");
-    std::fs::write(&log, CUT_RECORD).unwrap();
-    let data = folder.path().join("data");
-    let up = Up::on(&data, &[]);
-    up.send(&[&log], "pc-1", &[]);
-    up.settle();
+    let (up, _) = Up::with_a_log(folder.path(), CUT_RECORD);
+    let store = up.data.join("engine/data");
     up.stop();
-    let store = data.join("engine/data");
 
     let parts = "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'cbsift'";
     let settings = "SELECT count() FROM system.settings WHERE name = 'deduplicate_insert'";

@@ -51,7 +51,14 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ),
         (
             "web",
-            &["event", "parse", "classify", "store", "windows-error-codes"],
+            &[
+                "event",
+                "harmless",
+                "parse",
+                "classify",
+                "store",
+                "windows-error-codes",
+            ],
         ),
         (
             "cbsift",

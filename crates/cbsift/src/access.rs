@@ -5,7 +5,7 @@ use crate::run::engine::{self, Engine};
 use crate::settings::Settings;
 use crate::token;
 use anyhow::Context;
-use embedded_clickhouse::Folder;
+use embedded_clickhouse::{EngineError, Folder};
 use pipeline::{PublishError, PublishedAs, RuleSetError};
 use std::time::{Duration, Instant};
 use store::{Store, StoreConfig};
@@ -14,6 +14,10 @@ use store::{Store, StoreConfig};
 pub(crate) struct Access {
     store: Store,
     own: Option<Engine>,
+}
+
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(EngineError::InUse { .. }))
 }
 
 /// Between two looks for a running `up`.
@@ -42,7 +46,10 @@ impl Access {
             }
             match engine::claim(settings, Duration::ZERO).await {
                 Ok(folder) => return Self::start(settings, folder).await,
-                Err(error) if Instant::now() >= deadline => return Err(error),
+                // Only a folder that another process holds is worth waiting for.
+                Err(error) if Instant::now() >= deadline || !is_in_use(&error) => {
+                    return Err(error);
+                }
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }

@@ -21,6 +21,7 @@ use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
 use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -125,6 +126,11 @@ fn print_as_is(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// What was made of some text; nothing where making it failed, as it may on some text that nobody thought of.
+fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// The language asked for, or that of the locale.

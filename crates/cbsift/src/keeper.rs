@@ -31,7 +31,7 @@ const READ_EVERY: Duration = Duration::from_secs(600);
 /// Text is freed from this share of the bound on, in the background, so that chunks need not wait; down to that one, so that it is
 /// not done again at once; and the days of a part may share its bytes otherwise than thought, but not so that less than the last
 /// one stays. Hundredths.
-const FREE_FROM: u64 = 95;
+pub(crate) const FREE_FROM: u64 = 95;
 const FREE_TO: u64 = 86;
 const STAYS: u64 = 82;
 
@@ -315,24 +315,46 @@ impl Keeper {
     /// Notes parts that the engine put aside or cannot read, and says so.
     async fn look_for_lost(&self, chores: &mut Chores) -> Result<(), StoreError> {
         let now = Instant::now();
-        let mut lost = self.store.take_unreadable();
-        for part in &mut lost {
-            part.at = u32::try_from(now_ms() / 1_000).unwrap_or(u32::MAX);
-        }
+        let mut has_failed = false;
         if chores.read_next.is_none_or(|next| now >= next) {
             // The first part is read a while after the start, which has enough to do.
             if chores.read_next.is_some() {
-                // What it meets is remembered by the store, and comes with the next round.
-                if let Ok(read) = self.store.read_next_part(&chores.read).await {
-                    chores.read = read.unwrap_or_default();
+                match self.store.read_next_part(&chores.read).await {
+                    Ok(read) => chores.read = read.unwrap_or_default(),
+                    // What it met is remembered by the store.
+                    Err(_) => has_failed = true,
                 }
             }
             chores.read_next = Some(now + READ_EVERY);
         }
-        if chores.lost_next.is_none_or(|next| now >= next) {
-            lost.extend(self.store.parts_put_aside().await?);
-            chores.lost_next = Some(now + LOST_EVERY);
+        let mut lost = self.store.take_unreadable();
+        for part in &mut lost {
+            part.at = u32::try_from(now_ms() / 1_000).unwrap_or(u32::MAX);
         }
+        // A damaged part must not be read again and again while those behind it wait.
+        if has_failed && let Some(part) = lost.iter().find(|part| part.table == "chunks") {
+            chores.read.clone_from(&part.part);
+        }
+        let mut outcome = Ok(());
+        if chores.lost_next.is_none_or(|next| now >= next) {
+            match self.store.parts_put_aside().await {
+                Ok(aside) => {
+                    lost.extend(aside);
+                    chores.lost_next = Some(now + LOST_EVERY);
+                }
+                // What is unreadable was given once, and is not forgotten for it.
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome.and(self.note_lost(chores, lost).await)
+    }
+
+    /// Stores and says what is new of parts that were lost. What cannot be stored is said all the same, and tried again.
+    async fn note_lost(
+        &self,
+        chores: &mut Chores,
+        lost: Vec<store::LostPart>,
+    ) -> Result<(), StoreError> {
         let new: Vec<_> = lost
             .into_iter()
             .filter(|part| {
@@ -343,10 +365,17 @@ impl Keeper {
                 !chores.lost.iter().any(is_same)
             })
             .collect();
-        if new.is_empty() {
-            return Ok(());
+        chores.unsaved.extend(new.iter().cloned());
+        let mut saved = Ok(());
+        if !chores.unsaved.is_empty() {
+            saved = self.store.insert_lost_parts(&chores.unsaved).await;
+            if saved.is_ok() {
+                chores.unsaved.clear();
+            }
         }
-        self.store.insert_lost_parts(&new).await?;
+        if new.is_empty() {
+            return saved;
+        }
         for part in &new {
             tracing::error!(
                 table = part.table,
@@ -359,7 +388,7 @@ impl Keeper {
         }
         chores.lost.extend(new);
         self.notes.set_lost(&chores.lost);
-        Ok(())
+        saved
     }
 }
 
@@ -370,6 +399,8 @@ struct Chores {
     expired_for: Option<u16>,
     expire_again: Option<Instant>,
     lost: Vec<store::LostPart>,
+    /// Those of them that the store has not taken yet.
+    unsaved: Vec<store::LostPart>,
     lost_next: Option<Instant>,
     read: String,
     read_next: Option<Instant>,

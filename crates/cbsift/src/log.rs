@@ -163,9 +163,9 @@ pub(crate) fn error(error: &anyhow::Error) {
     }
 }
 
-/// A text for people on standard error.
+/// A text for people on standard error. Whoever read it may be gone, and that ends nothing here.
 pub(crate) fn print(text: &str) {
-    eprintln!("{}", harmless::lines(text));
+    let _ = writeln!(io::stderr(), "{}", harmless::lines(text));
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn json(found: &[Check], language: Language) -> String {
         .collect();
     let worst = found.iter().map(|check| check.state).max();
     let whole = serde_json::json!({ "state": worst.unwrap_or(State::Ok), "checks": shown });
-    format!("{whole:#}\n")
+    format!("{}\n", harmless::json(&format!("{whole:#}")))
 }
 
 #[cfg(test)]
@@ -182,5 +182,15 @@ mod tests {
         assert_eq!(json["state"], "fail");
         assert_eq!(json["checks"][1]["hint"], "free some");
         assert_eq!(json["checks"][0]["hint"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn json_keeps_what_others_said_and_escapes_it() {
+        let said = "a\u{202e}b\u{9b}c";
+        let found = [check("store", State::Fail, text(said, said))];
+        let json = json(&found, Language::English);
+        assert!(json.contains("a\\u202eb\\u009bc"), "{json}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["checks"][0]["said"], said);
     }
 }

@@ -11,6 +11,7 @@
     )
 )]
 
+use super::survived;
 use crate::report::Language;
 use anyhow::Context;
 use clap::Args;
@@ -18,7 +19,6 @@ use classify::{Layer, Rules};
 use event::{Format, Source};
 use std::fmt::Write;
 use std::io::{BufRead, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use windows_error_codes::{self as catalogue, Code};
 
@@ -45,11 +45,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 const DEFECT: &str = "cannot explain this text: this build fails on it\nhint: keep the text, for the defect is in this build";
-
-/// What was made of some text; nothing where making it failed, as it may on some text that nobody thought of.
-fn survived(work: impl FnOnce() -> String) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
-}
 
 /// As much of a line of standard input as is explained: as much as a record may have.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
@@ -291,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_fails_on_a_text_is_survived() {
-        assert_eq!(survived(|| panic!("as if a text did it")), None);
+        assert_eq!(survived::<String>(|| panic!("as if a text did it")), None);
     }
 
     #[test]

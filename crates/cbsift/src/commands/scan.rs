@@ -6,6 +6,7 @@
 use crate::progress::Progress;
 use crate::report::narrow::{self, Narrow};
 use crate::report::{self, Language};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use classify::{Rules, Verdict};
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum FailOn {
     Failure,
 }
 
+const DEFECT: &str = "cannot write the report: this build fails on what was read\nhint: another `--format` may work; keep the files, for the defect is in this build";
+
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let rules = Rules::shipped();
     let language = super::language(arguments.lang);
@@ -86,15 +89,18 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         kb: arguments.kb,
         since: arguments.since,
     };
-    let narrowed = narrow::narrow(&mut scan, to);
-    let narrowed = narrowed.as_ref();
-    let view = || report::view(rules, &scan, language, narrowed, arguments.noise);
-    let text = match arguments.format {
-        Format::Text => report::text(&view(), super::style()),
-        Format::Json => report::json(rules, &scan, endpoint, language, narrowed)? + "\n",
-        Format::Md => report::markdown(&view()),
-        Format::Html => report::html(&view()),
+    let render = || -> anyhow::Result<String> {
+        let narrowed = narrow::narrow(&mut scan, to);
+        let (scan, narrowed) = (&scan, narrowed.as_ref());
+        let view = || report::view(rules, scan, language, narrowed, arguments.noise);
+        Ok(match arguments.format {
+            Format::Text => report::text(&view(), super::style()),
+            Format::Json => report::json(rules, scan, endpoint, language, narrowed)? + "\n",
+            Format::Md => report::markdown(&view()),
+            Format::Html => report::html(&view()),
+        })
     };
+    let text = super::survived(render).context(DEFECT)??;
     super::print_as_is(&text)?;
     if arguments.fail_on == Some(FailOn::Failure) && scan.verdict == Verdict::Failed {
         return Ok(ExitCode::from(3));

@@ -34,28 +34,25 @@ impl<'a> Doors<'a> {
     }
 
     /// The intake's.
-    pub(super) async fn intake(&self) -> anyhow::Result<Door> {
+    pub(super) fn intake(&self) -> anyhow::Result<Door> {
         let ingest = &self.settings.ingest;
         self.open(ingest.listen, ingest.tls.as_ref(), "ingest")
-            .await
     }
 
     /// The pages'.
-    pub(super) async fn pages(&self) -> anyhow::Result<Door> {
+    pub(super) fn pages(&self) -> anyhow::Result<Door> {
         let settings = self.settings;
         self.open(settings.web_listen, settings.web_tls.as_ref(), "web")
-            .await
     }
 
     /// That of health and metrics.
-    pub(super) async fn admin(&self) -> anyhow::Result<Door> {
+    pub(super) fn admin(&self) -> anyhow::Result<Door> {
         let settings = self.settings;
         self.open(settings.admin_listen, settings.admin_tls.as_ref(), "admin")
-            .await
     }
 
     /// Opens `{table}.listen`. A certificate that cannot be used is a mistake of the configuration.
-    async fn open(
+    fn open(
         &self,
         address: SocketAddr,
         tls: Option<&TlsFiles>,

@@ -32,8 +32,8 @@ pub(crate) async fn ingest(
         ));
     }
     let doors = Doors::new(settings)?;
-    let intake_door = doors.intake().await?;
-    let admin_door = doors.admin().await?;
+    let intake_door = doors.intake()?;
+    let admin_door = doors.admin()?;
     let producer = Producer::new(&settings.queue)?;
     let broken = CancellationToken::new();
     let sink = Kafka::new(producer.clone(), broken.clone());

@@ -5,6 +5,7 @@ use crate::keeper::Space;
 use crate::settings::Settings;
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, FileDigest, Import, Imported, Offsets, Owner, SinkError, Tokens};
+use pipeline::PipelineError;
 use queue::{Producer, SendError};
 use std::sync::Arc;
 use store::{Store, StoreError};
@@ -29,13 +30,21 @@ impl ChunkSink for Direct {
     async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
         let text = chunks.iter().map(|chunk| chunk.text.len() as u64).sum();
         let taken = self.space.take(text).await;
-        let _taken = taken.map_err(|full| SinkError::Full(full.to_string()))?;
-        self.pipeline.store(chunks).await.map_err(|error| {
-            if error.is_full() {
-                SinkError::Full(error.to_string())
-            } else {
-                SinkError::Unavailable(error.to_string())
-            }
+        let taken = taken.map_err(|full| SinkError::Full(full.to_string()))?;
+        let pipeline = self.pipeline.clone();
+        // It goes on where the caller gives up: what the pipeline has taken is stored all the same, and needs its room until then.
+        let stored = tokio::spawn(async move {
+            let stored = pipeline.store(chunks).await;
+            drop(taken);
+            stored
+        });
+        let stored = stored
+            .await
+            .map_err(|error| SinkError::Unavailable(super::cut_short(error).to_string()))?;
+        stored.map_err(|error| match error {
+            PipelineError::Busy { retry_after } => SinkError::Busy { retry_after },
+            full if full.is_full() => SinkError::Full(full.to_string()),
+            other => SinkError::Unavailable(other.to_string()),
         })
     }
 }

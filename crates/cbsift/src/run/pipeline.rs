@@ -56,7 +56,7 @@ pub(crate) async fn pipeline(
     stop: CancellationToken,
     ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
-    let admin_door = Doors::new(settings)?.admin().await?;
+    let admin_door = Doors::new(settings)?.admin()?;
     let remote = Remote::new(settings)?;
     let running: Arc<OnceLock<Running>> = Arc::default();
 

@@ -33,9 +33,9 @@ pub(crate) async fn up(
     let tokens = tokens(settings)?;
     let behind_tokens = for_readers(settings)?;
     let doors = Doors::new(settings)?;
-    let intake_door = doors.intake().await?;
-    let page_door = doors.pages().await?;
-    let admin_door = doors.admin().await?;
+    let intake_door = doors.intake()?;
+    let page_door = doors.pages()?;
+    let admin_door = doors.admin()?;
     // A process that was killed just now may still hold the engine's address.
     let folder = engine::claim(settings, engine::LEFT_WITHIN).await?;
     let engine_door = engine::listen(settings)?;

@@ -16,8 +16,8 @@ pub(crate) async fn web(
     let behind_tokens = for_readers(settings)?;
     let remote = Remote::new(settings)?;
     let doors = Doors::new(settings)?;
-    let page_door = doors.pages().await?;
-    let admin_door = doors.admin().await?;
+    let page_door = doors.pages()?;
+    let admin_door = doors.admin()?;
     let checked = remote.clone();
     let admin = Admin::new("web")?.with_check(move || {
         let remote = checked.clone();

@@ -3,13 +3,13 @@
 use super::health::Health;
 use super::{Check, State, Text, check, text};
 use crate::access::Access;
-use crate::keeper::{FileSystem, day_of, now_ms};
+use crate::keeper::{FREE_FROM, FileSystem, day_of, now_ms};
 use crate::run::TENANT;
 use crate::settings::Settings;
 use std::time::Duration;
 use store::{LetterFilter, LetterState, Store, StoreError};
 
-const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Clocks of machines that ask a time server are within a second; more than a minute confuses people, and certificates.
 const SKEW_MS: u64 = 60_000;
@@ -46,7 +46,6 @@ pub(super) async fn all(settings: &Settings) -> Vec<Check> {
     if settings.remote.is_some() {
         found.extend(kafka(settings).await);
     }
-    found.push(dead_units(&health));
     found
 }
 
@@ -178,23 +177,15 @@ fn file_system(settings: &Settings) -> Option<Check> {
 }
 
 async fn of_store(settings: &Settings, store: &Store, found: &mut Vec<Check>) {
-    match disk(settings, store).await {
-        Ok(checks) => found.push(checks),
-        Err(error) => found.push(could_not("disk", &error)),
-    }
+    let or_why = |name, asked: Result<Check, StoreError>| {
+        asked.unwrap_or_else(|error| could_not(name, &error))
+    };
+    found.push(or_why("disk", disk(settings, store).await));
     found.push(rules(store).await);
-    match lost(store).await {
-        Ok(checks) => found.push(checks),
-        Err(error) => found.push(could_not("lost parts", &error)),
-    }
-    match clock(store).await {
-        Ok(checks) => found.push(checks),
-        Err(error) => found.push(could_not("clock", &error)),
-    }
-    match letters(store).await {
-        Ok(checks) => found.push(checks),
-        Err(error) => found.push(could_not("dead letters", &error)),
-    }
+    found.push(or_why("lost parts", lost(store).await));
+    found.push(or_why("clock", clock(store).await));
+    found.push(or_why("dead letters", letters(store).await));
+    found.push(or_why("dead units", dead_units(store).await));
 }
 
 /// How full the bound is, and what would go next.
@@ -235,7 +226,7 @@ async fn disk(settings: &Settings, store: &Store) -> Result<Check, StoreError> {
             "what was found takes all of the bound: raise `store.max_disk`",
             "分析结果已占满上限，请调大 `store.max_disk`",
         )
-    } else if used >= max / 100 * 95 && is_evidence_next {
+    } else if used * 100 >= max * FREE_FROM && is_evidence_next {
         check("disk", State::Warn, said).hint(
             "evidence is about to go: raise `store.max_disk`",
             "证据即将被清除，请调大 `store.max_disk`",
@@ -398,23 +389,23 @@ async fn letters(store: &Store) -> Result<Check, StoreError> {
     ))
 }
 
-fn dead_units(health: &Health) -> Check {
-    match health.metric("cbsift_pipeline_dead_units") {
-        None => check(
-            "dead units",
-            State::Unknown,
-            text("no role here says so", "没有角色提供该信息"),
-        ),
-        Some(0.0) => check("dead units", State::Ok, text("none", "无")),
-        Some(dead) => check(
-            "dead units",
-            State::Warn,
-            text(
-                format!("{dead} months of endpoints could not be derived"),
-                format!("{dead} 个端点月份无法分析"),
-            ),
-        ),
+async fn dead_units(store: &Store) -> Result<Check, StoreError> {
+    let dead = store.count_dead_units().await?;
+    if dead == 0 {
+        return Ok(check("dead units", State::Ok, text("none", "无")));
     }
+    Ok(check(
+        "dead units",
+        State::Warn,
+        text(
+            format!("{dead} months of endpoints could not be derived"),
+            format!("{dead} 个端点月份无法分析"),
+        ),
+    )
+    .hint(
+        "`cbsift dead-units list` says which and why, `retry` has them tried again",
+        "`cbsift dead-units list` 可列出及其原因，用 `retry` 重新分析",
+    ))
 }
 
 /// Lag against half of the retention, and the brokers' clocks as their records show them.
@@ -451,9 +442,18 @@ async fn kafka(settings: &Settings) -> Vec<Check> {
             .collect();
         names.join(", ")
     };
-    let hours = half / (DAY_MS / 24);
+    let hours = half / HOUR_MS;
     let records = lag.records;
-    let mut found = vec![if lag.old.is_empty() {
+    let mut found = vec![if topic.retention.is_none() {
+        check(
+            "lag",
+            State::Ok,
+            text(
+                format!("{records} records, of a topic that keeps them for ever"),
+                format!("{records} 条记录，主题永久保留记录"),
+            ),
+        )
+    } else if lag.old.is_empty() {
         check(
             "lag",
             State::Ok,
