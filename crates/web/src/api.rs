@@ -61,6 +61,19 @@ fn read_day(text: &str, name: &str) -> Result<Day, ApiError> {
     Day::try_from(midnight.0 / 86_400).map_err(|_| wrong())
 }
 
+/// Longest name of an object, a package, a client or a component in an answer; the record that holds it has it whole. Windows' own
+/// names, with their long paths, are nearly all below a quarter of it.
+const NAME_MAX: usize = 1_024;
+
+/// A name as it is shown: whole, or cut and marked so.
+fn name(mut text: String) -> String {
+    if text.len() > NAME_MAX {
+        text.truncate(text.floor_char_boundary(NAME_MAX));
+        text.push('…');
+    }
+    text
+}
+
 /// A bounded part of a stranger's text, for error messages.
 fn shown(text: &str) -> String {
     text.chars()
@@ -98,6 +111,14 @@ mod tests {
         ] {
             assert!(read_day(text, "from").is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character_and_says_so() {
+        let exact = "x".repeat(NAME_MAX);
+        assert_eq!(name(exact.clone()), exact);
+        let cut = name("磁".repeat(NAME_MAX));
+        assert!(cut.ends_with("磁…") && cut.len() <= NAME_MAX + "…".len());
     }
 
     #[test]

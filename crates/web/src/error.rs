@@ -1,7 +1,7 @@
 //! Answers that are no data, as people and pages read them.
 
+use crate::json::Json;
 use axum::{
-    Json,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -33,10 +33,6 @@ const ASK_FOR_LESS: &str = "narrow the days, or look at the load of the machine"
 /// When a browser or a script may come again: a question takes a second or two.
 const COME_AGAIN_S: &str = "5";
 
-/// ClickHouse's numbers for a question that met a bound of ours.
-const TIMEOUT_EXCEEDED: u32 = 159;
-const TOO_MANY_ROWS_OR_BYTES: u32 = 396;
-
 #[derive(Serialize)]
 struct Body {
     error: String,
@@ -62,12 +58,7 @@ impl IntoResponse for ApiError {
                 let again = [(header::RETRY_AFTER, COME_AGAIN_S)];
                 return (StatusCode::SERVICE_UNAVAILABLE, again, body).into_response();
             }
-            Self::Store(error)
-                if matches!(
-                    error.code(),
-                    Some(TIMEOUT_EXCEEDED | TOO_MANY_ROWS_OR_BYTES)
-                ) =>
-            {
+            Self::Store(error) if error.is_too_large() => {
                 tracing::warn!(error = %text, "a page asks for more than it may");
                 let error = "the answer takes the store too long, or is too large".to_owned();
                 (

@@ -2,11 +2,11 @@
 
 use crate::{
     error::ApiError,
+    json::Json,
     server::Web,
     turns::{Kinds, Turns},
 };
 use axum::{
-    Json,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,

@@ -6,6 +6,7 @@ mod server;
 mod api;
 mod assets;
 mod guard;
+mod json;
 
 mod error;
 mod rule_texts;

@@ -3,13 +3,11 @@
 use super::{canonical, logged, read_code};
 use crate::{
     error::Result,
+    json::Json,
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::extract::{Path, State};
 use serde::Serialize;
 use windows_error_codes as wec;
 

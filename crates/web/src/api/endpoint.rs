@@ -1,25 +1,19 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
-use super::{logged, overview::CodeCount, shown};
+use super::{logged, name, overview::CodeCount, shown};
 use crate::{
     error::{ApiError, Result},
+    json::Json,
     rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::extract::{Path, Query, State};
 use classify::catalogue;
 use serde::{Deserialize, Serialize};
 use store::{
     EndpointDetail, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary, UtcSegment,
 };
-
-/// Longest name of an object, a package or a client in an answer; the record that holds it has it whole. Windows' own names, with
-/// their long paths, are nearly all below a quarter of it.
-const NAME_MAX: usize = 1_024;
 
 /// Where the page of each list starts, as an answer gave it.
 #[derive(Deserialize)]
@@ -61,15 +55,6 @@ fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
         message: format!("`{name}={}` is no place in a list", shown(text)),
         hint: "take it from `pages` of an answer, or leave it out for the first page",
     })
-}
-
-/// A name as it is shown: whole, or cut and marked so.
-fn name(mut text: String) -> String {
-    if text.len() > NAME_MAX {
-        text.truncate(text.floor_char_boundary(NAME_MAX));
-        text.push('…');
-    }
-    text
 }
 
 #[derive(Serialize)]
@@ -495,14 +480,6 @@ mod tests {
         detail.streams.truncate(0);
         let plain = bytes(detail);
         assert!(plain < 100 << 10, "{plain} bytes");
-    }
-
-    #[test]
-    fn a_long_name_is_cut_at_a_character_and_says_so() {
-        let exact = "x".repeat(NAME_MAX);
-        assert_eq!(name(exact.clone()), exact);
-        let cut = name("磁".repeat(NAME_MAX));
-        assert!(cut.ends_with("磁…") && cut.len() <= NAME_MAX + "…".len());
     }
 
     #[test]

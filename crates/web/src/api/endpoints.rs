@@ -3,14 +3,12 @@
 use super::logged;
 use crate::{
     error::Result,
+    json::Json,
     rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use store::EndpointSummary;
 

@@ -1,11 +1,8 @@
 //! `/overview`: is the fleet failing, since when, with what cause, where.
 
-use super::{canonical, day, endpoints::Row, logged, read_code, read_day};
-use crate::{error::Result, server::Web, texts};
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use super::{canonical, day, endpoints::Row, logged, name, read_code, read_day};
+use crate::{error::Result, json::Json, server::Web, texts};
+use axum::extract::{Query, State};
 use event::Code;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -65,7 +62,7 @@ pub(crate) async fn overview(
             root_name: cause.root_code.and_then(classify::catalogue::name),
             category: cause.category,
             rule: cause.rule,
-            object: cause.object,
+            object: name(cause.object),
             objects: cause.objects,
             count: cause.count,
             endpoints: cause.endpoints,

@@ -1,14 +1,12 @@
 //! `/endpoints/{id}/records`: the log itself around one record, read again from its raw text.
 
-use super::{logged, shown};
+use super::{logged, name, shown};
 use crate::{
     error::{ApiError, Result},
+    json::Json,
     server::Web,
 };
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::extract::{Path, Query, State};
 use classify::{Spelling, catalogue, codes_in};
 use event::{StreamId, UtcAnchor};
 use serde::{Deserialize, Serialize};
@@ -274,6 +272,7 @@ impl RecordOut {
         let text: usize = self
             .text
             .bytes()
+            .chain(self.component.bytes())
             .map(|byte| match byte {
                 0..0x20 => 6,
                 b'"' | b'\\' => 2,
@@ -310,7 +309,7 @@ impl RecordOut {
             logged: logged(at),
             utc: stamp.or_else(by_anchor).map(|utc| utc.to_string()),
             level: head.map_or("unknown", |head| head.level.name()),
-            component: head.map_or("", |head| head.component).to_owned(),
+            component: name(head.map_or("", |head| head.component).to_owned()),
             codes: code_places(text, spellings),
             omitted: whole.len() - text.len(),
             text: text.to_owned(),
@@ -493,6 +492,22 @@ mod tests {
         let edge = found.records[0].offset;
         let more = Shelf::new(&window, edge).take(&window, &[], 100, 0);
         assert!(more.records[0].offset < edge);
+    }
+
+    #[test]
+    fn a_component_that_fills_its_record_is_cut() {
+        let row = format!(
+            "{{0F0E0D0C-0B0A-0908-0706-050403020100}}\t2024-05-01 08:00:05:293+0330\t1\t182 [{}]\t101\r\n",
+            "x".repeat(100_000)
+        );
+        let slice = RawSlice {
+            format: Format::ReportingEvents,
+            ..slice(TextEncoding::Utf8, 0, 0, &row)
+        };
+        let window = window(vec![slice]);
+        let found = Shelf::new(&window, 0).take(&window, &[], 0, 0);
+        let component = &found.records[0].component;
+        assert!(component.ends_with("x…") && component.len() < 2_048);
     }
 
     // Made-up lines, as a chunk of an .evtx file becomes them.

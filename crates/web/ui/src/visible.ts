@@ -48,7 +48,9 @@ export function pieces(text: string): Piece[] {
     plain += text.slice(at, match.index);
     at = match.index + run.length;
     const times = run.length / character.length;
-    if (character === "\t" || character === "\n" || (times === 1 && joins(plain, character))) {
+    // What stands before it in what is shown as it is; two units hold any character.
+    const before = plain && text.slice(Math.max(0, match.index - 2), match.index);
+    if (character === "\t" || character === "\n" || (times === 1 && joins(before, character))) {
       plain += run;
       continue;
     }
