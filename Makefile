@@ -19,7 +19,7 @@ test: ui libchdb test-tools ## Everything, services included; nothing to start b
 	$(CARGO) test --workspace
 
 test-fast: ui ## Without engine, browser and services: about a minute once built
-	$(CARGO) test -p event -p quantity -p serve -p parse -p classify -p windows-error-codes -p simulate
+	$(CARGO) test -p event -p quantity -p harmless -p serve -p parse -p classify -p windows-error-codes -p simulate
 
 soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
 	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture
@@ -84,7 +84,7 @@ fuzz: ## Every reader of strangers' bytes under libFuzzer, FUZZ_SECONDS (600) in
 	fuzz/run
 
 audit: deny-there ## Known faults of dependencies; needs the advisory database, and says when it cannot get it
-	@$(DENY) check advisories || { echo "hint: where the database cannot be fetched, put a copy at ~/.cargo/advisory-dbs and run again" >&2; exit 1; }
+	@$(DENY) check advisories || { echo "hint: where the database cannot be fetched, \`$(DENY) --offline check advisories\` reads the copy that an earlier run left in ~/.cargo/advisory-dbs" >&2; exit 1; }
 
 deny-there:
 	@tests/deny/prepare

@@ -13,8 +13,6 @@ pub struct Target {
     pub name: &'static str,
     /// What reads.
     pub run: fn(&[u8]),
-    /// Longest input worth making.
-    pub max_len: usize,
 }
 
 /// Every target.
@@ -22,47 +20,38 @@ pub const TARGETS: [Target; 9] = [
     Target {
         name: "records",
         run: records,
-        max_len: 64 * 1024,
     },
     Target {
         name: "classify",
         run: classified,
-        max_len: 16 * 1024,
     },
     Target {
         name: "codes",
         run: codes,
-        max_len: 1024,
     },
     Target {
         name: "event_json",
         run: event_json,
-        max_len: 8 * 1024,
     },
     Target {
         name: "event_log",
         run: event_log,
-        max_len: 256 * 1024,
     },
     Target {
         name: "archive",
         run: archive,
-        max_len: 64 * 1024,
     },
     Target {
         name: "rules",
         run: rules,
-        max_len: 8 * 1024,
     },
     Target {
         name: "body",
         run: ingest::fuzzing::body,
-        max_len: 16 * 1024,
     },
     Target {
         name: "statement",
         run: embedded_clickhouse::fuzzing::statement,
-        max_len: 8 * 1024,
     },
 ];
 

@@ -21,7 +21,8 @@ fn every_seed_is_read() {
     }
 }
 
-/// Seeds with a byte changed at each place of their first kilobyte: a poor man's fuzzer that always runs.
+/// The first four seeds of each target with a byte changed at every seventh place of their first kilobyte: a poor man's fuzzer that always
+/// runs.
 #[test]
 fn every_seed_with_a_byte_changed_is_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
@@ -33,9 +34,8 @@ fn every_seed_with_a_byte_changed_is_read() {
         seeds.sort();
         for path in seeds.into_iter().take(4) {
             let data = std::fs::read(&path).expect("a seed can be read");
-            // Prime, so that every seed is changed at other places.
             for at in (0..data.len().min(1024)).step_by(7) {
-                for change in [0x00, 0xE5, 0xFF] {
+                for change in [0xE5, 0xFF] {
                     let mut changed = data.clone();
                     if let Some(byte) = changed.get_mut(at) {
                         *byte ^= change;
