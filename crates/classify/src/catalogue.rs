@@ -23,6 +23,8 @@ pub fn names(code: Code) -> impl Iterator<Item = &'static str> {
 /// The code in the catalogue's terms.
 pub fn of(code: Code) -> catalogue::Code {
     match code.space() {
+        // SetupAPI's own errors are Win32 numbers with the application bit set, and stand so in the catalogue.
+        Space::Hresult if code.value() >> 28 == 0xE => catalogue::Code::win32(code.value()),
         Space::Hresult => catalogue::Code::hresult(code.value()),
         Space::Ntstatus => catalogue::Code::ntstatus(code.value()),
     }

@@ -2,6 +2,7 @@
 
 use crate::codes::{self, Spelling};
 use crate::entities;
+use crate::failure;
 use crate::marker;
 use crate::rules::{Layer, Rules, Scratch};
 use event::{
@@ -198,6 +199,7 @@ impl<'a> Examiner<'a> {
         let event = record.event();
         if let Some(event) = &event
             && !self.rules.may_know(event.event_id)
+            && marker::of_event(event) == Marker::None
         {
             return;
         }
@@ -216,9 +218,12 @@ impl<'a> Examiner<'a> {
             &mut self.scratch,
         );
         let is_event_log = self.chunk.source == Source::EventLog;
-        let marked = marker::read(&text);
+        let marked = match &event {
+            Some(event) => marker::Marked::of(marker::of_event(event)),
+            None => marker::read(&text),
+        };
         // Event logs tell of everything on a machine: only what a rule knows has to do with servicing.
-        if is_event_log && self.scratch.found.is_empty() {
+        if is_event_log && self.scratch.found.is_empty() && marked.marker == Marker::None {
             return;
         }
         if self.spellings.is_empty()
@@ -231,9 +236,16 @@ impl<'a> Examiner<'a> {
         let (offset, length) = self.place(record);
         let logged = head.and_then(|head| head.logged);
 
+        // Setup appends the thread's last error to every result it writes; beside a result it is a hint at most.
+        let has_result = self.chunk.source == Source::Setup
+            && self
+                .spellings
+                .iter()
+                .any(|spelling| !spelling.is_last_error);
         let mut codes: Vec<Code> = self
             .spellings
             .iter()
+            .filter(|spelling| !(has_result && spelling.is_last_error))
             .map(|spelling| spelling.code)
             .collect();
         codes.sort_unstable();
@@ -250,10 +262,27 @@ impl<'a> Examiner<'a> {
             code,
             session: entities::session(&text).unwrap_or_default().to_owned(),
         };
+        let csi = if component == "CSI" {
+            record.csi()
+        } else {
+            None
+        };
+        let is_real = |spelling: &Spelling| !spelling.is_last_error;
+        let failure = failure::read(&failure::Seen {
+            source: self.chunk.source,
+            level: head.map(|head| head.level).unwrap_or_default(),
+            component,
+            text: &text,
+            marked: &marked,
+            has_code: self.spellings.iter().any(is_real),
+            is_csi_failure: csi.is_some_and(|csi| csi.is_failure),
+        });
+        let is_end = failure.is_some_and(|failure| failure.is_end);
         let mut is_noise = false;
         for found in &self.scratch.found {
             let rule = self.rules.at(found.rule);
-            if !rule.noise {
+            // What ends something is no noise, whatever it looks like; only a stale last error beside it is.
+            if !rule.noise || (is_end && !rule.wants_last_error()) {
                 continue;
             }
             let excused = |code: &Code| rule.excuses(*code, &self.spellings);
@@ -302,7 +331,12 @@ impl<'a> Examiner<'a> {
                 .and_then(|found| found.captures.iter().find(|(key, _)| key == name))
                 .map(|(_, value)| value.as_str())
         };
-        let mut object = match capture("object") {
+        let named = || {
+            marked
+                .field("file")
+                .filter(|_| marked.marker == Marker::WorkedOn)
+        };
+        let mut object = match capture("object").or_else(named) {
             Some(object) if is_event_log => entities::path(&parse::event_json::unescaped(object)),
             object => object.map(entities::path).unwrap_or_default(),
         };
@@ -332,11 +366,10 @@ impl<'a> Examiner<'a> {
                 fields.push((name.clone(), value.clone()));
             }
         }
-        let csi = if component == "CSI" {
-            record.csi()
-        } else {
-            None
-        };
+        if let Some(failure) = failure {
+            let name = if failure.is_end { "ended" } else { "failed" };
+            fields.push((name.to_owned(), failure.what.to_owned()));
+        }
         if csi.is_some_and(|csi| csi.is_failure) {
             fields.push(("failure_trace".to_owned(), "yes".to_owned()));
         }

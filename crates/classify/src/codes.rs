@@ -5,7 +5,7 @@
 
 use event::Code;
 use memchr::memmem::Finder;
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr_iter, memchr2_iter, memrchr};
 use std::sync::LazyLock;
 use windows_error_codes::{Space, lookup};
 
@@ -47,6 +47,7 @@ pub fn codes_in(text: &str, found: &mut Vec<Spelling>) {
     hexadecimal(text, found);
     names(text, found);
     bare(text, found);
+    keyed(text, found);
     decimal(text, found);
 }
 
@@ -119,6 +120,54 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
             take(digits);
         }
     }
+}
+
+/// `ErrorCode: 800106d9`, `hr = 80072ee2`, `exit code: 2147942402`: eight bare digits, or an unsigned decimal, after a key that means a result.
+fn keyed(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    for separator in memchr2_iter(b'=', b':', bytes) {
+        let rest = bytes.get(separator + 1..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+        let at = separator + 1 + blanks;
+        let Some(number) = bytes.get(at..) else {
+            continue;
+        };
+        if !matches!(
+            number.first(),
+            Some(b'2'..=b'4' | b'8' | b'9' | b'c'..=b'e' | b'C'..=b'E')
+        ) {
+            continue;
+        }
+        let (value, length) = match eight_digits(number) {
+            Some(value) => (value, 8),
+            None => match unsigned_decimal(number) {
+                Some(value) => (value, 10),
+                None => continue,
+            },
+        };
+        let is_result = text.get(..separator).is_some_and(ends_with_result_key);
+        if is_result && let Some(code) = failure(value) {
+            found.push(Spelling {
+                code,
+                at,
+                end: at + length,
+                is_last_error: false,
+            });
+        }
+    }
+}
+
+/// Exactly ten decimal digits whose value has a failure's first bit.
+fn unsigned_decimal(bytes: &[u8]) -> Option<u32> {
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if digits != 10 {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes.get(..10)?).ok()?;
+    text.parse().ok().filter(|value: &u32| value >> 31 == 1)
 }
 
 /// `STATUS_FILE_CORRUPT_ERROR`, `HRESULT_FROM_WIN32(14098)`, `NTSTATUS_FROM_WIN32(ERROR_INVALID_DATA)`.
@@ -250,7 +299,13 @@ fn wrapped(text: &str) -> Option<(u32, usize)> {
 
 fn failure(value: u32) -> Option<Code> {
     let code = Code::new(value);
-    let is_code = matches!(value >> 28, 0x8 | 0xC | 0xD) && value != 0x8000_0000;
+    // `0xE…` only where it is a name of SetupAPI's: other numbers of that size are addresses and hashes.
+    let is_code = match value >> 28 {
+        0x8 => value != 0x8000_0000,
+        0xC | 0xD => true,
+        0xE => crate::catalogue::name(code).is_some(),
+        _ => false,
+    };
     (is_code && !is_success(code)).then_some(code)
 }
 
@@ -258,30 +313,39 @@ fn is_success(code: Code) -> bool {
     SUCCESS_IN_DISGUISE.contains(&code.value())
 }
 
-/// Words that say that a number is a result.
+/// Whether a number that follows is said to be a result.
 fn is_introduced(before: &str) -> bool {
-    let before = before.trim_end_matches([' ', '[', '(', ':', '=']);
-    // Only ASCII ends up in the word: what stands before it may be of any script.
+    ends_with_result_key(before.trim_end_matches([' ', '[', '(', ':', '=']))
+}
+
+/// Whether a text ends with a word that means a result.
+fn ends_with_result_key(before: &str) -> bool {
+    let before = before.trim_end_matches(' ');
     let word = before
         .rsplit(|c: char| !c.is_ascii_alphanumeric())
         .next()
         .unwrap_or_default();
-    [
-        "hresult",
-        "hr",
-        "result",
-        "status",
-        "hrstatus",
-        "error",
-        "errorcode",
-        "code",
-        "failed",
-        "hrresult",
-        "returned",
-    ]
-    .iter()
-    .any(|known| word.eq_ignore_ascii_case(known))
+    RESULT_KEYS
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
 }
+
+/// Words that say that a number is a result.
+const RESULT_KEYS: [&str; 13] = [
+    "hresult",
+    "hr",
+    "result",
+    "status",
+    "hrstatus",
+    "error",
+    "errorcode",
+    "code",
+    "failed",
+    "hrresult",
+    "returned",
+    "resultmapped",
+    "exitcode",
+];
 
 /// Facilities that servicing logs use; other numbers of that size are addresses and hashes.
 fn is_plausible(code: Code) -> bool {
@@ -299,7 +363,9 @@ fn is_plausible(code: Code) -> bool {
                 | 0x8024
                 | 0x802A
                 | 0x8E5E
+                | 0x8050
                 | 0x80D0
+                | 0x87D0
                 | 0x8086
                 | 0xC000
                 | 0xC002
@@ -418,6 +484,17 @@ mod tests {
         );
         check("hr=0x80070308", &[0x8007_0308]);
         check("install failed -2147010798", &[0x8007_3712]);
+        check(
+            "(F) Installer: A\tBinary Name: a.dll\tErrorCode: 800106d9\tPhase: 31",
+            &[0x8001_06D9],
+        );
+        check(
+            "SendRequest failed with hr = 80072ee2. Proxy",
+            &[0x8007_2EE2],
+        );
+        check("the process ended, exit code: 2147942402", &[0x8007_0002]);
+        check("[HRESULT = 0xe0000100 - Unknown Error]", &[0xE000_0100]);
+        check("状态码 error：0x80070002", &[0x8007_0002]);
     }
 
     #[test]
@@ -445,6 +522,9 @@ mod tests {
         );
         check("INSTALL index: 194, phase: 2, result 0, inf: a.inf", &[]);
         check("[HRESULT = 0x00240005] S_OK ERROR_SUCCESS", &[]);
+        check("handle: 80070005, id=80070005, 0xE00001000", &[]);
+        check("exit code: 2000000000 and code: 1234567890", &[]);
+        check("base 0xe8f01234", &[]);
         check(
             "amd64_x_31bf3856ad364e35_10.0.1.2_none_0011223344556677",
             &[],

@@ -5,19 +5,21 @@
 mod agent;
 mod attempts;
 mod causes;
+mod commands;
 mod drafts;
 mod findings;
 mod look;
 pub(crate) mod support;
 mod timeline;
 mod tries;
+mod unexplained;
+mod verdict;
 
-pub(crate) use agent::DETECTED_LATER;
+pub(crate) use agent::{DETECTED_LATER, INSTALLED_LATER};
+pub use verdict::{Verdict, verdict};
 
 use crate::rules::Rules;
-use event::{
-    Derivation, Event, LoggedAt, Marker, Month, Severity, Source, StreamId, Unit, UtcAnchor,
-};
+use event::{Derivation, Event, LoggedAt, Month, Source, StreamId, Unit, UtcAnchor};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use timeline::Timeline;
 
@@ -113,62 +115,6 @@ pub fn derive_all(
         derived.insert(month, derive_from(rules, &unit, &events, &input.streams));
     }
     derived
-}
-
-/// What is to be said of an endpoint in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Records were read and nothing is wrong.
-    Healthy,
-    /// Something failed.
-    Failed,
-    /// Something was found damaged and mended.
-    Repaired,
-    /// No servicing record was read.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// The name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Failed => "failed",
-            Self::Repaired => "repaired",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-/// The verdict on all that was read. `records` = servicing records read.
-pub fn verdict<'a>(
-    derivations: impl IntoIterator<Item = &'a Derivation>,
-    events: &[Event],
-    records: u64,
-) -> Verdict {
-    let mut has_failure = false;
-    for derivation in derivations {
-        has_failure |= derivation
-            .findings
-            .iter()
-            .any(|finding| finding.severity > Severity::Info);
-        has_failure |= derivation
-            .attempts
-            .iter()
-            .any(|attempt| attempt.outcome.is_failure());
-    }
-    if records == 0 {
-        Verdict::Inconclusive
-    } else if has_failure {
-        Verdict::Failed
-    } else if events
-        .iter()
-        .any(|event| event.marker == Marker::SfcRepaired)
-    {
-        Verdict::Repaired
-    } else {
-        Verdict::Healthy
-    }
 }
 
 /// Changes of the UTC offset by stream.

@@ -137,8 +137,11 @@ pub(crate) fn trace(text: &str) -> Option<&str> {
     rest.get(..digits).filter(|_| is_whole)
 }
 
-/// A path as people write it: without the native prefix, with backslashes.
+/// A path as people write it: without the native prefix, with backslashes. An address stays as it stands.
 pub(crate) fn path(text: &str) -> String {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return text.to_owned();
+    }
     let text = text
         .strip_prefix(r"\??\")
         .or_else(|| text.strip_prefix(r"\\?\"))

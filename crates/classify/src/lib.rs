@@ -16,6 +16,7 @@ mod clusters;
 mod codes;
 mod derive;
 mod entities;
+mod failure;
 mod marker;
 mod reasons;
 mod rules;

@@ -1,6 +1,8 @@
 //! Which records mark a step in the life of a session or an installation, and the fields they carry.
 
+use crate::failure;
 use event::Marker;
+use parse::event_json::WindowsEvent;
 
 /// A marker and its fields, ascending by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +13,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 16] = [
+pub(crate) const LITERALS: [&str; 23] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -28,13 +30,35 @@ pub(crate) const LITERALS: [&str; 16] = [
     "[SR] ",
     AGENT_TARGET,
     DETECTION,
+    INSTALLED,
+    COMMAND_START,
+    COMMAND_END,
+    STAGING,
+    DESTINATION,
+    GENERIC_COMMAND,
+    CALL_COMPLETE,
 ];
 
 /// In front of the package that the update agent hands to the servicing stack.
 const AGENT_TARGET: &str = "CBS package identity: ";
 
+/// What ReportingEvents.log says of an update that is installed.
+const INSTALLED: &str = "183 [AGENT_INSTALLING_SUCCEEDED]";
+
 /// In the name of what ReportingEvents.log says of a detection.
 const DETECTION: &str = " [AGENT_DETECTION_F";
+
+/// What DISM writes as it starts and ends.
+const COMMAND_START: &str = "Executing command line: ";
+const COMMAND_END: &str = "Ending Dism.exe session";
+
+/// Records above a failure that name what was being worked on.
+const STAGING: &str = "Exec: Staging Package: ";
+const DESTINATION: &str = " Destination File: ";
+const GENERIC_COMMAND: &str = "eneric command executable";
+
+/// The end of a call of the update agent, with how many updates it was good for.
+const CALL_COMPLETE: &str = " call complete (succeeded = ";
 
 /// Reads a record's text.
 pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
@@ -43,7 +67,7 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
         Some(b'S') => session(text)
             .or_else(|| startup(text))
             .or_else(|| state(text)),
-        Some(b'E') => exec(text),
+        Some(b'E') => exec(text).or_else(|| staging(text)),
         Some(b'W') => failure_report(text),
         Some(b'R') => change_report(text).or_else(|| state(text)),
         Some(b'F') => text
@@ -60,10 +84,75 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
                 text.starts_with(AGENT_TARGET)
                     .then(|| marked(Marker::AgentTarget))
             }),
-        Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text).or_else(|| detection(text)),
+        Some(b'0'..=b'9' | b'a'..=b'f') => sfc(text)
+            .or_else(|| detection(text))
+            .or_else(|| {
+                text.starts_with(INSTALLED)
+                    .then(|| marked(Marker::UpdateInstalled))
+            })
+            .or_else(|| worked_on(text)),
         _ => None,
     }
+    .or_else(|| command(text))
+    .or_else(|| call_complete(text))
     .unwrap_or_default()
+}
+
+/// What an event of an event log marks: that an update was installed.
+pub(crate) fn of_event(event: &WindowsEvent<'_>) -> Marker {
+    let is_installed = match event.event_id {
+        19 => event.provider.ends_with("WindowsUpdateClient"),
+        // Servicing tells of every change of a package; only installed ones have a KB and this state.
+        2 => {
+            event.provider.ends_with("-Servicing")
+                && event.data.iter().any(|(name, value)| {
+                    name.starts_with("IntendedPackageState")
+                        && (value == "Installed" || value == "5112")
+                })
+        }
+        _ => false,
+    };
+    if is_installed {
+        Marker::UpdateInstalled
+    } else {
+        Marker::None
+    }
+}
+
+/// `DISM.EXE: Executing command line: DISM /Online …`, or the record in which the command failed.
+fn command(text: &str) -> Option<Marked<'_>> {
+    if let Some((_, line)) = text.split_once(COMMAND_START) {
+        return Some(marked(Marker::CommandStart).with("command", Some(line.trim_end())));
+    }
+    if text.contains(COMMAND_END) {
+        return Some(marked(Marker::CommandEnd));
+    }
+    if failure::is_failed_command(text) {
+        return Some(marked(Marker::CommandEnd).with("hresult", between(text, "(hr:", ")")));
+    }
+    None
+}
+
+/// `Install call complete (succeeded = 0, succeeded with errors = 0, failed = 1, unaccounted = 0)`, of a call that failed for some.
+fn call_complete(text: &str) -> Option<Marked<'_>> {
+    let (_, rest) = text.split_once(CALL_COMPLETE)?;
+    let failed = word_after(rest, ", failed = ")?.trim_end_matches(')');
+    (failed != "0").then(|| marked(Marker::CallEnd).with("failed", Some(failed)))
+}
+
+/// `Exec: Staging Package: P, Update: U, …`
+fn staging(text: &str) -> Option<Marked<'_>> {
+    text.starts_with(STAGING).then(|| marked(Marker::WorkedOn))
+}
+
+/// `Destination File: [l:92{46}]"C:\x"`, `Calling generic command executable (sequence 4): [26]"C:\x.exe"`.
+fn worked_on(text: &str) -> Option<Marked<'_>> {
+    let (_, rest) = text
+        .split_once(DESTINATION)
+        .or_else(|| text.split_once(GENERIC_COMMAND))?;
+    let (_, rest) = rest.split_once(['"', '\''])?;
+    let object = rest.split(['"', '\'']).next()?;
+    Some(marked(Marker::WorkedOn).with("file", Some(object)))
 }
 
 fn session(text: &str) -> Option<Marked<'_>> {
@@ -246,6 +335,20 @@ fn marked<'a>(marker: Marker) -> Marked<'a> {
 }
 
 impl<'a> Marked<'a> {
+    /// A marker without fields.
+    pub(crate) fn of(marker: Marker) -> Self {
+        Self {
+            marker,
+            ..Self::default()
+        }
+    }
+
+    /// A field by its name.
+    pub(crate) fn field(&self, name: &str) -> Option<&'a str> {
+        let field = self.fields.iter().find(|(key, _)| *key == name);
+        field.map(|(_, value)| *value)
+    }
+
     /// Fields are given in ascending order of their names.
     fn with(mut self, name: &'static str, value: Option<&'a str>) -> Self {
         if let Some(value) = value.filter(|value| !value.is_empty()) {

@@ -3,7 +3,7 @@
 use crate::Bilingual;
 
 /// Key, English, Chinese. Half sentences in lower case, as reports join them.
-const REASONS: [(&str, &str, &str); 12] = [
+const REASONS: [(&str, &str, &str); 13] = [
     (
         "known_signature",
         "the record bears a known signature",
@@ -56,6 +56,11 @@ const REASONS: [(&str, &str, &str); 12] = [
         "文本没有时间戳，先后与上下文不确定（降低可信度）",
     ),
     (
+        crate::derive::INSTALLED_LATER,
+        "the same update was installed later, so it is over",
+        "同一更新之后已成功安装，问题已过去",
+    ),
+    (
         crate::derive::DETECTED_LATER,
         "the same service answered later, so it is over",
         "同一服务之后已正常应答，问题已过去",
@@ -96,7 +101,10 @@ mod tests {
             .skip(1)
             .step_by(2)
             .filter(|text| text.contains('_'))
-            .chain([crate::derive::DETECTED_LATER])
+            .chain([
+                crate::derive::DETECTED_LATER,
+                crate::derive::INSTALLED_LATER,
+            ])
             .chain(support)
             .collect();
         assert!(keys.len() > REASONS.len() / 2, "{keys:?}");

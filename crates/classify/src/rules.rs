@@ -16,10 +16,10 @@ use std::sync::LazyLock;
 
 /// Which rule language, extraction and derivation this build has; part of every rule set's digest. Raise it when the same
 /// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
-pub const CLASSIFIER_VERSION: u32 = 2;
+pub const CLASSIFIER_VERSION: u32 = 3;
 
 /// The shipped rule files, by subject.
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 9] = [
     (
         "noise.yaml",
         include_str!("../../../config/rules/noise.yaml"),
@@ -51,6 +51,10 @@ const SHIPPED: [(&str, &str); 8] = [
     (
         "event_logs.yaml",
         include_str!("../../../config/rules/event_logs.yaml"),
+    ),
+    (
+        "unexplained.yaml",
+        include_str!("../../../config/rules/unexplained.yaml"),
     ),
 ];
 

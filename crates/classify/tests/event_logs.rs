@@ -201,7 +201,17 @@ fn store_apps_retries_and_lost_power_change_no_verdict() {
         "0x8024001e",
         "9ZZZZZZZZZZZ-Made.Up",
     );
-    let (derived, verdict) = check("", &(app + &servicing + &power));
+    let events = app + &servicing + &power;
+    // Nothing failed, and nothing says that anything went well.
+    assert_eq!(check("", &events).1, Verdict::Inconclusive);
+    let installed = line(
+        "2024-05-01T08:04:00.000Z",
+        "Microsoft-Windows-WindowsUpdateClient",
+        19,
+        14,
+        "\"updateTitle\":\"Made up (KB5000001)\"",
+    );
+    let (derived, verdict) = check("", &(events + &installed));
     assert_eq!(verdict, Verdict::Healthy);
     let mut categories: Vec<&str> = derived
         .findings

@@ -101,7 +101,7 @@ pub struct Code(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
-    /// `0x8…`, and `0xC19…` of the setup facility.
+    /// `0x8…`, `0xC19…` of the setup facility, `0xE…` of SetupAPI.
     Hresult,
     /// `0xC…`
     Ntstatus,
@@ -139,7 +139,8 @@ impl Code {
             self.0 >> 16,
             0xC190 | 0xC142 | 0xC180 | 0xC800 | 0xC004 | 0xC151
         );
-        if self.0 >> 30 == 3 && !is_hresult {
+        // `0xE…` is a Win32 number with the application bit, which SetupAPI's own errors carry.
+        if self.0 >> 30 == 3 && self.0 >> 28 != 0xE && !is_hresult {
             Space::Ntstatus
         } else {
             Space::Hresult
@@ -221,11 +222,21 @@ pub enum Marker {
     AgentTarget,
     /// `147 [AGENT_DETECTION_FINISHED] …` or `148 [AGENT_DETECTION_FAILED] …`: the agent asked a service for updates.
     DetectionEnd,
+    /// `DISM.EXE: Executing command line: …`
+    CommandStart,
+    /// `DISM.EXE: <----- Ending Dism.exe session ----->`, or the record in which a command failed.
+    CommandEnd,
+    /// `… call complete (succeeded = 0, …, failed = 1, …)`: a call of the update agent that failed for some updates.
+    CallEnd,
+    /// An event log or the update agent says that an update was installed.
+    UpdateInstalled,
+    /// A record above a failure that names what was being worked on: the package that is staged, the file that is written, the program that is run.
+    WorkedOn,
 }
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::None,
         Self::StackLoaded,
         Self::SourceAdded,
@@ -246,6 +257,11 @@ impl Marker {
         Self::SfcRepaired,
         Self::AgentTarget,
         Self::DetectionEnd,
+        Self::CommandStart,
+        Self::CommandEnd,
+        Self::CallEnd,
+        Self::UpdateInstalled,
+        Self::WorkedOn,
     ];
 
     /// The name in tables.
@@ -271,6 +287,11 @@ impl Marker {
             Self::SfcRepaired => "sfc_repaired",
             Self::AgentTarget => "agent_target",
             Self::DetectionEnd => "detection_end",
+            Self::CommandStart => "command_start",
+            Self::CommandEnd => "command_end",
+            Self::CallEnd => "call_end",
+            Self::UpdateInstalled => "update_installed",
+            Self::WorkedOn => "worked_on",
         }
     }
 

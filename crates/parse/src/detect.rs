@@ -76,7 +76,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         };
     }
     if heads.with_stamp() == 0 && heads.without_stamp == 0 {
-        let is_json = text.trim_start().starts_with(['{', '[']);
+        let is_json = looks_like_json(&text);
         return none(if is_json {
             "JSON without events of an event log in a shape we know, one a line"
         } else {
@@ -95,6 +95,13 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         format,
         reason: "",
     }
+}
+
+/// `{…` or a list of such: a lone bracket opens a line of many other logs.
+fn looks_like_json(text: &str) -> bool {
+    let text = text.trim_start();
+    let inside = text.strip_prefix('[').map(str::trim_start);
+    text.starts_with('{') || inside.is_some_and(|inside| inside.starts_with(['{', '[', '"']))
 }
 
 /// Formats told by their heads alone, whatever the file's name.

@@ -11,7 +11,7 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#a9b0b8;--ground:#15171a;--box:#1f2226;--line:#3a3f45;--bad:#ff8a80;--good:#7ddc97;--note:#ffc861}}
 body{margin:0 auto;max-width:64rem;padding:1.5rem;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,'Microsoft YaHei','Noto Sans CJK SC',sans-serif}
 h1{font-size:1.5rem}h2{margin-top:2rem;border-bottom:1px solid var(--line)}h3{margin-bottom:.3rem}
-.failed{color:var(--bad)}.healthy,.repaired{color:var(--good)}.inconclusive,.noticed{color:var(--note)}
+.failed{color:var(--bad)}.healthy,.repaired{color:var(--good)}.inconclusive,.restart,.noticed{color:var(--note)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 pre{background:var(--box);padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 table{border-collapse:collapse}th,td{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}

@@ -84,6 +84,10 @@ pub(crate) fn view(
         Verdict::Healthy => (words.healthy, words.healthy_more),
         Verdict::Repaired => (words.repaired, words.repaired_more),
         Verdict::Inconclusive if !scan.is_examined() => (words.inconclusive, words.unexamined_more),
+        Verdict::Restart => (words.restart, words.restart_more),
+        Verdict::Inconclusive if !scan.derived.findings.is_empty() => {
+            (words.inconclusive, words.unexplained_more)
+        }
         Verdict::Inconclusive if narrowed.is_some() => (words.inconclusive, words.nothing_left),
         Verdict::Inconclusive => (words.inconclusive, words.inconclusive_more),
     };
@@ -411,7 +415,10 @@ fn noise_table(rules: &Rules, scan: &Scan, language: Language) -> Vec<(String, S
 /// What to fetch next: only what is not here.
 fn collect(scan: &Scan, words: &Words, gaps: &[Gap]) -> Vec<String> {
     let has = |source| scan.inputs.iter().any(|input| input.source == Some(source));
-    let is_open = !matches!(scan.verdict, Verdict::Healthy | Verdict::Repaired);
+    let is_open = !matches!(
+        scan.verdict,
+        Verdict::Healthy | Verdict::Repaired | Verdict::Restart
+    );
     let is_short = span(scan).is_some() || scan.inputs.iter().all(|input| input.first.is_none());
     let mut wanted = Vec::new();
     // A part that is missing can hold a failure, whatever the others say.

@@ -67,6 +67,9 @@ pub(super) fn speaks(source: Source) -> bool {
 /// Why a failed detection is only worth knowing.
 pub(crate) const DETECTED_LATER: &str = "detected_later";
 
+/// Why a failed installation is only worth knowing.
+pub(crate) const INSTALLED_LATER: &str = "installed_later";
+
 /// What the agent says in a timeline beside results.
 pub(super) struct Heard<'a> {
     timeline: &'a Line<'a>,
@@ -74,11 +77,14 @@ pub(super) struct Heard<'a> {
     answers: HashMap<(StreamId, &'a str), usize>,
     /// By stream, the records that name a package.
     targets: HashMap<StreamId, Vec<usize>>,
+    /// Where each update was last installed.
+    installed: HashMap<&'a str, usize>,
 }
 
 impl<'a> Heard<'a> {
     pub(super) fn of(timeline: &'a Line<'a>) -> Self {
-        let (mut answers, mut targets) = (HashMap::new(), HashMap::<_, Vec<usize>>::new());
+        let (mut answers, mut installed) = (HashMap::new(), HashMap::new());
+        let mut targets = HashMap::<_, Vec<usize>>::new();
         for (at, event) in timeline.events.iter().enumerate() {
             match event.marker {
                 Marker::DetectionEnd if event.codes.is_empty() => {
@@ -86,6 +92,9 @@ impl<'a> Heard<'a> {
                     answers.insert((event.stream, service), at);
                 }
                 Marker::AgentTarget => targets.entry(event.stream).or_default().push(at),
+                Marker::UpdateInstalled => {
+                    installed.insert(event.kb.as_str(), at);
+                }
                 _ => {}
             }
         }
@@ -93,7 +102,14 @@ impl<'a> Heard<'a> {
             timeline,
             answers,
             targets,
+            installed,
         }
+    }
+
+    /// Whether what failed last at a place was installed later, by what the agent says of the same update.
+    pub(super) fn is_installed_later(&self, last: usize, finding: &Finding) -> bool {
+        let installed = self.installed.get(finding.kb.as_str());
+        !finding.kb.is_empty() && installed.is_some_and(|later| *later > last)
     }
 
     /// Fills in what a finding is about from the last record before its first that names a package.

@@ -32,6 +32,8 @@ pub(super) struct Try<'a> {
 pub(super) enum Kind {
     Install,
     Repair,
+    /// A command of DISM.
+    Command,
 }
 
 /// `ERROR_SUCCESS_REBOOT_REQUIRED` in its three forms.
@@ -45,6 +47,9 @@ const UNSEEN_START_S: i64 = 3_600;
 
 /// The tries of a timeline, in the order in which they were named.
 pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
+    if timeline.source == Source::Dism {
+        return super::commands::find(timeline);
+    }
     if timeline.source != Source::Cbs {
         return Vec::new();
     }
@@ -77,7 +82,7 @@ impl<'a> Finder<'a> {
             Marker::RepairEnd => self.end(timeline, Kind::Repair, at, event, result),
             Marker::FailureReport => self.failure_report(timeline, at, event, result),
             Marker::ChangeReport => self.change_report(at, event, result),
-            Marker::StartupEnd => self.startup_end(at, event, result),
+            Marker::StartupEnd => self.startup_end(timeline, at, event, result),
             Marker::SessionEnd => self.session_end(at, event, result),
             _ => {}
         }
@@ -199,11 +204,34 @@ impl<'a> Finder<'a> {
         });
     }
 
-    fn startup_end(&mut self, at: usize, event: &'a Event, result: Option<u32>) {
+    fn startup_end(
+        &mut self,
+        timeline: &Line<'_>,
+        at: usize,
+        event: &'a Event,
+        result: Option<u32>,
+    ) {
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");
         if let Some(index) = self.tries.last_pending(&event.package) {
             self.settle(index, at, is_done, result);
+            return;
         }
+        let (ended, terminal) = outcome(result);
+        if ended != Outcome::Failed {
+            return;
+        }
+        // What failed before the restart and is told again, or an attempt whose part before the restart is not in the log.
+        let told = self.tries.last_install(&event.package).filter(|index| {
+            let one = self.tries.get(*index);
+            one.is_some_and(|one| one.outcome.is_failure())
+        });
+        let index = told.unwrap_or_else(|| self.unseen(timeline, Kind::Install, at, event));
+        self.tries.set_outcome(index, Outcome::RolledBack);
+        self.tries.change(index, |one| {
+            one.to = at;
+            one.terminal = terminal;
+        });
+        self.has_ended(at);
     }
 
     fn settle(&mut self, index: usize, at: usize, is_done: bool, result: Option<u32>) {
@@ -291,7 +319,7 @@ fn named_by<'a>(kind: Kind, at: usize, event: &'a Event) -> Try<'a> {
     }
 }
 
-fn outcome(result: Option<u32>) -> (Outcome, Option<Code>) {
+pub(super) fn outcome(result: Option<u32>) -> (Outcome, Option<Code>) {
     match result {
         None => (Outcome::Unknown, None),
         Some(value) if REBOOT_REQUIRED.contains(&value) => (Outcome::PendingReboot, None),
@@ -301,6 +329,6 @@ fn outcome(result: Option<u32>) -> (Outcome, Option<Code>) {
     }
 }
 
-fn value(text: &str) -> Option<u32> {
+pub(super) fn value(text: &str) -> Option<u32> {
     u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
 }

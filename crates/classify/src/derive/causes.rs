@@ -35,6 +35,11 @@ pub(super) struct Cause<'r> {
     pub(super) reasons: Vec<&'static str>,
 }
 
+/// `ERROR_FILE_CORRUPT`, `ERROR_DISK_CORRUPT`, `ERROR_CRC`, with the NTSTATUS that become them.
+fn says_corruption(code: Code) -> bool {
+    matches!(crate::catalogue::win32(code), Some(23 | 1392 | 1393))
+}
+
 pub(super) fn is_wrapper(code: Code) -> bool {
     WRAPPERS.contains(&code.value())
 }
@@ -146,6 +151,7 @@ pub(super) fn choose<'r>(
         named: named.map(|(_, event)| event),
         is_terminal: root_key.is_some() && root_key == terminal_key,
         is_wrapper: root.is_some_and(is_wrapper),
+        is_corruption: root.is_some_and(says_corruption),
         has_kin: kin.iter().any(|(_, _, known)| known.is_of_trace),
     });
     Some(Cause {
@@ -171,6 +177,8 @@ struct Grounds<'a> {
     named: Option<&'a Event>,
     is_terminal: bool,
     is_wrapper: bool,
+    /// The code says that what is there is damaged, which an object that is missing, in use or closed to us is not.
+    is_corruption: bool,
     has_kin: bool,
 }
 
@@ -196,7 +204,7 @@ fn confidence(grounds: &Grounds<'_>) -> (u8, Vec<&'static str>) {
         "path_length_matches",
     );
     weigh(
-        grounds.cause.text.contains("AllowFileNotFound"),
+        grounds.is_corruption && grounds.cause.text.contains("AllowFileNotFound"),
         5,
         "missing_would_be_tolerated",
     );

@@ -90,6 +90,13 @@ impl Parts {
         index
     }
 
+    /// Adds what is told of no try.
+    pub(super) fn extend(&mut self, lone: impl IntoIterator<Item = Finding>) {
+        for finding in lone {
+            self.add(finding, false);
+        }
+    }
+
     fn push(&mut self, key: Key, finding: Finding) -> usize {
         let index = self.findings.len();
         let attempts = u32::from(key.is_attempt);

@@ -5,7 +5,7 @@ use super::attempts::{Kind, Try};
 use super::causes::{self, Cause};
 use super::drafts::Parts;
 use super::look::Look;
-use super::{Line, month_of};
+use super::{Line, month_of, unexplained};
 use crate::rules::Rules;
 use event::{
     Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source, UtcMillis,
@@ -53,7 +53,7 @@ pub(super) fn collect(
         parts
             .failures
             .extend(failure.map(|failure| failure.told_by(draft)));
-        if one.kind == Kind::Install {
+        if one.kind != Kind::Repair {
             parts
                 .attempts
                 .extend(attempt(timeline, one).map(|attempt| (draft, attempt)));
@@ -109,6 +109,10 @@ fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Find
     let mut finding = bare_finding(look, cause, one.terminal)?;
     one.package.clone_into(&mut finding.package);
     one.kb.clone_into(&mut finding.kb);
+    look.name_by_context(one.from, cause.at, &mut finding);
+    if finding.rule.is_empty() && one.kind == Kind::Command {
+        finding.rule = unexplained::rule_of(look, "command");
+    }
     if one.outcome == Outcome::Cancelled
         && let Some(rule) = one
             .terminal
@@ -249,7 +253,10 @@ fn lone(look: &Look<'_, '_>, is_taken: &[bool], month: Month, parts: &mut Parts)
     let mut run: Vec<usize> = Vec::new();
     let agent = agent::Heard::of(timeline);
     for ((at, event), is_taken) in timeline.events.iter().enumerate().zip(is_taken) {
-        let matters = !is_taken && (!event.rule.is_empty() || !event.codes.is_empty());
+        let matters = !is_taken
+            && (!event.rule.is_empty()
+                || !event.codes.is_empty()
+                || matches!(event.marker, Marker::WorkedOn | Marker::CallEnd));
         let before = run.last().and_then(|last| look.event(*last));
         let follows = before.is_none_or(|before| {
             // Each event of an event log stands for itself.
@@ -297,8 +304,12 @@ fn incident(
         }
     }
     // A code without a rule that follows is what the failure ended in.
-    let is_code = |at: usize| look.event(at).is_some_and(|event| event.rule.is_empty());
+    let is_code = |at: usize| {
+        look.event(at)
+            .is_some_and(|event| event.rule.is_empty() && !event.codes.is_empty())
+    };
     let last_code = run.iter().copied().rfind(|at| is_code(*at));
+    let mut is_told = false;
     for (category, from, last) in categories {
         let tail = last_code.filter(|at| *at > last);
         let terminal = tail.and_then(|at| {
@@ -326,6 +337,7 @@ fn incident(
         if finding.package.is_empty() {
             finding.package = named(|event| &event.package).unwrap_or_default().to_owned();
         }
+        look.name_by_context(first, cause.at, &mut finding);
         if agent::speaks(look.timeline.source) {
             agent.name_target(first, first_event, &mut finding);
             // The agent tells results, so its code is what the failure ended in, a wrapper too.
@@ -339,11 +351,17 @@ fn incident(
                 .or_else(|| result().copied());
             if let Some(failure) = parts.failures.same(&finding) {
                 parts.support(failure, &finding);
+                is_told = true;
                 continue;
             }
             if agent.has_detected_later(run.iter().filter(|at| is_own(**at)), look) {
                 finding.severity = Severity::Info;
                 finding.reasons.push(agent::DETECTED_LATER.to_owned());
+                is_told = true;
+            } else if agent.is_installed_later(last, &finding) {
+                finding.severity = Severity::Info;
+                finding.reasons.push(agent::INSTALLED_LATER.to_owned());
+                is_told = true;
             }
         }
         let items: BTreeSet<String> = records()
@@ -356,6 +374,59 @@ fn incident(
                 )
             })
             .collect();
+        is_told |= finding.severity > Severity::Info;
         parts.add_items(finding, items);
+    }
+    if !is_told {
+        untold(look, run, agent, parts);
+    }
+}
+
+/// What a run of records ended in where no rule tells of it: the failure is said as what it is.
+fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &mut Parts) {
+    let Some((first, first_event)) = run.first().and_then(|at| Some((*at, look.event(*at)?)))
+    else {
+        return;
+    };
+    let ends = unexplained::ends(look, run);
+    if ends.is_empty() {
+        // A step that a rule speaks of, or that belongs to something known, is explained.
+        let is_step = |at: &usize| look.event(*at).is_some_and(unexplained::is_step);
+        let step = run.iter().copied().find(is_step);
+        let finding = step
+            .and_then(|at| causes::choose(look, &[at], None))
+            .and_then(|cause| bare_finding(look, &cause, None));
+        parts.extend(finding.map(|finding| Finding {
+            rule: unexplained::RECORD.to_owned(),
+            category: "unclassified".to_owned(),
+            severity: Severity::Info,
+            ..finding
+        }));
+        return;
+    }
+    for end in ends {
+        // The records of a later end have no part in this one.
+        let until = run.partition_point(|at| *at <= end.at);
+        let places = run.get(until.saturating_sub(unexplained::MAX_BEFORE)..until);
+        let Some(cause) = causes::choose(look, places.unwrap_or_default(), end.code) else {
+            continue;
+        };
+        let is_ruled = cause.rule.is_some();
+        let Some(mut finding) = bare_finding(look, &cause, end.code) else {
+            continue;
+        };
+        if !is_ruled {
+            finding.rule = unexplained::rule_of(look, end.what);
+            finding.severity = Severity::Error;
+        }
+        look.name_by_context(first, cause.at, &mut finding);
+        if agent::speaks(look.timeline.source) {
+            agent.name_target(first, first_event, &mut finding);
+            if let Some(failure) = parts.failures.same(&finding) {
+                parts.support(failure, &finding);
+                continue;
+            }
+        }
+        parts.add(finding, false);
     }
 }

@@ -8,7 +8,7 @@ use super::attempts::{Kind, Try};
 use super::causes::is_wrapper;
 use crate::catalogue::failure_key;
 use crate::rules::Rules;
-use event::{Event, Level, Outcome};
+use event::{Event, Finding, Level, Marker, Outcome};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -16,12 +16,17 @@ use std::ops::Range;
 /// where it does not do, each try looks at an equal share around the record that names it. A second's work.
 const MAX_LOOKED_AT: usize = 16_000_000;
 
+/// Records that name what is worked on that are looked through for what a failure is about. A servicing operation says it a handful of times.
+const MAX_NAMED: usize = 64;
+
 /// A timeline with what is known of its records.
 pub(super) struct Look<'r, 't> {
     pub(super) rules: &'r Rules,
     pub(super) timeline: &'t Line<'t>,
     known: Vec<Known>,
     sessions: HashMap<&'t str, u32>,
+    /// Places of records that name what is being worked on.
+    named: Vec<usize>,
     /// Before each place, records and codes so far.
     weights: Vec<usize>,
     /// How much of this a try may look at.
@@ -67,6 +72,10 @@ impl<'r, 't> Look<'r, 't> {
     pub(super) fn of(rules: &'r Rules, timeline: &'t Line<'t>) -> Self {
         let (mut sessions, mut traces, mut categories) =
             (Names::default(), Names::default(), Names::default());
+        let is_named =
+            |(at, event): (usize, &&Event)| (event.marker == Marker::WorkedOn).then_some(at);
+        let named = timeline.events.iter().enumerate().filter_map(is_named);
+        let named = named.collect();
         let mut weights = vec![0];
         let mut weight = 0;
         let known = timeline
@@ -100,6 +109,7 @@ impl<'r, 't> Look<'r, 't> {
             timeline,
             known,
             sessions: sessions.0,
+            named,
             weights,
             share: usize::MAX,
         }
@@ -161,6 +171,27 @@ impl<'r, 't> Look<'r, 't> {
 
     pub(super) fn known(&self, at: usize) -> Option<&Known> {
         self.known.get(at)
+    }
+
+    /// Fills in what a finding is about from the records up to it that name what was being worked on, the nearest first.
+    pub(super) fn name_by_context(&self, from: usize, to: usize, finding: &mut Finding) {
+        let end = self.named.partition_point(|at| *at <= to);
+        let before = self.named.get(..end).unwrap_or_default();
+        let near = before.iter().rev().take(MAX_NAMED);
+        for event in near
+            .take_while(|at| **at >= from)
+            .filter_map(|at| self.event(*at))
+        {
+            for (value, known) in [
+                (&mut finding.object, &event.object),
+                (&mut finding.package, &event.package),
+                (&mut finding.kb, &event.kb),
+            ] {
+                if value.is_empty() {
+                    value.clone_from(known);
+                }
+            }
+        }
     }
 
     /// Whether a record's rule is of this category.

@@ -38,8 +38,10 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "driver_operation_failed",
     "filesystem_corruption",
     "filesystem_or_disk",
+    "feature_unknown",
     "fod_content_not_found",
     "hydration_failed",
+    "installer_failed",
     "known_false_positive",
     "locked_file",
     "log_maintenance",
@@ -51,6 +53,7 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "noise",
     "not_applicable",
     "not_servicing",
+    "package_invalid",
     "pending_reboot",
     "psfx_base_missing",
     "reparse_or_filter",
@@ -65,6 +68,7 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "unexpected_shutdown",
     "upgrade_rollback",
     "wsus_policy",
+    "wsus_server_error",
     "wu_datastore",
 ];
 
@@ -79,6 +83,7 @@ const RULE_FIELDS: &[&str] = &[
     "by_code",
     "when",
     "terminal",
+    "unexplained",
     "references",
     "tests",
 ];
@@ -106,6 +111,7 @@ struct RawRule {
     by_code: bool,
     when: Option<RawWhen>,
     terminal: Vec<String>,
+    unexplained: bool,
     references: Vec<String>,
     tests: RawTests,
 }
@@ -296,8 +302,19 @@ fn rule(mut value: Value, faults: &mut Faults<'_>) -> Option<Rule> {
             Layer::Servicing
         }
     };
-    if raw.when.is_none() && raw.terminal.is_empty() {
-        faults.add("", format!("rule `{id}` needs `when` or `terminal`"));
+    if raw.when.is_none() && raw.terminal.is_empty() && !raw.unexplained {
+        faults.add(
+            "",
+            format!("rule `{id}` needs `when`, `terminal` or `unexplained`"),
+        );
+    }
+    if raw.unexplained && !raw.id.starts_with("unexplained_") {
+        faults.add(
+            "id:",
+            format!(
+                "rule `{id}` speaks for what no rule names, so its id starts with `unexplained_`"
+            ),
+        );
     }
     for (key, lines) in [
         ("match:", &raw.tests.r#match),

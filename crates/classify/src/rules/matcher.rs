@@ -11,8 +11,16 @@ use event::{Code, Source};
 use std::collections::{HashMap, HashSet};
 
 /// Literals one of which stands in front of, or in, every spelling of a code.
-const CODE_LITERALS: [&str; 17] = [
+const CODE_LITERALS: [&str; 25] = [
     "0x8",
+    "0xe000",
+    "0xE000",
+    "ErrorCode: ",
+    "hr = 8",
+    "hr = c",
+    "code: 21",
+    "code = 21",
+    "-2145",
     "0xc",
     "0xC",
     "0xd0",
@@ -24,7 +32,7 @@ const CODE_LITERALS: [&str; 17] = [
     ",Facility=",
     "FAILED* [",
     "resultMapped=",
-    " -2147",
+    "-2147",
     "NTSTATUS -",
     ", result ",
     "RPC_S_",

@@ -1,0 +1,103 @@
+//! Commands of DISM as tries: what was asked for, and how it ended.
+
+use super::Line;
+use super::attempts::{Kind, Try, outcome, value};
+use event::{Event, Marker, Outcome};
+
+/// The commands of a DISM log that failed, and those that ended well after their start was seen, in the order of their ends.
+pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
+    let mut tries: Vec<Try<'a>> = Vec::new();
+    let mut begun: Option<(usize, &'a str)> = None;
+    // Nothing before the last end belongs to the next command.
+    let mut after_last = 0;
+    for (at, event) in timeline.events.iter().copied().enumerate() {
+        match event.marker {
+            Marker::CommandStart => {
+                begun = Some((at, event.field("command").unwrap_or_default()));
+            }
+            Marker::CommandEnd => {
+                let result = event.field("hresult").and_then(value);
+                let (ended, terminal) = match result {
+                    Some(_) => outcome(result),
+                    None => (Outcome::Succeeded, None),
+                };
+                // One failure is told by several layers, the session's end among them.
+                if let Some(last) = tries.last_mut()
+                    && begun.is_none()
+                    && last.outcome == Outcome::Failed
+                    && (result.is_none() || last.terminal == terminal)
+                {
+                    last.to = at;
+                    after_last = at + 1;
+                    continue;
+                }
+                let has_start = begun.is_some();
+                let Some((from, command)) = begun
+                    .take()
+                    .or_else(|| (ended == Outcome::Failed).then(|| (after_last.min(at), "")))
+                else {
+                    continue;
+                };
+                let command = Some(command)
+                    .filter(|command| !command.is_empty())
+                    .unwrap_or_else(|| named_by_end(event));
+                if ended != Outcome::Failed && !changes_something(command) {
+                    after_last = at + 1;
+                    continue;
+                }
+                tries.push(Try {
+                    kind: Kind::Command,
+                    from,
+                    to: at,
+                    named_by: at,
+                    has_start,
+                    package: command,
+                    kb: &event.kb,
+                    client: "DISM",
+                    session: "",
+                    outcome: ended,
+                    terminal,
+                });
+                after_last = at + 1;
+            }
+            _ => {}
+        }
+    }
+    tries
+}
+
+/// Whether a command changes a machine or an image: one that only asks is worth a word only where it fails.
+fn changes_something(command: &str) -> bool {
+    let command = command.to_ascii_lowercase();
+    [
+        "/add-",
+        "/remove-",
+        "/enable-",
+        "/disable-",
+        "/apply-",
+        "/cleanup-",
+        "/restorehealth",
+        "/set-",
+        "/mount-",
+        "/unmount-",
+        "/commit-",
+        "/capture-",
+        "/export-",
+        "/import-",
+        "/revertpendingactions",
+    ]
+    .iter()
+    .any(|verb| command.contains(verb))
+}
+
+/// `enable-feature` of `Failed while processing command enable-feature.`, `DismDisableFeatureInternal` of the API's record.
+fn named_by_end(event: &Event) -> &str {
+    let after = |intro: &str| {
+        let (_, rest) = event.text.split_once(intro)?;
+        let word = rest.split([' ', '(']).next()?.trim_end_matches('.');
+        (!word.is_empty()).then_some(word)
+    };
+    after("Failed while processing command ")
+        .or_else(|| after(" internal execution failed - "))
+        .unwrap_or_default()
+}
