@@ -183,7 +183,7 @@ fn the_founding_case_is_answered_within_a_second() {
     assert_eq!(answer["findings"].as_array().unwrap().len(), 1);
 }
 
-/// The agent's logs: what `VERDICTS.md` says of them. Its inner probes are no failures, and a cancelled download is none either.
+/// The agent's logs, as they were read by people. Its inner probes are no failures, and a cancelled download is none either.
 #[test]
 fn logs_of_the_update_agent_are_read_and_healthy_ones_stay_healthy() {
     let logs = corpus().join("logs");
@@ -195,9 +195,19 @@ fn logs_of_the_update_agent_are_read_and_healthy_ones_stay_healthy() {
         {
             let answer = scan(&[&path], "corpus");
             assert_eq!(answer["inputs"][0]["source"], "windows_update");
-            assert_eq!(answer["verdict"], "healthy", "{}", path.display());
-            assert_eq!(answer["findings"], serde_json::json!([]));
             agents += 1;
+            let findings = answer["findings"].as_array().unwrap();
+            if path.to_string_lossy().contains("ZayrexDev") {
+                // Its upgrade to 24H2 ended so: "Install complete … Return code is 0x80070002", "Update failed".
+                assert_eq!(
+                    (answer["verdict"].as_str(), findings.len()),
+                    (Some("failed"), 1)
+                );
+                assert_eq!(word(&findings[0]["root_code"]), "0x80070002");
+                continue;
+            }
+            assert_eq!(answer["verdict"], "healthy", "{}", path.display());
+            assert!(findings.is_empty(), "{}", path.display());
         }
     }
     assert_eq!(agents, 3);

@@ -449,7 +449,11 @@ impl<'r> Gathered<'r> {
             events: kept,
             streams,
         };
-        let records = inputs.iter().map(|input| input.records).sum();
+        // An event log tells of everything on a machine: how much of it there is says nothing of servicing.
+        let servicing = inputs
+            .iter()
+            .filter(|input| input.source != Some(Source::EventLog));
+        let records = servicing.map(|input| input.records).sum();
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let derivations = (steps.derive)(rules, &endpoint, &input);
             let verdict = classify::verdict(&derivations, &input.events, records);

@@ -76,7 +76,12 @@ pub(crate) fn read(seen: &Seen<'_>) -> Option<FailureRecord> {
     if seen.is_csi_failure && text.contains(" originated in function ") {
         return step("origin");
     }
-    if matches!(seen.level, Level::Error)
+    // Servicing says most of its failures in records that are no errors by their level.
+    let says_failed = seen.source == Source::Cbs
+        && seen.component == "CBS"
+        && (is_of("Failed to ") || text.contains(": Failed to "));
+    if says_failed
+        || seen.level == Level::Error
         || (seen.level == Level::Warning && seen.source == Source::WindowsUpdate)
     {
         return step("error");

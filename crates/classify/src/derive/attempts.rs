@@ -181,8 +181,9 @@ impl<'a> Finder<'a> {
 
     /// Said of a package whose change is complete: at once, or at the startup after a reboot.
     fn change_report(&mut self, at: usize, event: &'a Event, result: Option<u32>) {
-        // Said of a part of what is being installed right now, or of all of it: the end follows.
-        if self.tries.is_any_open() {
+        // Said of a part of what is being installed right now, or of all of it: the end follows. A record that is still being written
+        // has no result yet.
+        if self.tries.is_any_open() || result.is_none() {
             return;
         }
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");
@@ -211,6 +212,9 @@ impl<'a> Finder<'a> {
         event: &'a Event,
         result: Option<u32>,
     ) {
+        if result.is_none() {
+            return;
+        }
         let is_done = result == Some(0) && event.field("state") == event.field("target_state");
         if let Some(index) = self.tries.last_pending(&event.package) {
             self.settle(index, at, is_done, result);

@@ -2,10 +2,11 @@
 
 use super::agent::Failures;
 use super::causes::MAX_EVIDENCE;
+use crate::catalogue::failure_key;
 use event::{Attempt, Code, Derivation, Finding, Severity, Source};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Attempts and findings so far, and the ways to find a finding that an equal one counts with.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct Parts {
     first: HashMap<Key, usize>,
     /// Further ones of the same key, which the update tells apart.
     of_update: HashMap<(Key, String), usize>,
+    /// What the codes of all findings say.
+    told: HashSet<u64>,
     /// By rule, the finding that counts items.
     of_items: HashMap<String, usize>,
     /// What failed by the servicing logs, for what the agent says of the same.
@@ -90,6 +93,13 @@ impl Parts {
         index
     }
 
+    /// Whether a finding tells of a failure with one of these codes.
+    pub(super) fn tell(&self, codes: &[Code]) -> bool {
+        codes
+            .iter()
+            .any(|code| self.told.contains(&failure_key(*code)))
+    }
+
     /// Adds what is told of no try.
     pub(super) fn extend(&mut self, lone: impl IntoIterator<Item = Finding>) {
         for finding in lone {
@@ -99,6 +109,9 @@ impl Parts {
 
     fn push(&mut self, key: Key, finding: Finding) -> usize {
         let index = self.findings.len();
+        let codes = [finding.root_code, finding.terminal_code];
+        self.told
+            .extend(codes.into_iter().flatten().map(failure_key));
         let attempts = u32::from(key.is_attempt);
         match self.first.entry(key) {
             Entry::Vacant(first) => {

@@ -390,8 +390,11 @@ fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &
     };
     let ends = unexplained::ends(look, run);
     if ends.is_empty() {
-        // A step that a rule speaks of, or that belongs to something known, is explained.
-        let is_step = |at: &usize| look.event(*at).is_some_and(unexplained::is_step);
+        // A step that a rule speaks of, or whose code a finding tells, is explained.
+        let is_step = |at: &usize| {
+            let event = look.event(*at);
+            event.is_some_and(|event| unexplained::is_step(event) && !parts.tell(&event.codes))
+        };
         let step = run.iter().copied().find(is_step);
         let finding = step
             .and_then(|at| causes::choose(look, &[at], None))

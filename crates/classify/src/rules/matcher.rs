@@ -10,8 +10,13 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
 use std::collections::{HashMap, HashSet};
 
-/// Literals one of which stands in front of, or in, every spelling of a code.
-const CODE_LITERALS: [&str; 25] = [
+/// Literals one of which stands in front of, or in, every spelling of a code; and the levels at which a record may say a failure
+/// in any other spelling.
+const CODE_LITERALS: [&str; 29] = [
+    ", Error       ",
+    "FATAL: ",
+    "WARNING: ",
+    "hr=8",
     "0x8",
     "0xe000",
     "0xE000",
