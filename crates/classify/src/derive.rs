@@ -15,7 +15,7 @@ mod tries;
 mod unexplained;
 mod verdict;
 
-pub(crate) use agent::{DETECTED_LATER, INSTALLED_LATER};
+pub(crate) use agent::{DETECTED_LATER, INSTALLED_BEFORE, INSTALLED_LATER};
 pub use verdict::{Verdict, verdict};
 
 use crate::rules::Rules;

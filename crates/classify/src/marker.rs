@@ -13,7 +13,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 23] = [
+pub(crate) const LITERALS: [&str; 25] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -29,6 +29,8 @@ pub(crate) const LITERALS: [&str; 23] = [
     "Loaded Servicing Stack ",
     "[SR] ",
     AGENT_TARGET,
+    DETECTED,
+    REPAIRED,
     DETECTION,
     INSTALLED,
     COMMAND_START,
@@ -41,6 +43,10 @@ pub(crate) const LITERALS: [&str; 23] = [
 
 /// In front of the package that the update agent hands to the servicing stack.
 const AGENT_TARGET: &str = "CBS package identity: ";
+
+/// What a check of the component store found, and what of it it mended.
+const DETECTED: &str = "Total Detected Corruption:";
+const REPAIRED: &str = "Total Repaired Corruption:";
 
 /// What ReportingEvents.log says of an update that is installed.
 const INSTALLED: &str = "183 [AGENT_INSTALLING_SUCCEEDED]";
@@ -76,6 +82,7 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
         Some(b'L') => between(text, "Loaded Servicing Stack v", " with Core: ")
             .map(|version| marked(Marker::StackLoaded).with("version", Some(version))),
         Some(b'\n' | b'\r' | b'=') | None => check_sur(text),
+        Some(b'T') => check_sur_row(text),
         Some(b'C') => text
             .starts_with("Checking System Update Readiness")
             .then(|| check_sur(text))
@@ -98,24 +105,22 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
     .unwrap_or_default()
 }
 
-/// What an event of an event log marks: that an update was installed.
+/// What an event of an event log marks: that an update was installed, or how a search for updates ended.
 pub(crate) fn of_event(event: &WindowsEvent<'_>) -> Marker {
-    let is_installed = match event.event_id {
-        19 => event.provider.ends_with("WindowsUpdateClient"),
-        // Servicing tells of every change of a package; only installed ones have a KB and this state.
-        2 => {
-            event.provider.ends_with("-Servicing")
-                && event.data.iter().any(|(name, value)| {
-                    name.starts_with("IntendedPackageState")
-                        && (value == "Installed" || value == "5112")
-                })
-        }
-        _ => false,
+    let is_client = || event.provider.ends_with("WindowsUpdateClient");
+    // Servicing tells of every change of a package; only installed ones have a KB and this state.
+    let is_installed = || {
+        event.provider.ends_with("-Servicing")
+            && event.data.iter().any(|(name, value)| {
+                name.starts_with("IntendedPackageState")
+                    && (value == "Installed" || value == "5112")
+            })
     };
-    if is_installed {
-        Marker::UpdateInstalled
-    } else {
-        Marker::None
+    match event.event_id {
+        19 if is_client() => Marker::UpdateInstalled,
+        2 if is_installed() => Marker::UpdateInstalled,
+        16 | 25 | 26 if is_client() => Marker::DetectionEnd,
+        _ => Marker::None,
     }
 }
 
@@ -276,11 +281,22 @@ fn check_sur(text: &str) -> Option<Marked<'_>> {
     };
     Some(
         marked(Marker::CheckSur)
-            .with("detected", line("Total Detected Corruption:"))
+            .with("detected", line(DETECTED))
             .with("hresult", line("Operation result:"))
             .with("operation", line("Operation:"))
-            .with("repaired", line("Total Repaired Corruption:")),
+            .with("repaired", line(REPAIRED)),
     )
+}
+
+/// A row of the summary that is a record of its own.
+fn check_sur_row(text: &str) -> Option<Marked<'_>> {
+    let count = |name: &str| text.strip_prefix(name).map(str::trim);
+    let (detected, repaired) = (count(DETECTED), count(REPAIRED));
+    (detected.is_some() || repaired.is_some()).then(|| {
+        marked(Marker::CheckSur)
+            .with("detected", detected)
+            .with("repaired", repaired)
+    })
 }
 
 fn sfc(text: &str) -> Option<Marked<'_>> {

@@ -3,7 +3,7 @@
 use crate::Bilingual;
 
 /// Key, English, Chinese. Half sentences in lower case, as reports join them.
-const REASONS: [(&str, &str, &str); 13] = [
+const REASONS: [(&str, &str, &str); 14] = [
     (
         "known_signature",
         "the record bears a known signature",
@@ -61,6 +61,11 @@ const REASONS: [(&str, &str, &str); 13] = [
         "同一更新之后已成功安装，问题已过去",
     ),
     (
+        crate::derive::INSTALLED_BEFORE,
+        "it comes again within days, and the one before it was installed",
+        "该更新几天内会再次推送，且上一次已安装成功",
+    ),
+    (
         crate::derive::DETECTED_LATER,
         "the same service answered later, so it is over",
         "同一服务之后已正常应答，问题已过去",
@@ -103,6 +108,7 @@ mod tests {
             .filter(|text| text.contains('_'))
             .chain([
                 crate::derive::DETECTED_LATER,
+                crate::derive::INSTALLED_BEFORE,
                 crate::derive::INSTALLED_LATER,
             ])
             .chain(support)

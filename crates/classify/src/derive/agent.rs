@@ -69,6 +69,13 @@ pub(crate) const DETECTED_LATER: &str = "detected_later";
 
 /// Why a failed installation is only worth knowing.
 pub(crate) const INSTALLED_LATER: &str = "installed_later";
+pub(crate) const INSTALLED_BEFORE: &str = "installed_before";
+
+/// Updates that come again within days under one KB: Defender's definitions and platform, the removal tool.
+const RECURRING: [&str; 3] = ["KB2267602", "KB4052623", "KB890830"];
+
+/// How long a PC may do with the last one of those. Operations practice for definitions, a judgement for the others.
+const RECURS_S: i64 = 72 * 3_600;
 
 /// What the agent says in a timeline beside results.
 pub(super) struct Heard<'a> {
@@ -77,13 +84,14 @@ pub(super) struct Heard<'a> {
     answers: HashMap<(StreamId, &'a str), usize>,
     /// By stream, the records that name a package.
     targets: HashMap<StreamId, Vec<usize>>,
-    /// Where each update was last installed.
-    installed: HashMap<&'a str, usize>,
+    /// Where each update was installed, ascending.
+    installed: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Heard<'a> {
     pub(super) fn of(timeline: &'a Line<'a>) -> Self {
-        let (mut answers, mut installed) = (HashMap::new(), HashMap::new());
+        let mut answers = HashMap::new();
+        let mut installed = HashMap::<_, Vec<usize>>::new();
         let mut targets = HashMap::<_, Vec<usize>>::new();
         for (at, event) in timeline.events.iter().enumerate() {
             match event.marker {
@@ -93,7 +101,7 @@ impl<'a> Heard<'a> {
                 }
                 Marker::AgentTarget => targets.entry(event.stream).or_default().push(at),
                 Marker::UpdateInstalled => {
-                    installed.insert(event.kb.as_str(), at);
+                    installed.entry(event.kb.as_str()).or_default().push(at);
                 }
                 _ => {}
             }
@@ -106,10 +114,20 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// Whether what failed last at a place was installed later, by what the agent says of the same update.
-    pub(super) fn is_installed_later(&self, last: usize, finding: &Finding) -> bool {
-        let installed = self.installed.get(finding.kb.as_str());
-        !finding.kb.is_empty() && installed.is_some_and(|later| *later > last)
+    /// Why what failed last at a place is over: the same update was installed later, or it comes again anyway and was just installed.
+    pub(super) fn is_over(&self, last: usize, finding: &Finding) -> Option<&'static str> {
+        let installed = self.installed.get(finding.kb.as_str())?;
+        if finding.kb.is_empty() {
+            return None;
+        }
+        let next = installed.partition_point(|at| *at < last);
+        if next < installed.len() {
+            return Some(INSTALLED_LATER);
+        }
+        let logged = |at: usize| self.timeline.events.get(at)?.logged;
+        let (before, failed) = (logged(*installed.last()?)?, logged(last)?);
+        let is_recent = failed.0 - before.0 <= RECURS_S;
+        (is_recent && RECURRING.contains(&finding.kb.as_str())).then_some(INSTALLED_BEFORE)
     }
 
     /// Fills in what a finding is about from the last record before its first that names a package.

@@ -358,9 +358,9 @@ fn incident(
                 finding.severity = Severity::Info;
                 finding.reasons.push(agent::DETECTED_LATER.to_owned());
                 is_told = true;
-            } else if agent.is_installed_later(last, &finding) {
+            } else if let Some(reason) = agent.is_over(last, &finding) {
                 finding.severity = Severity::Info;
-                finding.reasons.push(agent::INSTALLED_LATER.to_owned());
+                finding.reasons.push(reason.to_owned());
                 is_told = true;
             }
         }

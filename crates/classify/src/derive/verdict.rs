@@ -1,7 +1,7 @@
 //! What is to be said of an endpoint in one word, from its attempts and findings.
 
 use super::unexplained;
-use event::{Attempt, Derivation, Event, Marker, Outcome, Severity};
+use event::{Attempt, Derivation, Event, Finding, LoggedAt, Marker, Outcome, Severity};
 use std::collections::{HashMap, HashSet};
 
 /// What is to be said of an endpoint in one word, the gravest first.
@@ -45,105 +45,187 @@ impl Verdict {
 /// lines, the smallest whole log some hundred.
 const ENOUGH_RECORDS: u64 = 20;
 
-/// The verdict on all that was read. `records` = servicing records read.
+/// The verdict on all that was read. `records` = servicing records read; those of event logs tell of everything and count for nothing.
 pub fn verdict<'a>(
     derivations: impl IntoIterator<Item = &'a Derivation>,
     events: &[Event],
     records: u64,
 ) -> Verdict {
-    let mut attempts: Vec<&Attempt> = Vec::new();
-    let (mut has_failure, mut has_unexplained) = (false, false);
     let derivations: Vec<&Derivation> = derivations.into_iter().collect();
+    let history = History::of(derivations.iter().flat_map(|one| &one.attempts));
+    let check = StoreCheck::last(events);
+    let (mut has_failure, mut has_unexplained) = (check.is_damaged(), false);
     for derivation in &derivations {
-        attempts.extend(&derivation.attempts);
-    }
-    attempts.sort_by_key(|attempt| (attempt.start_utc, attempt.end, attempt.id));
-    let last = last_outcomes(&attempts);
-    for derivation in &derivations {
-        // What attempts that succeeded later had failed by is over with them.
-        let (mut of_attempts, mut still) = (HashSet::new(), HashSet::new());
-        for attempt in &derivation.attempts {
-            if let Some(finding) = attempt.finding {
-                of_attempts.insert(finding);
-                if last
-                    .get(key(attempt))
-                    .is_none_or(|outcome| !is_good(*outcome))
-                {
-                    still.insert(finding);
-                }
-            }
-        }
-        for (at, finding) in derivation.findings.iter().enumerate() {
-            let at = u32::try_from(at).unwrap_or(u32::MAX);
-            if of_attempts.contains(&at) && !still.contains(&at) {
-                continue;
-            }
-            has_failure |= finding.severity > Severity::Info;
-            has_unexplained |= finding.rule == unexplained::RECORD;
+        let failed = || {
+            let all = derivation.attempts.iter();
+            all.filter(|attempt| !history.is_over(attempt))
+        };
+        let of_attempts: HashSet<u32> = derivation
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.finding)
+            .collect();
+        let still: HashSet<u32> = failed().filter_map(|attempt| attempt.finding).collect();
+        for (finding, at) in derivation.findings.iter().zip(0..) {
+            // What attempts that succeeded later had failed by is over with them, as is damage that was mended.
+            let is_over = if of_attempts.contains(&at) {
+                !still.contains(&at)
+            } else {
+                finding.category == "component_store_corrupt" && check.is_mended_after(finding)
+            };
+            has_failure |= !is_over && finding.severity > Severity::Info;
+            has_unexplained |= !is_over && finding.rule == unexplained::RECORD;
         }
         // A failed attempt counts by its finding; one that is only worth knowing is none.
-        has_failure |= derivation.attempts.iter().any(|attempt| {
-            attempt.outcome.is_failure()
-                && attempt.finding.is_none()
-                && last
-                    .get(key(attempt))
-                    .is_none_or(|outcome| !is_good(*outcome))
-        });
+        has_failure |=
+            failed().any(|attempt| attempt.outcome.is_failure() && attempt.finding.is_none());
     }
     let has = |marker: Marker| events.iter().any(|event| event.marker == marker);
-    let went_well = attempts.iter().any(|one| one.outcome == Outcome::Succeeded)
+    let is_answer = |event: &Event| event.marker == Marker::DetectionEnd && event.codes.is_empty();
+    let went_well = history.has_success()
         || has(Marker::UpdateInstalled)
         || has(Marker::StackLoaded)
-        || has(Marker::DetectionEnd);
+        || events.iter().any(is_answer);
     if has_failure {
         Verdict::Failed
-    } else if has_unexplained || records == 0 || (records < ENOUGH_RECORDS && !went_well) {
+    } else if has_unexplained || (records < ENOUGH_RECORDS && !went_well) {
         Verdict::Inconclusive
-    } else if last
-        .values()
-        .any(|outcome| *outcome == Outcome::PendingReboot)
-    {
+    } else if history.waits() {
         Verdict::Restart
-    } else if has(Marker::SfcRepaired) || is_mended(events) {
+    } else if has(Marker::SfcRepaired) || check.is_mended() {
         Verdict::Repaired
     } else {
         Verdict::Healthy
     }
 }
 
-/// A check of the store that found damage and left none.
-fn is_mended(events: &[Event]) -> bool {
-    let number = |event: &Event, name: &str| {
-        let value = event
-            .field(name)
-            .and_then(|value| value.parse::<u64>().ok());
-        value.unwrap_or(0)
-    };
-    events.iter().any(|event| {
-        event.marker == Marker::CheckSur
-            && number(event, "detected") > 0
-            && number(event, "detected") == number(event, "repaired")
-    })
+/// How the tries of each thing ended, from the first to the last.
+struct History<'a>(HashMap<&'a str, Vec<Ended<'a>>>);
+
+struct Ended<'a> {
+    attempt: &'a Attempt,
+    version: Vec<u32>,
+    /// The newest version that went well from here on.
+    later: Option<Vec<u32>>,
+}
+
+impl<'a> History<'a> {
+    fn of(attempts: impl Iterator<Item = &'a Attempt>) -> Self {
+        let mut all: Vec<&Attempt> = attempts
+            .filter(|attempt| attempt.outcome != Outcome::Unknown && !line(attempt).is_empty())
+            .collect();
+        all.sort_by_key(|attempt| (attempt.start_utc, attempt.end, attempt.id));
+        let mut lines: HashMap<&str, Vec<Ended<'a>>> = HashMap::new();
+        for attempt in all {
+            lines.entry(line(attempt)).or_default().push(Ended {
+                attempt,
+                version: version(&attempt.package),
+                later: None,
+            });
+        }
+        for tries in lines.values_mut() {
+            let mut newest: Option<Vec<u32>> = None;
+            for one in tries.iter_mut().rev() {
+                if is_good(one.attempt.outcome) {
+                    newest = newest.max(Some(one.version.clone()));
+                }
+                one.later.clone_from(&newest);
+            }
+        }
+        Self(lines)
+    }
+
+    /// Whether an attempt, however it ended, was followed by a good one of the same thing, or of what supersedes it.
+    fn is_over(&self, attempt: &Attempt) -> bool {
+        let tries = self.0.get(line(attempt)).map_or(&[][..], Vec::as_slice);
+        let order = |one: &Attempt| (one.start_utc, one.end, one.id);
+        let found = tries.binary_search_by_key(&order(attempt), |one| order(one.attempt));
+        let one = found.ok().and_then(|at| tries.get(at));
+        one.is_some_and(|one| one.later.as_ref() >= Some(&one.version))
+    }
+
+    fn has_success(&self) -> bool {
+        let mut all = self.0.values().flatten();
+        all.any(|one| is_good(one.attempt.outcome))
+    }
+
+    /// Whether something that went well waits for a restart.
+    fn waits(&self) -> bool {
+        let mut last = self.0.values().filter_map(|tries| tries.last());
+        last.any(|one| one.attempt.outcome == Outcome::PendingReboot)
+    }
 }
 
 fn is_good(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Succeeded | Outcome::PendingReboot)
 }
 
-/// What makes two attempts tries of the same thing.
-fn key(attempt: &Attempt) -> &str {
+/// What makes attempts tries of the same thing: the package, or the KB. Of a cumulative package any version.
+fn line(attempt: &Attempt) -> &str {
+    const CUMULATIVE: [&str; 3] = [
+        "Package_for_RollupFix",
+        "Package_for_DotNetRollup",
+        "Package_for_ServicingStack",
+    ];
     if attempt.package.is_empty() {
-        &attempt.kb
-    } else {
-        &attempt.package
+        return &attempt.kb;
     }
+    let is_cumulative = |name: &&&str| attempt.package.starts_with(**name);
+    CUMULATIVE
+        .iter()
+        .find(is_cumulative)
+        .map_or(&attempt.package, |name| name)
 }
 
-/// How the last attempt of each thing ended, of those that say so.
-fn last_outcomes<'a>(attempts: &[&'a Attempt]) -> HashMap<&'a str, Outcome> {
-    let said = attempts
-        .iter()
-        .filter(|attempt| attempt.outcome != Outcome::Unknown && !key(attempt).is_empty());
-    said.map(|attempt| (key(attempt), attempt.outcome))
+/// The version that a package's identity ends with.
+fn version(package: &str) -> Vec<u32> {
+    let (_, version) = package.rsplit_once('~').unwrap_or_default();
+    version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
         .collect()
+}
+
+/// What the last check of the component store found, and mended. Since Windows 10 each row of its summary is a record.
+#[derive(Default)]
+struct StoreCheck {
+    at: Option<LoggedAt>,
+    detected: u64,
+    repaired: u64,
+}
+
+impl StoreCheck {
+    fn last(events: &[Event]) -> Self {
+        let mut checks: Vec<&Event> = events
+            .iter()
+            .filter(|event| event.marker == Marker::CheckSur)
+            .collect();
+        checks.sort_by_key(|event| (event.logged, event.stream, event.offset));
+        let mut last = Self::default();
+        for event in checks {
+            let number = |name: &str| event.field(name)?.parse::<u64>().ok();
+            if let Some(detected) = number("detected") {
+                last = Self {
+                    at: event.logged,
+                    detected,
+                    repaired: 0,
+                };
+            }
+            last.repaired = number("repaired").unwrap_or(last.repaired);
+        }
+        last
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.detected > self.repaired
+    }
+
+    /// It found damage and left none: one that found none mended none.
+    fn is_mended(&self) -> bool {
+        self.detected > 0 && !self.is_damaged()
+    }
+
+    fn is_mended_after(&self, finding: &Finding) -> bool {
+        self.is_mended() && finding.logged < self.at
+    }
 }

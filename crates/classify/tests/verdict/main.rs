@@ -3,3 +3,4 @@
 mod new_failures;
 mod pc;
 mod quiet;
+mod states;

@@ -4,14 +4,14 @@ use classify::{Rules, StreamFacts, UnitInput, Verdict, classify, derive_all, ver
 use event::{Chunk, Finding, Severity, StreamId};
 use parse::{Cutter, HEAD_BYTES, MAX_RECORD_BYTES, detect};
 
-pub struct Judged {
-    pub verdict: Verdict,
-    pub findings: Vec<Finding>,
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Judged {
     /// Rules of the findings that are more than worth knowing.
-    pub fn grave(&self) -> Vec<&str> {
+    pub(crate) fn grave(&self) -> Vec<&str> {
         self.findings
             .iter()
             .filter(|finding| finding.severity > Severity::Info)
@@ -21,7 +21,7 @@ impl Judged {
 }
 
 /// Judges logs by their names and bytes.
-pub fn judge<'a>(logs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Judged {
+pub(crate) fn judge<'a>(logs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Judged {
     let rules = Rules::shipped();
     let (mut input, mut records) = (UnitInput::default(), 0);
     for (number, (path, bytes)) in logs.into_iter().enumerate() {
@@ -74,10 +74,10 @@ pub fn judge<'a>(logs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Judged 
 }
 
 /// Numbers by seed: SplitMix64.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -85,7 +85,7 @@ impl Random {
         usize::try_from((mixed ^ mixed >> 31) % bound as u64).unwrap()
     }
 
-    pub fn pick<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len())]
     }
 }
