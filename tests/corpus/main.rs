@@ -36,6 +36,7 @@ mod read;
 mod score;
 mod sources;
 mod through_kafka;
+mod unseen;
 
 use fixtures::files;
 use serde_json::Value;
