@@ -61,12 +61,19 @@ pub fn target(name: &str) -> Option<Target> {
 }
 
 /// Any bytes as a file: found out what it is, cut in two ways, read record by record. No byte is lost, and both cuts give the same records.
+/// The same as a copy, whatever it was found to be.
 fn records(data: &[u8]) {
     let detection = parse::detect("CBS.log", data.get(..parse::HEAD_BYTES).unwrap_or(data));
+    for format in [detection.format, Format::Pasted, Format::PastedMdy] {
+        records_of(data, detection.encoding, format);
+    }
+}
+
+fn records_of(data: &[u8], encoding: TextEncoding, format: Format) {
     let mut whole: Option<Vec<String>> = None;
     for target in [256 * 1024, 512] {
         let mut pieces = Vec::new();
-        let mut cutter = Cutter::new(detection.encoding, detection.format, 0, target);
+        let mut cutter = Cutter::new(encoding, format, 0, target);
         for part in data.chunks(1 + target / 3) {
             cutter.push(part, &mut pieces);
         }
@@ -77,7 +84,7 @@ fn records(data: &[u8]) {
             assert_eq!(piece.offset, end, "pieces tile the source");
             end += piece.length;
             let mut at = 0;
-            for record in parse::records(&piece.text, detection.format) {
+            for record in parse::records(&piece.text, format) {
                 assert_eq!(record.offset, at, "records tile the text");
                 at += record.raw.len();
                 let _ = (
@@ -87,13 +94,18 @@ fn records(data: &[u8]) {
                     record.lines(),
                     record.logged(),
                 );
+                assert_eq!(
+                    record.readings().first(),
+                    Some(&record.text()),
+                    "its text is the likeliest reading"
+                );
                 texts.push(record.text().into_owned());
             }
             assert_eq!(at, piece.text.len(), "no text is lost");
         }
         assert_eq!(end, data.len() as u64, "no byte is lost");
         // A cut in the middle of a damaged character makes other replacements, so only whole texts are compared.
-        if std::str::from_utf8(data).is_ok() && detection.encoding == TextEncoding::Utf8 {
+        if std::str::from_utf8(data).is_ok() && encoding == TextEncoding::Utf8 {
             match &whole {
                 None => whole = Some(texts),
                 Some(whole) => assert_eq!(whole, &texts, "a cut changes no record"),

@@ -28,6 +28,7 @@ mod harness;
 mod single;
 
 mod archives;
+mod copies;
 mod equivalents;
 mod event_logs;
 mod explain;

@@ -111,6 +111,42 @@ fn what_is_no_log_is_skipped_with_a_reason_and_nothing_is_claimed() {
     );
 }
 
+/// The same excerpt as a mail quotes it: the same answer, for a little less certain.
+#[test]
+fn a_quoted_copy_with_collapsed_blanks_is_answered_and_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("excerpt.log");
+    std::fs::write(&log, CUT_RECORD).unwrap();
+    let exact = scan(&[&log], "pc-1");
+    assert_eq!(exact["inputs"][0]["format"], "wds");
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let copy: String = CUT_RECORD
+        .lines()
+        .map(|line| format!("> {}\n", words(line)))
+        .collect();
+    std::fs::write(&log, copy).unwrap();
+    let answer = scan(&[&log], "pc-1");
+    check_schema(&answer);
+    assert_eq!(answer["inputs"][0]["format"], "pasted");
+    assert_eq!(
+        answer["inputs"][0]["records"],
+        exact["inputs"][0]["records"]
+    );
+    let (one, other) = (&answer["findings"][0], &exact["findings"][0]);
+    for part in ["root_code", "object", "category", "utc_time", "rule"] {
+        assert_eq!(one[part], other[part], "{part}");
+    }
+    assert!(one["confidence"].as_u64() < other["confidence"].as_u64());
+    for (language, said) in [("en", "read as a pasted copy"), ("zh", "按粘贴的副本读取")] {
+        let output = cbsift()
+            .args(["scan", "--lang", language])
+            .arg(&log)
+            .output()
+            .unwrap();
+        assert!(text(&output.stdout).contains(said), "{language}");
+    }
+}
+
 /// Of what was planted each is found, and nothing else: attempts with their causes, findings, noise per code.
 pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     let truth = serde_json::to_value(truth).unwrap();

@@ -14,7 +14,7 @@
 use crate::progress::Progress;
 use classify::{Classified, Rules, StreamFacts, UnitInput, Verdict};
 use event::{
-    Chunk, Code, Derivation, Event, EventId, LoggedAt, Marker, Noise, Source, StreamId,
+    Chunk, Code, Derivation, Event, EventId, Format, LoggedAt, Marker, Noise, Source, StreamId,
     TextEncoding, UtcAnchor,
 };
 use ingest::files::{self, FileChunks, FileError, LogFile};
@@ -31,6 +31,7 @@ pub(crate) struct Input {
     /// Nothing: not a log we know.
     pub(crate) source: Option<Source>,
     pub(crate) encoding: TextEncoding,
+    pub(crate) format: Option<Format>,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
     pub(crate) skipped_bytes: u64,
@@ -163,6 +164,7 @@ fn scan_with(
             path: skipped.path,
             source: None,
             encoding: skipped.encoding.unwrap_or_default(),
+            format: None,
             bytes: skipped.bytes,
             records: 0,
             skipped_bytes: skipped.bytes,
@@ -218,6 +220,7 @@ impl<'r> Gathered<'r> {
             path: log.path.clone(),
             source: Some(log.source),
             encoding: log.encoding,
+            format: Some(log.format),
             bytes: 0,
             records: 0,
             skipped_bytes: 0,

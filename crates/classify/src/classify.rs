@@ -77,7 +77,8 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
                 utc.observe(&record, &examiner, &mut out);
             }
         }
-        if hits.before(end) {
+        // Nobody knows where a literal was broken in pasted text, so there each record is looked at.
+        if hits.before(end) || chunk.format.is_pasted() {
             let is_last = end == chunk.text.len();
             examiner.examine(&record, chunk.open && is_last, &mut out);
         }
@@ -191,6 +192,42 @@ impl<'a> Examiner<'a> {
         self.base.saturating_add(before)
     }
 
+    /// Finds the codes and the rules of a text.
+    fn look(&mut self, component: &str, text: &str) {
+        self.spellings.clear();
+        codes::codes_in(text, &mut self.spellings);
+        self.rules.find(
+            self.chunk.format,
+            self.chunk.source,
+            component,
+            text,
+            &self.spellings,
+            &mut self.scratch,
+        );
+    }
+
+    /// Of the texts that a record of pasted text may have had, the first of those that say most.
+    fn best_reading<'t>(&mut self, record: &Record<'t>, component: &str) -> Cow<'t, str> {
+        let mut readings = record.readings();
+        let mut best = (0, 0);
+        if readings.len() > 1 {
+            for (index, text) in readings.iter().enumerate() {
+                self.look(component, text);
+                let is_marker = marker::read(text).marker != Marker::None;
+                let says = 2 * self.scratch.found.len()
+                    + 3 * usize::from(is_marker)
+                    + self.spellings.len();
+                if says > best.1 {
+                    best = (index, says);
+                }
+            }
+        }
+        if readings.is_empty() {
+            return Cow::Borrowed("");
+        }
+        readings.swap_remove(best.0)
+    }
+
     fn examine(&mut self, record: &Record<'_>, open: bool, out: &mut Classified) {
         if record.is_orphan() {
             out.orphans += 1;
@@ -203,20 +240,17 @@ impl<'a> Examiner<'a> {
         {
             return;
         }
-        let (text, head) = match &event {
-            Some(event) => (Cow::Owned(event.to_line()), Some(event.head())),
-            None => (record.text(), record.head()),
+        let head = match &event {
+            Some(event) => Some(event.head()),
+            None => record.head(),
         };
         let component = head.map_or("", |head| head.component);
-        self.spellings.clear();
-        codes::codes_in(&text, &mut self.spellings);
-        self.rules.find(
-            self.chunk.source,
-            component,
-            &text,
-            &self.spellings,
-            &mut self.scratch,
-        );
+        let text = match &event {
+            Some(event) => Cow::Owned(event.to_line()),
+            None if self.chunk.format.is_pasted() => self.best_reading(record, component),
+            None => record.text(),
+        };
+        self.look(component, &text);
         let is_event_log = self.chunk.source == Source::EventLog;
         let marked = match &event {
             Some(event) => marker::Marked::of(marker::of_event(event)),
@@ -373,6 +407,9 @@ impl<'a> Examiner<'a> {
         if csi.is_some_and(|csi| csi.is_failure) {
             fields.push(("failure_trace".to_owned(), "yes".to_owned()));
         }
+        if self.chunk.format.is_pasted() {
+            fields.push(("pasted".to_owned(), "yes".to_owned()));
+        }
         if record.is_cut() {
             fields.push(("joined".to_owned(), "yes".to_owned()));
         }
@@ -474,7 +511,7 @@ pub fn rules_matching<'a>(
         let mut spellings = Vec::new();
         codes::codes_in(&text, &mut spellings);
         let component = record.head().map_or("", |head| head.component);
-        rules.find(source, component, &text, &spellings, &mut scratch);
+        rules.find(format, source, component, &text, &spellings, &mut scratch);
         for found in &scratch.found {
             let rule = rules.at(found.rule);
             matching.push((rule.id.as_str(), rule.layer, rule.noise));

@@ -413,6 +413,14 @@ mod tests {
             "no literal in {text}"
         );
         assert!(marked.fields.is_sorted(), "{text}");
+        // In pasted text blanks are folded; rows of columns are not read there.
+        if !text.contains(['\n', '\t']) {
+            let folded: Vec<&str> = text.split_whitespace().collect();
+            let folded = folded.join(" ");
+            let copied = read(&folded);
+            assert_eq!((copied.marker, copied.client), (marker, client), "{folded}");
+            assert_eq!(copied.fields, fields, "{folded}");
+        }
     }
 
     // Made-up records in the wording of the servicing stack.

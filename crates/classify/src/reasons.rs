@@ -3,7 +3,7 @@
 use crate::Bilingual;
 
 /// Key, English, Chinese. Half sentences in lower case, as reports join them.
-const REASONS: [(&str, &str, &str); 14] = [
+const REASONS: [(&str, &str, &str); 15] = [
     (
         "known_signature",
         "the record bears a known signature",
@@ -64,6 +64,11 @@ const REASONS: [(&str, &str, &str); 14] = [
         crate::derive::INSTALLED_BEFORE,
         "it comes again within days, and the one before it was installed",
         "该更新几天内会再次推送，且上一次已安装成功",
+    ),
+    (
+        "read_as_pasted",
+        "the text was copied about: blanks, line ends or letters are not the log's own (lowers the confidence)",
+        "文本经过复制粘贴：空格、换行或字符已非日志原样（降低可信度）",
     ),
     (
         crate::derive::DETECTED_LATER,

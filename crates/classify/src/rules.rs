@@ -1,5 +1,6 @@
 //! Rule sets: what they say, and how they are loaded.
 
+mod folded;
 mod load;
 mod matcher;
 mod prefilter;
@@ -9,10 +10,10 @@ pub use load::Fault;
 pub(crate) use matcher::Scratch;
 pub use trial::Trial;
 
-use event::{Code, Severity, Source};
+use event::{Code, Format, Severity, Source};
 use regex::Regex;
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// Which rule language, extraction and derivation this build has; part of every rule set's digest. Raise it when the same
 /// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
@@ -90,7 +91,7 @@ pub enum Layer {
 }
 
 /// A named pattern with a meaning.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Stable id.
     pub id: String,
@@ -154,7 +155,7 @@ pub struct Tests {
 /// Conditions on a record; all must hold.
 ///
 /// Event logs must be asked for by name: what other logs write means other things there.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct When {
     sources: Vec<Source>,
     components: Vec<String>,
@@ -187,6 +188,8 @@ pub struct Rules {
     /// Rules that name a terminal code, by what it says.
     ending_in: HashMap<u64, Vec<usize>>,
     matcher: matcher::Matcher,
+    /// For pasted text, made when the first of it is met.
+    folded: OnceLock<folded::Folded>,
 }
 
 impl Rules {
@@ -237,6 +240,7 @@ impl Rules {
             by_terminal,
             ending_in,
             matcher,
+            folded: OnceLock::new(),
         })
     }
 
@@ -286,16 +290,24 @@ impl Rules {
         self.matcher.may_know(event_id)
     }
 
+    /// Fills `scratch.found` with the rules that a record of this format matches. Blanks of pasted text are folded, so those of the rules are too.
     pub(crate) fn find(
         &self,
+        format: Format,
         source: Source,
         component: &str,
         text: &str,
         spellings: &[crate::codes::Spelling],
         scratch: &mut Scratch,
     ) {
-        self.matcher
-            .find(&self.rules, source, component, text, spellings, scratch);
+        if format.is_pasted() {
+            self.folded
+                .get_or_init(|| folded::Folded::new(&self.rules))
+                .find(source, component, text, spellings, scratch);
+        } else {
+            self.matcher
+                .find(&self.rules, source, component, text, spellings, scratch);
+        }
     }
 
     /// The rule that speaks for a record on which `rule` decided.

@@ -121,6 +121,7 @@ impl<'r> Inspector<'r> {
             self.spellings.clear();
             codes::codes_in(&text, &mut self.spellings);
             self.rules.find(
+                chunk.format,
                 chunk.source,
                 head.component,
                 &text,
@@ -147,6 +148,8 @@ impl<'r> Inspector<'r> {
     /// The whole set on one record, as classification searches it: how many rules match.
     pub fn matching(&mut self, sample: &Sample) -> usize {
         self.rules.find(
+            // Samples are measured as exact logs, which nearly all are.
+            Format::Wds,
             sample.source,
             &sample.component,
             &sample.text,

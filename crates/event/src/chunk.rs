@@ -125,11 +125,20 @@ pub enum Format {
     Pfro,
     /// Events of Windows event logs, one JSON object a line, in any of the shapes that `parse` knows.
     EventJson,
+    /// Text that went through people's hands: heads of CBS, DISM, setup and update agent logs whose blanks, line ends or
+    /// letters are not the logger's. Dates start with the year.
+    Pasted,
+    /// The same; other dates than those that start with the year have the day first.
+    PastedDmy,
+    /// The same; other dates than those that start with the year have the month first.
+    PastedMdy,
+    /// The same; day and month of such dates cannot be told apart, so their records have no time.
+    PastedUndated,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Wds,
         Self::WdsHeadless,
         Self::ReportingEvents,
@@ -137,6 +146,10 @@ impl Format {
         Self::WindowsUpdateOld,
         Self::Pfro,
         Self::EventJson,
+        Self::Pasted,
+        Self::PastedDmy,
+        Self::PastedMdy,
+        Self::PastedUndated,
     ];
 
     /// The name in headers and reports.
@@ -149,12 +162,24 @@ impl Format {
             Self::WindowsUpdateOld => "windows_update_old",
             Self::Pfro => "pfro",
             Self::EventJson => "event_json",
+            Self::Pasted => "pasted",
+            Self::PastedDmy => "pasted_dmy",
+            Self::PastedMdy => "pasted_mdy",
+            Self::PastedUndated => "pasted_undated",
         }
     }
 
     /// Back from [`Format::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Text that went through people's hands, of whatever order of dates.
+    pub fn is_pasted(self) -> bool {
+        matches!(
+            self,
+            Self::Pasted | Self::PastedDmy | Self::PastedMdy | Self::PastedUndated
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::event_json;
 use crate::evtx;
 use crate::head;
+use crate::pasted;
 use crate::record::{MAX_RECORD_BYTES, is_sure_start};
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use event::{Format, TextEncoding};
@@ -144,6 +145,11 @@ impl Cutter {
 
     /// The last place in `1..=to` where a record surely starts.
     fn last_start(&self, rest: &[u8], to: usize) -> Option<usize> {
+        if self.format.is_pasted() {
+            return self.pasted_start(rest, to, |starts| {
+                starts.take_while(|start| *start <= to).last()
+            });
+        }
         let mut end = to;
         while let Some(start) = self.line_start_before(rest, end) {
             if self.starts_record(rest.get(start..)?) {
@@ -156,6 +162,13 @@ impl Cutter {
 
     /// The first place in `from..=to` where a record surely starts.
     fn first_start(&self, rest: &[u8], from: usize, to: usize) -> Option<usize> {
+        if self.format.is_pasted() {
+            return self.pasted_start(rest, to, |starts| {
+                starts
+                    .take_while(|start| *start <= to)
+                    .find(|start| *start >= from)
+            });
+        }
         let mut at = from.saturating_sub(self.unit());
         while let Some(start) = self.line_start_after(rest, at) {
             if start > to {
@@ -167,6 +180,29 @@ impl Cutter {
             at = start;
         }
         None
+    }
+
+    /// One of the places up to `to` where records of pasted text surely start, which may be in the middle of a line: found by reading the text as a whole, as its records are.
+    fn pasted_start(
+        &self,
+        rest: &[u8],
+        to: usize,
+        pick: impl FnOnce(&mut dyn Iterator<Item = usize>) -> Option<usize>,
+    ) -> Option<usize> {
+        let seen = rest.get(..to + self.look_ahead()).unwrap_or(rest);
+        let is_first = self.offset == 0 && rest.len() == self.pending.len();
+        let bom = if is_first {
+            mark_length(self.encoding, seen)
+        } else {
+            0
+        };
+        let seen = seen.get(bom..)?;
+        let text = decode_all(self.encoding, seen);
+        let mut places = Places::new(self.encoding, seen, &text);
+        let mut starts = pasted::sure_starts(&text, self.format)
+            .filter_map(|start| places.of(start))
+            .map(|start| start + bom);
+        pick(&mut starts)
     }
 
     /// Where a record that has no end is cut: after its last line end within the bound, or between characters.
@@ -251,8 +287,79 @@ impl Cutter {
     }
 
     fn look_ahead(&self) -> usize {
-        LOOK_AHEAD * self.unit()
+        let units = if self.format.is_pasted() {
+            // A letter may take twice as many bytes in GB18030 as in UTF-8, in which that window is counted.
+            2 * pasted::WINDOW_BYTES
+        } else {
+            LOOK_AHEAD
+        };
+        units * self.unit()
     }
+}
+
+/// Places of a source by ascending places of its text.
+struct Places<'a> {
+    encoding: TextEncoding,
+    source: &'a [u8],
+    text: &'a str,
+    /// Bytes of source and text passed.
+    passed: (usize, usize),
+}
+
+impl<'a> Places<'a> {
+    fn new(encoding: TextEncoding, source: &'a [u8], text: &'a str) -> Self {
+        Self {
+            encoding,
+            source,
+            text,
+            passed: (0, 0),
+        }
+    }
+
+    /// Nothing where bytes that could not be decoded leave it unsure.
+    fn of(&mut self, place: usize) -> Option<usize> {
+        let (source, text) = self.passed;
+        let between = self.text.get(text..place)?;
+        let length = match self.encoding {
+            TextEncoding::Utf8 => utf8_length(self.source.get(source..)?, between.len()),
+            encoding => usize::try_from(source_length(encoding, between)).ok()?,
+        };
+        self.passed = (source + length, place);
+        // The letters that start a record are the same in both, or the place is wrong.
+        let found = self.source.get(source + length..)?;
+        let found = decode_all(self.encoding, found.get(..SAME_BYTES).unwrap_or(found));
+        let wanted = self.text.get(place..)?.chars().take(SAME_LETTERS);
+        found
+            .chars()
+            .zip(wanted)
+            .all(|(one, other)| one == other)
+            .then_some(source + length)
+    }
+}
+
+/// How many letters of a record's start are compared, and source bytes that surely hold them.
+const SAME_LETTERS: usize = 4;
+const SAME_BYTES: usize = 32;
+
+/// The longest letter of UTF-8.
+const MAX_LETTER_BYTES: usize = 4;
+
+/// Source bytes behind so many bytes of decoded text: each run of bytes that is no UTF-8 became one letter of three.
+fn utf8_length(source: &[u8], text_bytes: usize) -> usize {
+    let (mut length, mut left) = (0, text_bytes);
+    // No letter took more bytes than it has, and what follows is not looked through again for each record.
+    let source = source
+        .get(..text_bytes + MAX_LETTER_BYTES)
+        .unwrap_or(source);
+    for chunk in source.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if left <= valid {
+            return length + left;
+        }
+        length += valid + chunk.invalid().len();
+        left = (left - valid).saturating_sub('\u{FFFD}'.len_utf8());
+    }
+    length
 }
 
 /// Source bytes that a text took, byte-order mark not counted; exact where every character could be decoded.

@@ -1,6 +1,6 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
-use crate::{event_json, evtx, formats, head};
+use crate::{event_json, evtx, formats, head, pasted};
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
 
@@ -63,6 +63,29 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             heads.without_stamp += 1;
         }
     }
+    if let Some(judged) = pasted::judge(&text, is_exact) {
+        let servicing = judged.components.len();
+        let is_less = others.iter().any(|((_, source), count)| {
+            *source != Source::WindowsUpdate && *count > judged.agent + servicing
+        });
+        if !is_less {
+            let mut heads = Heads::default();
+            for component in &judged.components {
+                heads.count(component);
+            }
+            return Detection {
+                source: Some(if judged.agent > servicing {
+                    Source::WindowsUpdate
+                } else {
+                    source(name, &heads)
+                }),
+                encoding,
+                bom,
+                format: judged.format,
+                reason: "",
+            };
+        }
+    }
     let most = others.into_iter().max_by_key(|(_, count)| *count);
     if let Some(((format, source), count)) = most
         && count > heads.with_stamp() + heads.without_stamp
@@ -112,6 +135,17 @@ const OTHERS: [(Format, Source); 5] = [
     (Format::Pfro, Source::Pfro),
     (Format::EventJson, Source::EventLog),
 ];
+
+/// Whether a line starts with a head as its logger writes it.
+fn is_exact(line: &str) -> bool {
+    let is_agent = |format| {
+        formats::read(line, format).is_some_and(|(head, _)| !head.component.contains('\t'))
+    };
+    head::is_exact(line)
+        || is_agent(Format::WindowsUpdate)
+        || is_agent(Format::WindowsUpdateOld)
+        || head::read_headless(line).is_some_and(|(head, _)| is_component(head.component))
+}
 
 /// Any line of JSON might start an event, so there a record must be read to be one.
 fn is_record(line: &str, format: Format) -> bool {

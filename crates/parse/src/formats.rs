@@ -3,7 +3,7 @@
 //! A start is told from the first [`crate::cut::LOOK_AHEAD`] characters of a line, so that it is the same wherever a source is cut.
 
 use crate::head::{self, Head};
-use crate::{event_json, pfro, reporting_events, windows_update};
+use crate::{event_json, pasted, pfro, reporting_events, windows_update};
 use event::Format;
 
 /// Whether a record of this format starts at the start of `line`.
@@ -16,6 +16,9 @@ pub(crate) fn starts(line: &str, format: Format) -> bool {
         Format::WindowsUpdateOld => windows_update::starts_old(line),
         Format::Pfro => pfro::starts(line),
         Format::EventJson => event_json::starts(line),
+        Format::Pasted | Format::PastedDmy | Format::PastedMdy | Format::PastedUndated => {
+            pasted::starts(line, format)
+        }
     }
 }
 
@@ -29,5 +32,8 @@ pub(crate) fn read(record: &str, format: Format) -> Option<(Head<'_>, usize)> {
         Format::WindowsUpdateOld => windows_update::read_old(record),
         Format::Pfro => pfro::read(record),
         Format::EventJson => event_json::head(record),
+        Format::Pasted | Format::PastedDmy | Format::PastedMdy | Format::PastedUndated => {
+            pasted::read(record, format)
+        }
     }
 }

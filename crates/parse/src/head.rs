@@ -56,6 +56,12 @@ pub(crate) fn is_csi(line: &[u8]) -> bool {
         .is_some_and(|component| component.starts_with(b"CSI "))
 }
 
+/// Whether a head starts here with its fields in their columns, as the logger writes it and nobody else.
+pub(crate) fn is_exact(line: &str) -> bool {
+    let first_line = line.lines().next().unwrap_or_default();
+    starts_head(line.as_bytes()) && by_column(first_line).is_some()
+}
+
 /// Reads the head at the start of a line; returns it with the column where the message starts.
 pub(crate) fn read(line: &str) -> Option<(Head<'_>, usize)> {
     let (mut head, at) = read_untimed(line)?;

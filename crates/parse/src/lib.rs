@@ -18,6 +18,7 @@ pub mod event_json;
 mod evtx;
 mod formats;
 mod head;
+mod pasted;
 mod pfro;
 mod record;
 mod reporting_events;

@@ -4,6 +4,7 @@ use crate::csi::{self, Csi};
 use crate::event_json::{self, WindowsEvent};
 use crate::formats;
 use crate::head::{self, Head};
+use crate::pasted;
 use event::{Format, LoggedAt, TextEncoding, UtcMillis};
 use memchr::memchr;
 use std::borrow::Cow;
@@ -53,6 +54,7 @@ impl<'a> Iterator for Records<'a> {
         let (length, is_cut, has_head) = match self.format {
             Format::Wds => measure(rest.as_bytes()),
             Format::EventJson => measure_line(rest),
+            format if format.is_pasted() => pasted::measure(rest, format),
             format => measure_lines(rest, format),
         };
         // Ends of records are behind a line feed or between characters.
@@ -143,6 +145,7 @@ pub(crate) fn is_sure_start(line: &str, format: Format) -> bool {
     match format {
         Format::Wds => head::starts_head(line.as_bytes()) && !csi::is_continuation(line.as_bytes()),
         Format::EventJson => true,
+        format if format.is_pasted() => pasted::is_sure_start(line, format),
         format => formats::starts(line, format),
     }
 }
@@ -212,8 +215,12 @@ impl<'a> Record<'a> {
     /// The message: all lines, with the pieces of a cut CSI record joined without a separator and the trailing blanks gone.
     ///
     /// Every piece but the last loses its `[gle=…]`, which the logger appends to each.
-    /// Of an event of a Windows event log, its canonical form.
+    /// Of an event of a Windows event log, its canonical form. Of pasted text, what it likely was before: see [`Record::readings`].
     pub fn text(&self) -> Cow<'a, str> {
+        if self.format.is_pasted() {
+            let readings = pasted::readings(self.raw, self.format);
+            return Cow::Owned(readings.into_iter().next().unwrap_or_default());
+        }
         if let Some(event) = self.event() {
             return Cow::Owned(event.to_line());
         }
@@ -239,8 +246,22 @@ impl<'a> Record<'a> {
         Cow::Owned(joined)
     }
 
+    /// The texts that the record may have had, the likeliest first. More than one only where lines of pasted text may have been wrapped:
+    /// blanks are folded there, entities and the like undone, marks before each line gone, and nobody knows where a blank was lost.
+    pub fn readings(&self) -> Vec<Cow<'a, str>> {
+        if self.format.is_pasted() {
+            let readings = pasted::readings(self.raw, self.format);
+            return readings.into_iter().map(Cow::Owned).collect();
+        }
+        vec![self.text()]
+    }
+
     /// Sequence number, stamp and flag of a CSI record; none elsewhere.
     pub fn csi(&self) -> Option<Csi> {
+        if self.format.is_pasted() {
+            let head = self.head()?;
+            return (head.component == "CSI").then(|| csi::read(&self.text()))?;
+        }
         let (head, at) = self.read_untimed()?;
         if head.component == "CSI" {
             csi::read(self.raw.get(at..)?)
@@ -258,7 +279,11 @@ impl<'a> Record<'a> {
 
     /// A CSI head without a sequence number whose record did not stand before it.
     pub fn is_orphan(&self) -> bool {
-        self.has_head && self.format == Format::Wds && csi::is_continuation(self.raw.as_bytes())
+        let is_rest = match self.format {
+            Format::Wds => csi::is_continuation(self.raw.as_bytes()),
+            format => format.is_pasted() && pasted::is_orphan(self.raw, format),
+        };
+        self.has_head && is_rest
     }
 
     #[inline]
@@ -287,7 +312,7 @@ fn trim_end(text: &str) -> &str {
 }
 
 /// The text without the `[gle=0x…]` at its end.
-fn without_gle(text: &str) -> &str {
+pub(crate) fn without_gle(text: &str) -> &str {
     match text.rsplit_once("[gle=") {
         // One bracket, at the end.
         Some((before, gle)) if gle.find(']').is_some_and(|at| at + 1 == gle.len()) => {

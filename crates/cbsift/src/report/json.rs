@@ -44,6 +44,8 @@ struct Input {
     path: String,
     source: Option<&'static str>,
     encoding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'static str>,
     bytes: u64,
     records: u64,
     skipped_bytes: u64,
@@ -160,6 +162,7 @@ pub(crate) fn json(
                 path: input.path.to_string_lossy().into_owned(),
                 source: input.source.map(event::Source::name),
                 encoding: input.encoding.name(),
+                format: input.format.map(event::Format::name),
                 bytes: input.bytes,
                 records: input.records,
                 skipped_bytes: input.skipped_bytes,

@@ -227,6 +227,12 @@ fn input_facts(input: &Input, words: &Words, language: Language) -> String {
     if !offsets.is_empty() {
         let _ = write!(line, " ({})", offsets.join(" → "));
     }
+    if let Some(read_as) = input
+        .format
+        .and_then(|format| words::read_as(format, language))
+    {
+        let _ = write!(line, "; {read_as}");
+    }
     if !input.reason.is_empty() {
         let _ = write!(line, " — {}", input.reason);
     }

@@ -320,6 +320,30 @@ pub(crate) fn how(how: event::UtcHow, language: Language) -> &'static str {
     }
 }
 
+/// That a text was read as a copy, and what was done to it, for people; nothing for a log as Windows wrote it.
+pub(crate) fn read_as(format: event::Format, language: Language) -> Option<String> {
+    use event::Format::{Pasted, PastedDmy, PastedMdy, PastedUndated};
+    let english = language == Language::English;
+    let dates = match format {
+        Pasted => "",
+        PastedDmy if english => "; dates have the day first",
+        PastedDmy => "；日期为日在前",
+        PastedMdy if english => "; dates have the month first",
+        PastedMdy => "；日期为月在前",
+        PastedUndated if english => {
+            "; whether dates have the day or the month first cannot be told, so records have no time"
+        }
+        PastedUndated => "；无法判断日期是日在前还是月在前，故记录没有时间",
+        _ => return None,
+    };
+    let done = if english {
+        "read as a pasted copy (blanks folded, marks before lines and escapes taken away, wrapped lines joined"
+    } else {
+        "按粘贴的副本读取（合并空格，去掉行首标记与转义，接回折行"
+    };
+    Some(format!("{done}{dates}{}", if english { ")" } else { "）" }))
+}
+
 /// A reason for a confidence, for people.
 pub(crate) fn reason(key: &str, language: Language) -> String {
     let text = classify::reason_text(key);

@@ -211,5 +211,10 @@ fn confidence(grounds: &Grounds<'_>) -> (u8, Vec<&'static str>) {
     weigh(grounds.is_terminal, 15, "same_as_terminal");
     weigh(grounds.is_wrapper, -20, "only_a_wrapper");
     weigh(grounds.cause.logged.is_none(), -10, "no_time");
+    weigh(
+        grounds.cause.field("pasted").is_some(),
+        -10,
+        "read_as_pasted",
+    );
     (u8::try_from(points.clamp(5, 95)).unwrap_or(5), reasons)
 }
