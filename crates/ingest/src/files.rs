@@ -33,6 +33,19 @@ const DEPTH_MAX: usize = 32;
 /// Bytes per read: large enough that a system call costs nothing, small enough to stay in the cache.
 const READ_BYTES: usize = 1024 * 1024;
 
+const TOO_DEEP: &str = "folders are nested too deep";
+const SYMLINK: &str = "symbolic link: only links named themselves are followed";
+const NOT_REGULAR: &str = "not a regular file";
+const EMPTY_ARCHIVE: &str = "empty archive";
+
+/// Every reason for which a file is skipped, so that whoever translates them can see that none is missing.
+pub fn skip_reasons() -> impl Iterator<Item = &'static str> {
+    [TOO_DEEP, SYMLINK, NOT_REGULAR, EMPTY_ARCHIVE]
+        .into_iter()
+        .chain(archive::reasons())
+        .chain(parse::unread_reasons())
+}
+
 /// What was found under the paths given, each list sorted by path.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -192,16 +205,11 @@ impl Walk {
         if kind.is_dir() && depth < DEPTH_MAX {
             self.folder(path, real, depth);
         } else if kind.is_dir() {
-            self.skipped(path, 0, None, "folders are nested too deep");
+            self.skipped(path, 0, None, TOO_DEEP);
         } else if kind.is_symlink() {
-            self.skipped(
-                path,
-                0,
-                None,
-                "symbolic link: only links named themselves are followed",
-            );
+            self.skipped(path, 0, None, SYMLINK);
         } else if !kind.is_file() {
-            self.skipped(path, 0, None, "not a regular file");
+            self.skipped(path, 0, None, NOT_REGULAR);
         } else if self.seen.insert(real.to_owned()) {
             self.file(path, real);
         }
@@ -296,7 +304,7 @@ impl Walk {
             self.failed(path, "read", source);
         }
         if is_empty {
-            self.skipped(path, bytes, None, "empty archive");
+            self.skipped(path, bytes, None, EMPTY_ARCHIVE);
         }
     }
 
@@ -364,10 +372,7 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = options.open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, NOT_REGULAR));
     }
     Ok((file, metadata.len()))
 }

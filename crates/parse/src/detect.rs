@@ -1,6 +1,6 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
-use crate::{event_json, evtx, formats, head, pasted};
+use crate::{event_json, evtx, formats, head, pasted, unread};
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
 
@@ -42,10 +42,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         format: Format::Wds,
         reason,
     };
-    if head.is_empty() {
-        return none("empty file");
-    }
-    if let Some(reason) = container(head) {
+    if let Some(reason) = unread::by_bytes(name, head) {
         return none(reason);
     }
     let text = crate::cut::decode_all(encoding, head.get(bom..).unwrap_or_default());
@@ -99,12 +96,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         };
     }
     if heads.with_stamp() == 0 && heads.without_stamp == 0 {
-        let is_json = looks_like_json(&text);
-        return none(if is_json {
-            "JSON without events of an event log in a shape we know, one a line"
-        } else {
-            "no record head of a log we know found"
-        });
+        return none(unread::by_text(&text, head.len()));
     }
     let format = if heads.with_stamp() > 0 {
         Format::Wds
@@ -118,13 +110,6 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         format,
         reason: "",
     }
-}
-
-/// `{…` or a list of such: a lone bracket opens a line of many other logs.
-fn looks_like_json(text: &str) -> bool {
-    let text = text.trim_start();
-    let inside = text.strip_prefix('[').map(str::trim_start);
-    text.starts_with('{') || inside.is_some_and(|inside| inside.starts_with(['{', '[', '"']))
 }
 
 /// Formats told by their heads alone, whatever the file's name.
@@ -216,16 +201,6 @@ fn is_component(word: &str) -> bool {
             | "SYSPRP"
             | "PANTHR"
     )
-}
-
-fn container(head: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"MSCF") {
-        Some("cabinet: no log itself; the logs inside are read where it is a file of its own")
-    } else if head.starts_with(b"PK\x03\x04") {
-        Some("zip archive: no log itself; the logs inside are read where it is a file of its own")
-    } else {
-        None
-    }
 }
 
 fn encoding(head: &[u8]) -> (TextEncoding, usize) {

@@ -23,6 +23,7 @@ mod pfro;
 mod record;
 mod reporting_events;
 mod stream;
+mod unread;
 mod utc;
 mod windows_update;
 
@@ -33,4 +34,5 @@ pub use detect::{Detection, HEAD_BYTES, detect};
 pub use head::Head;
 pub use record::{MAX_RECORD_BYTES, Record, Records, records};
 pub use stream::{first_record_hash, stream_id};
+pub use unread::unread_reasons;
 pub use utc::{utc_anchor, utc_changes};

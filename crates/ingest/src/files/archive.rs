@@ -29,6 +29,21 @@ const TOO_MUCH: &str =
 const TOO_LOOSE: &str = "it is more than twice as large packed as unpacked: the archive is damaged";
 const TOO_MANY: &str = "more than 10000 members: the rest is not looked at";
 
+/// Every reason for which a member is not read.
+pub(super) fn reasons() -> impl Iterator<Item = &'static str> {
+    [
+        NESTED,
+        TOO_DENSE,
+        TOO_DENSE_SUM,
+        TOO_MUCH,
+        TOO_LOOSE,
+        TOO_MANY,
+    ]
+    .into_iter()
+    .chain(zip::REASONS)
+    .chain(cab::REASONS)
+}
+
 /// How much one archive may make us do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {

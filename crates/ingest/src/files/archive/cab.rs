@@ -7,4 +7,4 @@ mod decode;
 mod directory;
 
 pub(in crate::files) use decode::CabReader;
-pub(super) use directory::{Entry, list};
+pub(super) use directory::{Entry, REASONS, list};

@@ -25,6 +25,7 @@ const ENCRYPTED: &str =
 const METHOD: &str = "compressed by a method that is not read here (stored and deflate are); unpack the archive and scan its folder";
 const SYMLINK: &str = "symbolic link inside an archive: never followed";
 const SAME_NAMES: &str = "several members have the same name: only the last of them is read";
+pub(super) const REASONS: [&str; 4] = [ENCRYPTED, METHOD, SYMLINK, SAME_NAMES];
 
 /// Where a member's data stand.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ const CONTINUED: &str =
 const QUANTUM: &str = "compressed with Quantum, which is not read here (MSZIP and LZX are); expand the cabinet and scan the folder";
 const OVERLAPPING: &str =
     "its data overlap those of other members: the cabinet is damaged or crafted";
+pub(in crate::files::archive) const REASONS: [&str; 3] = [CONTINUED, QUANTUM, OVERLAPPING];
 
 /// Where a member's data stand.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,201 @@
+//! Why a file is not read, from its name and its first bytes: as exact as these tell, so that its owner knows what to do about it.
+
+use crate::HEAD_BYTES;
+
+const EMPTY: &str = "empty file";
+const ZEROS: &str = "it begins with nothing but zero bytes: it was never written, or is damaged";
+const BLANK: &str = "nothing but blank lines";
+const BINARY: &str = "binary data, no text";
+const JSON: &str = "JSON without events of an event log in a shape we know";
+const NO_HEAD: &str = "no record head of a log we know found";
+const NO_HEAD_SO_FAR: &str = "no record head of a log we know found in its first 64 KiB";
+const TRACE: &str = "trace of the update agent (.etl): run Get-WindowsUpdateLog on that PC and hand over the WindowsUpdate.log that it writes";
+
+/// What files of other kinds start with.
+const MAGICS: [(&[u8], &str); 13] = [
+    (
+        b"MSCF",
+        "cabinet: no log itself; the logs inside are read where it is a file of its own",
+    ),
+    (
+        b"PK\x03\x04",
+        "zip archive: no log itself; the logs inside are read where it is a file of its own",
+    ),
+    (b"\x1F\x8B", "gzip archive: unpack it first"),
+    (b"7z\xBC\xAF\x27\x1C", "7z archive: unpack it first"),
+    (b"Rar!\x1A\x07", "rar archive: unpack it first"),
+    (b"MZ", "program or library, no log"),
+    (b"regf", "registry hive, no log"),
+    (b"MDMP", "memory dump, no log"),
+    (b"PAGEDU", "memory dump, no log"),
+    (b"\x89PNG", PICTURE),
+    (b"\xFF\xD8\xFF", PICTURE),
+    (b"%PDF-", DOCUMENT),
+    (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", DOCUMENT),
+];
+
+const PICTURE: &str = "picture: text in pictures is not read, copy it as text";
+const DOCUMENT: &str = "document: save the log in it as plain text";
+
+/// What texts of forms that are not read start with, blanks and case apart; the first that fits names the form.
+const TEXTS: [(&str, &str); 10] = [
+    ("<!doctype html", PAGE),
+    ("<html", PAGE),
+    ("{\\rtf", DOCUMENT),
+    ("<", "XML in a form that is not read"),
+    ("windows registry editor", "registry export, no log"),
+    ("regedit4", "registry export, no log"),
+    (
+        "[device install log]",
+        "log of driver setup (setupapi): not read",
+    ),
+    (
+        "=== verbose logging started",
+        "log of Windows Installer (MSI): not read",
+    ),
+    (
+        "version=1\r\neventtype=",
+        "report of Windows Error Reporting: not read",
+    ),
+    (
+        "version=1\neventtype=",
+        "report of Windows Error Reporting: not read",
+    ),
+];
+
+const PAGE: &str = "web page: save the log in it as plain text";
+
+/// Every reason, so that whoever translates them can see that none is missing.
+pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
+    let magics = MAGICS.iter().map(|(_, reason)| *reason);
+    let texts = TEXTS.iter().map(|(_, reason)| *reason);
+    [
+        EMPTY,
+        ZEROS,
+        BLANK,
+        BINARY,
+        JSON,
+        NO_HEAD,
+        NO_HEAD_SO_FAR,
+        TRACE,
+    ]
+    .into_iter()
+    .chain(magics)
+    .chain(texts)
+}
+
+/// The reason that the bytes alone tell, before they are taken for text.
+pub(crate) fn by_bytes(name: &str, head: &[u8]) -> Option<&'static str> {
+    if head.is_empty() {
+        return Some(EMPTY);
+    }
+    if head.iter().all(|byte| *byte == 0) {
+        return Some(ZEROS);
+    }
+    let is_trace = name.len() >= 4
+        && name
+            .get(name.len() - 4..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(".etl"));
+    let is_text = std::str::from_utf8(head).is_ok();
+    if is_trace && !is_text {
+        return Some(TRACE);
+    }
+    MAGICS
+        .iter()
+        // A text may begin with the same two letters.
+        .find(|(magic, _)| head.starts_with(magic) && (magic.len() > 2 || !is_text))
+        .map(|(_, reason)| *reason)
+}
+
+/// The reason of a text in which no record was found.
+pub(crate) fn by_text(text: &str, bytes: usize) -> &'static str {
+    let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if start.is_empty() {
+        return BLANK;
+    }
+    // Beyond what a damaged line or a stray escape sequence leaves.
+    let sample = || text.chars().take(4_096);
+    let unreadable = sample().filter(|letter| {
+        *letter == char::REPLACEMENT_CHARACTER
+            || (letter.is_control() && !matches!(letter, '\t' | '\r' | '\n' | '\u{c}'))
+    });
+    if unreadable.count() * 10 > sample().count() {
+        return BINARY;
+    }
+    let head: String = start.chars().take(64).collect::<String>().to_lowercase();
+    if let Some((_, reason)) = TEXTS.iter().find(|(form, _)| head.starts_with(form)) {
+        return reason;
+    }
+    if looks_like_json(start) {
+        JSON
+    } else if bytes < HEAD_BYTES {
+        NO_HEAD
+    } else {
+        NO_HEAD_SO_FAR
+    }
+}
+
+/// `{…` or a list of values: a lone bracket opens a line of many other logs.
+fn looks_like_json(text: &str) -> bool {
+    let inside = text.strip_prefix('[').map(str::trim_start);
+    text.starts_with('{') || inside.is_some_and(|inside| inside.starts_with(['{', '[', '"', ']']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(name: &str, bytes: &[u8]) -> &'static str {
+        crate::detect(name, bytes).reason
+    }
+
+    #[test]
+    fn each_reason_is_that_of_the_file() {
+        let long = "prose of no log\n".repeat(HEAD_BYTES / 16);
+        for (name, bytes, wanted) in [
+            ("CBS.log", &b""[..], EMPTY),
+            ("CBS.log", &[0; 4096], ZEROS),
+            ("CBS.log", b"\xEF\xBB\xBF\r\n \r\n", BLANK),
+            ("CBS.log", b"\x01\x02\x03\xF0\xE1\x80abc\x00\x07", BINARY),
+            ("x.json", b"{\"a\": 1}", JSON),
+            ("x.json", b"[ {\"a\": 1} ]", JSON),
+            (
+                "setupact.log",
+                b"[03/05/2024 09:12.01.100] Coinstaller: x\r\n",
+                NO_HEAD,
+            ),
+            ("x.log", b"MZ is how this text begins\r\n", NO_HEAD),
+            ("x.log", long.as_bytes(), NO_HEAD_SO_FAR),
+            (
+                "WindowsUpdate.1.etl",
+                b"\x00\x10\x00\x00\xFE\xFF\x01\x80",
+                TRACE,
+            ),
+            (
+                "x.log",
+                b"MZ\x90\x00\x03\x00\x00\x00\xFF\xFF",
+                "program or library, no log",
+            ),
+            ("x.png", b"\x89PNG\r\n\x1A\n", PICTURE),
+            ("x.htm", b"\r\n<!DOCTYPE html><p>x", PAGE),
+            (
+                "x.xml",
+                b"<?xml version=\"1.0\"?><a/>",
+                "XML in a form that is not read",
+            ),
+            (
+                "setupapi.dev.log",
+                b"[Device Install Log]\r\n     OS Version = 10\r\n",
+                "log of driver setup (setupapi): not read",
+            ),
+        ] {
+            assert_eq!(reason(name, bytes), wanted, "{name}");
+            assert!(unread_reasons().any(|reason| reason == wanted));
+        }
+        let utf16: Vec<u8> = "\u{feff}[Device Install Log]\r\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert!(reason("x.log", &utf16).contains("setupapi"));
+    }
+}
