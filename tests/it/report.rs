@@ -168,7 +168,12 @@ fn a_kb_or_a_time_narrows_and_says_so() {
         let narrowed = report(&log, arguments);
         check(
             &narrowed,
-            &["Narrowed (", "1 attempts", "1 in all", "KB5000002"],
+            &[
+                "Narrowed (",
+                "left out: 1 attempt, ",
+                "1 in all",
+                "KB5000002",
+            ],
             &["KB5000001"],
         );
         let mut command = arguments.to_vec();
@@ -185,7 +190,7 @@ fn a_kb_or_a_time_narrows_and_says_so() {
         &[
             "INCONCLUSIVE",
             "nothing that was asked for",
-            "Narrowed (KB5999999): 2 attempts",
+            "Narrowed (KB5999999), left out: 2 attempts",
         ],
         &[],
     );

@@ -10,27 +10,33 @@
     )
 )]
 
+pub(crate) mod cells;
 mod gaps;
 mod html;
+mod inputs;
 mod json;
+mod machines;
 mod markdown;
 pub(crate) mod narrow;
+mod skipped;
 mod text;
 mod view;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use html::html;
 pub(crate) use json::json;
 pub(crate) use markdown::markdown;
 pub(crate) use text::{Style, text};
 pub(crate) use view::view;
-pub(crate) use words::Language;
+pub(crate) use words::{Language, counted};
 
 use classify::{Bilingual, Rules};
 use event::{Code, Finding};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wording;
 
 /// A rule's text with its object put in.
 pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {

@@ -11,6 +11,12 @@
     )
 )]
 
+mod machines;
+mod merge;
+mod shown;
+
+pub(crate) use machines::Told;
+
 use crate::progress::Progress;
 use classify::{Classified, Rules, StreamFacts, UnitInput, Verdict};
 use event::{
@@ -28,6 +34,10 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// What was read of one file.
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
+    /// The path for people: below what was handed over.
+    pub(crate) shown: String,
+    /// Whose log it is: a place in [`Scan::machines`]; 0 where all are of one.
+    pub(crate) machine: usize,
     /// Nothing: not a log we know.
     pub(crate) source: Option<Source>,
     pub(crate) encoding: TextEncoding,
@@ -43,11 +53,35 @@ pub(crate) struct Input {
     pub(crate) is_cut: bool,
     /// Why it was not read, or not wholly; empty otherwise.
     pub(crate) reason: String,
+    /// What ended its reading before its end.
+    pub(crate) problem: Option<Problem>,
     /// Bytes on which this build failed: what stands in them is not known.
     pub(crate) unexamined: Vec<Unexamined>,
 }
 
 impl Input {
+    fn new(path: PathBuf, source: Option<Source>) -> Self {
+        Self {
+            path,
+            shown: String::new(),
+            machine: 0,
+            source,
+            encoding: TextEncoding::default(),
+            format: None,
+            bytes: 0,
+            records: 0,
+            skipped_bytes: 0,
+            lines: 0,
+            utc_changes: Vec::new(),
+            first: None,
+            last: None,
+            is_cut: false,
+            reason: String::new(),
+            problem: None,
+            unexamined: Vec::new(),
+        }
+    }
+
     /// Notes bytes of a file that are not examined, together with those right before them.
     fn skip(&mut self, offset: u64, length: u64) {
         match self.unexamined.last_mut() {
@@ -65,6 +99,26 @@ impl Input {
         // Chunks come in order, so the last one decides.
         self.is_cut = !chunk.text.ends_with('\n');
     }
+}
+
+/// What ended the reading of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    /// What was tried: `open`, `read` or `list`.
+    pub(crate) doing: &'static str,
+    pub(crate) kind: std::io::ErrorKind,
+    /// The whole of it, in English.
+    pub(crate) message: String,
+}
+
+/// One of several machines whose logs were handed over together.
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) told: Told,
+    pub(crate) verdict: Verdict,
+    pub(crate) servicing_stack: Option<String>,
+    /// Its attempts and findings.
+    pub(crate) ids: BTreeSet<EventId>,
 }
 
 /// A stretch of a file, in its own bytes.
@@ -107,14 +161,39 @@ pub(crate) struct Scan {
     /// Attempts and findings could be derived from what was read.
     pub(crate) is_derived: bool,
     pub(crate) servicing_stack: Option<String>,
+    /// The machines where there are several; else nothing.
+    pub(crate) machines: Vec<Machine>,
     /// What could not be read, examined or derived, for people.
     pub(crate) failed: Vec<String>,
 }
 
 impl Scan {
+    /// Whose attempt or finding this is, where there are several machines.
+    pub(crate) fn machine(&self, id: EventId) -> Option<&Machine> {
+        let mut machines = self.machines.iter();
+        machines.find(|machine| machine.ids.contains(&id))
+    }
+
     /// Whether all that was read was also examined; else a failure may stand in the rest.
     pub(crate) fn is_examined(&self) -> bool {
         self.is_derived && self.inputs.iter().all(|input| input.unexamined.is_empty())
+    }
+
+    /// Nothing was there to read.
+    fn nothing() -> Self {
+        Self {
+            inputs: Vec::new(),
+            codes: BTreeMap::new(),
+            noise: BTreeMap::new(),
+            events: HashMap::new(),
+            places: HashMap::new(),
+            derived: Derivation::default(),
+            verdict: Verdict::Inconclusive,
+            is_derived: true,
+            servicing_stack: None,
+            machines: Vec::new(),
+            failed: Vec::new(),
+        }
     }
 
     /// Of what was not wholly examined nothing better can be said than that it is not known.
@@ -139,50 +218,67 @@ const STEPS: Steps = Steps {
     },
 };
 
-/// Reads paths as the logs of one endpoint.
-pub(crate) fn scan(rules: &Rules, paths: &[PathBuf], endpoint: &str, progress: &Progress) -> Scan {
+/// Reads paths as the logs of the endpoint that is named, or else of as many machines as they tell of.
+pub(crate) fn scan(
+    rules: &Rules,
+    paths: &[PathBuf],
+    endpoint: Option<&str>,
+    progress: &Progress,
+) -> Scan {
     scan_with(rules, paths, endpoint, progress, &STEPS)
 }
 
 fn scan_with(
     rules: &Rules,
     paths: &[PathBuf],
-    endpoint: &str,
+    endpoint: Option<&str>,
     progress: &Progress,
     steps: &Steps,
 ) -> Scan {
     let found = files::find(paths);
     let total = found.logs.iter().map(|log| log.bytes).sum();
     progress.start(total);
-    let mut gathered = Gathered::new(rules, endpoint, steps);
-    for log in &found.logs {
-        progress.at(&log.path.to_string_lossy());
-        gathered.read(log, progress);
-    }
+    let base = shown::Base::of(paths);
+    let (told, groups) = match endpoint {
+        // Whoever names the endpoint says that it is one.
+        Some(name) => {
+            let (name, logs) = (name.to_owned(), found.logs.iter().collect());
+            (None, vec![machines::Group { name, logs }])
+        }
+        None => machines::apart(&found.logs, &base),
+    };
+    let scans = groups.into_iter().map(|group| {
+        let name = if group.name.is_empty() {
+            UNNAMED
+        } else {
+            group.name.as_str()
+        };
+        let mut gathered = Gathered::new(rules, name, steps);
+        for log in group.logs {
+            progress.at(&log.path.to_string_lossy());
+            gathered.read(log, base.shown(&log.path), progress);
+        }
+        (group.name, gathered.finish())
+    });
+    let mut scan = merge::united(told, scans.collect());
     for skipped in found.skipped {
-        gathered.inputs.push(Input {
-            path: skipped.path,
-            source: None,
+        scan.inputs.push(Input {
+            shown: base.shown(&skipped.path),
             encoding: skipped.encoding.unwrap_or_default(),
-            format: None,
             bytes: skipped.bytes,
-            records: 0,
             skipped_bytes: skipped.bytes,
-            lines: 0,
-            utc_changes: Vec::new(),
-            first: None,
-            last: None,
-            is_cut: false,
-            reason: skipped.reason.to_string(),
-            unexamined: Vec::new(),
+            reason: skipped.reason.to_owned(),
+            ..Input::new(skipped.path, None)
         });
     }
-    gathered
-        .failed
+    scan.failed
         .extend(found.failed.iter().map(ToString::to_string));
     progress.end();
-    gathered.finish()
+    scan
 }
+
+/// The endpoint where nobody names one.
+const UNNAMED: &str = "local";
 
 struct Gathered<'r> {
     rules: &'r Rules,
@@ -215,26 +311,21 @@ impl<'r> Gathered<'r> {
         }
     }
 
-    fn read(&mut self, log: &LogFile, progress: &Progress) {
+    fn read(&mut self, log: &LogFile, shown: String, progress: &Progress) {
         let mut input = Input {
-            path: log.path.clone(),
-            source: Some(log.source),
+            shown,
             encoding: log.encoding,
             format: Some(log.format),
-            bytes: 0,
-            records: 0,
-            skipped_bytes: 0,
-            lines: 0,
-            utc_changes: Vec::new(),
-            first: None,
-            last: None,
-            is_cut: false,
-            reason: String::new(),
-            unexamined: Vec::new(),
+            ..Input::new(log.path.clone(), Some(log.source))
         };
         if let Err(error) = self.read_chunks(&mut input, log, progress) {
             let message = error.to_string();
             input.reason.clone_from(&message);
+            input.problem = Some(Problem {
+                doing: error.doing,
+                kind: error.source.kind(),
+                message: message.clone(),
+            });
             self.failed.push(message);
         }
         for one in &input.unexamined {
@@ -460,7 +551,7 @@ impl<'r> Gathered<'r> {
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let derivations = (steps.derive)(rules, &endpoint, &input);
             let verdict = classify::verdict(&derivations, &input.events, records);
-            (merged(derivations.into_iter()), verdict)
+            (merge::merged(derivations.into_iter()), verdict)
         }));
         let is_derived = derived.is_ok();
         let (derived, verdict) = derived.unwrap_or_else(|_| {
@@ -488,6 +579,7 @@ impl<'r> Gathered<'r> {
             places,
             verdict,
             servicing_stack,
+            machines: Vec::new(),
             failed,
         };
         scan.doubt();
@@ -505,53 +597,6 @@ fn earliest(one: Option<LoggedAt>, other: Option<LoggedAt>) -> Option<LoggedAt> 
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the numbers are places in the findings gathered here; that of an attempt is of its own month's findings, as the deriver promises"
-)]
-/// The months' derivations as one, the most important findings first.
-fn merged(derivations: impl Iterator<Item = Derivation>) -> Derivation {
-    let mut all = Derivation::default();
-    for derivation in derivations {
-        let shift = u32::try_from(all.findings.len()).unwrap_or(u32::MAX);
-        all.findings.extend(derivation.findings);
-        all.attempts
-            .extend(derivation.attempts.into_iter().map(|mut attempt| {
-                attempt.finding = attempt.finding.map(|finding| finding + shift);
-                attempt
-            }));
-    }
-    let mut order: Vec<usize> = (0..all.findings.len()).collect();
-    let mut counts = vec![0_usize; order.len()];
-    for finding in all.attempts.iter().filter_map(|attempt| attempt.finding) {
-        if let Some(count) = counts.get_mut(finding as usize) {
-            *count += 1;
-        }
-    }
-    order.sort_by_key(|index| {
-        let finding = &all.findings[*index];
-        (
-            std::cmp::Reverse(finding.severity),
-            std::cmp::Reverse(counts[*index]),
-            std::cmp::Reverse(finding.confidence),
-            finding.utc,
-        )
-    });
-    let mut place = vec![0; order.len()];
-    for (position, index) in order.iter().enumerate() {
-        place[*index] = u32::try_from(position).unwrap_or(u32::MAX);
-    }
-    for attempt in &mut all.attempts {
-        attempt.finding = attempt.finding.map(|finding| place[finding as usize]);
-    }
-    let mut drafts: Vec<Option<event::Finding>> = all.findings.into_iter().map(Some).collect();
-    all.findings = order
-        .iter()
-        .filter_map(|index| drafts[*index].take())
-        .collect();
-    all
 }
 
 /// Where in a chunk the things stand that were found in it.

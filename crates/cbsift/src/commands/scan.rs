@@ -12,10 +12,11 @@ use classify::{Rules, Verdict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Why did updates fail on this PC? Reads logs and folders of one endpoint; needs no server
+/// Why did updates fail on this PC? Reads logs and folders; needs no server
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Logs, folders of logs, or zip and cab archives of them, of one endpoint
+    /// Logs, folders of logs, or zip and cab archives of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Form of the answer
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     /// Language of titles and advice [default: that of the locale]
     #[arg(long, value_enum)]
     lang: Option<Language>,
-    /// Name of the endpoint in the answer
+    /// Name of the endpoint in the answer; all logs are then taken for its own, also where they tell of several machines
     #[arg(long, value_name = "ID")]
     endpoint: Option<String>,
     /// Only attempts and findings of this KB
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
     /// Also show what was left out as harmless, kind by kind and code by code
     #[arg(long)]
     noise: bool,
-    /// Exit with status 3 when something failed
+    /// Exit with status 3 when the verdict is this
     #[arg(long, value_enum, value_name = "WHAT")]
     fail_on: Option<FailOn>,
     /// No progress bar
@@ -60,21 +61,35 @@ enum Format {
 enum FailOn {
     /// The verdict is `failed`
     Failure,
+    /// The verdict is `failed`, or `inconclusive`: nothing, or not enough, could be read to say anything
+    Inconclusive,
 }
 
 const DEFECT: &str = "cannot write the report: this build fails on what was read\nhint: another `--format` may work; keep the files, for the defect is in this build";
+
+impl FailOn {
+    fn is_met(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Failed => true,
+            Verdict::Inconclusive => self == Self::Inconclusive,
+            _ => false,
+        }
+    }
+}
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  answered, whatever the verdict
+  1  no answer, or a file could not be read or examined: the answer is that of the rest
+  2  wrong arguments
+  3  the verdict is the one of --fail-on; goes before 1";
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let rules = Rules::shipped();
     let language = super::language(arguments.lang);
     let progress = Progress::new(arguments.quiet);
     let endpoint = arguments.endpoint.as_deref();
-    let mut scan = crate::scan::scan(
-        rules,
-        &arguments.paths,
-        endpoint.unwrap_or("local"),
-        &progress,
-    );
+    let mut scan = crate::scan::scan(rules, &arguments.paths, endpoint, &progress);
     for failure in &scan.failed {
         crate::log::complain(failure);
     }
@@ -101,8 +116,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         })
     };
     let text = super::survived(render).context(DEFECT)??;
+    // Whether somebody read all of it or not, the status is that of the answer.
     super::print_as_is(&text)?;
-    if arguments.fail_on == Some(FailOn::Failure) && scan.verdict == Verdict::Failed {
+    if arguments.fail_on.is_some_and(|on| on.is_met(scan.verdict)) {
         return Ok(ExitCode::from(3));
     }
     Ok(ExitCode::from(u8::from(!scan.failed.is_empty())))

@@ -29,9 +29,18 @@ const SUCCESSOR_S: i64 = 120;
 const AHEAD_MAX: i32 = 14 * 60;
 
 pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
-    let mut parts: Vec<(&Input, LoggedAt, LoggedAt)> = scan
-        .inputs
-        .iter()
+    let machines = 0..scan.machines.len().max(1);
+    machines.flat_map(|machine| of(scan, machine)).collect()
+}
+
+/// Those of one machine: parts of another's log fill no gap.
+fn of(scan: &Scan, machine: usize) -> Vec<Gap> {
+    let inputs = || {
+        scan.inputs
+            .iter()
+            .filter(move |input| input.machine == machine)
+    };
+    let mut parts: Vec<(&Input, LoggedAt, LoggedAt)> = inputs()
         .filter(|input| input.source == Some(Source::Cbs))
         .filter_map(|input| Some((input, input.first?, input.last?)))
         .collect();
@@ -39,7 +48,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
     // Copies of one log begin together; the longest is the last of them.
     parts.dedup_by(|later, earlier| {
         let is_copy = later.1 == earlier.1;
-        if is_copy && rotated_at(&name(earlier.0)).is_none() {
+        if is_copy && rotated_at(&earlier.0.shown).is_none() {
             *earlier = *later;
         }
         is_copy
@@ -50,7 +59,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
         .into_iter()
         .collect();
     for (index, (input, _, last)) in parts.iter().enumerate() {
-        let before = name(input);
+        let before = input.shown.clone();
         let Some(rotated) = rotated_at(&before) else {
             continue;
         };
@@ -62,7 +71,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
                     source: Source::Cbs,
                     is_cut: false,
                     before,
-                    after: name(next),
+                    after: next.shown.clone(),
                     lost: None,
                 });
             }
@@ -78,7 +87,7 @@ pub(crate) fn gaps(scan: &Scan) -> Vec<Gap> {
             Some(_) => {}
         }
     }
-    gaps.extend(scan.inputs.iter().filter_map(cut_off));
+    gaps.extend(inputs().filter_map(cut_off));
     gaps
 }
 
@@ -89,7 +98,7 @@ fn cut_off(input: &Input) -> Option<Gap> {
         to: None,
         source: input.source?,
         is_cut: true,
-        before: name(input),
+        before: input.shown.clone(),
         after: String::new(),
         lost: None,
     })
@@ -106,7 +115,9 @@ fn overwritten(scan: &Scan, input: &Input, first: LoggedAt) -> Option<Gap> {
             .is_some_and(|evidence| evidence.source == Source::EventLog);
         // What is about a package would have been in the servicing log.
         let is_servicing = !finding.kb.is_empty() || !finding.package.is_empty();
-        is_told && is_servicing && finding.severity > Severity::Info
+        let machine = scan.machines.get(input.machine);
+        let is_own = machine.is_none_or(|machine| machine.ids.contains(&finding.id));
+        is_own && is_told && is_servicing && finding.severity > Severity::Info
     };
     let findings = scan.derived.findings.iter().filter(is_lost);
     let (utc, finding): (UtcMillis, &Finding) = findings
@@ -123,23 +134,16 @@ fn overwritten(scan: &Scan, input: &Input, first: LoggedAt) -> Option<Gap> {
         from: utc.to_logged(minutes.unwrap_or(0)),
         to: Some(first),
         before: String::new(),
-        after: name(input),
+        after: input.shown.clone(),
         source: Source::Cbs,
         is_cut: false,
         lost: Some(format!("{named}{}", code.unwrap_or_default())),
     })
 }
 
-pub(super) fn name(input: &Input) -> String {
-    let path = input.path.to_string_lossy();
-    path.rsplit(['/', '\\', '!'])
-        .next()
-        .unwrap_or(&path)
-        .to_owned()
-}
-
 /// `CbsPersist_20230522191537.log` as seconds of UTC.
 fn rotated_at(name: &str) -> Option<i64> {
+    let name = name.rsplit(['/', '\\', '!']).next()?;
     let lower = name.to_ascii_lowercase();
     let stamp = lower.strip_prefix("cbspersist_")?.get(..14)?;
     let number = |from: usize, to: usize| stamp.get(from..to)?.parse::<i64>().ok();

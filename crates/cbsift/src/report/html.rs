@@ -22,23 +22,27 @@ table{border-collapse:collapse}th,td{text-align:left;padding:.2rem .8rem .2rem 0
 /// The report as HTML.
 pub(crate) fn html(view: &View) -> String {
     let words = view.words;
+    let colon = words.colon;
     let language = match view.language {
         Language::English => "en",
         Language::Chinese => "zh-CN",
     };
     let first = view.findings.iter().find(|finding| finding.is_failure);
-    let headline = escaped(first.map_or(view.more, |finding| finding.title.as_str()));
+    let headline = escaped(first.map_or(view.more.as_str(), |finding| finding.title.as_str()));
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}: {headline}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <title>{}{colon}{headline}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1><span class=\"{}\">{}</span> {headline}</h1>\n",
         view.word,
         view.verdict.name(),
         view.word
     );
 
+    if first.is_some() {
+        let _ = writeln!(out, "<p>{}</p>", escaped(&view.more));
+    }
     let _ = writeln!(out, "<h2>{}</h2>\n<dl>", words.description);
     let mut pair = |label: &str, value: &str| {
         let _ = writeln!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(value));
@@ -48,10 +52,19 @@ pub(crate) fn html(view: &View) -> String {
     }
     for input in &view.inputs {
         if input.is_read {
-            pair(words.inputs, &format!("{}: {}", input.name, input.facts));
+            pair(
+                words.inputs,
+                &format!("{}{colon}{}", input.name, input.facts),
+            );
         } else {
-            pair(words.skipped, &format!("{}: {}", input.path, input.facts));
+            pair(
+                words.skipped,
+                &format!("{}{colon}{}", input.name, input.facts),
+            );
         }
+    }
+    for machine in &view.machines {
+        pair(words.machines, machine);
     }
     for gap in &view.gaps {
         pair(words.gaps, gap);
@@ -73,7 +86,7 @@ pub(crate) fn html(view: &View) -> String {
                 row.time,
                 row.outcome,
                 row.code,
-                escaped(&row.name)
+                escaped(format!("{} {}", row.machine, row.name).trim())
             );
         }
         out.push_str("</tbody>\n</table>\n");
@@ -105,8 +118,8 @@ pub(crate) fn html(view: &View) -> String {
         out.push_str("</tbody>\n</table>\n");
     }
     if !view.other_codes.is_empty() {
-        let codes = escaped(&view.other_codes.join(", "));
-        let _ = writeln!(out, "<p>{}: {codes}</p>", words.other_codes);
+        let codes = escaped(&view.other_codes.join(words.comma));
+        let _ = writeln!(out, "<p>{}{colon}{codes}</p>", words.other_codes);
     }
 
     let _ = writeln!(out, "<h2>{}</h2>", words.conclusion);
@@ -115,14 +128,14 @@ pub(crate) fn html(view: &View) -> String {
         .iter()
         .filter(|finding| !finding.steps.is_empty())
     {
-        let _ = writeln!(out, "<h3>{}</h3>\n<ol>", escaped(&finding.title));
+        let _ = writeln!(out, "<h3>{}</h3>\n<ol>", ranked(finding, colon));
         for step in &finding.steps {
             let _ = writeln!(out, "<li>{}</li>", escaped(step));
         }
         out.push_str("</ol>\n");
     }
     if view.verdict != Verdict::Failed {
-        let _ = writeln!(out, "<p>{}: {}</p>", view.word, view.more);
+        let _ = writeln!(out, "<p>{}{colon}{}</p>", view.word, escaped(&view.more));
     }
     out.push_str("<dl>\n");
     for (label, items) in [
@@ -140,6 +153,7 @@ pub(crate) fn html(view: &View) -> String {
 
 fn analysis(out: &mut String, view: &View, finding: &FindingView) {
     let words = view.words;
+    let colon = words.colon;
     let (class, word) = if finding.is_failure {
         ("failed", words.failed)
     } else {
@@ -148,7 +162,7 @@ fn analysis(out: &mut String, view: &View, finding: &FindingView) {
     let _ = writeln!(
         out,
         "<article>\n<h3><span class=\"{class}\">{word}</span> {}</h3>\n<dl>",
-        escaped(&finding.title)
+        ranked(finding, colon)
     );
     for (label, value) in &finding.facts {
         let _ = writeln!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(value));
@@ -160,13 +174,22 @@ fn analysis(out: &mut String, view: &View, finding: &FindingView) {
     for evidence in &finding.evidence {
         let _ = writeln!(
             out,
-            "<p>{}: {}</p>\n<pre>{}</pre>",
+            "<p>{}{colon}{}</p>\n<pre>{}</pre>",
             words.evidence,
             escaped(&evidence.head),
             escaped(&evidence.text)
         );
     }
     out.push_str("</article>\n");
+}
+
+/// The title, behind its place where there are several failures.
+fn ranked(finding: &FindingView, colon: &str) -> String {
+    let title = escaped(&finding.title);
+    match finding.rank.as_str() {
+        "" => title,
+        rank => format!("{rank}{colon}{title}"),
+    }
 }
 
 fn escaped(text: &str) -> String {

@@ -17,10 +17,23 @@ struct Answer {
     attempts: Vec<Attempt>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    machines: Vec<Machine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     narrowed: Option<Narrowed>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    name: String,
+    told_by: &'static str,
+    verdict: &'static str,
+    servicing_stack: Option<String>,
+    inputs: Vec<usize>,
+    attempts: Vec<usize>,
+    findings: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -247,6 +260,7 @@ pub(crate) fn json(
                 },
             })
             .collect(),
+        machines: machines(scan),
         narrowed: narrowed.map(|narrowed| Narrowed {
             kb: narrowed.to.kb.clone(),
             since: shown(narrowed.to.since),
@@ -258,6 +272,34 @@ pub(crate) fn json(
     let text = serde_json::to_string_pretty(&answer)?;
     // People read it on terminals too; what reads JSON sees no difference.
     Ok(harmless::json(&text).into_owned())
+}
+
+/// Each machine with the places of what is its own in the lists of the answer.
+fn machines(scan: &Scan) -> Vec<Machine> {
+    let machines = scan.machines.iter().enumerate();
+    machines
+        .map(|(index, machine)| {
+            let is_own = |id| machine.ids.contains(&id);
+            let inputs = scan.inputs.iter();
+            let inputs = inputs.map(|input| input.machine == index && input.source.is_some());
+            let attempts = scan.derived.attempts.iter();
+            let findings = scan.derived.findings.iter();
+            Machine {
+                name: machine.name.clone(),
+                told_by: machine.told.name(),
+                verdict: machine.verdict.name(),
+                servicing_stack: machine.servicing_stack.clone(),
+                inputs: places(inputs),
+                attempts: places(attempts.map(|one| is_own(one.id))),
+                findings: places(findings.map(|one| is_own(one.id))),
+            }
+        })
+        .collect()
+}
+
+fn places(is_own: impl Iterator<Item = bool>) -> Vec<usize> {
+    let own = is_own.enumerate().filter(|(_, is_own)| *is_own);
+    own.map(|(place, _)| place).collect()
 }
 
 fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: Language) -> Finding {

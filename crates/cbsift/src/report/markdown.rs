@@ -6,37 +6,44 @@ use std::fmt::Write;
 /// The report as Markdown.
 pub(crate) fn markdown(view: &View) -> String {
     let words = view.words;
+    let colon = words.colon;
     let mut out = String::new();
     let first = view.findings.iter().find(|finding| finding.is_failure);
-    let headline = first.map_or(view.more, |finding| finding.title.as_str());
-    let _ = writeln!(out, "# {}: {}\n", view.word, escaped(headline));
+    let headline = first.map_or(view.more.as_str(), |finding| finding.title.as_str());
+    let _ = writeln!(out, "# {}{}{}\n", view.word, words.colon, escaped(headline));
+    if first.is_some() {
+        let _ = writeln!(out, "{}\n", escaped(&view.more));
+    }
 
     let _ = writeln!(out, "## {}\n", words.description);
     if let Some(endpoint) = &view.endpoint {
-        let _ = writeln!(out, "- {}: {}", words.endpoint, escaped(endpoint));
+        let _ = writeln!(out, "- {}{colon}{}", words.endpoint, escaped(endpoint));
     }
-    let _ = writeln!(out, "- {}:", words.inputs);
+    let _ = writeln!(out, "- {}{colon}", words.inputs);
     for input in &view.inputs {
         let (lead, name) = if input.is_read {
             (String::new(), &input.name)
         } else {
-            (format!("{}: ", words.skipped), &input.path)
+            (format!("{}{colon}", words.skipped), &input.name)
         };
         let _ = writeln!(
             out,
-            "  - {lead}{}: {}",
+            "  - {lead}{}{colon}{}",
             escaped(name),
             escaped(&input.facts)
         );
     }
+    for machine in &view.machines {
+        let _ = writeln!(out, "- {}{colon}{}", words.machines, escaped(machine));
+    }
     for gap in &view.gaps {
-        let _ = writeln!(out, "- {}: {}", words.gaps, escaped(gap));
+        let _ = writeln!(out, "- {}{colon}{}", words.gaps, escaped(gap));
     }
     if let Some(narrowed) = &view.narrowed {
         let _ = writeln!(out, "- {}", escaped(narrowed));
     }
     if !view.attempts.is_empty() {
-        let _ = writeln!(out, "- {}: {}\n", words.attempts, view.attempts_sum);
+        let _ = writeln!(out, "- {}{colon}{}\n", words.attempts, view.attempts_sum);
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} |\n| --- | --- | --- | --- |",
@@ -49,7 +56,7 @@ pub(crate) fn markdown(view: &View) -> String {
                 row.time,
                 escaped(row.outcome),
                 row.code,
-                escaped(&row.name)
+                escaped(format!("{} {}", row.machine, row.name).trim())
             );
         }
     }
@@ -77,7 +84,12 @@ pub(crate) fn markdown(view: &View) -> String {
     }
     if !view.other_codes.is_empty() {
         let codes: Vec<String> = view.other_codes.iter().map(|code| escaped(code)).collect();
-        let _ = writeln!(out, "{}: {}\n", words.other_codes, codes.join(", "));
+        let _ = writeln!(
+            out,
+            "{}{colon}{}\n",
+            words.other_codes,
+            codes.join(words.comma)
+        );
     }
 
     let _ = writeln!(out, "## {}\n", words.conclusion);
@@ -85,21 +97,29 @@ pub(crate) fn markdown(view: &View) -> String {
         if finding.steps.is_empty() {
             continue;
         }
-        let _ = writeln!(out, "**{}**\n", escaped(&finding.title));
+        let lead = match finding.rank.as_str() {
+            "" => String::new(),
+            rank => format!("{rank}{colon}"),
+        };
+        let _ = writeln!(out, "**{lead}{}**\n", escaped(&finding.title));
         for (number, step) in finding.steps.iter().enumerate() {
             let _ = writeln!(out, "{}. {}", number + 1, escaped(step));
         }
         out.push('\n');
     }
     if view.findings.is_empty() {
-        let _ = writeln!(out, "{}: {}\n", view.word, view.more);
+        let _ = writeln!(out, "{}{colon}{}\n", view.word, escaped(&view.more));
     }
     for (label, items) in [
         (words.not_seen, &view.not_seen),
         (words.collect, &view.collect),
     ] {
         if !items.is_empty() {
-            let _ = writeln!(out, "- {label}: {}", escaped(&items.join(view.separator)));
+            let _ = writeln!(
+                out,
+                "- {label}{colon}{}",
+                escaped(&items.join(view.separator))
+            );
         }
     }
     out
@@ -107,12 +127,17 @@ pub(crate) fn markdown(view: &View) -> String {
 
 fn analysis(out: &mut String, view: &View, number: usize, finding: &FindingView) {
     let words = view.words;
-    let _ = writeln!(out, "### {number}. {}\n", escaped(&finding.title));
+    let colon = words.colon;
+    let rank = match finding.rank.as_str() {
+        "" => String::new(),
+        rank => words.bracketed(rank),
+    };
+    let _ = writeln!(out, "### {number}. {}{rank}\n", escaped(&finding.title));
     for (label, value) in &finding.facts {
         if label.is_empty() {
             let _ = writeln!(out, "  {}", escaped(value));
         } else {
-            let _ = writeln!(out, "- {label}: {}", escaped(value));
+            let _ = writeln!(out, "- {label}{colon}{}", escaped(value));
         }
     }
     if let Some(stale) = &finding.stale {
@@ -123,7 +148,7 @@ fn analysis(out: &mut String, view: &View, number: usize, finding: &FindingView)
         let fence = fence(&text);
         let _ = writeln!(
             out,
-            "\n{}: {}\n\n{fence}\n{text}\n{fence}",
+            "\n{}{colon}{}\n\n{fence}\n{text}\n{fence}",
             words.evidence,
             escaped(&evidence.head)
         );

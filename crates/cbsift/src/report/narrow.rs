@@ -74,6 +74,24 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
     } else if scan.verdict == Verdict::Failed && !is_failed {
         scan.verdict = Verdict::Healthy;
     }
+    for machine in &mut scan.machines {
+        let attempts = scan.derived.attempts.iter();
+        let mut attempts = attempts
+            .filter(|one| machine.ids.contains(&one.id))
+            .peekable();
+        let findings = scan.derived.findings.iter();
+        let mut findings = findings
+            .filter(|one| machine.ids.contains(&one.id))
+            .peekable();
+        let is_left = attempts.peek().is_some() || findings.peek().is_some();
+        let is_failed = attempts.any(|one| one.outcome.is_failure())
+            || findings.any(|one| one.severity > Severity::Info);
+        if !is_left && to.kb.is_some() {
+            machine.verdict = Verdict::Inconclusive;
+        } else if machine.verdict == Verdict::Failed && !is_failed {
+            machine.verdict = Verdict::Healthy;
+        }
+    }
     scan.doubt();
     Some(Narrowed {
         attempts: attempts - scan.derived.attempts.len(),

@@ -36,7 +36,7 @@ fn scan_of(name: &str, text: &[u8]) -> Scan {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), text).unwrap();
     let paths = [folder.path().to_owned()];
-    scan(Rules::shipped(), &paths, "e", &Progress::new(true))
+    scan(Rules::shipped(), &paths, Some("e"), &Progress::new(true))
 }
 
 /// Every form in every language.

@@ -1,5 +1,6 @@
 //! The form for people: the answer, why we believe it, what to do, the evidence, and what we could not see.
 
+use super::cells::{cells, padded, wrap};
 use super::view::{FindingView, View};
 use super::words::Words;
 use classify::Verdict;
@@ -58,10 +59,7 @@ impl Page<'_> {
 
     /// `  Label        value`, the value wrapped and aligned.
     fn field(&mut self, label: &str, value: &str) {
-        let padded = format!(
-            "  {label}{}",
-            " ".repeat(LABEL.saturating_sub(cells(label)))
-        );
+        let padded = padded(&format!("  {label}"), LABEL + 2);
         let indent = " ".repeat(cells(&padded));
         let lines = wrap(value, self.style.width.saturating_sub(indent.len()).max(30));
         for (number, line) in lines.iter().enumerate() {
@@ -73,17 +71,20 @@ impl Page<'_> {
     fn inputs(&mut self) {
         let view = self.view;
         for input in view.inputs.iter().filter(|input| input.is_read) {
-            self.line(&format!("{}    {}", input.name, input.facts));
+            let lead = format!("{}    ", input.name);
+            self.led(&lead, 4, &input.facts);
         }
         let skipped: Vec<_> = view.inputs.iter().filter(|input| !input.is_read).collect();
         for input in skipped.iter().take(MAX_FINDINGS) {
-            let line = format!("{}: {} ({})", self.words.skipped, input.path, input.facts);
-            self.line(&line);
+            let lead = format!("{}{}", self.words.skipped, self.words.colon);
+            let facts = self.words.bracketed(&input.facts);
+            self.led(&lead, 4, &format!("{}{facts}", input.name));
         }
         if skipped.len() > MAX_FINDINGS {
             let more = format!(
-                "{}: {}",
+                "{}{}{}",
                 self.words.skipped,
+                self.words.colon,
                 (self.words.and_more)(skipped.len() - MAX_FINDINGS)
             );
             self.line(&more);
@@ -94,23 +95,36 @@ impl Page<'_> {
         for (number, gap) in view.gaps.iter().enumerate() {
             self.labelled(if number == 0 { self.words.gaps } else { "" }, gap);
         }
+        for (number, machine) in view.machines.iter().enumerate() {
+            self.labelled(if number == 0 { self.words.machines } else { "" }, machine);
+        }
         if let Some(narrowed) = &view.narrowed {
-            self.line(narrowed);
+            self.led("", 0, narrowed);
         }
         self.line("");
     }
 
+    /// `lead` and `value`, wrapped; what goes on is indented by `indent`.
+    fn led(&mut self, lead: &str, indent: usize, value: &str) {
+        let width = self.style.width.saturating_sub(indent).max(30);
+        let indent = " ".repeat(indent);
+        for (number, line) in wrap(&format!("{lead}{value}"), width).iter().enumerate() {
+            let lead = if number == 0 { "" } else { &indent };
+            self.line(&format!("{lead}{line}"));
+        }
+    }
+
     fn findings(&mut self) {
         let view = self.view;
-        if view.verdict != Verdict::Failed {
-            let colour = if view.verdict == Verdict::Inconclusive {
-                "1;33"
-            } else {
-                "1;32"
+        // The title of the only failure is the answer, with its reach below it.
+        if !self.is_one_failure() {
+            let colour = match view.verdict {
+                Verdict::Failed => "1;31",
+                Verdict::Inconclusive => "1;33",
+                _ => "1;32",
             };
-            let line = format!("{}  {}", self.painted(view.word, colour), view.more);
-            self.out.push_str(&line);
-            self.out.push_str("\n\n");
+            self.answer(view.word, colour, &view.more, "");
+            self.out.push('\n');
         }
         for finding in view.findings.iter().take(MAX_FINDINGS) {
             self.finding(finding);
@@ -121,6 +135,12 @@ impl Page<'_> {
         }
     }
 
+    fn is_one_failure(&self) -> bool {
+        let findings = self.view.findings.iter();
+        self.view.verdict == Verdict::Failed
+            && findings.filter(|finding| finding.is_failure).count() == 1
+    }
+
     fn finding(&mut self, finding: &FindingView) {
         let words = self.words;
         let (word, colour) = if finding.is_failure {
@@ -128,19 +148,17 @@ impl Page<'_> {
         } else {
             (words.noticed, "1;33")
         };
-        let indent = " ".repeat(cells(word) + 2);
-        let width = self.style.width.saturating_sub(indent.len()).max(30);
-        for (number, line) in wrap(&finding.title, width).iter().enumerate() {
-            let safe = harmless::line(line);
-            if number == 0 {
-                let _ = writeln!(
-                    self.out,
-                    "{}  {}",
-                    self.painted(word, colour),
-                    self.painted(&safe, "1")
-                );
-            } else {
-                let _ = writeln!(self.out, "{indent}{}", self.painted(&safe, "1"));
+        let title = if finding.rank.is_empty() {
+            finding.title.clone()
+        } else {
+            format!("{}{}{}", finding.rank, words.colon, finding.title)
+        };
+        self.answer(word, colour, &title, "1");
+        if finding.is_failure && self.is_one_failure() {
+            let indent = " ".repeat(cells(word) + 2);
+            let width = self.style.width.saturating_sub(indent.len()).max(30);
+            for line in wrap(&self.view.more, width) {
+                self.line(&format!("{indent}{line}"));
             }
         }
         self.out.push('\n');
@@ -176,6 +194,23 @@ impl Page<'_> {
         self.out.push('\n');
     }
 
+    /// A verdict and what it says, wrapped behind it.
+    fn answer(&mut self, word: &str, colour: &str, text: &str, text_colour: &str) {
+        let indent = " ".repeat(cells(word) + 2);
+        let width = self.style.width.saturating_sub(indent.len()).max(30);
+        for (number, line) in wrap(text, width).iter().enumerate() {
+            let line = match text_colour {
+                "" => line.clone(),
+                colour => self.painted(line, colour),
+            };
+            let lead = match number {
+                0 => self.painted(word, colour) + "  ",
+                _ => indent.clone(),
+            };
+            let _ = writeln!(self.out, "{lead}{line}");
+        }
+    }
+
     fn attempts(&mut self) {
         let view = self.view;
         if view.attempts.is_empty() {
@@ -183,10 +218,15 @@ impl Page<'_> {
         }
         self.line(&format!("{}  {}", self.words.attempts, view.attempts_sum));
         for row in view.attempts.iter().take(2 * MAX_FINDINGS) {
-            self.line(&format!(
-                "  {:<19}  {:<15}{:<10}  {}",
-                row.time, row.outcome, row.code, row.name
-            ));
+            let lead = format!(
+                "  {}  {}{}  ",
+                padded(&row.time, 19),
+                padded(row.outcome, 19),
+                padded(&row.code, 10)
+            );
+            let name = [row.machine.as_str(), row.name.as_str()];
+            let name: Vec<&str> = name.into_iter().filter(|part| !part.is_empty()).collect();
+            self.line(&(lead + &name.join("  ")));
         }
         if view.attempts.len() > 2 * MAX_FINDINGS {
             let more = (self.words.and_more)(view.attempts.len() - 2 * MAX_FINDINGS);
@@ -199,7 +239,7 @@ impl Page<'_> {
     fn rest(&mut self) {
         let view = self.view;
         if let Some(noise) = &view.noise {
-            self.line(noise);
+            self.led("", 0, noise);
         }
         if let Some(table) = &view.noise_table {
             for (code, name, count) in table {
@@ -214,10 +254,10 @@ impl Page<'_> {
                 .take(shown)
                 .map(String::as_str)
                 .collect();
-            let mut line = first.join(", ");
+            let mut line = first.join(self.words.comma);
             if view.other_codes.len() > shown {
                 let more = (self.words.and_more)(view.other_codes.len() - shown);
-                let _ = write!(line, ", {more}");
+                let _ = write!(line, "{}{more}", self.words.comma);
             }
             self.labelled(self.words.other_codes, &line);
         }
@@ -231,10 +271,7 @@ impl Page<'_> {
     }
 
     fn labelled(&mut self, label: &str, value: &str) {
-        let lead = format!(
-            "{label}{}",
-            " ".repeat((LABEL + 2).saturating_sub(cells(label)).max(1))
-        );
+        let lead = padded(&format!("{label} "), LABEL + 2);
         let indent = " ".repeat(cells(&lead));
         for (number, line) in wrap(value, self.style.width.saturating_sub(indent.len()).max(30))
             .iter()
@@ -243,65 +280,5 @@ impl Page<'_> {
             let line = format!("{}{line}", if number == 0 { &lead } else { &indent });
             self.line(&line);
         }
-    }
-}
-
-/// Terminal cells of a text: East Asian characters take two.
-fn cells(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
-
-fn is_wide(c: char) -> bool {
-    matches!(c, '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE6F}' | '\u{FF00}'..='\u{FF60}' | '\u{FFE0}'..='\u{FFE6}')
-}
-
-/// Breaks at blanks, or between East Asian characters; a word longer than a line is broken anywhere.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let (mut line, mut used) = (String::new(), 0);
-    let mut last_blank = None;
-    // Marks of what is unsafe are longer than it is: they must fit too.
-    for c in harmless::line(text).chars() {
-        let size = if is_wide(c) { 2 } else { 1 };
-        if used + size > width {
-            let rest = match last_blank {
-                Some(at) if !is_wide(c) => {
-                    let rest = line.split_off(at);
-                    rest.trim_start().to_owned()
-                }
-                _ => String::new(),
-            };
-            lines.push(line.trim_end().to_owned());
-            used = cells(&rest);
-            line = rest;
-            last_blank = None;
-        }
-        if c == ' ' && line.is_empty() {
-            continue;
-        }
-        if c == ' ' {
-            last_blank = Some(line.len());
-        }
-        line.push(c);
-        used += size;
-        if is_wide(c) {
-            last_blank = Some(line.len());
-        }
-    }
-    if !line.is_empty() || lines.is_empty() {
-        lines.push(line.trim_end().to_owned());
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_broken_by_terminal_cells() {
-        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrap("文件系统损坏", 6), ["文件系", "统损坏"]);
-        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
     }
 }

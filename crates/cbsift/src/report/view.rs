@@ -1,11 +1,12 @@
 //! What a report says, in one language and without a form: text, Markdown and HTML lay it out.
 
-use super::gaps::{self, Gap, gaps};
+use super::gaps::{Gap, gaps};
+use super::inputs::{InputView, input};
 use super::json::{build_of, offset};
 use super::narrow::Narrowed;
 use super::words::{self, Words, words};
-use super::{Language, advice, named, title, upper};
-use crate::scan::{Input, Scan};
+use super::{Language, advice, machines, named, title, upper};
+use crate::scan::Scan;
 use classify::{Rules, Verdict, catalogue};
 use event::{Code, Evidence, Finding, LoggedAt, Severity, Source};
 use std::collections::BTreeSet;
@@ -21,8 +22,10 @@ pub(crate) struct View {
     pub(crate) verdict: Verdict,
     /// The verdict in a word, and what it means.
     pub(crate) word: &'static str,
-    pub(crate) more: &'static str,
+    pub(crate) more: String,
     pub(crate) separator: &'static str,
+    /// The machines, where the logs are of several.
+    pub(crate) machines: Vec<String>,
     pub(crate) inputs: Vec<InputView>,
     pub(crate) endpoint: Option<String>,
     pub(crate) gaps: Vec<String>,
@@ -39,16 +42,10 @@ pub(crate) struct View {
     pub(crate) collect: Vec<String>,
 }
 
-pub(crate) struct InputView {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) is_read: bool,
-    /// Kind, encoding, records, times; or why it was not read.
-    pub(crate) facts: String,
-}
-
 pub(crate) struct FindingView {
     pub(crate) is_failure: bool,
+    /// `1 of 4, start here`; empty where it is the only failure, or none.
+    pub(crate) rank: String,
     pub(crate) title: String,
     /// Label and value; an empty label goes on with the one before.
     pub(crate) facts: Vec<(&'static str, String)>,
@@ -68,6 +65,8 @@ pub(crate) struct AttemptView {
     pub(crate) outcome: &'static str,
     pub(crate) code: String,
     pub(crate) name: String,
+    /// Empty where all logs are of one machine.
+    pub(crate) machine: String,
 }
 
 /// The view of a scan; `with_noise` adds what was left out as harmless, kind by kind and code by code.
@@ -79,7 +78,10 @@ pub(crate) fn view(
     with_noise: bool,
 ) -> View {
     let words = words(language);
+    let failures = scan.derived.findings.iter();
+    let failures = failures.filter(|one| one.severity > Severity::Info).count();
     let (word, more) = match scan.verdict {
+        Verdict::Failed if failures == 0 => (words.failed, words.no_record_of_cause),
         Verdict::Failed => (words.failed, ""),
         Verdict::Healthy => (words.healthy, words.healthy_more),
         Verdict::Repaired => (words.repaired, words.repaired_more),
@@ -105,12 +107,9 @@ pub(crate) fn view(
         language,
         verdict: scan.verdict,
         word,
-        more,
-        separator: if language == Language::Chinese {
-            "；"
-        } else {
-            "; "
-        },
+        more: within_reach(scan, words, more, failures),
+        separator: words.semicolon,
+        machines: machines::lines(scan, words),
         inputs: scan
             .inputs
             .iter()
@@ -149,14 +148,17 @@ pub(crate) fn view(
                 .since
                 .map(|time| (words.since)(&time.to_string()));
             let to: Vec<String> = narrowed.to.kb.clone().into_iter().chain(since).collect();
-            (words.narrowed)(&to.join(", "), narrowed.attempts, narrowed.findings)
+            (words.narrowed)(&to.join(words.comma), narrowed.attempts, narrowed.findings)
         }),
-        findings: scan
-            .derived
-            .findings
-            .iter()
-            .map(|one| finding(rules, scan, one, words, language, has_several))
-            .collect(),
+        findings: ranked(
+            scan.derived
+                .findings
+                .iter()
+                .map(|one| finding(rules, scan, one, words, language, has_several))
+                .collect(),
+            words,
+            failures,
+        ),
         attempts: attempts
             .iter()
             .map(|one| AttemptView {
@@ -164,7 +166,7 @@ pub(crate) fn view(
                     .start
                     .or(one.end)
                     .map_or_else(|| "-".repeat(19), |time| time.to_string()),
-                outcome: one.outcome.name(),
+                outcome: words::outcome(one.outcome, language),
                 code: one
                     .terminal_code
                     .map(|code| code.to_string())
@@ -175,6 +177,9 @@ pub(crate) fn view(
                     &one.kb
                 }
                 .clone(),
+                machine: scan
+                    .machine(one.id)
+                    .map_or_else(String::new, |machine| machine.name.clone()),
             })
             .collect(),
         attempts_sum: (words.attempts_sum)(attempts.len(), failed),
@@ -186,60 +191,46 @@ pub(crate) fn view(
     }
 }
 
-fn input(input: &Input, words: &Words, language: Language) -> InputView {
-    let is_read = input.source.is_some();
-    InputView {
-        name: gaps::name(input),
-        path: input.path.to_string_lossy().into_owned(),
-        is_read,
-        facts: if is_read {
-            input_facts(input, words, language)
-        } else {
-            input.reason.clone()
-        },
+/// What a verdict says, with how far it reaches: of what was not read it says nothing.
+fn within_reach(scan: &Scan, words: &Words, more: &str, failures: usize) -> String {
+    let read = || scan.inputs.iter().filter(|input| input.source.is_some());
+    let records: u64 = read().map(|input| input.records).sum();
+    let more = match more {
+        "" if failures > 1 => (words.several_failures)(failures),
+        more => more.to_owned(),
+    };
+    if records == 0 {
+        return more;
+    }
+    let first = read().filter_map(|input| input.first).min();
+    let last = read().filter_map(|input| input.last).max();
+    // Within one second, as stamps have no more.
+    let span = first
+        .zip(last)
+        .map(|(first, last)| (last.0 - first.0).max(1));
+    let span = span.map(words.seconds);
+    let reach = (words.reach)(records, span.as_deref());
+    if more.is_empty() {
+        reach
+    } else {
+        more + &words.bracketed(&reach)
     }
 }
 
-fn input_facts(input: &Input, words: &Words, language: Language) -> String {
-    let source = input.source.map_or("", Source::name).to_uppercase();
-    let mut line = format!(
-        "{source}, {}, {}",
-        input.encoding.name().to_uppercase(),
-        (words.records)(input.records, input.lines)
-    );
-    if let (Some(first), Some(last)) = (input.first, input.last) {
-        let _ = write!(line, ", {first}");
-        if last != first {
-            let _ = write!(line, " – {last}");
+/// The failures numbered, where there are several: the first is the one to begin with.
+fn ranked(mut findings: Vec<FindingView>, words: &Words, failures: usize) -> Vec<FindingView> {
+    if failures < 2 {
+        return findings;
+    }
+    let numbered = findings.iter_mut().filter(|finding| finding.is_failure);
+    for (index, finding) in numbered.enumerate() {
+        finding.rank = (words.nth)(index + 1, failures);
+        if index == 0 {
+            finding.rank += words.comma;
+            finding.rank += words.start_here;
         }
     }
-    let offsets: Vec<String> = input
-        .utc_changes
-        .iter()
-        .map(|(_, anchor)| {
-            format!(
-                "UTC{}, {}",
-                offset(anchor.minutes),
-                words::how(anchor.how, language)
-            )
-        })
-        .collect();
-    if !offsets.is_empty() {
-        let _ = write!(line, " ({})", offsets.join(" → "));
-    }
-    if let Some(read_as) = input
-        .format
-        .and_then(|format| words::read_as(format, language))
-    {
-        let _ = write!(line, "; {read_as}");
-    }
-    if !input.reason.is_empty() {
-        let _ = write!(line, " — {}", input.reason);
-    }
-    for one in &input.unexamined {
-        let _ = write!(line, " — {}", (words.unexamined)(one.length, one.offset));
-    }
-    line
+    findings
 }
 
 fn finding(
@@ -273,6 +264,9 @@ fn finding(
             facts.push((words.ended_with, named(terminal)));
         }
     }
+    if let Some(machine) = scan.machine(finding.id) {
+        facts.push((words.machine, machine.name.clone()));
+    }
     if !finding.object.is_empty() {
         facts.push((words.object, finding.object.clone()));
     }
@@ -296,17 +290,13 @@ fn finding(
         .iter()
         .map(|reason| words::reason(reason, language))
         .collect();
-    let (between, colon) = if language == Language::Chinese {
-        ("；", "：")
-    } else {
-        ("; ", ": ")
-    };
     facts.push((
         words.confidence,
         format!(
-            "{grade} ({} %){colon}{}",
-            finding.confidence,
-            reasons.join(between)
+            "{grade}{}{}{}",
+            words.bracketed(&format!("{} %", finding.confidence)),
+            words.colon,
+            reasons.join(words.semicolon)
         ),
     ));
     let stale: Vec<String> = stale_codes(scan, finding)
@@ -315,10 +305,11 @@ fn finding(
         .collect();
     FindingView {
         is_failure: finding.severity > Severity::Info,
+        rank: String::new(),
         title: head,
         facts,
         steps: advice(rules, finding, language),
-        stale: (!stale.is_empty()).then(|| (words.not_the_cause)(&stale.join(", "))),
+        stale: (!stale.is_empty()).then(|| (words.not_the_cause)(&stale.join(words.comma))),
         evidence: finding
             .evidence
             .iter()
@@ -332,17 +323,28 @@ fn evidence(scan: &Scan, evidence: &Evidence, words: &Words, has_several: bool) 
     if let Some(place) = scan.places.get(&(evidence.stream, evidence.offset)) {
         head = (words.lines)(place.line, place.line + place.lines - 1);
         if has_several && let Some(input) = scan.inputs.get(place.input) {
-            head = format!("{} {head}", gaps::name(input));
+            head = format!("{} {head}", input.shown);
         }
     }
     let event = scan.events.get(&evidence.id);
     if event.is_some_and(|event| event.field("joined").is_some()) {
-        let _ = write!(head, "  ({})", words.joined);
+        head += &words.bracketed(words.joined);
     }
     EvidenceView {
         head,
-        text: shortened(&evidence.text),
+        text: shortened(&as_event(&evidence.text, words).unwrap_or_else(|| evidence.text.clone())),
     }
+}
+
+/// An event of an event log as people know it, where the record is one in JSON.
+fn as_event(text: &str, words: &Words) -> Option<String> {
+    let event = parse::event_json::read(text)?;
+    let mut shown = (words.event)(event.event_id, &event.channel, &event.provider);
+    for (index, (name, value)) in event.data.iter().enumerate() {
+        let lead = if index == 0 { words.colon } else { words.comma };
+        let _ = write!(shown, "{lead}{name} = {value}");
+    }
+    Some(shown)
 }
 
 fn other_codes(scan: &Scan) -> Vec<String> {
@@ -368,10 +370,10 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
         .inputs
         .iter()
         .filter(|input| !input.unexamined.is_empty())
-        .map(gaps::name)
+        .map(|input| input.shown.clone())
         .collect();
     if !torn.is_empty() {
-        unseen.push((words.not_examined)(&torn.join(", ")));
+        unseen.push((words.not_examined)(&torn.join(words.comma)));
     }
     if !scan.is_derived {
         unseen.push(words.not_derived.to_owned());
@@ -438,7 +440,7 @@ fn collect(scan: &Scan, words: &Words, gaps: &[Gap]) -> Vec<String> {
         .collect();
     if !cut.is_empty() {
         let names: Vec<&str> = cut.into_iter().collect();
-        wanted.push((words.collect_again)(&names.join(", ")));
+        wanted.push((words.collect_again)(&names.join(words.comma)));
     }
     if is_open && !has(Source::EventLog) {
         wanted.push(words.collect_events.to_owned());
@@ -473,13 +475,14 @@ fn when(scan: &Scan, finding: &Finding, words: &Words, language: Language) -> St
                 changes.partition_point(|(line, _)| *line <= place.line)
             });
             let how = changes.get(after.saturating_sub(1));
+            let comma = words.comma;
             let how = how
-                .map(|(_, anchor)| format!(", {}", words::how(anchor.how, language)))
+                .map(|(_, anchor)| format!("{comma}{}", words::how(anchor.how, language)))
                 .unwrap_or_default();
             let utc = utc.to_string().replace('T', " ").replace('Z', " UTC");
-            format!("{utc} ({} {logged}, UTC{zone}{how})", words.local)
+            utc + &words.bracketed(&format!("{} {logged}{comma}UTC{zone}{how}", words.local))
         }
-        (None, Some(logged)) => format!("{logged} ({})", words.utc_unknown),
+        (None, Some(logged)) => logged.to_string() + &words.bracketed(words.utc_unknown),
         _ => words.no_time.to_owned(),
     }
 }

@@ -95,6 +95,37 @@ pub(crate) struct Words {
     pub(crate) since: fn(time: &str) -> String,
     pub(crate) and_more: fn(count: usize) -> String,
     pub(crate) seconds: fn(count: i64) -> String,
+    /// How far a verdict reaches: records read, and the time between the first and the last of them.
+    pub(crate) reach: fn(records: u64, span: Option<&str>) -> String,
+    /// Where to stand in a list of several failures.
+    pub(crate) nth: fn(number: usize, of: usize) -> String,
+    pub(crate) start_here: &'static str,
+    pub(crate) several_failures: fn(count: usize) -> String,
+    pub(crate) no_record_of_cause: &'static str,
+    pub(crate) comma: &'static str,
+    pub(crate) semicolon: &'static str,
+    pub(crate) colon: &'static str,
+    pub(crate) brackets: (&'static str, &'static str),
+    pub(crate) event: fn(id: u32, channel: &str, provider: &str) -> String,
+    pub(crate) machine: &'static str,
+    pub(crate) machines: &'static str,
+    pub(crate) machines_told: fn(count: usize, how: &str) -> String,
+    pub(crate) told_by_folder: &'static str,
+    pub(crate) told_by_computer: &'static str,
+    pub(crate) machine_line: fn(name: &str, verdict: &str, files: usize, failures: usize) -> String,
+}
+
+impl Words {
+    /// Text in the language's own brackets.
+    pub(crate) fn bracketed(&self, text: &str) -> String {
+        let (open, close) = self.brackets;
+        format!("{open}{text}{close}")
+    }
+}
+
+/// `1 record`, `2 records`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 pub(crate) fn words(language: Language) -> &'static Words {
@@ -118,7 +149,8 @@ static ENGLISH: Words = Words {
     nothing_left: "nothing that was asked for stands in what was read",
     unexamined_more: "a part of the input could not be examined, and no failure stands in the rest",
     unexamined: |bytes, from| {
-        format!("{bytes} bytes from byte {from} could not be examined: a defect of this build")
+        let bytes = counted(bytes, "byte", "bytes");
+        format!("{bytes} from byte {from} could not be examined: a defect of this build")
     },
     not_examined: |names| format!("what stands in the parts of {names} that could not be examined"),
     not_derived: "attempts and findings: this build failed on what was read",
@@ -159,12 +191,24 @@ static ENGLISH: Words = Words {
     collect_cbs: "the whole CBS.log with CbsPersist_*.cab",
     collect_events: "the Setup and System event logs",
     collect_again: |names| format!("{names} once more, whole"),
-    noise: |records, kinds| format!("{records} harmless look-alikes of {kinds} kinds left out"),
+    noise: |records, kinds| {
+        format!(
+            "{} of {} left out",
+            counted(records, "harmless look-alike", "harmless look-alikes"),
+            counted(kinds as u64, "kind", "kinds")
+        )
+    },
     other_codes: "Other codes",
     skipped: "Skipped",
     unclassified: "Failure without a known signature:",
     unnamed_object: "the object in the evidence",
-    records: |records, lines| format!("{records} records in {lines} lines"),
+    records: |records, lines| {
+        format!(
+            "{} in {}",
+            counted(records, "record", "records"),
+            counted(lines, "line", "lines")
+        )
+    },
     endpoint: "Endpoint",
     build: "build",
     stack: "servicing stack",
@@ -190,7 +234,11 @@ static ENGLISH: Words = Words {
         )
     },
     narrowed: |to, attempts, findings| {
-        format!("Narrowed ({to}): {attempts} attempts and {findings} findings are left out")
+        format!(
+            "Narrowed ({to}), left out: {}, {}",
+            counted(attempts as u64, "attempt", "attempts"),
+            counted(findings as u64, "finding", "findings")
+        )
     },
     since: |time| format!("since {time}"),
     and_more: |count| format!("and {count} more"),
@@ -203,6 +251,41 @@ static ENGLISH: Words = Words {
             format!("{} h", count / 3_600)
         } else {
             format!("{} days", count / 86_400)
+        }
+    },
+    reach: |records, span| {
+        let records = match records {
+            1 => "in this record".to_owned(),
+            _ => format!("in these {records} records"),
+        };
+        span.map_or(records.clone(), |span| format!("{records}, {span}"))
+    },
+    nth: |number, of| format!("{number} of {of}"),
+    start_here: "start here",
+    several_failures: |count| format!("{count} different failures"),
+    no_record_of_cause: "an attempt failed, and no record says why",
+    comma: ", ",
+    semicolon: "; ",
+    colon: ": ",
+    brackets: (" (", ")"),
+    event: |id, channel, provider| format!("Event {id}, {channel}, {provider}"),
+    machine: "Machine",
+    machines: "Machines",
+    machines_told: |count, how| {
+        format!(
+            "these logs are of {count} machines, told apart by {how} and kept apart (--endpoint NAME reads them as one)"
+        )
+    },
+    told_by_folder: "their folders",
+    told_by_computer: "the computer names in them",
+    machine_line: |name, verdict, files, failures| {
+        let files = counted(files as u64, "log", "logs");
+        match failures {
+            0 => format!("{name}: {verdict}, {files}"),
+            _ => format!(
+                "{name}: {verdict}, {files}, {}",
+                counted(failures as u64, "failure", "failures")
+            ),
         }
     },
 };
@@ -304,7 +387,73 @@ static CHINESE: Words = Words {
             format!("{} 天", count / 86_400)
         }
     },
+    reach: |records, span| match span {
+        Some(span) => format!("就这 {records} 条记录、{span}而言"),
+        None => format!("就这 {records} 条记录而言"),
+    },
+    nth: |number, of| format!("{number}/{of}"),
+    start_here: "从这里开始",
+    several_failures: |count| format!("{count} 项不同的故障"),
+    no_record_of_cause: "有安装尝试失败，但没有记录说明原因",
+    comma: "，",
+    semicolon: "；",
+    colon: "：",
+    brackets: ("（", "）"),
+    event: |id, channel, provider| format!("事件 {id}，{channel}，{provider}"),
+    machine: "电脑",
+    machines: "电脑",
+    machines_told: |count, how| {
+        format!(
+            "这些日志来自 {count} 台电脑，已按{how}区分并分别处理（--endpoint NAME 则视为同一台）"
+        )
+    },
+    told_by_folder: "文件夹",
+    told_by_computer: "日志中的计算机名",
+    machine_line: |name, verdict, files, failures| match failures {
+        0 => format!("{name}：{verdict}，{files} 份日志"),
+        _ => format!("{name}：{verdict}，{files} 份日志，{failures} 项故障"),
+    },
 };
+
+/// A kind of log, for people.
+pub(crate) fn source(source: event::Source, language: Language) -> &'static str {
+    use event::Source;
+    match (source, language) {
+        (Source::Cbs, Language::English) => "CBS",
+        (Source::Cbs, Language::Chinese) => "CBS 日志",
+        (Source::Dism, Language::English) => "DISM",
+        (Source::Dism, Language::Chinese) => "DISM 日志",
+        (Source::Setup, Language::English) => "Windows Setup",
+        (Source::Setup, Language::Chinese) => "安装程序日志",
+        (Source::ReportingEvents, Language::English) => "Windows Update reports",
+        (Source::ReportingEvents, Language::Chinese) => "Windows 更新报告",
+        (Source::WindowsUpdate, Language::English) => "Windows Update",
+        (Source::WindowsUpdate, Language::Chinese) => "Windows 更新日志",
+        (Source::Pfro, Language::English) => "PFRO",
+        (Source::Pfro, Language::Chinese) => "PFRO 日志",
+        (Source::EventLog, Language::English) => "event log",
+        (Source::EventLog, Language::Chinese) => "事件日志",
+    }
+}
+
+/// How an attempt ended, for people.
+pub(crate) fn outcome(outcome: event::Outcome, language: Language) -> &'static str {
+    use event::Outcome;
+    match (outcome, language) {
+        (Outcome::Succeeded, Language::English) => "succeeded",
+        (Outcome::Succeeded, Language::Chinese) => "成功",
+        (Outcome::Failed, Language::English) => "failed",
+        (Outcome::Failed, Language::Chinese) => "失败",
+        (Outcome::RolledBack, Language::English) => "rolled back",
+        (Outcome::RolledBack, Language::Chinese) => "已回滚",
+        (Outcome::PendingReboot, Language::English) => "waits for restart",
+        (Outcome::PendingReboot, Language::Chinese) => "等待重启",
+        (Outcome::Cancelled, Language::English) => "cancelled",
+        (Outcome::Cancelled, Language::Chinese) => "已取消",
+        (Outcome::Unknown, Language::English) => "not known",
+        (Outcome::Unknown, Language::Chinese) => "未知",
+    }
+}
 
 /// How a UTC offset is known, for people.
 pub(crate) fn how(how: event::UtcHow, language: Language) -> &'static str {
