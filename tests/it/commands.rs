@@ -21,6 +21,17 @@ fn help_teaches_and_wrong_arguments_end_with_2() {
         0,
         &["Start here", "scan", "explain", "Exit status"],
     );
+    check(
+        &["scan", "--help"],
+        0,
+        &[
+            "Exit status:",
+            "0  answered",
+            "1  no answer",
+            "2  wrong",
+            "3  the verdict",
+        ],
+    );
     check(&["scan"], 2, &["PATH"]);
     check(&["frobnicate"], 2, &["unrecognized subcommand"]);
     check(&["scan", "x", "--format", "xml"], 2, &["possible values"]);
@@ -33,6 +44,69 @@ fn what_cannot_be_read_is_named_and_ends_with_1() {
         1,
         &["/no/such/folder", "error:"],
     );
+}
+
+/// Whoever leaves in the middle of an answer does not change what it was.
+#[test]
+fn the_exit_status_of_a_scan_is_that_of_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let failed = at("failed.log", crate::fixtures::CUT_RECORD);
+    let nothing = at("nothing.log", "shopping list\n");
+    let missing = "/no/such/file".to_owned();
+    for (paths, fail_on, code) in [
+        (vec![&failed], None, 0),
+        (vec![&failed], Some("failure"), 3),
+        (vec![&failed], Some("inconclusive"), 3),
+        (vec![&nothing], None, 0),
+        (vec![&nothing], Some("failure"), 0),
+        (vec![&nothing], Some("inconclusive"), 3),
+        (vec![&failed, &missing], None, 1),
+        (vec![&failed, &missing], Some("failure"), 3),
+    ] {
+        for is_read in [true, false] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            let mut command = cbsift();
+            command.arg("scan").args(&paths).stdout(writer);
+            let reader = is_read.then_some(reader);
+            if let Some(on) = fail_on {
+                command.args(["--fail-on", on]);
+            }
+            // Without a reader the pipe is closed before the first letter.
+            let mut child = command
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            drop(command);
+            if let Some(mut reader) = reader {
+                std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+            }
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(code), "{paths:?} {fail_on:?} {is_read}");
+        }
+    }
+}
+
+#[test]
+fn a_closed_standard_error_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("CBS.log");
+    std::fs::write(&log, crate::fixtures::CUT_RECORD).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = cbsift()
+        .args(["scan", "--lang", "en", "/no/such/file"])
+        .arg(&log)
+        .stderr(writer)
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("STATUS_FILE_CORRUPT_ERROR"), "{said}");
 }
 
 #[test]
@@ -271,19 +345,19 @@ fn explain_reads_a_line_of_the_update_agent_as_such() {
     for (line, said) in [
         (
             reported("80240438", "Failure"),
-            &["reporting_events", "agent_reported_failure", "WU_E_PT_ENDPOINT_UNREACHABLE"][..],
+            &["Log  Windows Update reports", "agent_reported_failure", "WU_E_PT_ENDPOINT_UNREACHABLE"][..],
         ),
         (
             reported("8024000b", "Success"),
-            &["reporting_events", "agent_success_with_code, harmless"],
+            &["Log  Windows Update reports", "agent_success_with_code, harmless"],
         ),
         (
             "2024/05/01 08:00:05.1234567 8096  8116  Agent           *FAILED* [8024000C] made-up.dll, DeployCall.cpp @1".to_owned(),
-            &["windows_update", "agent_probe, harmless"],
+            &["Log  Windows Update", "agent_probe, harmless"],
         ),
         (
             "2016-05-01\t08:00:05:755\t 648\t13bc\tHandler\tFATAL: CBS called Error with 0x80070308, ".to_owned(),
-            &["windows_update", "agent_install_failed", "ERROR_REQUEST_OUT_OF_SEQUENCE"],
+            &["Log  Windows Update", "agent_install_failed", "ERROR_REQUEST_OUT_OF_SEQUENCE"],
         ),
     ] {
         check(&["explain", "--lang", "en", &line], 0, said);
@@ -292,7 +366,7 @@ fn explain_reads_a_line_of_the_update_agent_as_such() {
     let servicing = "2024-05-01 08:00:05, Error                 CBS    Failed to stage it [HRESULT = 0x80070070 - ERROR_DISK_FULL]";
     let said = text(&run(&["explain", "--lang", "en", servicing]).stdout);
     assert!(
-        said.contains("ERROR_DISK_FULL") && !said.contains("windows_update"),
+        said.contains("ERROR_DISK_FULL") && !said.contains("Log  "),
         "{said}"
     );
 }
@@ -513,7 +587,7 @@ fn coverage_counts_what_fires_and_clusters_what_no_rule_knows() {
     for said in [
         "9 records, 3 of them match a rule; 1 of 2 rules fire",
         "Never fire here: 1 rules\n  never_seen",
-        "Unclassified: 3 records in 1 clusters",
+        "Unclassified: 3 records in 1 cluster",
         "3  CBS Cannot feed tray <n> of <path>",
         "CBS.log:2: CBS Cannot feed tray 1",
         "us per record for the whole set",

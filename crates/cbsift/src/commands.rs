@@ -39,7 +39,8 @@ Start here:
   cbsift explain 0x80070570             what does this code mean?
   cbsift up                             pages, store and intake for a fleet, on this machine
 
-Exit status: 0 = did it (also when failures were found), 1 = could not, 2 = wrong arguments or configuration.";
+Exit status: 0 = did it (also when failures were found), 1 = could not, or not wholly, 2 = wrong arguments or configuration;
+`scan --fail-on` adds 3, see `cbsift scan --help`.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -115,17 +116,31 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether whoever reads standard output still does: `cbsift scan … | head` is no failure, and no success where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Listens,
+    Left,
+}
+
 /// Data goes to standard output in one piece. Names and texts of strangers in it are made harmless.
-fn print(text: &str) -> anyhow::Result<()> {
+fn print(text: &str) -> anyhow::Result<Reader> {
     print_as_is(&harmless::lines(text))
 }
 
 /// The same for a report, whose colours are escape sequences too: it has made harmless what is not its own.
-fn print_as_is(text: &str) -> anyhow::Result<()> {
+fn print_as_is(text: &str) -> anyhow::Result<Reader> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::Listens),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Left),
+        Err(error) => Err(anyhow::Error::new(error).context("write to standard output")),
+    }
+}
+
+/// A line on standard output of a process that goes on whether somebody reads it or not.
+fn tell(line: &str) {
+    let _ = print(&format!("{line}\n"));
 }
 
 /// What was made of some text; nothing where making it failed, as it may on some text that nobody thought of.
@@ -146,13 +161,15 @@ fn language(asked: Option<crate::report::Language>) -> crate::report::Language {
 /// Colour and width of standard output.
 fn style() -> crate::report::Style {
     let is_terminal = std::io::stdout().is_terminal();
-    let columns = std::env::var("COLUMNS")
+    let asked = std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok());
+    let of_terminal = || terminal_size::terminal_size_of(std::io::stdout());
+    let columns = asked.or_else(|| Some(usize::from(of_terminal()?.0.0)));
     crate::report::Style {
         colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
-        // Narrower than most terminals, as wide as a mail.
-        width: columns.unwrap_or(110).clamp(60, 140),
+        // In a file or a mail 100 are read well; beyond 140 the eye loses the line, and below 40 no value is left beside its label.
+        width: columns.unwrap_or(100).clamp(40, 140),
     }
 }
 

@@ -34,12 +34,7 @@ fn main() -> ExitCode {
     };
     match commands::run(arguments) {
         Ok(code) => code,
-        Err(error) => {
-            if is_closed_pipe(&error) {
-                return ExitCode::SUCCESS;
-            }
-            ExitCode::from(report_error(&error))
-        }
+        Err(error) => ExitCode::from(report_error(&error)),
     }
 }
 
@@ -47,12 +42,4 @@ fn main() -> ExitCode {
 fn report_error(error: &anyhow::Error) -> u8 {
     log::error(error);
     if error.is::<commands::Misuse>() { 2 } else { 1 }
-}
-
-/// `cbsift scan … | head` is no failure.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -25,7 +25,9 @@ enum Action {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (_, shown) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
     match arguments.action {
-        Action::Check => super::print("configuration is good\n")?,
+        Action::Check => {
+            super::print("configuration is good\n")?;
+        }
         Action::Show => {
             let width = shown
                 .iter()

@@ -13,6 +13,7 @@
 
 use super::Misuse;
 use crate::access::Access;
+use crate::report::counted;
 use crate::run::{self, TENANT};
 use crate::settings;
 use anyhow::Context;
@@ -199,8 +200,8 @@ async fn retry_through_kafka(
         sent.map_err(anyhow::Error::from)
     };
     retry(access.store(), &foreign, ids, resend).await?;
-    eprintln!(
-        "the pipelines process them now\nhint: one that dies again is open again in `cbsift dead-letters list`"
+    crate::log::print(
+        "the pipelines process them now\nhint: one that dies again is open again in `cbsift dead-letters list`",
     );
     Ok(())
 }
@@ -218,9 +219,9 @@ async fn retry(
             continue;
         };
         if foreign.chunk_of(&letter.letter).is_none() {
-            eprintln!(
+            crate::log::print(&format!(
                 "{id}: what came is no chunk and no event to this build, so it would only die again\nhint: mend its sender, which still holds the log"
-            );
+            ));
             left += 1;
             continue;
         }
@@ -236,7 +237,10 @@ async fn retry(
             back += 1;
         }
     }
-    super::print(&format!("{back} letters sent back, {left} left\n"))?;
+    super::print(&format!(
+        "{} sent back, {left} left\n",
+        counted(back, "letter", "letters")
+    ))?;
     anyhow::ensure!(left == 0, "{left} letters could not be processed");
     Ok(())
 }

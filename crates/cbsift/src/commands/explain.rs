@@ -12,13 +12,14 @@
 )]
 
 use super::survived;
-use crate::report::Language;
+use crate::report::cells::{padded, wrap};
+use crate::report::{Language, words};
 use anyhow::Context;
 use clap::Args;
 use classify::{Layer, Rules};
 use event::{Format, Source};
 use std::fmt::Write;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
 use windows_error_codes::{self as catalogue, Code};
 
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if text == "-" {
         return explain_input(Rules::shipped(), language);
     }
-    let answer = survived(|| explain(Rules::shipped(), &text, language));
+    let answer = survived(|| fitted(explain(Rules::shipped(), &text, language)));
     super::print(&answer.context(DEFECT)?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -66,13 +67,47 @@ fn explain_input(rules: &Rules, language: Language) -> anyhow::Result<ExitCode> 
         let text = String::from_utf8_lossy(&line);
         let text = text.trim();
         if !text.is_empty() {
-            let answer = survived(|| explain(rules, text, language)).unwrap_or_else(|| {
+            let answer = survived(|| fitted(explain(rules, text, language))).unwrap_or_else(|| {
                 failed += 1;
                 format!("{DEFECT}\n")
             });
-            super::print(&format!("> {}\n{answer}\n", harmless::line(text)))?;
+            let answer = format!("> {}\n{answer}\n", harmless::line(text));
+            if super::print(&answer)? == super::Reader::Left {
+                return Ok(ExitCode::from(u8::from(failed > 0)));
+            }
         }
     }
+}
+
+/// On a terminal, lines as wide as it is; elsewhere whole ones, for `grep` and its like.
+fn fitted(answer: String) -> String {
+    if std::io::stdout().is_terminal() {
+        folded(&answer, super::style().width)
+    } else {
+        answer
+    }
+}
+
+/// Where values begin: behind two blanks, a label and a blank.
+const VALUE: usize = LABEL + 3;
+
+/// Cells of the longest label.
+const LABEL: usize = 12;
+
+fn folded(answer: &str, width: usize) -> String {
+    let mut out = String::new();
+    for line in answer.lines() {
+        let text = line.trim_start();
+        let lead = line.len() - text.len();
+        // A field goes on where its value began.
+        let hang = if lead == 0 { 4 } else { VALUE };
+        let pieces = wrap(text, width.saturating_sub(hang).max(20));
+        for (number, piece) in pieces.iter().enumerate() {
+            let indent = if number == 0 { lead } else { hang };
+            let _ = writeln!(out, "{}{piece}", " ".repeat(indent));
+        }
+    }
+    out
 }
 
 fn explain(rules: &Rules, text: &str, language: Language) -> String {
@@ -87,7 +122,8 @@ fn explain(rules: &Rules, text: &str, language: Language) -> String {
                 let label = say(language, "Failed while", "失败于");
                 let _ = writeln!(
                     out,
-                    "  {label:<12} {} {}",
+                    "  {} {} {}",
+                    padded(label, LABEL),
                     extend.phase(),
                     extend.operation().unwrap_or_default()
                 );
@@ -117,8 +153,7 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
     );
     let mut field = |label_en: &str, label_zh: &str, value: &str| {
         let label = say(language, label_en, label_zh);
-        let width = 12 - label.chars().filter(|c| !c.is_ascii()).count().min(6);
-        let _ = writeln!(out, "  {label:<width$} {value}");
+        let _ = writeln!(out, "  {} {value}", padded(label, LABEL));
     };
     if !code.is_failure() {
         field(
@@ -204,7 +239,8 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
         (_, None) => (Format::WdsHeadless, None),
     };
     if let Some(source) = sources {
-        let _ = writeln!(out, "{}  {}", say(language, "Log", "日志"), source.name());
+        let name = words::source(source, language);
+        let _ = writeln!(out, "{}  {name}", say(language, "Log", "日志"));
     }
     let mut spellings = Vec::new();
     classify::codes_in(text, &mut spellings);
@@ -243,7 +279,7 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
         let kind = if is_noise {
             say(language, "harmless", "无害").to_owned()
         } else {
-            format!("{layer:?}").to_lowercase()
+            said_by(layer, language).to_owned()
         };
         let _ = writeln!(
             out,
@@ -262,6 +298,16 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
         let spelled = text.get(spelling.at..spelling.end).unwrap_or_default();
         let _ = writeln!(out, "\n{}", harmless::line(spelled));
         code(out, rules, own, language);
+    }
+}
+
+/// Who says what a rule matches.
+fn said_by(layer: Layer, language: Language) -> &'static str {
+    match layer {
+        Layer::Agent => say(language, "agent", "更新代理"),
+        Layer::Servicing => say(language, "servicing", "服务堆栈"),
+        Layer::Installer => say(language, "installer", "安装程序"),
+        Layer::Origin => say(language, "origin", "起因"),
     }
 }
 
@@ -284,6 +330,23 @@ mod tests {
             for language in [Language::English, Language::Chinese] {
                 prop_assert!(!explain(Rules::shipped(), &text, language).is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn fields_are_folded_below_their_values() {
+        let answer = "0x80070570  hresult  ERROR_FILE_CORRUPT\n  What to do   1  one two three four five\n\n";
+        assert_eq!(
+            folded(answer, 37),
+            "0x80070570  hresult\n    ERROR_FILE_CORRUPT\n  What to do   1  one\n               two three four five\n\n"
+        );
+        for line in folded(
+            &explain(Rules::shipped(), "0x80070570", Language::Chinese),
+            60,
+        )
+        .lines()
+        {
+            assert!(crate::report::cells::cells(line) <= 60, "{line}");
         }
     }
 

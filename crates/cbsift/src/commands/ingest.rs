@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let stop = run::stop_on_signal();
         run::ingest(&settings, stop, |intake, admin| {
             log::say(&format!("health    {admin}/readyz"));
-            println!("intake    {intake}");
+            super::tell(&format!("intake    {intake}"));
         })
         .await
     })

@@ -37,10 +37,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn migrate(store: &Store) -> anyhow::Result<()> {
     let ran = store.migrate().await.context("migrate the store")?;
     for name in &ran {
-        eprintln!("migrated {name}");
+        crate::log::print(&format!("migrated {name}"));
     }
     if ran.is_empty() {
-        eprintln!("the tables are up to date");
+        crate::log::print("the tables are up to date");
     }
     Ok(())
 }

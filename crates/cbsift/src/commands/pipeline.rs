@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     run::role(async {
         let stop = run::stop_on_signal();
         run::pipeline(&settings, rewind, stop, |admin| {
-            println!("health    {admin}/readyz");
+            super::tell(&format!("health    {admin}/readyz"));
         })
         .await
     })

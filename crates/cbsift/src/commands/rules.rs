@@ -4,6 +4,7 @@ mod coverage;
 mod publish;
 
 use super::Misuse;
+use crate::report::counted;
 use clap::{Args, Subcommand};
 use classify::{Fault, Rules};
 use std::fmt::Write;
@@ -139,7 +140,9 @@ fn lint(files: &Files) -> anyhow::Result<ExitCode> {
     match files.load() {
         Ok(rules) => {
             let (rules, files) = (rules.iter().count(), files.0.len());
-            super::print(&format!("{rules} rules in {files} files, no fault\n"))?;
+            let files = counted(files as u64, "file", "files");
+            let rules = counted(rules as u64, "rule", "rules");
+            super::print(&format!("{rules} in {files}, no fault\n"))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => refuse(&faults),
@@ -153,7 +156,8 @@ pub(crate) fn refuse(faults: &[Fault]) -> anyhow::Result<ExitCode> {
         let _ = writeln!(out, "{fault}");
     }
     super::print(&out)?;
-    eprintln!("error: {} faults in the rules", faults.len());
+    let count = counted(faults.len() as u64, "fault", "faults");
+    crate::log::complain(format_args!("{count} in the rules"));
     Ok(ExitCode::from(1))
 }
 
@@ -179,8 +183,9 @@ fn test(files: &Files) -> anyhow::Result<ExitCode> {
         .sum();
     let _ = writeln!(
         out,
-        "{tests} tests of {} rules, {} failed",
-        rules.iter().count(),
+        "{} of {}, {} failed",
+        counted(tests as u64, "test", "tests"),
+        counted(rules.iter().count() as u64, "rule", "rules"),
         broken.len()
     );
     super::print(&out)?;

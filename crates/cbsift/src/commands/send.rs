@@ -1,6 +1,7 @@
 //! `cbsift send`: uploads logs once, until they are acknowledged.
 
 use crate::progress::Progress as Bar;
+use crate::report::counted;
 use crate::settings;
 use clap::Args;
 use ingest::send::{Progress, SendOptions, send};
@@ -89,13 +90,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for failure in &summary.failed {
         crate::log::complain(failure);
     }
-    eprintln!(
-        "{} files sent, {} bytes acknowledged, {} skipped, {} failed",
-        summary.sent.len(),
-        summary.acknowledged_bytes,
+    crate::log::print(&format!(
+        "{} sent, {} acknowledged, {} skipped, {} failed",
+        counted(summary.sent.len() as u64, "file", "files"),
+        counted(summary.acknowledged_bytes, "byte", "bytes"),
         summary.skipped.len(),
         summary.failed.len()
-    );
+    ));
     if let Some(error) = stopped {
         return Err(anyhow::anyhow!("{error}"));
     }

@@ -1,6 +1,7 @@
 //! `cbsift simulate`: a made-up fleet, the same for the same seed.
 
 use crate::progress::Progress;
+use crate::report::counted;
 use anyhow::Context;
 use clap::Args;
 use event::UtcMillis;
@@ -102,6 +103,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         file.flush()
             .with_context(|| format!("write `{}`", path.display()))?;
     }
-    eprintln!("{} endpoints, {bytes} bytes of logs", fleet.endpoints);
+    crate::log::print(&format!(
+        "{}, {} of logs",
+        counted(fleet.endpoints as u64, "endpoint", "endpoints"),
+        counted(bytes, "byte", "bytes")
+    ));
     Ok(ExitCode::SUCCESS)
 }

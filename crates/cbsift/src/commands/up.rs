@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     page,
                     feed_stop,
                 ),
-                None => println!("page      {page}"),
+                None => super::tell(&format!("page      {page}")),
             }
         })
         .await
@@ -76,7 +76,7 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
                 }
                 feed.history(&plan.id, &simulate::logs(&plan))?;
             }
-            println!("page      {page}");
+            super::tell(&format!("page      {page}"));
             feed.live(&fleet, now, &stop)
         };
         if let Err(error) = play()

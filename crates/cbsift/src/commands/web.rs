@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let stop = run::stop_on_signal();
         run::web(&settings, stop, |page, admin| {
             log::say(&format!("health    {admin}/readyz"));
-            println!("page      {page}/");
+            super::tell(&format!("page      {page}/"));
         })
         .await
     })

@@ -2,6 +2,7 @@
 
 use super::Files;
 use crate::progress::Progress;
+use crate::report::counted;
 use clap::Args;
 use classify::{Clusters, Inspector, Rules, Sample};
 use event::Chunk;
@@ -235,9 +236,9 @@ impl<'r> Coverage<'r> {
 
         let _ = writeln!(
             out,
-            "\nUnclassified: {} records in {} clusters",
-            self.clusters.messages(),
-            self.clusters.len()
+            "\nUnclassified: {} in {}",
+            counted(self.clusters.messages(), "record", "records"),
+            counted(self.clusters.len() as u64, "cluster", "clusters")
         );
         for cluster in self.clusters.by_count().into_iter().take(top) {
             let _ = writeln!(out, "{:>10}  {}", cluster.count, cluster.template);
