@@ -65,6 +65,16 @@ impl<'a> Cursor<'a> {
             .count()
     }
 
+    /// Passes a TAB as mails store it, `=09`. Only where a gap may be: elsewhere it is text.
+    pub(super) fn eat_mail_tab(&mut self) -> bool {
+        let mut ahead = *self;
+        let is_tab = ahead.eat('=') && ahead.eat('0') && ahead.eat('9');
+        if is_tab {
+            *self = ahead;
+        }
+        is_tab
+    }
+
     /// Passes a number of up to `most` digits.
     pub(super) fn number(&mut self, most: usize) -> Option<(i64, usize)> {
         let mut value = 0;
@@ -83,7 +93,29 @@ impl Iterator for Cursor<'_> {
     type Item = char;
 
     /// A line end of whatever kind is `\n`, a blank is a blank or TAB; what has no width belongs to the glyph before it.
+    #[inline]
     fn next(&mut self) -> Option<char> {
+        // Nearly all letters are what they look like.
+        let bytes = self.text.as_bytes();
+        if let Some(byte) = bytes.get(self.at)
+            && is_plain(*byte)
+            && bytes.get(self.at + 1).is_none_or(|next| is_plain(*next))
+        {
+            self.at += 1;
+            return Some(char::from(*byte));
+        }
+        self.next_odd()
+    }
+}
+
+/// Whether a byte is a letter that stands for itself, and belongs to no other one.
+#[inline]
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t') && !matches!(byte, b'&' | b'<')
+}
+
+impl Cursor<'_> {
+    fn next_odd(&mut self) -> Option<char> {
         let rest = self.text.get(self.at..)?;
         let (glyph, length) = first(rest)?;
         self.at += length;
@@ -100,6 +132,7 @@ fn first(rest: &str) -> Option<(char, usize)> {
     let letter = rest.chars().next()?;
     let plain = (plain(letter), letter.len_utf8());
     Some(match letter {
+        '\u{1b}' => colour(rest).map_or(plain, |length| (' ', length)),
         '\r' if rest.starts_with("\r\n") => ('\n', 2),
         '&' => entity(rest).unwrap_or(plain),
         '<' => match tag(rest) {
@@ -118,6 +151,7 @@ fn no_width(rest: &str) -> Option<usize> {
     let letter = rest.chars().next()?;
     match letter {
         letter if is_no_width(letter) => Some(letter.len_utf8()),
+        '\u{1b}' => colour(rest),
         '<' => match tag(rest)? {
             (Tag::NoWidth, length) => Some(length),
             _ => None,
@@ -132,6 +166,16 @@ fn no_width(rest: &str) -> Option<usize> {
 
 fn is_no_width(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// `ESC [ 1 ; 31 m`, by which terminals change colours, as long as it is here.
+fn colour(rest: &str) -> Option<usize> {
+    let numbers = rest.strip_prefix("\u{1b}[")?;
+    let end = numbers
+        .bytes()
+        .take(MAX_ENTITY_BYTES)
+        .position(|byte| !byte.is_ascii_digit() && byte != b';')?;
+    matches!(numbers.as_bytes().get(end), Some(b'm' | b'K')).then_some("\u{1b}[".len() + end + 1)
 }
 
 /// What a letter stands for that programs put in the place of what the logger wrote.
@@ -252,6 +296,7 @@ mod tests {
         check("2024–03—05 ‘x’ “y”", "2024-03-05 'x' \"y\"");
         check("C\u{200b}B\u{feff}S\u{ad}", "CBS");
         check("\u{feff}x", " x");
+        check("\u{1b}[1;31ma\u{1b}[0m b\u{1b}[K\u{1b}c", " a b\u{1b}c");
         check("a\rb\r\nc\u{2028}d", "a\nb\nc\nd");
     }
 

@@ -123,7 +123,7 @@ fn servicing(mut cursor: Cursor<'_>, has_stamp: bool) -> Option<Read<'_>> {
     let first_gap = cursor.since(gap_at);
     // A message may start with such a letter, so only what the first gap shows goes for the others.
     let has_borders = first_gap.contains(is_border);
-    // Many programs log `2024-05-01 08:00:00 INFO …`; these loggers put a comma behind the stamp.
+    // Many programs log `2024-05-01 08:00:00 INFO …`; these loggers put a comma behind the stamp, and nowhere else.
     let has_comma = has_borders || Cursor::new(first_gap).any(|letter| letter == ',');
     let level_at = cursor.place();
     cursor.eat_while(11, |found| found.is_ascii_alphabetic());
@@ -134,6 +134,8 @@ fn servicing(mut cursor: Cursor<'_>, has_stamp: bool) -> Option<Read<'_>> {
     if width == 0 && narrow.peek() != Some('[') && !is_end(narrow) {
         return None;
     }
+    // `3/5/2024 9:12:01 AM,Error,…` is a table of events.
+    let is_listed = cursor.peek() == Some(',');
     // A wrapped head goes on in the next line, but only where it surely is one.
     if narrow.peek() == Some('\n') {
         let mut next = narrow;
@@ -159,7 +161,7 @@ fn servicing(mut cursor: Cursor<'_>, has_stamp: bool) -> Option<Read<'_>> {
         Some(word)
     });
     let is_known = component.is_some_and(|word| COMPONENTS.contains(&word));
-    if !(is_known || has_stamp && has_comma) {
+    if !(is_known || has_stamp && has_comma && !is_listed) {
         return None;
     }
     // Half of the records of some logs have a blank component: there the columns show that it is a head.
@@ -240,7 +242,10 @@ fn gap(cursor: &mut Cursor<'_>, has_borders: bool) -> usize {
     while width < MAX_GAP {
         if cursor.eat_if(|found| matches!(found, ' ' | ',')).is_some() {
             width += 1;
-        } else if cursor.eat('\t') || (has_borders && cursor.eat_if(is_border).is_some()) {
+        } else if cursor.eat('\t')
+            || cursor.eat_mail_tab()
+            || (has_borders && cursor.eat_if(is_border).is_some())
+        {
             // As wide as the column that it ends.
             width += 8;
         } else {
@@ -268,6 +273,8 @@ fn is_stamp(text: &str, at: usize) -> bool {
 /// `[0x0601c1]`
 fn message_id(cursor: &mut Cursor<'_>) -> Option<u32> {
     let mut ahead = *cursor;
+    // `\[0x0601c1\]` in Markdown's source.
+    ahead.eat('\\');
     if !(ahead.eat('[')
         && ahead.eat('0')
         && ahead.eat_if(|found| matches!(found, 'x' | 'X')).is_some())
@@ -277,6 +284,7 @@ fn message_id(cursor: &mut Cursor<'_>) -> Option<u32> {
     let start = ahead.place();
     ahead.eat_while(8, |found| found.is_ascii_hexdigit());
     let id = u32::from_str_radix(ahead.since(start), 16).ok()?;
+    ahead.eat('\\');
     if !ahead.eat(']') {
         return None;
     }
@@ -409,9 +417,9 @@ fn is_file(text: &str) -> bool {
         && text.trim_end().ends_with([':', '-', '|', '>'])
 }
 
-/// `somebody:`: who says it, as chats write.
+/// `somebody:`, `SB>`: who says it, as chats and mails write.
 fn is_name(text: &str) -> bool {
-    text.trim_end().ends_with(':') && text.split_whitespace().count() <= 3
+    text.trim_end().ends_with([':', '>']) && text.split_whitespace().count() <= 3
 }
 
 /// `20xx-05-01 08:00:00, `: what is left of a stamp that somebody made unreadable.
@@ -449,6 +457,7 @@ mod tests {
         for line in [
             "2024-03-05 09:12:01, Info CBS Failed to x",
             "2024-03-05 09:12:01, Info\tCBS\tFailed to x",
+            "2024-03-05 09:12:01,=09Info=09=09CBS=09Failed to x",
             "2024-03-05 09:12:01,Info                  CBS    Failed to x",
             "2024-03-05\u{a0}09:12:01,\u{a0}Info\u{a0}\u{a0}\u{a0}CBS\u{a0}\u{a0}Failed to x",
             "2024-03-05\u{3000}09：12：01，\u{3000}Info\u{3000}CBS\u{3000}Failed to x",
@@ -460,6 +469,7 @@ mod tests {
             "\"2024-03-05 09:12:01\";\"Info\";\"CBS\";Failed to x",
             "| 2024-03-05 09:12:01 | Info | CBS | Failed to x",
             "2024-03-05 09:12:01, Info [0x018005] CBS Failed to x",
+            "2024-03-05 09:12:01, Info \\[0x018005\\] CBS Failed to x",
             "2024-03-05 09:12:01, Info\n   CBS Failed to x",
         ] {
             check(line, Level::Info, "CBS", "Failed to x");
@@ -557,6 +567,8 @@ mod tests {
             "<li><code>",
             "made.up: ",
             "somebody: ",
+            "SB> ",
+            "\u{1b}[31m",
             "[10:32 AM] somebody: ",
             "2024-03-05T10:00:00.123Z ",
             "[10:00:00] ",
@@ -584,6 +596,7 @@ mod tests {
             "2024-03-05 09:12:01 INFO another program says so",
             "2024-03-05 09:12:01 ERROR  main  it failed",
             "Error  SETUP  it failed",
+            "3/5/2024 9:12:01 AM,Error,Made-Up-Provider,20,it failed",
             "2024-03-05 09:12:01:755+0300 1 182 101",
             "it ended]2024-03-05 09:12:01, Info CBS x",
             "and then, at last, 2024-03-05 09:12:01, Info x",

@@ -2,7 +2,7 @@
 
 use super::head::{self, Kind, Read};
 use super::stamp::YearLast;
-use super::{measure, text};
+use super::{measure, text, wrap};
 use event::Format;
 
 /// One head in so many may be odd in an exact text: of 274,006 heads of public logs six were edited by hand.
@@ -74,6 +74,10 @@ struct Tally {
     widest: usize,
     /// Lines that were broken off, and the next one's first word.
     breaks: Vec<(usize, usize)>,
+    /// The same before lines with an indent, which loggers write too.
+    hanging: Vec<(usize, usize)>,
+    /// Of these, such as end within a sentence.
+    torn: usize,
     day_first: bool,
     month_first: bool,
     year_last: bool,
@@ -94,30 +98,43 @@ impl Tally {
             self.day_first |= has_dots || first > 12;
             self.month_first |= !has_dots && second > 12;
         }
-        let mut before = None;
+        let mut before: Option<(&str, usize)> = None;
         for line in record.lines().filter(|line| !line.trim().is_empty()) {
             let width = line.chars().count();
-            let is_indented = line.starts_with(['\t', '(']) || line.starts_with("  ");
-            if let Some(before) = before
-                && !is_indented
-                && !line.starts_with("[gle=")
+            let is_own = line.trim_start().starts_with(['(']) || line.starts_with("[gle=");
+            if let Some((before, width)) = before
+                && !is_own
             {
                 let word = line.split_whitespace().next().unwrap_or_default();
-                self.breaks.push((before, word.chars().count()));
+                let broken = (width, word.chars().count());
+                if line.starts_with('\t') || line.starts_with("  ") {
+                    self.hanging.push(broken);
+                    self.torn += usize::from(wrap::is_torn(before, line));
+                } else {
+                    self.breaks.push(broken);
+                }
             }
             self.widest = self.widest.max(width);
-            before = Some(width);
+            before = Some((line, width));
         }
     }
 
     /// Whether most lines that were broken off were so because the next word did not fit.
     fn is_wrapped(&self) -> bool {
-        let full = self
-            .breaks
-            .iter()
-            .filter(|(width, word)| width + 1 + word > self.widest)
-            .count();
-        WRAP_WIDTHS.contains(&self.widest) && full > 0 && full * 5 >= self.breaks.len() * 4
+        let full = |breaks: &[(usize, usize)]| {
+            let full = breaks
+                .iter()
+                .filter(|(width, word)| width + 1 + word > self.widest)
+                .count();
+            if full * 5 >= breaks.len() * 4 {
+                full
+            } else {
+                0
+            }
+        };
+        let hanging = full(&self.hanging);
+        WRAP_WIDTHS.contains(&self.widest)
+            && (full(&self.breaks) > 0 || hanging > 1 || (hanging > 0 && self.torn > 0))
     }
 
     fn format(&self) -> Format {
@@ -136,6 +153,10 @@ fn is_prettified(record: &str) -> bool {
         "&lt;", "&gt;", "&amp;", "&quot;", "&nbsp;", "&#39;", "&#160;",
     ];
     if record.contains('&') && ESCAPED.iter().any(|escaped| record.contains(escaped)) {
+        return true;
+    }
+    // As Markdown's source has them; `\_` may be a path.
+    if record.contains("\\[") || record.contains("\\~") {
         return true;
     }
     // Texts of Windows in other languages hold such letters too, but not beside Latin ones; French has them in words and before marks.
@@ -186,6 +207,10 @@ mod tests {
             None,
         );
         check(
+            &format!("{EXACT}Summary:\n    Operation: Detect only\n    Operation result: 0x0\n"),
+            None,
+        );
+        check(
             &(format!("{EXACT}x\n").repeat(40) + "2024-05-01 08:00:00, ERROR CBS by hand\n"),
             None,
         );
@@ -211,6 +236,10 @@ mod tests {
         check(&format!("{EXACT}the ‘x’\n"), odd);
         check(&format!("{EXACT}the &quot;x&quot;\n"), odd);
         check(&format!("{EXACT}Failed to pin deplo\nyment of it\n"), odd);
+        check(
+            &format!("{EXACT}Failed to pin deployment [HRESULT =\n    0x80070002]\n"),
+            odd,
+        );
     }
 
     #[test]

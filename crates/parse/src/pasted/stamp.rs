@@ -3,6 +3,9 @@
 use super::glyph::Cursor;
 use event::{Format, LoggedAt};
 
+/// So many letters stand between date and time at most: a TAB makes eight blanks.
+const MAX_BETWEEN: usize = 10;
+
 /// A stamp at a place of a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamp {
@@ -45,13 +48,21 @@ pub(super) fn read(text: &str, at: usize, format: Format) -> Option<Stamp> {
     }
     let (third, third_digits) = cursor.number(4)?;
     let is_year_first = first_digits == 4 && third_digits <= 2;
-    let is_year_last = first_digits <= 2 && third_digits == 4;
+    let is_year_last = first_digits <= 2 && matches!(third_digits, 2 | 4);
+    // These logs are of this century.
+    let third = if is_year_last && third_digits == 2 {
+        2_000 + third
+    } else {
+        third
+    };
     if !(is_year_first || is_year_last) || second_digits > 2 {
         return None;
     }
-    // `2024-03-05 09`, `2024-03-05T09`, `3/5/2024, 9`, and the borders of columns.
+    // `2024-03-05 09`, `2024-03-05T09`, `3/5/2024, 9`, the borders of columns, and blanks for a TAB.
     let is_between = |found| matches!(found, ' ' | '\t' | 'T' | ',' | ';' | '"' | '|');
-    if !(1..=4).contains(&cursor.eat_while(5, is_between)) {
+    let between = cursor.eat_while(MAX_BETWEEN + 1, is_between);
+    let is_between = (1..=MAX_BETWEEN).contains(&between);
+    if !is_between && (between > 0 || !cursor.eat_mail_tab()) {
         return None;
     }
     let (mut hour, _) = cursor.number(2)?;
@@ -153,6 +164,9 @@ mod tests {
             "2024–03–05\u{a0}09：12：01，",
             "2024-03-05T09:12:01",
             "05.03.2024 09:12:01",
+            "5.3.24 09:12:01",
+            "2024-03-05        09:12:01",
+            "2024-03-05=0909:12:01",
             "2024-03-05 9:12:01 AM, Info",
         ] {
             check(text, Format::Pasted, "2024-03-05 09:12:01");
@@ -184,7 +198,8 @@ mod tests {
             "2024-13-05 09:12:01",
             "2024-03-05 09:61:01",
             "99/99/2024 09:12:01",
-            "1/2/24 09:12:01",
+            "1/2/124 09:12:01",
+            "1/2/24           09:12:01",
             "3079:2024",
         ] {
             assert!(read(text, 0, Format::Pasted).is_none(), "{text}");

@@ -36,13 +36,27 @@ pub(crate) fn readings(raw: &str, format: Format) -> Vec<String> {
         }
         rest = after;
     }
+    let unescaped = readings.first().and_then(|text| without_escapes(text));
     let mut kept: Vec<String> = Vec::new();
-    for reading in readings {
+    for reading in readings.into_iter().chain(unescaped) {
         if !kept.contains(&reading) {
             kept.push(reading);
         }
     }
     kept
+}
+
+/// `Made\_Up\~x` as Markdown's source writes it, where a backslash may be a path's as well.
+fn without_escapes(text: &str) -> Option<String> {
+    const MARKS: [char; 6] = ['_', '*', '[', ']', '~', '<'];
+    let mut unescaped = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' || !letters.peek().is_some_and(|next| MARKS.contains(next)) {
+            unescaped.push(letter);
+        }
+    }
+    (unescaped.len() < text.len()).then_some(unescaped)
 }
 
 /// The lines of a message, without the head and without what stands before each line of a copy.
@@ -111,7 +125,7 @@ fn behind<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     Some(rest)
 }
 
-/// A line without the border of a table's last column, or the quotes of a spreadsheet's.
+/// A line without the border of a table's last column, the quotes of a spreadsheet's, or the end of code.
 fn without_border(line: &str, mark: &str) -> String {
     if mark.contains('|') {
         return line.trim_end().trim_end_matches('|').to_owned();
@@ -120,6 +134,10 @@ fn without_border(line: &str, mark: &str) -> String {
         let line = line.trim_end().trim_end_matches([',', ';']);
         return line.strip_suffix('"').unwrap_or(line).replace("\"\"", "\"");
     }
+    let line = line
+        .strip_suffix('`')
+        .filter(|_| mark.contains('`'))
+        .unwrap_or(line);
     line.to_owned()
 }
 
@@ -150,7 +168,7 @@ pub(super) fn quoted_printable(raw: &str) -> Option<String> {
     for place in places {
         let after = bytes.get(place + 1..).unwrap_or_default();
         match after {
-            [b'3', b'D', ..] => is_sure = true,
+            [b'3', b'D', ..] | [b'0', b'9', ..] => is_sure = true,
             // A line that was wrapped behind `[HRESULT =` ends so too.
             [b'\n', ..] | [b'\r', b'\n', ..] => {
                 let before = bytes.get(..place).and_then(<[u8]>::last);
@@ -216,6 +234,7 @@ mod tests {
             "say \"x\"",
         );
         check("| 2024-03-05 09:12:01 | Info | CBS | a |\n", "a");
+        check("`2024-03-05 09:12:01, Info CBS a`\n", "a");
         check(
             "2024-03-05 09:12:01, Info CBS &lt;NULL&gt; ‘x’<br>\n\n```\n",
             "<NULL> 'x'",
@@ -227,11 +246,27 @@ mod tests {
     }
 
     #[test]
+    fn escapes_of_markdown_may_be_none() {
+        let texts = readings(
+            "2024-03-05 09:12:01, Info CBS C:\\\\_x\\_y \\[HRESULT = 0x80070002\\]\n",
+            Format::Pasted,
+        );
+        assert_eq!(
+            texts,
+            [
+                "C:\\\\_x\\_y \\[HRESULT = 0x80070002\\]",
+                "C:\\_x_y [HRESULT = 0x80070002]",
+            ]
+        );
+    }
+
+    #[test]
     fn letters_of_mails_are_read() {
         check(
             "2024-03-05 09:12:01, Info CBS hr =3D 0x8007=\n0002 and more\n",
             "hr = 0x80070002 and more",
         );
+        check("2024-03-05 09:12:01, Info=09CBS=09a=09b\n", "a b");
         check(
             "2024-03-05 09:12:01, Info CBS HRESULT=800F0922\n",
             "HRESULT=800F0922",

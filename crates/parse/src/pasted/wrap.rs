@@ -72,19 +72,23 @@ enum How {
     AllTight,
 }
 
+/// Every way, the likeliest first.
+const HOWS: [How; 6] = [
+    How::Likely,
+    How::AtBlanks,
+    How::AtWidth,
+    How::Kept,
+    How::AllBlanks,
+    How::AllTight,
+];
+
 /// The texts that lines may have been, the likeliest first; always as many.
 pub(super) fn joined(lines: &[Line]) -> Vec<String> {
-    [
-        How::Likely,
-        How::AtBlanks,
-        How::AtWidth,
-        How::Kept,
-        How::AllBlanks,
-        How::AllTight,
-    ]
-    .into_iter()
-    .map(|how| join(lines, how))
-    .collect()
+    match lines {
+        [] => vec![String::new(); HOWS.len()],
+        [only] => vec![only.text.clone(); HOWS.len()],
+        _ => HOWS.into_iter().map(|how| join(lines, how)).collect(),
+    }
 }
 
 fn join(lines: &[Line], how: How) -> String {
@@ -92,10 +96,11 @@ fn join(lines: &[Line], how: How) -> String {
     // Each line but the last was broken off.
     let broken = lines.split_last().map_or(&[][..], |(_, broken)| broken);
     let width = broken.iter().map(|line| line.width).max().unwrap_or(0);
+    let is_hanging = is_hanging(lines, width);
     let mut before: Option<&Line> = None;
     for line in lines {
         if let Some(before) = before {
-            text.push_str(between(before, line, width, how));
+            text.push_str(between(before, line, width, is_hanging, how));
         }
         text.push_str(&line.text);
         before = Some(line);
@@ -103,9 +108,31 @@ fn join(lines: &[Line], how: How) -> String {
     text
 }
 
+/// Whether every line but the first has the indent of a wrapped one, and was wrapped because the next word did not fit.
+fn is_hanging(lines: &[Line], width: usize) -> bool {
+    let lead = lines.get(1).map_or(0, |line| line.lead);
+    lead > 1
+        && lines
+            .iter()
+            .zip(lines.iter().skip(1))
+            .all(|(before, after)| after.lead == lead && is_full(before, after, width))
+}
+
+/// Whether the next word did not fit.
+fn is_full(before: &Line, after: &Line, width: usize) -> bool {
+    before.width + 1 + after.first_word().chars().count() > width
+}
+
+/// Whether a line ends within a sentence, or within brackets that the next one closes: `[HRESULT =`, `0x80070002]`.
+pub(super) fn is_torn(before: &str, after: &str) -> bool {
+    let is_open = before.rfind('[') > before.rfind(']') && after.contains(']');
+    let ends = [':', ';', '.', ']', '}', ')', '"', '\''];
+    is_open || !before.trim_end().ends_with(ends)
+}
+
 /// What stood between two lines.
-fn between(before: &Line, after: &Line, width: usize, how: How) -> &'static str {
-    let is_full = before.width + 1 + after.first_word().chars().count() > width;
+fn between(before: &Line, after: &Line, width: usize, is_hanging: bool, how: How) -> &'static str {
+    let is_full = is_full(before, after, width);
     // The logger itself writes a last error on a line of its own, and rules between parts of a table.
     let is_rule = |line: &Line| !line.text.contains(char::is_alphanumeric);
     let is_own = after.text.starts_with("[gle=")
@@ -118,10 +145,10 @@ fn between(before: &Line, after: &Line, width: usize, how: How) -> &'static str 
         How::AllTight => return "",
         _ if !is_full || is_own || width < MIN_WIDTH => return "\n",
         // Wrapping leaves one blank at most: more of them are an indent.
-        How::Likely if after.lead > 1 => return "\n",
+        How::Likely if after.lead > 1 && !is_hanging => return "\n",
         _ => {}
     }
-    if before.trail || after.lead > 0 {
+    if before.trail || (after.lead > 0 && !is_hanging) {
         return " ";
     }
     let (last, first) = (before.last_word(), after.first_word());
@@ -232,6 +259,18 @@ mod tests {
         check(
             "Operations of a made-up kind:\n  (0) Uninstall: flags: 0",
             "Operations of a made-up kind:\n(0) Uninstall: flags: 0",
+        );
+    }
+
+    #[test]
+    fn lines_wrapped_with_an_indent_are_joined() {
+        check(
+            "Failed to pin deployment while\n    resolving Update: Made-Up from\n    file: (null) [HRESULT =\n    0x80073701]",
+            "Failed to pin deployment while resolving Update: Made-Up from file: (null) [HRESULT = 0x80073701]",
+        );
+        check(
+            "Failed to pin deployment while resolv\n    ing Made-Up-Feature-Package~31bf3\n    856ad364e35~amd64~~ of it",
+            "Failed to pin deployment while resolving Made-Up-Feature-Package~31bf3856ad364e35~amd64~~ of it",
         );
     }
 
