@@ -2,10 +2,12 @@
 
 use crate::single::scan;
 use crate::{corpus, files};
-use ::copies::{Keeps, WAYS};
+use ::copies::{Keeps, WAYS, Way};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The texts that stand as their loggers wrote them, or as the reader is to take them in any case.
 fn texts() -> Vec<PathBuf> {
@@ -37,46 +39,82 @@ fn codes(answer: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn given_cases_are_answered_alike_on_every_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut kept: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let (mut lost, mut healthy) = (Vec::new(), Vec::new());
-    let mut texts_seen = 0;
+/// A text, what is known of it, and a way that it goes.
+struct Walk {
+    name: String,
+    text: String,
+    root: String,
+    verdict: Value,
+    way: &'static Way,
+}
+
+fn walks() -> Vec<Walk> {
+    let mut walks = Vec::new();
     for path in texts() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let answer = scan(&[&path], "pc");
-        let Some(root) = answer["findings"][0]["root_code"]
-            .as_str()
-            .map(str::to_owned)
-        else {
+        let Some(root) = answer["findings"][0]["root_code"].as_str() else {
             println!(
                 "{name}: nothing is found as it stands ({})",
                 answer["verdict"]
             );
             continue;
         };
-        texts_seen += 1;
         let text = std::fs::read_to_string(&path).unwrap();
-        for way in WAYS {
-            // What was cut off cannot be found.
-            if matches!(way.keeps, Keeps::Head | Keeps::Tail) {
-                continue;
-            }
-            let copy = folder.path().join(&name);
-            std::fs::write(&copy, way.bytes(&text)).unwrap();
-            let found = scan(&[&copy], "pc");
-            let is_kept = codes(&found).contains(&root);
-            let (ok, all) = kept.entry(way.name).or_default();
-            *ok += usize::from(is_kept);
-            *all += 1;
-            let what = format!("{}: {name}: {}", way.name, found["verdict"]);
-            if !is_kept {
-                lost.push(format!("{what}, {root} became {:?}", codes(&found)));
-            }
-            if found["verdict"] == "healthy" && answer["verdict"] != "healthy" {
-                healthy.push(what);
-            }
+        // What was cut off cannot be found.
+        let whole = WAYS
+            .iter()
+            .filter(|way| !matches!(way.keeps, Keeps::Head | Keeps::Tail));
+        walks.extend(whole.map(|way| Walk {
+            name: name.clone(),
+            text: text.clone(),
+            root: root.to_owned(),
+            verdict: answer["verdict"].clone(),
+            way,
+        }));
+    }
+    walks
+}
+
+#[test]
+fn given_cases_are_answered_alike_on_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let walks = walks();
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::new());
+    // A thousand scans: as many at a time as there are cores.
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((number, walk)) = {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    walks.get(number).map(|walk| (number, walk))
+                } {
+                    let copy = folder.path().join(format!("{number}")).join(&walk.name);
+                    std::fs::create_dir(copy.parent().unwrap()).unwrap();
+                    std::fs::write(&copy, walk.way.bytes(&walk.text)).unwrap();
+                    let answer = scan(&[&copy], "pc");
+                    answers.lock().unwrap().push((number, answer));
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().unwrap();
+    answers.sort_by_key(|(number, _)| *number);
+    let mut kept: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let (mut lost, mut healthy) = (Vec::new(), Vec::new());
+    for (number, answer) in &answers {
+        let walk = &walks[*number];
+        let is_kept = codes(answer).contains(&walk.root);
+        let (ok, all) = kept.entry(walk.way.name).or_default();
+        *ok += usize::from(is_kept);
+        *all += 1;
+        let what = format!("{}: {}: {}", walk.way.name, walk.name, answer["verdict"]);
+        if !is_kept {
+            lost.push(format!("{what}, {} became {:?}", walk.root, codes(answer)));
+        }
+        if answer["verdict"] == "healthy" && walk.verdict != "healthy" {
+            healthy.push(what);
         }
     }
     let (ok, all) = kept
@@ -92,7 +130,7 @@ fn given_cases_are_answered_alike_on_every_way() {
     for line in &lost {
         println!("lost: {line}");
     }
-    assert!(texts_seen >= 12, "{texts_seen} texts");
+    assert!(all >= 12 * 60, "{all} copies");
     assert!(healthy.is_empty(), "healthy now\n{}", healthy.join("\n"));
     for (name, (ok, all)) in &kept {
         assert!(ok * 100 >= all * 90, "{name}: {ok} of {all}");
@@ -162,7 +200,9 @@ fn exact_logs_are_read_by_the_exact_readers() {
             &path.to_string_lossy(),
             &bytes[..bytes.len().min(parse::HEAD_BYTES)],
         );
-        if found.source.is_some() {
+        // A log in a spreadsheet is no exact one.
+        let is_table = path.extension().is_some_and(|kind| kind == "csv");
+        if found.source.is_some() && !is_table {
             assert!(!found.format.is_pasted(), "{}", path.display());
             *formats.entry(found.format.name().to_owned()).or_default() += 1;
         }

@@ -107,6 +107,19 @@ pub const WAYS: &[Way] = &[
         marks::level(text, |level| level.to_lowercase())
     }),
     way("indent", |text| marks::before(text, |_| "    ".to_owned())),
+    way("coloured", |text| {
+        marks::each_line(text, |_, line| format!("\u{1b}[31m{line}\u{1b}[0m"))
+    }),
+    way("Markdown", |text| {
+        text.replace('_', "\\_")
+            .replace('~', "\\~")
+            .replace('[', "\\[")
+    }),
+    way("time of who passed it on", |text| {
+        marks::before(text, |number| {
+            format!("2024-07-01T10:00:{:02}.123Z ", number % 60)
+        })
+    }),
     way("TAB before", |text| {
         marks::before(text, |_| "\t".to_owned())
     }),
@@ -197,6 +210,8 @@ pub const WAYS: &[Way] = &[
     way("wrapped at 78", |text| wrap::soft(text, 78)),
     way("wrapped at 100", |text| wrap::soft(text, 100)),
     way("wrapped at 132", |text| wrap::soft(text, 132)),
+    way("wrapped at 72, hanging", |text| wrap::hanging(text, 72)),
+    way("wrapped at 100, hanging", |text| wrap::hanging(text, 100)),
     way("collapsed, wrapped at 72", |text| {
         wrap::soft(&one_blank(text), 72)
     }),

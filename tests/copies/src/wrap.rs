@@ -38,6 +38,19 @@ pub(crate) fn soft(text: &str, width: usize) -> String {
     })
 }
 
+/// Wrapped at blanks, with an indent before what follows, as editors do: no line is wider.
+pub(crate) fn hanging(text: &str, width: usize) -> String {
+    const INDENT: &str = "    ";
+    each_line(text, |_, line| {
+        let wrapped = soft(line, width);
+        let first = wrapped.lines().next().unwrap_or_default();
+        let rest = line.strip_prefix(first).unwrap_or_default().trim_start();
+        let rest = soft(rest, width - INDENT.len());
+        let rest = rest.lines().map(|line| format!("\n{INDENT}{line}"));
+        first.to_owned() + &rest.collect::<String>()
+    })
+}
+
 /// As mails are stored: 76 letters a line, the last one `=`.
 pub(crate) fn quoted_printable(text: &str) -> String {
     each_line(text, |_, line| {
