@@ -163,23 +163,27 @@ def write_extend():
     rows = sources.read_tsv(CRATE / "names/setup_extend.tsv")
     lines = [HEAD]
     for part, name in (("phase", "PHASES"), ("operation", "OPERATIONS")):
-        table = [(int(row["number"], 0), row["label"]) for row in rows if row["part"] == part]
-        if [number for number, _ in table] != list(range(len(table))):
+        table = [row for row in rows if row["part"] == part]
+        if [int(row["number"], 0) for row in table] != list(range(len(table))):
             raise SystemExit(f"names/setup_extend.tsv: the numbers of `{part}` are not 0, 1, 2, …")
-        cells = "".join(f'    "{label}",\n' for _, label in table)
-        lines.append(f"pub(super) static {name}: [&str; {len(table)}] = [\n{cells}];\n")
+        cells = "".join(f'    ({quote(row["label"])}, {quote(row["en"])}, {quote(row["zh"])}),\n' for row in table)
+        lines.append(f"/// (label, English, Chinese).\npub(super) static {name}: [(&str, &str, &str); {len(table)}] = [\n{cells}];\n")
     (GENERATED / "setup_extend.rs").write_text("".join(lines))
 
 
+def meaning_rows():
+    """Our own words, and those for codes that only their maker's messages tell of."""
+    return sources.read_tsv(CRATE / "meanings.tsv") + sources.read_tsv(CRATE / "configmgr.tsv")
+
+
 def write_meanings(known):
-    rows = sources.read_tsv(CRATE / "meanings.tsv")
     table = {}
-    for row in rows:
+    for row in meaning_rows():
         key = (row["space"], int(row["value"], 0) & 0xFFFFFFFF)
         if key in table:
-            raise SystemExit(f"meanings.tsv has {row['value']} twice")
+            raise SystemExit(f"{row['value']} has two meanings")
         if not row["en"].strip() or not row["zh"].strip():
-            raise SystemExit(f"meanings.tsv: {row['value']} lacks a language")
+            raise SystemExit(f"{row['value']} lacks a language")
         table[key] = (row["en"].strip(), row["zh"].strip())
     order = sorted(table, key=lambda key: (SPACES.index(key[0]), key[1]))
     cells = "".join(
@@ -213,6 +217,7 @@ FAMILIES = [
     ("Windows Setup (MOSETUP_E_*)", "hresult", r"^MOSETUP_E_"),
     ("WinINet as HRESULT (WININET_E_*)", "hresult", r"^WININET_E_"),
     ("signatures (CRYPT_E_*, CERT_E_*, TRUST_E_*)", "hresult", r"^(CRYPT|CERT|TRUST)_E_"),
+    ("Defender (ERROR_MP_*, ERR_MP_*)", "hresult", r"^ERR(OR)?_MP_"),
     ("AppX packaging (APPX_E_*)", "hresult", r"^APPX_E_"),
     ("ESENT (JET_err*, JET_wrn*)", "esent", r"^JET_"),
 ]
@@ -243,7 +248,7 @@ def write_sources(facts, entries):
     warnings = sum(1 for value in both if value < 0xC0000000)
     lines.append(f"\n{len(both)} numbers are both an HRESULT and an NTSTATUS, {warnings} of them in 0x8xxxxxxx.\n")
     mapping = len(sources.read_tsv(CRATE / "names/ntstatus_win32.tsv"))
-    meanings = len(sources.read_tsv(CRATE / "meanings.tsv"))
+    meanings = len(meaning_rows())
     lines.append(f"{mapping} NTSTATUS have a Win32 number.\n{meanings} codes have a meaning in English and Chinese.\n")
     (CRATE / "SOURCES.md").write_text("".join(lines))
 

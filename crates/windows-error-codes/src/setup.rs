@@ -6,6 +6,9 @@ use core::fmt;
 #[path = "generated/setup_extend.rs"]
 mod generated;
 
+/// Label, English, Chinese.
+type Row = (&'static str, &'static str, &'static str);
+
 /// The extend code of `0xC1900101 - 0x20017`: phase in the upper half, operation in the lower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Extend(u32);
@@ -23,17 +26,30 @@ impl Extend {
 
     /// `SAFE_OS`, `FIRST_BOOT` and so on.
     pub fn phase(self) -> &'static str {
-        generated::PHASES
-            .get((self.0 >> 16) as usize)
-            .copied()
-            .unwrap_or_default()
+        self.phase_row().map_or("", |&(label, ..)| label)
+    }
+
+    /// When it failed, in words that follow "it failed": English and Chinese.
+    pub fn phase_text(self) -> (&'static str, &'static str) {
+        self.phase_row().map_or(("", ""), |&(_, en, zh)| (en, zh))
     }
 
     /// `BOOT`, `MIGRATE_DATA` and so on, where it is known.
     pub fn operation(self) -> Option<&'static str> {
-        generated::OPERATIONS
-            .get((self.0 & 0xFFFF) as usize)
-            .copied()
+        self.operation_row().map(|&(label, ..)| label)
+    }
+
+    /// What it was doing: English and Chinese.
+    pub fn operation_text(self) -> Option<(&'static str, &'static str)> {
+        self.operation_row().map(|&(_, en, zh)| (en, zh))
+    }
+
+    fn phase_row(self) -> Option<&'static Row> {
+        generated::PHASES.get((self.0 >> 16) as usize)
+    }
+
+    fn operation_row(self) -> Option<&'static Row> {
+        generated::OPERATIONS.get((self.0 & 0xFFFF) as usize)
     }
 }
 
@@ -64,5 +80,9 @@ mod tests {
         check(0x00000, "UNKNOWN", Some("UNKNOWN"));
         check(0x500FF, "UNINSTALL", None);
         assert_eq!(Extend::new(0x8007_0005), None);
+        let extend = Extend::new(0x20017).unwrap();
+        assert!(extend.phase_text().0.contains("SafeOS"));
+        assert_eq!(extend.operation_text(), Some(("booting", "启动")));
+        assert_eq!(Extend::new(0x500FF).unwrap().operation_text(), None);
     }
 }

@@ -216,8 +216,9 @@ mod tests {
     fn no_meaning_is_given_to_a_number_without_a_name() {
         for &(space, value, english, chinese) in &meanings::MEANINGS {
             let code = Code::new(Space::ALL[space as usize], value);
+            let is_configmgr = value >> 16 == 0x87D0;
             assert!(
-                code.name().is_some() || UNNAMED.contains(&value),
+                code.name().is_some() || is_configmgr || UNNAMED.contains(&value),
                 "{code:?}"
             );
             assert!(
@@ -225,8 +226,31 @@ mod tests {
                 "{code:?}"
             );
         }
-        // Codes of mounted images (0xC142…) stand in logs, and no source names them.
-        const UNNAMED: [u32; 2] = [0xC142_0117, 0xC142_0127];
+        // Codes of mounted images (0xC142…) and of an upgrade that WSUS cannot decrypt stand in logs, and no source names them.
+        const UNNAMED: [u32; 3] = [0xC142_0117, 0xC142_0127, 0xC180_0118];
+    }
+
+    #[test]
+    fn codes_of_configuration_manager_and_defender_say_what_they_mean() {
+        for (text, word) in [
+            ("0x87D00692", "group policy"),
+            ("-2016409966", "group policy"),
+            ("2278557330", "group policy"),
+            ("0x87d00668", "restart"),
+            ("-2016410008", "restart"),
+            ("0x87D00664", "cancelled"),
+            ("0x87D00669", "locations"),
+            ("0x87D00693", "too old"),
+            ("0x87D00215", "did not find"),
+            ("0x87D01106", "command line"),
+            ("0x80508007", "memory"),
+            ("ERROR_MP_BADDB_OLDENGINE", "too old"),
+            ("0xC1800118", "WSUS"),
+        ] {
+            let code = crate::decode(text)[0].code;
+            let (english, chinese) = meaning(code).unwrap_or_default();
+            assert!(english.contains(word) && !chinese.is_empty(), "{text}");
+        }
     }
 
     #[test]
