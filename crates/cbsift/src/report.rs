@@ -40,7 +40,6 @@ mod wording;
 
 /// A rule's text with its object put in.
 pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {
-    let unnamed = words::words(language).unnamed_object;
     let text = match rules.get(&finding.rule) {
         Some(rule) => of(&rule.title, language).to_owned(),
         None => match finding.root_code {
@@ -48,33 +47,16 @@ pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> Str
             None => words::words(language).unclassified.to_owned(),
         },
     };
-    text.replace(
-        "{object}",
-        if finding.object.is_empty() {
-            unnamed
-        } else {
-            &finding.object
-        },
-    )
+    classify::naming(&text, &finding.object)
 }
 
 pub(crate) fn advice(rules: &Rules, finding: &Finding, language: Language) -> Vec<String> {
-    let unnamed = words::words(language).unnamed_object;
-    let object = if finding.object.is_empty() {
-        unnamed
-    } else {
-        &finding.object
-    };
-    rules.get(&finding.rule).map_or_else(Vec::new, |rule| {
-        let steps = match language {
-            Language::English => &rule.advice.en,
-            Language::Chinese => &rule.advice.zh,
-        };
-        steps
-            .iter()
-            .map(|step| step.replace("{object}", object))
-            .collect()
-    })
+    rules
+        .get(&finding.rule)
+        .map_or_else(Vec::new, |rule| match language {
+            Language::English => rule.advice.en.clone(),
+            Language::Chinese => rule.advice.zh.clone(),
+        })
 }
 
 fn of(text: &Bilingual, language: Language) -> &str {

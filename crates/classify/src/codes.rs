@@ -376,6 +376,7 @@ fn is_plausible(code: Code) -> bool {
                 | 0xC01E
                 | 0xC035
                 | 0xC03A
+                | 0xC180
                 | 0xC190
                 | 0xC142
                 | 0xC1AF

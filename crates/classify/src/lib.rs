@@ -29,5 +29,7 @@ pub use derive::{
     StreamFacts, UnitInput, Verdict, derive, derive_all, derive_from, month_of, verdict,
 };
 pub use reasons::reason_text;
-pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
+pub use rules::{
+    Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial, naming,
+};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

@@ -19,8 +19,12 @@ use std::sync::{LazyLock, OnceLock};
 /// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
 pub const CLASSIFIER_VERSION: u32 = 3;
 
-/// The shipped rule files, by subject.
-const SHIPPED: [(&str, &str); 9] = [
+/// The shipped rule files, by subject. What a code says alone comes first, so that no rule of a record answers for it.
+const SHIPPED: [(&str, &str); 10] = [
+    (
+        "codes.yaml",
+        include_str!("../../../config/rules/codes.yaml"),
+    ),
     (
         "noise.yaml",
         include_str!("../../../config/rules/noise.yaml"),
@@ -66,6 +70,21 @@ pub struct Bilingual {
     pub en: String,
     /// Chinese.
     pub zh: String,
+}
+
+/// A title with the object it names, or without it.
+///
+/// The shipped titles name their object last, behind a colon or in brackets, so that they are sentences without it; in the midst of
+/// another rule set's sentence a gap stands for it.
+pub fn naming(title: &str, object: &str) -> String {
+    const OBJECT: &str = "{object}";
+    if !object.is_empty() {
+        return title.replace(OBJECT, object);
+    }
+    [": {object}", "：{object}", " ({object})", "（{object}）"]
+        .iter()
+        .find_map(|tail| title.strip_suffix(tail))
+        .map_or_else(|| title.replace(OBJECT, "…"), str::to_owned)
 }
 
 /// Steps in both languages.

@@ -31,8 +31,8 @@ pub(crate) fn title(rules: &RuleTexts, rule: &str, object: &str, code: Option<Co
     }
     rules.get(rule).map_or_else(Text::default, |rule| {
         Text::new(
-            rule.title.en.replace(OBJECT, object),
-            rule.title.zh.replace(OBJECT, object),
+            classify::naming(&rule.title.en, object),
+            classify::naming(&rule.title.zh, object),
         )
     })
 }
@@ -41,8 +41,8 @@ pub(crate) fn title(rules: &RuleTexts, rule: &str, object: &str, code: Option<Co
 pub(crate) fn kind(rules: &RuleTexts, rule: &str, code: Option<Code>) -> Text {
     if let Some(rule) = rules.get(rule) {
         return Text::new(
-            without_object(&rule.title.en),
-            without_object(&rule.title.zh),
+            classify::naming(&rule.title.en, ""),
+            classify::naming(&rule.title.zh, ""),
         );
     }
     match code {
@@ -57,17 +57,6 @@ pub(crate) fn kind(rules: &RuleTexts, rule: &str, code: Option<Code>) -> Text {
         }
         None => Text::new("Failed for an unknown cause", "失败，原因未知"),
     }
-}
-
-/// Where a rule's title wants the object.
-const OBJECT: &str = "{object}";
-
-/// Most titles name their object last, behind a colon or in brackets; in the midst of a sentence a gap stands for it.
-fn without_object(title: &str) -> String {
-    [": {object}", "：{object}", " ({object})", "（{object}）"]
-        .iter()
-        .find_map(|tail| title.strip_suffix(tail))
-        .map_or_else(|| title.replace(OBJECT, "…"), str::to_owned)
 }
 
 /// What to do, a step a line.
@@ -144,18 +133,6 @@ mod tests {
                     rule.id
                 );
             }
-        }
-    }
-
-    #[test]
-    fn a_title_without_its_object_is_still_a_sentence() {
-        for (title, short) in [
-            ("Access denied: {object}", "Access denied"),
-            ("组件存储已损坏（{object}）", "组件存储已损坏"),
-            ("Windows cannot open {object}", "Windows cannot open …"),
-            ("The system drive is full", "The system drive is full"),
-        ] {
-            assert_eq!(without_object(title), short);
         }
     }
 

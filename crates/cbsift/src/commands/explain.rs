@@ -119,19 +119,28 @@ fn explain(rules: &Rules, text: &str, language: Language) -> String {
         for reading in failures {
             code(&mut out, rules, reading.code, language);
             if let Some(extend) = &reading.extend {
-                let label = say(language, "Failed while", "失败于");
-                let _ = writeln!(
-                    out,
-                    "  {} {} {}",
-                    padded(label, LABEL),
-                    extend.phase(),
-                    extend.operation().unwrap_or_default()
-                );
+                out.push_str(&setup_step(*extend, language));
             }
         }
         return out;
     }
     line(&mut out, rules, text, language);
+    out
+}
+
+/// When Windows Setup failed and what it was doing, in words and with Microsoft's own labels.
+fn setup_step(extend: catalogue::Extend, language: Language) -> String {
+    let (english, chinese) = extend.phase_text();
+    let phase = say(language, english, chinese);
+    let label = say(language, "Failed", "失败阶段");
+    let width = 12 - label.chars().filter(|c| !c.is_ascii()).count();
+    let mut out = format!("  {label:<width$} {phase} [{}]\n", extend.phase());
+    if let (Some((english, chinese)), Some(name)) = (extend.operation_text(), extend.operation()) {
+        let label = say(language, "While", "操作");
+        let width = 12 - label.chars().filter(|c| !c.is_ascii()).count();
+        let operation = say(language, english, chinese);
+        let _ = writeln!(out, "  {label:<width$} {operation} [{name}]");
+    }
     out
 }
 
@@ -201,11 +210,10 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
             Language::English => (&rule.title.en, &rule.advice.en),
             Language::Chinese => (&rule.title.zh, &rule.advice.zh),
         };
-        let object = say(language, "the object in the log", "日志中的对象");
         field(
             "As the end",
             "作为结果",
-            &format!("{} [{}]", title.replace("{object}", object), rule.id),
+            &format!("{} [{}]", classify::naming(title, ""), rule.id),
         );
         for (number, step) in steps.iter().enumerate() {
             let label = if number == 0 {
@@ -213,11 +221,7 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
             } else {
                 ("", "")
             };
-            field(
-                label.0,
-                label.1,
-                &format!("{}  {}", number + 1, step.replace("{object}", object)),
-            );
+            field(label.0, label.1, &format!("{}  {step}", number + 1));
         }
     }
     out.push('\n');
@@ -272,10 +276,7 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
             Language::English => &rule.title.en,
             Language::Chinese => &rule.title.zh,
         };
-        let title = title.replace(
-            "{object}",
-            say(language, "the object in the log", "日志中的对象"),
-        );
+        let title = classify::naming(title, "");
         let kind = if is_noise {
             say(language, "harmless", "无害").to_owned()
         } else {
@@ -347,6 +348,42 @@ mod tests {
         .lines()
         {
             assert!(crate::report::cells::cells(line) <= 60, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_compound_setup_code_is_explained_as_phase_and_operation() {
+        for text in ["0xC1900101-0x20017", "0xC1900101 - 0x20017"] {
+            let english = explain(Rules::shipped(), text, Language::English);
+            assert!(
+                english.contains("SafeOS") && english.contains("booting"),
+                "{english}"
+            );
+            let chinese = explain(Rules::shipped(), text, Language::Chinese);
+            assert!(
+                chinese.contains("恢复环境") && chinese.contains("BOOT"),
+                "{chinese}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_title_that_wants_an_object_has_no_hole_without_one() {
+        for text in [
+            "0x80070570",
+            "0x80070005",
+            "0x800f0984",
+            "0x800f0831",
+            "0x80070020",
+        ] {
+            let english = explain(Rules::shipped(), text, Language::English);
+            let mut lines = english.lines();
+            let title = lines.find(|line| line.contains("As the end")).unwrap();
+            assert!(!title.contains("the object"), "{title}");
+            assert!(
+                !title.contains(['{', '…']) && !title.contains(": ["),
+                "{title}"
+            );
         }
     }
 

@@ -73,7 +73,6 @@ pub(crate) struct Words {
     pub(crate) other_codes: &'static str,
     pub(crate) skipped: &'static str,
     pub(crate) unclassified: &'static str,
-    pub(crate) unnamed_object: &'static str,
     pub(crate) records: fn(records: u64, lines: u64) -> String,
     pub(crate) endpoint: &'static str,
     pub(crate) build: &'static str,
@@ -201,7 +200,6 @@ static ENGLISH: Words = Words {
     other_codes: "Other codes",
     skipped: "Skipped",
     unclassified: "Failure without a known signature:",
-    unnamed_object: "the object in the evidence",
     records: |records, lines| {
         format!(
             "{} in {}",
@@ -347,7 +345,6 @@ static CHINESE: Words = Words {
     other_codes: "其他代码",
     skipped: "已跳过",
     unclassified: "没有已知特征的故障：",
-    unnamed_object: "证据中的对象",
     records: |records, lines| format!("{lines} 行共 {records} 条记录"),
     endpoint: "终端",
     build: "系统版本",

@@ -37,7 +37,7 @@ test("counted words are right for one and for many", () => {
 test("every category has a label, a family and a colour; unknown ones keep their name", () => {
   for (const category of Object.keys(MESSAGES.en.categories)) {
     expect(colourVariable(category)).toMatch(/^--cat-[a-z]+-[012]$/);
-    const unranked = ["unclassified", "not_servicing", "known_false_positive", "log_maintenance"];
+    const unranked = ["unclassified", "not_servicing", "known_false_positive", "log_maintenance", "edition"];
     expect(familyOf(category) === "other", category).toBe(unranked.includes(category));
   }
   expect(word(MESSAGES.zh.categories, "brand_new")).toBe("brand new");
