@@ -134,11 +134,27 @@ pub enum Format {
     PastedMdy,
     /// The same; day and month of such dates cannot be told apart, so their records have no time.
     PastedUndated,
+    /// The same objects in an array, over several lines, or as the hits of a search.
+    EventObjects,
+    /// Events as XML: one, several, or in `<Events>`.
+    EventXml,
+    /// Events as blocks of `label: value`: Event Viewer, `wevtutil`, PowerShell's `Format-List`.
+    EventText,
+    /// Events as rows of values: Event Viewer, PowerShell's `Export-Csv`, EvtxECmd.
+    EventCsv,
+    /// Logs of ConfigMgr and Intune: `<![LOG[…]LOG]!><time="…" date="…" …>`.
+    Cmtrace,
+    /// The same as CMTrace copies its rows: text, component, time and thread between tabs.
+    CmtraceCopied,
+    /// What dism and sfc print on a console.
+    Console,
+    /// What SetupDiag found, as text, XML or JSON.
+    SetupDiag,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::Wds,
         Self::WdsHeadless,
         Self::ReportingEvents,
@@ -150,6 +166,14 @@ impl Format {
         Self::PastedDmy,
         Self::PastedMdy,
         Self::PastedUndated,
+        Self::EventObjects,
+        Self::EventXml,
+        Self::EventText,
+        Self::EventCsv,
+        Self::Cmtrace,
+        Self::CmtraceCopied,
+        Self::Console,
+        Self::SetupDiag,
     ];
 
     /// The name in headers and reports.
@@ -166,6 +190,14 @@ impl Format {
             Self::PastedDmy => "pasted_dmy",
             Self::PastedMdy => "pasted_mdy",
             Self::PastedUndated => "pasted_undated",
+            Self::EventObjects => "event_objects",
+            Self::EventXml => "event_xml",
+            Self::EventText => "event_text",
+            Self::EventCsv => "event_csv",
+            Self::Cmtrace => "cmtrace",
+            Self::CmtraceCopied => "cmtrace_copied",
+            Self::Console => "console",
+            Self::SetupDiag => "setupdiag",
         }
     }
 
@@ -179,6 +211,32 @@ impl Format {
         matches!(
             self,
             Self::Pasted | Self::PastedDmy | Self::PastedMdy | Self::PastedUndated
+        )
+    }
+
+    /// Its records are events of Windows event logs.
+    pub fn is_of_events(self) -> bool {
+        matches!(
+            self,
+            Self::EventJson
+                | Self::EventObjects
+                | Self::EventXml
+                | Self::EventText
+                | Self::EventCsv
+        )
+    }
+
+    /// A form that people copy or export: its first line says nothing of the machine or the time, and its records are few.
+    pub fn is_copied(self) -> bool {
+        matches!(
+            self,
+            Self::EventObjects
+                | Self::EventXml
+                | Self::EventText
+                | Self::EventCsv
+                | Self::CmtraceCopied
+                | Self::Console
+                | Self::SetupDiag
         )
     }
 }

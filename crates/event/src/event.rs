@@ -22,11 +22,15 @@ pub enum Source {
     Pfro,
     /// Windows event logs.
     EventLog,
+    /// Logs of ConfigMgr's client: WUAHandler.log, UpdatesDeployment.log, …
+    Configmgr,
+    /// Logs of Intune's agent on the PC: IntuneManagementExtension.log, …
+    Intune,
 }
 
 impl Source {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Cbs,
         Self::Dism,
         Self::Setup,
@@ -34,6 +38,8 @@ impl Source {
         Self::WindowsUpdate,
         Self::Pfro,
         Self::EventLog,
+        Self::Configmgr,
+        Self::Intune,
     ];
 
     /// The name in routes, tables and reports.
@@ -46,6 +52,8 @@ impl Source {
             Self::WindowsUpdate => "windows_update",
             Self::Pfro => "pfro",
             Self::EventLog => "event_log",
+            Self::Configmgr => "configmgr",
+            Self::Intune => "intune",
         }
     }
 

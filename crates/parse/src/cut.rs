@@ -2,6 +2,7 @@
 //!
 //! Cuts are found in the source's own bytes, so that offsets and lengths are exact whatever the decoder makes of damaged text.
 
+use crate::event_forms::elements;
 use crate::event_json;
 use crate::evtx;
 use crate::head;
@@ -105,6 +106,9 @@ impl Cutter {
         if self.encoding == TextEncoding::Evtx {
             return self.unit_length(rest, is_end);
         }
+        if elements::are_in(self.format) {
+            return self.elements_length(rest, is_end);
+        }
         if rest.is_empty() || (!is_end && rest.len() < self.target + self.look_ahead()) {
             return None;
         }
@@ -141,6 +145,34 @@ impl Cutter {
             usize::try_from(evtx::unit_end(at) - at).map_or(rest.len(), |length| length.max(1));
         let is_whole = length <= rest.len();
         (is_whole || (is_end && !rest.is_empty())).then(|| length.min(rest.len()))
+    }
+
+    /// Length of as many whole records as fit, where they need not be lines: told from the first on, as their text is read.
+    fn elements_length(&self, rest: &[u8], is_end: bool) -> Option<usize> {
+        let mut length = 0;
+        while let Some(more) = rest.get(length..).filter(|more| !more.is_empty()) {
+            // One letter beyond the bound shows whether a record ends at it.
+            let seen = more
+                .get(..MAX_RECORD_BYTES + self.look_ahead())
+                .unwrap_or(more);
+            let next = match elements::first(self.format, self.encoding, seen) {
+                Some(next) if next <= MAX_RECORD_BYTES => next,
+                None if seen.len() <= MAX_RECORD_BYTES && is_end => seen.len(),
+                None if seen.len() < MAX_RECORD_BYTES + self.look_ahead() && !is_end => {
+                    return None;
+                }
+                _ => self.bound(more),
+            };
+            if length > 0 && length + next > self.target {
+                return Some(length);
+            }
+            length += next.max(1);
+            if length >= self.target {
+                break;
+            }
+        }
+        // What comes next may still fit.
+        (length >= self.target || (is_end && length > 0)).then_some(length)
     }
 
     /// The last place in `1..=to` where a record surely starts.

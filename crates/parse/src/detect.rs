@@ -1,6 +1,8 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
-use crate::{event_json, evtx, formats, head, pasted, unread};
+use crate::{
+    cmtrace, console, event_forms, event_json, evtx, facts, formats, head, pasted, setup_diag, unread,
+};
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
 
@@ -65,7 +67,9 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         let is_less = others.iter().any(|((_, source), count)| {
             *source != Source::WindowsUpdate && *count > judged.agent + servicing
         });
-        if !is_less {
+        // Results of SetupDiag and events hold lines of logs.
+        let is_in_other = setup_diag::is_one(&text) || event_forms::judge(&text).is_some();
+        if !is_less && !is_in_other {
             let mut heads = Heads::default();
             for component in &judged.components {
                 heads.count(component);
@@ -88,7 +92,10 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         && count > heads.with_stamp() + heads.without_stamp
     {
         return Detection {
-            source: Some(source),
+            source: Some(match format {
+                Format::Cmtrace | Format::CmtraceCopied => source_of_cmtrace(&text, format),
+                _ => source,
+            }),
             encoding,
             bom,
             format,
@@ -96,7 +103,16 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         };
     }
     if heads.with_stamp() == 0 && heads.without_stamp == 0 {
-        return none(unread::by_text(&text, head.len()));
+        return match copied(&text) {
+            Some((format, source)) => Detection {
+                source: Some(source),
+                encoding,
+                bom,
+                format,
+                reason: "",
+            },
+            None => none(facts::reason(&text).unwrap_or_else(|| unread::by_text(&text, head.len()))),
+        };
     }
     let format = if heads.with_stamp() > 0 {
         Format::Wds
@@ -112,13 +128,40 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     }
 }
 
+/// What a text is that people copied, exported or had printed, where it has no heads of a log.
+fn copied(text: &str) -> Option<(Format, Source)> {
+    if setup_diag::is_one(text) {
+        return Some((Format::SetupDiag, Source::Setup));
+    }
+    if let Some(format) = event_forms::judge(text) {
+        return Some((format, Source::EventLog));
+    }
+    console::is_one(text).then_some((Format::Console, Source::Dism))
+}
+
+/// Whose log it is that CMTrace shows: that of the part that wrote most of its records.
+fn source_of_cmtrace(text: &str, format: Format) -> Source {
+    let (mut intune, mut all) = (0_usize, 0_usize);
+    for head in crate::records(text, format).filter_map(|record| record.head()) {
+        all += 1;
+        intune += usize::from(cmtrace::source(head.component) == Source::Intune);
+    }
+    if 2 * intune > all {
+        Source::Intune
+    } else {
+        Source::Configmgr
+    }
+}
+
 /// Formats told by their heads alone, whatever the file's name.
-const OTHERS: [(Format, Source); 5] = [
+const OTHERS: [(Format, Source); 7] = [
     (Format::ReportingEvents, Source::ReportingEvents),
     (Format::WindowsUpdate, Source::WindowsUpdate),
     (Format::WindowsUpdateOld, Source::WindowsUpdate),
     (Format::Pfro, Source::Pfro),
     (Format::EventJson, Source::EventLog),
+    (Format::Cmtrace, Source::Configmgr),
+    (Format::CmtraceCopied, Source::Configmgr),
 ];
 
 /// Whether a line starts with a head as its logger writes it.
@@ -228,6 +271,18 @@ fn encoding(head: &[u8]) -> (TextEncoding, usize) {
         return (TextEncoding::Utf16le, 0);
     }
     if even * 2 > half && odd * 8 < half {
+        return (TextEncoding::Utf16be, 0);
+    }
+    // Chinese text in UTF-16 has a zero beside its blanks and line ends, and rarely one in a letter: `\u{4E00}`.
+    let ends_lines = |low: usize| {
+        sample
+            .chunks_exact(2)
+            .any(|pair| pair.get(low) == Some(&b'\n') && pair.get(1 - low) == Some(&0))
+    };
+    if odd >= 2 && even * 4 < odd && ends_lines(0) {
+        return (TextEncoding::Utf16le, 0);
+    }
+    if even >= 2 && odd * 4 < even && ends_lines(1) {
         return (TextEncoding::Utf16be, 0);
     }
     match std::str::from_utf8(head) {

@@ -6,16 +6,23 @@
 //! {"ts_utc":"2024-05-01T08:00:05.293Z","host":"PC-1","channel":"System","provider":"Microsoft-Windows-Ntfs","event_id":98,"record_id":7,"level":"information","data":{"CorruptionActionState":"0"}}
 //! ```
 //!
-//! One file per shape; a new shape is a file and a line in [`read`].
+//! One file per shape; a new shape is a file and a line in [`shape`].
+//!
+//! Copies in other forms than JSON ([`crate::event_forms`]) become the same events: `fields`, `message` and `time` know what they share.
 
 mod canonical;
 mod collector;
+pub(crate) mod fields;
+mod flat;
 mod fluent_bit;
-mod json;
+pub(crate) mod json;
+mod message;
 mod nxlog;
 mod rendered;
-mod time;
+pub(crate) mod stamp;
+pub(crate) mod time;
 mod vector;
+mod wazuh;
 mod winlogbeat;
 
 use crate::head::Head;
@@ -66,16 +73,98 @@ pub fn read(line: &str) -> Option<WindowsEvent<'_>> {
     if !starts(line) {
         return None;
     }
-    let json = Json::read(line)?;
-    let mut event = rendered::read(&json)
-        .or_else(|| canonical::read(&json))
-        .or_else(|| winlogbeat::read(&json))
-        .or_else(|| vector::read(&json))
-        .or_else(|| fluent_bit::read(&json))
-        .or_else(|| nxlog::read(&json))
-        .or_else(|| collector::read(&json))?;
+    from_json(&Json::read(line)?)
+}
+
+/// Reads an object in any known shape.
+pub(crate) fn from_json<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
+    let mut event = within(json, WRAPPERS_DEEP)?;
     event.settle();
     Some(event)
+}
+
+/// What stores and shippers put an event into: a hit of Elasticsearch, a log of Datadog, a message of a collector.
+const WRAPPERS: [&str; 6] = ["_source", "attributes", "content", "event", "body", "data"];
+
+/// How many of them may lie around each other: Datadog has two, a hit of what a shipper wrapped three.
+const WRAPPERS_DEEP: usize = 4;
+
+fn within<'a>(json: &Json<'a>, deep: usize) -> Option<WindowsEvent<'a>> {
+    shape(json).or_else(|| {
+        let deep = deep.checked_sub(1)?;
+        let inner = |name: &&str| json.get(name).filter(|inner| inner.is_map());
+        WRAPPERS
+            .iter()
+            .filter_map(inner)
+            .find_map(|inner| within(inner, deep))
+    })
+}
+
+/// The shapes, the surest first.
+fn shape<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
+    rendered::read(json)
+        .or_else(|| canonical::read(json))
+        .or_else(|| winlogbeat::read(json))
+        .or_else(|| vector::read(json))
+        .or_else(|| fluent_bit::read(json))
+        .or_else(|| nxlog::read(json))
+        .or_else(|| collector::read(json))
+        .or_else(|| wazuh::read(json))
+        .or_else(|| flat::read(json))
+}
+
+/// Whether a text starts as JSON does that holds objects: a log may start with `[04/10/2020 20:20:04]`.
+pub(crate) fn is_json(text: &str) -> bool {
+    text.strip_prefix('[')
+        .map_or(text, str::trim_start)
+        .starts_with('{')
+}
+
+/// Whether a text that is no event tells of one: what shippers call its id or its provider stands in it.
+pub(crate) fn tells_of_event(text: &str) -> bool {
+    const NAMES: [&[u8]; 6] = [
+        b"eventid",
+        b"event_id",
+        b"providername",
+        b"provider_name",
+        b"eventcode",
+        b"sourcename",
+    ];
+    let text = text.as_bytes();
+    memchr::memchr2_iter(b'e', b'E', text)
+        .chain(memchr::memchr2_iter(b'p', b'P', text))
+        .chain(memchr::memchr2_iter(b's', b'S', text))
+        .filter_map(|at| text.get(at..))
+        .any(|rest| {
+            NAMES.iter().any(|name| {
+                rest.get(..name.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
+            })
+        })
+}
+
+/// The whole name of a provider that Event Viewer's own pane shows without its maker.
+pub(crate) fn full_name<'a>(provider: &Cow<'a, str>) -> Cow<'a, str> {
+    const SHORT: [(&str, &str); 8] = [
+        (
+            "WindowsUpdateClient",
+            "Microsoft-Windows-WindowsUpdateClient",
+        ),
+        (
+            "Windows Update Agent",
+            "Microsoft-Windows-WindowsUpdateClient",
+        ),
+        ("Servicing", "Microsoft-Windows-Servicing"),
+        ("WUSA", "Microsoft-Windows-WUSA"),
+        ("WinREAgent", "Microsoft-Windows-WinREAgent"),
+        ("Kernel-Power", "Microsoft-Windows-Kernel-Power"),
+        ("Kernel-General", "Microsoft-Windows-Kernel-General"),
+        ("Ntfs (Microsoft-Windows-Ntfs)", "Microsoft-Windows-Ntfs"),
+    ];
+    SHORT
+        .iter()
+        .find(|(short, _)| short == provider)
+        .map_or_else(|| provider.clone(), |(_, name)| Cow::Borrowed(*name))
 }
 
 /// Whether a record starts here: every line is one, but for those that tell of what could not be read.
@@ -88,6 +177,11 @@ pub(crate) const UNREADABLE: &str = "{\"at\":";
 
 /// How a line starts that our own reader of .evtx wrote.
 const OWN: &str = "{\"ts_utc\":";
+
+/// Whether a line is one that our own reader of .evtx wrote, or that came from a report of ours.
+pub(crate) fn is_own(line: &str) -> bool {
+    line.starts_with(OWN) || line.starts_with(UNREADABLE)
+}
 
 /// Writes what stands in front of the event in a line of ours: its time, where it stands in the file, and how long it is there.
 pub(crate) fn write_place(line: &mut String, stamp: &str, at: u64, bytes: u64) {
@@ -172,7 +266,7 @@ impl<'a> WindowsEvent<'a> {
             message_id: None,
             component: match self.provider {
                 Cow::Borrowed(provider) => provider,
-                // Spelled with an escape in the line: no provider of Windows is.
+                // Not a slice of the line; who needs it takes it from the event.
                 Cow::Owned(_) => "",
             },
         }
@@ -203,6 +297,21 @@ impl<'a> WindowsEvent<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
+    /// What an event must have, and this one lacks: then it is only half understood.
+    pub fn lacks(&self) -> Option<&'static str> {
+        if self.provider.is_empty() {
+            Some("provider")
+        } else if self.time == EventTime::Unknown {
+            Some("time")
+        } else if message::wants_code(&self.provider, self.event_id)
+            && self.value("errorCode").is_none()
+        {
+            Some("code")
+        } else {
+            None
+        }
+    }
+
     fn level_word(&self) -> Option<&'static str> {
         let words = [
             "information",
@@ -216,7 +325,9 @@ impl<'a> WindowsEvent<'a> {
     }
 
     /// What is the same for every shape: order, and values that are spelled in a way of their own.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
+        self.provider = full_name(&self.provider);
+        message::name_values(self);
         let is_report = self.provider == "Windows Error Reporting";
         for (name, value) in &mut self.data {
             if ["errorcode", "hresult"].contains(&name.to_ascii_lowercase().as_str())
@@ -275,14 +386,39 @@ fn from_wide(value: &str) -> Option<String> {
 }
 
 /// 0 to 5, from a number or a word.
-fn level(text: &str) -> Option<u8> {
-    match text.to_ascii_lowercase().as_str() {
+pub(crate) fn level(text: &str) -> Option<u8> {
+    match text.to_lowercase().as_str() {
         "0" | "log_always" | "logalways" => Some(0),
-        "1" | "critical" => Some(1),
-        "2" | "error" => Some(2),
-        "3" | "warning" | "warn" => Some(3),
-        "4" | "information" | "informational" | "info" => Some(4),
-        "5" | "verbose" | "debug" => Some(5),
+        "1"
+        | "critical"
+        | "严重"
+        | "关键"
+        | "嚴重"
+        | "重大"
+        | "kritisch"
+        | "critique"
+        | "crítico"
+        | "критический"
+        | "critico" => Some(1),
+        "2" | "error" | "错误" | "錯誤" | "エラー" | "fehler" | "erreur" | "ошибка" | "errore"
+        | "erro" | "오류" => Some(2),
+        "3"
+        | "warning"
+        | "warn"
+        | "警告"
+        | "warnung"
+        | "avertissement"
+        | "advertencia"
+        | "предупреждение"
+        | "avviso"
+        | "aviso"
+        | "경고" => Some(3),
+        "4" | "information" | "informational" | "info" | "信息" | "資訊" | "情報"
+        | "informationen" | "información" | "informations" | "сведения" | "informazioni"
+        | "informação" | "정보" => Some(4),
+        "5" | "verbose" | "debug" | "详细" | "詳細資訊" | "詳細" | "ausführlich" => {
+            Some(5)
+        }
         _ => None,
     }
 }

@@ -3,7 +3,10 @@
 //! A start is told from the first [`crate::cut::LOOK_AHEAD`] characters of a line, so that it is the same wherever a source is cut.
 
 use crate::head::{self, Head};
-use crate::{event_json, pasted, pfro, reporting_events, windows_update};
+use crate::{
+    cmtrace, console, event_forms, event_json, pasted, pfro, reporting_events, setup_diag,
+    windows_update,
+};
 use event::Format;
 
 /// Whether a record of this format starts at the start of `line`.
@@ -19,6 +22,13 @@ pub(crate) fn starts(line: &str, format: Format) -> bool {
         Format::Pasted | Format::PastedDmy | Format::PastedMdy | Format::PastedUndated => {
             pasted::starts(line, format)
         }
+        Format::EventObjects | Format::EventXml | Format::EventText | Format::EventCsv => {
+            event_forms::starts(line, format)
+        }
+        Format::Cmtrace => cmtrace::starts(line),
+        Format::CmtraceCopied => cmtrace::read_copied(line).is_some(),
+        Format::Console => console::starts(line),
+        Format::SetupDiag => setup_diag::starts(line),
     }
 }
 
@@ -35,5 +45,12 @@ pub(crate) fn read(record: &str, format: Format) -> Option<(Head<'_>, usize)> {
         Format::Pasted | Format::PastedDmy | Format::PastedMdy | Format::PastedUndated => {
             pasted::read(record, format)
         }
+        Format::EventObjects | Format::EventXml | Format::EventText | Format::EventCsv => {
+            Some((event_forms::read(record, format)?.head(), 0))
+        }
+        Format::Cmtrace => cmtrace::read(record),
+        Format::CmtraceCopied => cmtrace::read_copied(record),
+        Format::Console => console::read(record),
+        Format::SetupDiag => setup_diag::read(record),
     }
 }

@@ -11,17 +11,22 @@
 )]
 
 mod checksur;
+mod cmtrace;
+mod console;
 mod csi;
 mod cut;
 mod detect;
+mod event_forms;
 pub mod event_json;
 mod evtx;
+mod facts;
 mod formats;
 mod head;
 mod pasted;
 mod pfro;
 mod record;
 mod reporting_events;
+mod setup_diag;
 mod stream;
 mod unread;
 mod utc;
@@ -33,6 +38,6 @@ pub use cut::{Cutter, Piece, covered_mark, source_length};
 pub use detect::{Detection, HEAD_BYTES, detect};
 pub use head::Head;
 pub use record::{MAX_RECORD_BYTES, Record, Records, records};
-pub use stream::{first_record_hash, stream_id};
+pub use stream::{first_record_hash, start_hash, stream_id};
 pub use unread::unread_reasons;
 pub use utc::{utc_anchor, utc_changes};

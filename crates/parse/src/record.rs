@@ -1,10 +1,11 @@
 //! Where records start and end, and a record's text with its pieces joined.
 
 use crate::csi::{self, Csi};
+use crate::event_forms::{self, elements};
 use crate::event_json::{self, WindowsEvent};
 use crate::formats;
 use crate::head::{self, Head};
-use crate::pasted;
+use crate::{cmtrace, console, pasted, setup_diag};
 use event::{Format, LoggedAt, TextEncoding, UtcMillis};
 use memchr::memchr;
 use std::borrow::Cow;
@@ -53,8 +54,9 @@ impl<'a> Iterator for Records<'a> {
         }
         let (length, is_cut, has_head) = match self.format {
             Format::Wds => measure(rest.as_bytes()),
-            Format::EventJson => measure_line(rest),
+            Format::EventJson | Format::CmtraceCopied => measure_line(rest, self.format),
             format if format.is_pasted() => pasted::measure(rest, format),
+            format if elements::are_in(format) => measure_element(rest, format),
             format => measure_lines(rest, format),
         };
         // Ends of records are behind a line feed or between characters.
@@ -108,9 +110,18 @@ fn after(bytes: &[u8], newline: usize) -> &[u8] {
 }
 
 /// The same where each line stands for itself.
-fn measure_line(rest: &str) -> (usize, bool, bool) {
+fn measure_line(rest: &str, format: Format) -> (usize, bool, bool) {
     let length = memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |newline| newline + 1);
-    (length, false, event_json::starts(rest))
+    let line = rest.get(..length).unwrap_or(rest);
+    (length, false, formats::starts(line, format))
+}
+
+/// The same where a record need not end with a line.
+fn measure_element(rest: &str, format: Format) -> (usize, bool, bool) {
+    let length = elements::first(format, TextEncoding::Utf8, rest.as_bytes());
+    let length = length.unwrap_or(rest.len());
+    let element = rest.get(..length).unwrap_or(rest);
+    (length, false, formats::starts(element, format))
 }
 
 /// The same for formats in which a record is what stands between two heads.
@@ -144,7 +155,7 @@ fn bounded(rest: &str, length: usize) -> usize {
 pub(crate) fn is_sure_start(line: &str, format: Format) -> bool {
     match format {
         Format::Wds => head::starts_head(line.as_bytes()) && !csi::is_continuation(line.as_bytes()),
-        Format::EventJson => true,
+        Format::EventJson | Format::CmtraceCopied => true,
         format if format.is_pasted() => pasted::is_sure_start(line, format),
         format => formats::starts(line, format),
     }
@@ -178,23 +189,39 @@ impl<'a> Record<'a> {
         if self.has_head && self.format == Format::EventJson {
             return event_json::logged(self.raw);
         }
+        if self.format.is_of_events() {
+            return self.event()?.time.logged();
+        }
         self.head()?.logged
     }
 
     /// The record's own UTC stamp: that of a CSI record, or an event's time.
     pub fn stamp(&self) -> Option<UtcMillis> {
         match self.format {
-            Format::EventJson => self.event()?.time.utc(),
+            format if format.is_of_events() => self.event()?.time.utc(),
             _ => self.csi()?.stamp,
         }
     }
 
     /// The event of a Windows event log that the record is; none elsewhere.
     pub fn event(&self) -> Option<WindowsEvent<'a>> {
-        if self.has_head && self.format == Format::EventJson {
-            event_json::read(self.raw)
+        if self.has_head && self.format.is_of_events() {
+            event_forms::read(self.raw, self.format)
         } else {
             None
+        }
+    }
+
+    /// Whether it is in the form that all events are brought into, as our own reader of event logs writes them.
+    pub fn is_canonical(&self) -> bool {
+        self.format == Format::EventJson && event_json::is_own(self.raw)
+    }
+
+    /// Whether it tells of an event of which too little is understood for it to count as read. `event` = what [`Record::event`] made of it.
+    pub fn is_half_read(&self, event: Option<&WindowsEvent<'_>>) -> bool {
+        match event {
+            Some(event) => event.lacks().is_some(),
+            None => self.has_head && event_forms::tells_of_event(self.raw, self.format),
         }
     }
 
@@ -224,10 +251,19 @@ impl<'a> Record<'a> {
         if let Some(event) = self.event() {
             return Cow::Owned(event.to_line());
         }
+        match self.format {
+            Format::Console => return Cow::Owned(console::text(self.raw)),
+            Format::SetupDiag => return Cow::Owned(setup_diag::text(self.raw)),
+            Format::CmtraceCopied => return Cow::Borrowed(cmtrace::copied_message(self.raw)),
+            _ => {}
+        }
         let message = match self.read_untimed() {
             Some((_, at)) => self.raw.get(at..).unwrap_or_default(),
             None => self.raw,
         };
+        if self.format == Format::Cmtrace {
+            return Cow::Borrowed(trim_end(cmtrace::message(message)));
+        }
         if !self.is_cut {
             return Cow::Borrowed(trim_end(message));
         }
@@ -272,9 +308,12 @@ impl<'a> Record<'a> {
 
     /// Minutes ahead of UTC, where the record's own stamp carries them.
     pub(crate) fn stamp_offset(&self) -> Option<i32> {
-        (self.has_head && self.format == Format::ReportingEvents)
-            .then(|| crate::reporting_events::utc_minutes(self.raw))
-            .flatten()
+        match self.format {
+            _ if !self.has_head => None,
+            Format::ReportingEvents => crate::reporting_events::utc_minutes(self.raw),
+            Format::Cmtrace => cmtrace::utc_minutes(self.raw),
+            _ => None,
+        }
     }
 
     /// A CSI head without a sequence number whose record did not stand before it.

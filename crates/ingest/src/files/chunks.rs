@@ -27,6 +27,7 @@ pub struct FileChunks<R = LogReader> {
     path: PathBuf,
     /// Gone at the end of the source.
     cutter: Option<Cutter>,
+    format: Format,
     buffer: Vec<u8>,
     pieces: VecDeque<Piece>,
     /// What ended the source before its end.
@@ -66,6 +67,7 @@ impl<R: Read> FileChunks<R> {
             reader: reader.take(bytes),
             path,
             cutter: Some(Cutter::new(encoding, format, 0, target)),
+            format,
             buffer: Vec::new(),
             pieces: VecDeque::new(),
             error: None,
@@ -146,7 +148,7 @@ impl<R: Read> FileChunks<R> {
 
     fn take(&mut self, pieces: Vec<Piece>) {
         if let (None, Some(first)) = (self.first_record, pieces.first()) {
-            self.first_record = Some(parse::first_record_hash(&first.text));
+            self.first_record = Some(parse::start_hash(&first.text, self.format));
         }
         self.pieces.extend(pieces);
     }

@@ -37,7 +37,7 @@ impl Prefix {
         let is_read_alike = found.source == Some(source)
             && found.encoding == chunk.encoding
             && found.format == chunk.format
-            && parse::first_record_hash(&chunk.text) == first_record;
+            && parse::start_hash(&chunk.text, chunk.format) == first_record;
         is_read_alike.then(|| Self(Sha256::new_with_prefix(body)))
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A value. Numbers and truth values are texts: what they mean is the reader's affair.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     Null,
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
@@ -14,13 +14,24 @@ pub(super) enum Json<'a> {
     Map(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
+/// What converters of XML call an element's own text, beside its attributes.
+const TEXT: [&str; 6] = ["#text", "_", "$t", "_text", "#content", "$value"];
+
 impl<'a> Json<'a> {
+    /// The object at the start of a text, whatever follows it.
+    pub(crate) fn read_first(text: &'a str) -> Option<Self> {
+        serde_json::Deserializer::from_str(text)
+            .into_iter::<Json<'a>>()
+            .next()?
+            .ok()
+    }
+
     /// A whole line. The parser's own limit bounds how deep values nest.
-    pub(super) fn read(line: &'a str) -> Option<Self> {
+    pub(crate) fn read(line: &'a str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Json<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         let Self::Map(fields) = self else { return None };
         fields
             .iter()
@@ -29,36 +40,59 @@ impl<'a> Json<'a> {
     }
 
     /// The value at the end of a path of names.
-    pub(super) fn at(&self, path: &[&str]) -> Option<&Json<'a>> {
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Json<'a>> {
         path.iter().try_fold(self, |json, name| json.get(name))
     }
 
     /// A string, number or truth value; also one with attributes beside it, `{"#attributes":…,"#text":…}`.
-    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text.clone()),
-            Self::Map(_) => match self.get("#text") {
+            Self::Map(_) => TEXT.iter().find_map(|name| match self.get(name) {
                 Some(Self::Text(text)) => Some(text.clone()),
                 _ => None,
-            },
+            }),
             Self::Null | Self::List(_) => None,
         }
     }
 
-    pub(super) fn text_at(&self, path: &[&str]) -> Option<Cow<'a, str>> {
+    pub(crate) fn text_at(&self, path: &[&str]) -> Option<Cow<'a, str>> {
         self.at(path).and_then(Json::text)
     }
 
-    pub(super) fn number_at<N: std::str::FromStr>(&self, path: &[&str]) -> Option<N> {
-        self.text_at(path)?.parse().ok()
+    pub(crate) fn number_at<N: std::str::FromStr>(&self, path: &[&str]) -> Option<N> {
+        self.text_at(path)?.trim().parse().ok()
     }
 
-    pub(super) fn is_map(&self) -> bool {
+    /// An attribute of an element that came from XML, in any converter's spelling.
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
+        let Self::Map(fields) = self else { return None };
+        fields
+            .iter()
+            .find_map(|(known, value)| match known.as_ref() {
+                "#attributes" | "$" | "_attributes" | "attributes" => value.text_at(&[name]),
+                known if known.trim_start_matches(['@', '-', '_']) == name => value.text(),
+                _ => None,
+            })
+    }
+
+    /// A value with its name beside it, `{"@Name":"errorCode","#text":"0x80070002"}`.
+    fn named(&self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+        let name = self.attribute("Name")?;
+        let value = self.text().or_else(|| {
+            ["Value", "value", "content", "text", "Text"]
+                .iter()
+                .find_map(|name| self.get(name)?.text())
+        })?;
+        Some((name, value))
+    }
+
+    pub(crate) fn is_map(&self) -> bool {
         matches!(self, Self::Map(_))
     }
 
     /// Named values below this one, `param1` and on for those without a name.
-    pub(super) fn values(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    pub(crate) fn values(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         let mut values = Vec::new();
         let mut unnamed = 0;
         self.gather(Cow::Borrowed(""), &mut unnamed, &mut values);
@@ -71,37 +105,55 @@ impl<'a> Json<'a> {
         unnamed: &mut usize,
         values: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
     ) {
-        let mut add = |name: Cow<'a, str>, value: Cow<'a, str>| {
-            let name = if name.is_empty() || name == "Data" {
-                *unnamed += 1;
-                Cow::Owned(format!("param{unnamed}"))
-            } else {
-                name
-            };
-            values.push((name, value));
-        };
         match self {
             Self::Null if name.is_empty() => {}
-            Self::Null => add(name, Cow::Borrowed("")),
-            Self::Text(text) => add(name, text.clone()),
+            Self::Null => values.push(numbered(name, Cow::Borrowed(""), unnamed)),
+            Self::Text(text) => values.push(numbered(name, text.clone(), unnamed)),
             Self::List(items) => {
                 for item in items {
-                    item.gather(name.clone(), unnamed, values);
+                    match item.named() {
+                        Some((name, value)) => values.push(numbered(name, value, unnamed)),
+                        None => item.gather(name.clone(), unnamed, values),
+                    }
                 }
             }
             Self::Map(fields) => {
                 for (inner, value) in fields {
                     match inner.as_ref() {
-                        "#attributes" => {}
+                        // An attribute says of what kind a value is, never what it is.
+                        name if is_attribute(name) => {}
                         "#text" => value.gather(name.clone(), unnamed, values),
                         // Raw bytes of a driver: nothing that is looked at, and long.
                         "Binary" | "binary" => {}
-                        _ => value.gather(inner.clone(), unnamed, values),
+                        _ => match value.named().filter(|_| inner == "Data") {
+                            Some((name, value)) => values.push(numbered(name, value, unnamed)),
+                            None => value.gather(inner.clone(), unnamed, values),
+                        },
                     }
                 }
             }
         }
     }
+}
+
+/// Members that hold the attributes of an element, or are one.
+fn is_attribute(name: &str) -> bool {
+    matches!(name, "#attributes" | "$" | "_attributes") || name.starts_with('@')
+}
+
+/// A value by its name, or by its number where it has none of its own.
+fn numbered<'a>(
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+    unnamed: &mut usize,
+) -> (Cow<'a, str>, Cow<'a, str>) {
+    let is_name = !matches!(name.as_ref(), "" | "Data" | "#text" | "Binary" | "binary")
+        && !is_attribute(&name);
+    if is_name {
+        return (name, value);
+    }
+    *unnamed += 1;
+    (Cow::Owned(format!("param{unnamed}")), value)
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {

@@ -3,7 +3,7 @@
 //! `EventTime` is local time without a zone, so UTC is not known from such a line: `@timestamp` beside it is when a relay got it.
 
 use super::json::Json;
-use super::{WindowsEvent, level, time};
+use super::{WindowsEvent, level, message, time};
 
 /// What describes the event or its way here; everything else is a value of it.
 const DESCRIBING: [&str; 46] = [
@@ -75,7 +75,7 @@ pub(super) fn read<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
         .filter(|(name, _)| !DESCRIBING.contains(&name.as_ref()))
         .cloned()
         .collect();
-    Some(WindowsEvent {
+    let mut event = WindowsEvent {
         time: stamp.map(|text| time::read(&text)).unwrap_or_default(),
         host: host.unwrap_or_default(),
         channel: json.text_at(&["Channel"]).unwrap_or_default(),
@@ -84,5 +84,9 @@ pub(super) fn read<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
         record_id,
         level: word,
         data: Json::Map(own).values(),
-    })
+    };
+    if let Some(text) = json.text_at(&["Message"]) {
+        message::add(&mut event, &text);
+    }
+    Some(event)
 }

@@ -7,10 +7,13 @@ use event::{LoggedAt, UtcMillis};
 const FIRST_YEAR: &str = "1990";
 
 /// `2024-05-01T08:00:05.2931234Z`, `2024-05-01 08:00:05 +0330`, `2024-05-01 08:00:05` of a clock whose zone is not told.
-pub(super) fn read(text: &str) -> EventTime {
+pub(crate) fn read(text: &str) -> EventTime {
     let text = text.trim();
     let Some(seconds) = LoggedAt::parse(text.as_bytes()) else {
-        return EventTime::Unknown;
+        return match epoch(text) {
+            Some(utc) => EventTime::Utc(utc),
+            None => super::stamp::read(text).map_or(EventTime::Unknown, EventTime::Local),
+        };
     };
     if text < FIRST_YEAR {
         return EventTime::Unknown;
@@ -28,6 +31,20 @@ pub(super) fn read(text: &str) -> EventTime {
     match minutes(rest.trim()) {
         Some(minutes) => EventTime::Utc(UtcMillis((seconds.0 - minutes * 60) * 1_000 + millis)),
         None => EventTime::Local(seconds),
+    }
+}
+
+/// `/Date(1709629921000)/` of Windows PowerShell, with or without an offset that says nothing of the instant; or the bare number.
+fn epoch(text: &str) -> Option<UtcMillis> {
+    let digits = match text.trim_start_matches('\\').strip_prefix("/Date(") {
+        Some(rest) => rest.split([')', '+', '-']).next()?,
+        None => text,
+    };
+    let number: i64 = digits.parse().ok()?;
+    match digits.len() {
+        13 => Some(UtcMillis(number)),
+        10 => Some(UtcMillis(number * 1_000)),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Winlogbeat 7 and later (ECS), also through Logstash.
 
 use super::json::Json;
-use super::{WindowsEvent, level, time};
+use super::{WindowsEvent, level, message, time};
 
 pub(super) fn read<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
     let winlog = json.get("winlog")?;
@@ -24,7 +24,7 @@ pub(super) fn read<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
         .get("event_data")
         .or_else(|| winlog.get("user_data"))
         .map(Json::values);
-    Some(WindowsEvent {
+    let mut event = WindowsEvent {
         time: stamp.map(|text| time::read(&text)).unwrap_or_default(),
         host: host.unwrap_or_default(),
         channel: winlog.text_at(&["channel"]).unwrap_or_default(),
@@ -37,5 +37,9 @@ pub(super) fn read<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
             .into_iter()
             .filter(|(name, _)| name != "xml_name")
             .collect(),
-    })
+    };
+    if let Some(text) = json.text_at(&["message"]) {
+        message::add(&mut event, &text);
+    }
+    Some(event)
 }

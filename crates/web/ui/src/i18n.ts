@@ -255,6 +255,8 @@ const en = {
     windows_update: "WindowsUpdate log",
     pfro: "PFRO log",
     event_log: "Event log",
+    configmgr: "ConfigMgr client log",
+    intune: "Intune agent log",
   },
   how: {
     csi_stamp: "shown by a CSI stamp",
@@ -567,6 +569,8 @@ const zh: Messages = {
     windows_update: "WindowsUpdate 日志",
     pfro: "PFRO 日志",
     event_log: "事件日志",
+    configmgr: "ConfigMgr 客户端日志",
+    intune: "Intune 代理日志",
   },
   how: {
     csi_stamp: "由 CSI 时间戳得知",
