@@ -44,6 +44,8 @@ pub(crate) struct Input {
     pub(crate) format: Option<Format>,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
+    /// Events of which too little was understood: no provider, time or id.
+    pub(crate) half_read: u64,
     pub(crate) skipped_bytes: u64,
     pub(crate) lines: u64,
     pub(crate) utc_changes: Vec<(u64, UtcAnchor)>,
@@ -70,6 +72,7 @@ impl Input {
             format: None,
             bytes: 0,
             records: 0,
+            half_read: 0,
             skipped_bytes: 0,
             lines: 0,
             utc_changes: Vec::new(),
@@ -196,9 +199,14 @@ impl Scan {
         }
     }
 
+    /// Events of which too little was understood: a failure may stand in each.
+    pub(crate) fn half_read(&self) -> u64 {
+        self.inputs.iter().map(|input| input.half_read).sum()
+    }
+
     /// Of what was not wholly examined nothing better can be said than that it is not known.
     pub(crate) fn doubt(&mut self) {
-        if !self.is_examined() && self.verdict != Verdict::Failed {
+        if (!self.is_examined() || self.half_read() > 0) && self.verdict != Verdict::Failed {
             self.verdict = Verdict::Inconclusive;
         }
     }
@@ -425,6 +433,7 @@ impl<'r> Gathered<'r> {
                 });
         }
         input.records += classified.records;
+        input.half_read += classified.half_read;
         input.skipped_bytes += classified.loose_bytes;
         if chunk.encoding == TextEncoding::Utf8 {
             // The byte-order mark.

@@ -32,6 +32,8 @@ pub struct Classified {
     pub anchor_places: Vec<usize>,
     /// Records read.
     pub records: u64,
+    /// Events of event logs of which too little is understood (no provider, time or id): a failure may stand in each, so nothing good can be said.
+    pub half_read: u64,
     /// Bytes of text that belongs to no record.
     pub loose_bytes: u64,
     /// Continuations of CSI records whose start is missing.
@@ -53,10 +55,23 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
     let mut stamps: Option<(&[u8], &[u8])> = None;
     let mut hits = rules.prefilter(chunk.source).hits(&chunk.text);
     let mut utc = UtcChanges::default();
+    let is_foreign = chunk.format.is_of_events() && chunk.encoding != TextEncoding::Evtx;
     let is_other = !matches!(chunk.format, Format::Wds | Format::WdsHeadless);
     for record in parse::records(&chunk.text, chunk.format) {
         let end = record.offset + record.raw.len();
-        if record.has_head() {
+        // Of what we wrote ourselves the time alone is enough.
+        let event = (is_foreign && !record.is_canonical()).then(|| record.event());
+        if let Some(event) = &event {
+            out.half_read += u64::from(record.is_half_read(event.as_ref()));
+        }
+        let is_record = match &event {
+            Some(event) => event
+                .as_ref()
+                .is_some_and(|event| !event.provider.is_empty()),
+            None => record.has_head(),
+        };
+        let event = event.flatten();
+        if is_record {
             out.records += 1;
         } else {
             let placed = record.place(chunk.encoding);
@@ -69,18 +84,25 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             if may_show_utc(record.raw.as_bytes()) {
                 utc.observe(&record, &examiner, &mut out);
             }
-        } else if is_other && let Some(logged) = record.logged() {
+        } else if is_other
+            && let Some(logged) = match &event {
+                Some(event) => event.time.logged(),
+                None if is_foreign && !record.is_canonical() => None,
+                None => record.logged(),
+            }
+        {
             out.first = Some(out.first.map_or(logged, |first| first.min(logged)));
             out.last = out.last.max(Some(logged));
             // Event logs write UTC, which says nothing of the machine's own clock.
-            if chunk.format != Format::EventJson {
+            if !chunk.format.is_of_events() {
                 utc.observe(&record, &examiner, &mut out);
             }
         }
-        // Nobody knows where a literal was broken in pasted text, so there each record is looked at.
-        if hits.before(end) || chunk.format.is_pasted() {
+        // Nobody knows where a literal was broken in pasted text, and other copies have no words that are the same in every form of
+        // them: there each record is looked at.
+        if hits.before(end) || chunk.format.is_pasted() || chunk.format.is_copied() {
             let is_last = end == chunk.text.len();
-            examiner.examine(&record, chunk.open && is_last, &mut out);
+            examiner.examine(&record, event, chunk.open && is_last, &mut out);
         }
     }
     if let Some((first, last)) = stamps {
@@ -228,12 +250,18 @@ impl<'a> Examiner<'a> {
         readings.swap_remove(best.0)
     }
 
-    fn examine(&mut self, record: &Record<'_>, open: bool, out: &mut Classified) {
+    fn examine<'r>(
+        &mut self,
+        record: &Record<'r>,
+        event: Option<WindowsEvent<'r>>,
+        open: bool,
+        out: &mut Classified,
+    ) {
         if record.is_orphan() {
             out.orphans += 1;
         }
         // Read once: that is most of the work on an event of an event log.
-        let event = record.event();
+        let event = event.or_else(|| record.event());
         if let Some(event) = &event
             && !self.rules.may_know(event.event_id)
             && marker::of_event(event) == Marker::None
@@ -244,7 +272,10 @@ impl<'a> Examiner<'a> {
             Some(event) => Some(event.head()),
             None => record.head(),
         };
-        let component = head.map_or("", |head| head.component);
+        let component = match &event {
+            Some(event) => event.provider.as_ref(),
+            None => head.map_or("", |head| head.component),
+        };
         let text = match &event {
             Some(event) => Cow::Owned(event.to_line()),
             None if self.chunk.format.is_pasted() => self.best_reading(record, component),

@@ -43,6 +43,8 @@ pub fn broken_tests(rules: &Rules) -> Vec<BrokenTest<'_>> {
 fn matches_somewhere(rules: &Rules, rule: &Rule, line: &str) -> bool {
     let format = if parse::event_json::read(line).is_some() {
         Format::EventJson
+    } else if line.starts_with("<![LOG[") {
+        Format::Cmtrace
     } else if line.starts_with("20") {
         Format::Wds
     } else {

@@ -85,6 +85,11 @@ const FORMS: [Form; 18] = [
 const SYSTEMINFO: &str = "output of systeminfo: facts about the machine, no log of a failure";
 const PACKAGES: &str = "output of dism /get-packages: facts about the machine, no log of a failure";
 
+/// The reasons, some of them more than once.
+pub(crate) fn reasons() -> impl Iterator<Item = &'static str> {
+    FORMS.iter().map(|form| form.reason)
+}
+
 /// Why a text is no log, where it is one of these forms.
 pub(crate) fn reason(text: &str) -> Option<&'static str> {
     FORMS

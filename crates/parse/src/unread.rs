@@ -82,6 +82,7 @@ pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .chain(magics)
     .chain(texts)
+    .chain(crate::facts::reasons())
 }
 
 /// The reason that the bytes alone tell, before they are taken for text.

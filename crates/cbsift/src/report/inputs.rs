@@ -61,6 +61,9 @@ fn facts(input: &Input, source: Source, words: &Words, language: Language) -> St
     if let Some(problem) = &input.problem {
         let _ = write!(line, " — {}", skipped::problem(problem, language));
     }
+    if input.half_read > 0 {
+        let _ = write!(line, " — {}", (words.half_read)(input.half_read));
+    }
     for one in &input.unexamined {
         let _ = write!(line, " — {}", (words.unexamined)(one.length, one.offset));
     }

@@ -61,6 +61,9 @@ struct Input {
     format: Option<&'static str>,
     bytes: u64,
     records: u64,
+    /// Left out where there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    half_read: u64,
     skipped_bytes: u64,
     utc_offsets: Vec<UtcOffset>,
     first: Option<String>,
@@ -69,6 +72,10 @@ struct Input {
     reason: String,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unexamined: Vec<Unexamined>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -178,6 +185,7 @@ pub(crate) fn json(
                 format: input.format.map(event::Format::name),
                 bytes: input.bytes,
                 records: input.records,
+                half_read: input.half_read,
                 skipped_bytes: input.skipped_bytes,
                 utc_offsets: input
                     .utc_changes

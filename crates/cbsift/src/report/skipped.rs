@@ -73,6 +73,48 @@ fn chinese(reason: &str) -> Option<&'static str> {
         "log of driver setup (setupapi): not read" => "驱动安装日志（setupapi）：不读取",
         "log of Windows Installer (MSI): not read" => "Windows Installer（MSI）日志：不读取",
         "report of Windows Error Reporting: not read" => "Windows 错误报告：不读取",
+        "Process Monitor's own file: no log that is read; save as CSV there, filtered to TiWorker.exe and TrustedInstaller.exe, and look at results other than SUCCESS" => {
+            "Process Monitor 自有格式：不读取；请在其中过滤 TiWorker.exe 与 TrustedInstaller.exe 后另存为 CSV，并查看结果不是 SUCCESS 的操作"
+        }
+        "Process Monitor's CSV: no log of a failure; CBS.log of the same minutes names the object to look for in it" => {
+            "Process Monitor 的 CSV：不是故障日志；同一时段的 CBS.log 会指明要在其中查找的对象"
+        }
+        "registry export: facts about the machine, no log of a failure" => {
+            "注册表导出：机器信息，不是故障日志"
+        }
+        "output of reg query: facts about the machine, no log of a failure" => {
+            "reg query 的输出：机器信息，不是故障日志"
+        }
+        "output of systeminfo: facts about the machine, no log of a failure" => {
+            "systeminfo 的输出：机器信息，不是故障日志"
+        }
+        "output of msinfo32: facts about the machine, no log of a failure" => {
+            "msinfo32 的输出：机器信息，不是故障日志"
+        }
+        "list of installed updates: facts about the machine, no log of a failure" => {
+            "已安装更新列表：机器信息，不是故障日志"
+        }
+        "output of dism /get-packages: facts about the machine, no log of a failure" => {
+            "dism /get-packages 的输出：机器信息，不是故障日志"
+        }
+        "output of fltmc: facts about the machine, no log of a failure" => {
+            "fltmc 的输出：机器信息，不是故障日志"
+        }
+        "output of sc query: facts about the machine, no log of a failure" => {
+            "sc query 的输出：机器信息，不是故障日志"
+        }
+        "answer of Azure Monitor as rows without names: save the records as JSON objects or CSV" => {
+            "Azure Monitor 的无列名行：请将记录另存为 JSON 对象或 CSV"
+        }
+        "table of Get-WinEvent: it cuts messages off; save with Format-List, Export-Csv or wevtutil epl" => {
+            "Get-WinEvent 的表格：消息被截断；请用 Format-List、Export-Csv 或 wevtutil epl 保存"
+        }
+        "table of Get-EventLog: it cuts messages off and has no years; save with Format-List, Export-Csv or wevtutil epl" => {
+            "Get-EventLog 的表格：消息被截断且没有年份；请用 Format-List、Export-Csv 或 wevtutil epl 保存"
+        }
+        "WindowsUpdate.log of Windows 10 and later is a note, no log: run Get-WindowsUpdateLog and give what it writes" => {
+            "Windows 10 及以后的 WindowsUpdate.log 只是一条说明，不是日志：请运行 Get-WindowsUpdateLog 并提供其生成的文件"
+        }
         "folders are nested too deep" => "文件夹嵌套过深",
         "symbolic link: only links named themselves are followed" => {
             "符号链接：只跟随直接指定的链接"

@@ -90,6 +90,7 @@ pub(crate) fn view(
         Verdict::Inconclusive if !scan.derived.findings.is_empty() => {
             (words.inconclusive, words.unexplained_more)
         }
+        Verdict::Inconclusive if scan.half_read() > 0 => (words.inconclusive, words.half_read_more),
         Verdict::Inconclusive if narrowed.is_some() => (words.inconclusive, words.nothing_left),
         Verdict::Inconclusive => (words.inconclusive, words.inconclusive_more),
     };

@@ -37,6 +37,8 @@ pub(crate) struct Words {
     pub(crate) inconclusive_more: &'static str,
     pub(crate) nothing_left: &'static str,
     pub(crate) unexamined_more: &'static str,
+    pub(crate) half_read_more: &'static str,
+    pub(crate) half_read: fn(events: u64) -> String,
     pub(crate) unexamined: fn(bytes: u64, from: u64) -> String,
     pub(crate) not_examined: fn(names: &str) -> String,
     pub(crate) not_derived: &'static str,
@@ -147,6 +149,11 @@ static ENGLISH: Words = Words {
     inconclusive_more: "too few servicing records were read to say anything",
     nothing_left: "nothing that was asked for stands in what was read",
     unexamined_more: "a part of the input could not be examined, and no failure stands in the rest",
+    half_read_more: "events were not understood, and no failure stands in the rest",
+    half_read: |events| match events {
+        1 => "1 event not understood: no provider, time, id or code found".to_owned(),
+        events => format!("{events} events not understood: no provider, time, id or code found"),
+    },
     unexamined: |bytes, from| {
         let bytes = counted(bytes, "byte", "bytes");
         format!("{bytes} from byte {from} could not be examined: a defect of this build")
@@ -301,6 +308,8 @@ static CHINESE: Words = Words {
     inconclusive_more: "读到的服务记录太少，无法得出结论",
     nothing_left: "所读内容中没有所要查询的记录",
     unexamined_more: "部分输入无法检查，其余部分没有发现失败",
+    half_read_more: "有事件未能读懂，其余部分没有发现失败",
+    half_read: |events| format!("{events} 个事件未能读懂：缺少来源、时间、ID 或代码"),
     unexamined: |bytes, from| {
         format!("自第 {from} 字节起的 {bytes} 字节无法检查：这是本程序的缺陷")
     },
