@@ -20,7 +20,7 @@ use std::sync::{LazyLock, OnceLock};
 pub const CLASSIFIER_VERSION: u32 = 4;
 
 /// The shipped rule files, by subject. What a code says alone comes first, so that no rule of a record answers for it.
-const SHIPPED: [(&str, &str); 10] = [
+const SHIPPED: [(&str, &str); 12] = [
     (
         "codes.yaml",
         include_str!("../../../config/rules/codes.yaml"),
@@ -60,6 +60,14 @@ const SHIPPED: [(&str, &str); 10] = [
     (
         "unexplained.yaml",
         include_str!("../../../config/rules/unexplained.yaml"),
+    ),
+    (
+        "configmgr.yaml",
+        include_str!("../../../config/rules/configmgr.yaml"),
+    ),
+    (
+        "console.yaml",
+        include_str!("../../../config/rules/console.yaml"),
     ),
 ];
 

@@ -1,7 +1,8 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
 use crate::{
-    cmtrace, console, event_forms, event_json, evtx, facts, formats, head, pasted, setup_diag, unread,
+    cmtrace, console, event_forms, event_json, evtx, facts, formats, head, pasted, setup_diag,
+    unread,
 };
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
@@ -111,7 +112,9 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
                 format,
                 reason: "",
             },
-            None => none(facts::reason(&text).unwrap_or_else(|| unread::by_text(&text, head.len()))),
+            None => {
+                none(facts::reason(&text).unwrap_or_else(|| unread::by_text(&text, head.len())))
+            }
         };
     }
     let format = if heads.with_stamp() > 0 {

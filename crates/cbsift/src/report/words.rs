@@ -439,6 +439,10 @@ pub(crate) fn source(source: event::Source, language: Language) -> &'static str 
         (Source::Pfro, Language::Chinese) => "PFRO 日志",
         (Source::EventLog, Language::English) => "event log",
         (Source::EventLog, Language::Chinese) => "事件日志",
+        (Source::Configmgr, Language::English) => "ConfigMgr client",
+        (Source::Configmgr, Language::Chinese) => "ConfigMgr 客户端日志",
+        (Source::Intune, Language::English) => "Intune",
+        (Source::Intune, Language::Chinese) => "Intune 日志",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Texts on which a step fails, whatever the reason: the rest is read, and the answer says what is missing.
 
+mod forms;
+
 use super::*;
 use crate::report::{self, Language, Style};
 use event::Severity;

@@ -60,7 +60,11 @@ impl Failure {
 pub(super) fn speaks(source: Source) -> bool {
     matches!(
         source,
-        Source::ReportingEvents | Source::WindowsUpdate | Source::EventLog
+        Source::ReportingEvents
+            | Source::WindowsUpdate
+            | Source::EventLog
+            | Source::Configmgr
+            | Source::Intune
     )
 }
 
