@@ -12,10 +12,14 @@ use parse::Record;
 use parse::event_json::WindowsEvent;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use windows_error_codes::Extend;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 /// An event keeps this much of its record's text; the whole record stands in its chunk.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
+
+/// How a line of a trace ends that was not decoded: it has a head and says nothing, so it is no record.
+const UNDECODED: &str = "(No Format Information found).";
 
 /// What classification made of one chunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
     let is_other = !matches!(chunk.format, Format::Wds | Format::WdsHeadless);
     for record in parse::records(&chunk.text, chunk.format) {
         let end = record.offset + record.raw.len();
+        let is_undecoded =
+            chunk.format == Format::WindowsUpdate && record.raw.trim_end().ends_with(UNDECODED);
         // Of what we wrote ourselves the time alone is enough.
         let event = (is_foreign && !record.is_canonical()).then(|| record.event());
         if let Some(event) = &event {
@@ -68,7 +74,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             Some(event) => event
                 .as_ref()
                 .is_some_and(|event| !event.provider.is_empty()),
-            None => record.has_head(),
+            None => record.has_head() && !is_undecoded,
         };
         let event = event.flatten();
         if is_record {
@@ -85,6 +91,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
                 utc.observe(&record, &examiner, &mut out);
             }
         } else if is_other
+            && !is_undecoded
             && let Some(logged) = match &event {
                 Some(event) => event.time.logged(),
                 None if is_foreign && !record.is_canonical() => None,
@@ -336,7 +343,6 @@ impl<'a> Examiner<'a> {
         let failure = failure::read(&failure::Seen {
             source: self.chunk.source,
             level: head.map(|head| head.level).unwrap_or_default(),
-            component,
             text: &text,
             marked: &marked,
             has_code: self.spellings.iter().any(is_real),
@@ -410,6 +416,10 @@ impl<'a> Examiner<'a> {
             object.push(' ');
             object.push_str(version);
         }
+        if let Some(extend) = capture("extend").and_then(extend) {
+            let operation = extend.operation().unwrap_or("UNKNOWN");
+            object.push_str(&format!(" ({}, {operation})", extend.phase()));
+        }
         let mut fields: Vec<(String, String)> = marked
             .fields
             .iter()
@@ -480,8 +490,9 @@ impl<'a> Examiner<'a> {
             kb: entities::kb(&package)
                 .or_else(|| entities::kb(kb_text))
                 .or_else(|| entities::kb(&text))
-                .unwrap_or_default()
-                .to_owned(),
+                .map(str::to_owned)
+                .or_else(|| entities::kb_of_file(&text))
+                .unwrap_or_default(),
             package,
             component_identity: capture("component")
                 .map(|name| name.trim_end_matches([',', '"', '\'', '.']))
@@ -518,6 +529,11 @@ impl<'a> Examiner<'a> {
             self.identity_seed,
         ))
     }
+}
+
+/// In which phase and operation an upgrade failed: the number behind the result, written without `0x`.
+fn extend(digits: &str) -> Option<Extend> {
+    Extend::new(u32::from_str_radix(digits, 16).ok()?)
 }
 
 fn bounded(text: Cow<'_, str>) -> String {

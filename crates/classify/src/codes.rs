@@ -27,19 +27,30 @@ const SUCCESS_IN_DISGUISE: [u32; 1] = [0x8007_0BC2];
 
 /// Searches for what introduces a code, made once: making one costs more than a search of a record.
 struct Intros {
-    before: [Finder<'static>; 3],
+    before: [Finder<'static>; 4],
     outcomes: [Finder<'static>; 2],
     facility: Finder<'static>,
     operation: Finder<'static>,
     result: Finder<'static>,
+    /// In front of a Win32 number of Setup's: sysprep's return value, and what stopped it at an object.
+    returned: Finder<'static>,
+    while_doing: Finder<'static>,
+    /// Behind a thread's id, where the tracing of newer parts writes its results.
+    thread: Finder<'static>,
+    /// In front of the decimal of an installation by wusa, in the words of its event.
+    because: Finder<'static>,
 }
 
 static INTROS: LazyLock<Intros> = LazyLock::new(|| Intros {
-    before: ["HRESULT=", "FAILED* [", "resultMapped="].map(Finder::new),
+    before: ["HRESULT=", "FAILED* [", "resultMapped=", "error code "].map(Finder::new),
     outcomes: ["\tFailure\t", "\tSuccess\t"].map(Finder::new),
     facility: Finder::new(",Facility="),
     operation: Finder::new(" index: "),
     result: Finder::new(", result "),
+    returned: Finder::new("dwRet = 0x"),
+    while_doing: Finder::new(" while "),
+    thread: Finder::new(" tid("),
+    because: Finder::new("because of error "),
 });
 
 /// Appends every code spelled in a text, in no particular order.
@@ -49,6 +60,7 @@ pub fn codes_in(text: &str, found: &mut Vec<Spelling>) {
     bare(text, found);
     keyed(text, found);
     decimal(text, found);
+    setup_numbers(text, found);
 }
 
 /// `0x800f0922`, `0xD0000102`.
@@ -112,6 +124,16 @@ fn bare(text: &str, found: &mut Vec<Spelling>) {
             take(tab + 1);
         }
     }
+    // `ReturnHr(1) tid(4c78) C1570108     Msg:[…]`
+    for at in INTROS.thread.find_iter(bytes) {
+        let thread = at + INTROS.thread.needle().len();
+        let digits = bytes.get(thread..).unwrap_or_default();
+        let digits = digits.iter().take_while(|byte| byte.is_ascii_hexdigit());
+        let end = thread + digits.count();
+        if bytes.get(end..end + 2) == Some(b") ") {
+            take(end + 2);
+        }
+    }
     for at in INTROS.facility.find_iter(bytes) {
         // `c0000279 [Error` or `80070002 [Warning` stands before it.
         if let Some(bracket) = text.get(..at).and_then(|before| before.rfind(" ["))
@@ -127,8 +149,10 @@ fn keyed(text: &str, found: &mut Vec<Spelling>) {
     let bytes = text.as_bytes();
     for separator in memchr2_iter(b'=', b':', bytes) {
         let rest = bytes.get(separator + 1..).unwrap_or_default();
+        // In an event of an event log, key and value stand in quotes.
+        let quote = usize::from(rest.first() == Some(&b'"'));
         let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
-        let at = separator + 1 + blanks;
+        let at = separator + 1 + blanks.max(quote);
         let Some(number) = bytes.get(at..) else {
             continue;
         };
@@ -145,7 +169,8 @@ fn keyed(text: &str, found: &mut Vec<Spelling>) {
                 None => continue,
             },
         };
-        let is_result = text.get(..separator).is_some_and(ends_with_result_key);
+        let key = text.get(..separator).unwrap_or_default();
+        let is_result = ends_with_result_key(key.strip_suffix('"').unwrap_or(key));
         if is_result && let Some(code) = failure(value) {
             found.push(Spelling {
                 code,
@@ -154,6 +179,58 @@ fn keyed(text: &str, found: &mut Vec<Spelling>) {
                 is_last_error: false,
             });
         }
+    }
+}
+
+/// `dwRet = 0x3cf2`, `Error READ, 0x00000570 while gathering`, `Error 1392 while gathering`, `because of error 2147944030`: Win32 numbers in
+/// the words of Setup and sysprep, and wusa's decimal.
+fn setup_numbers(text: &str, found: &mut Vec<Spelling>) {
+    let bytes = text.as_bytes();
+    let mut take = |at: usize, end: usize, number: Option<u32>| {
+        let code = match number {
+            Some(number @ 1..=0xFFFF) => Some(Code::from_win32(number)),
+            Some(number) => failure(number),
+            None => None,
+        };
+        if let Some(code) = code.filter(|code| !is_success(*code))
+            && !found.iter().any(|known| known.at < end && at < known.end)
+        {
+            found.push(Spelling {
+                code,
+                at,
+                end,
+                is_last_error: false,
+            });
+        }
+    };
+    for at in INTROS.returned.find_iter(bytes) {
+        let start = at + INTROS.returned.needle().len();
+        let digits = bytes.get(start..).unwrap_or_default().iter();
+        let end = start + digits.take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let number = text.get(start..end);
+        take(
+            start,
+            end,
+            number.and_then(|number| u32::from_str_radix(number, 16).ok()),
+        );
+    }
+    if let Some(end) = INTROS.while_doing.find(bytes) {
+        let before = text.get(..end).unwrap_or_default();
+        let start = before.rfind(' ').map_or(0, |blank| blank + 1);
+        let word = before.get(start..).unwrap_or_default();
+        let number = match word.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => word.parse().ok(),
+        };
+        let intro = before.get(..start).unwrap_or_default();
+        if intro.ends_with("Error ") || intro.ends_with(", ") {
+            take(start, end, number);
+        }
+    }
+    for at in INTROS.because.find_iter(bytes) {
+        let start = at + INTROS.because.needle().len();
+        let number = bytes.get(start..).and_then(unsigned_decimal);
+        take(start, start + 10, number);
     }
 }
 
@@ -408,6 +485,49 @@ fn eight_digits(bytes: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_setup_sysprep_and_wusa_are_read() {
+        for (text, code) in [
+            (
+                "Failed to find updates with error code 80072EFD",
+                0x8007_2EFD,
+            ),
+            (
+                "RunDlls: halting sysprep execution. dwRet = 0x3cf2",
+                0x8007_3CF2,
+            ),
+            (
+                "Error in validating actions; dwRet = 0x80310039",
+                0x8031_0039,
+            ),
+            (
+                "Error READ, 0x00000570 while gathering/applying object: File, C:\\made up",
+                0x8007_0570,
+            ),
+            ("Error 1392 while gathering object C:\\made up", 0x8007_0570),
+            (
+                "(caller: 00007FFEFCA38A6A) ReturnHr(1) tid(4c78) C1570108     Msg:[made up]",
+                0xC157_0108,
+            ),
+            (
+                "could not be installed because of error 2147944030 \"made up\"",
+                0x8007_065E,
+            ),
+            ("{\"ErrorCode\":\"2147944030\"}", 0x8007_065E),
+        ] {
+            check(text, &[code]);
+        }
+        for text in [
+            "dwRet = 0x0",
+            "waited 5 while gathering",
+            "Error 0 while gathering object C:\\made up",
+            "ReturnHr(1) tid(4c78) 00000000     Msg:[made up]",
+            "{\"ErrorCode\":\"2359302\"}",
+        ] {
+            check(text, &[]);
+        }
+    }
 
     fn check(text: &str, expected: &[u32]) {
         let mut found = Vec::new();

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 /// Searches made once: making one costs more than a search of a record.
 static KB: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("KB"));
+static KB_OF_FILE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-kb"));
 static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ession"));
 
 /// Microsoft's placeholder for features on demand and language packages; no patch.
@@ -21,6 +22,17 @@ pub(crate) fn kb(text: &str) -> Option<&str> {
         let is_free = before.is_none_or(|byte| !byte.is_ascii_alphanumeric());
         let kb = text.get(at..at + 2 + digits)?;
         ((6..=7).contains(&digits) && is_free && kb != PLACEHOLDER_KB).then_some(kb)
+    })
+}
+
+/// `KB5014692` of a file's name, `windows10.0-kb5014692-x64.msu`.
+pub(crate) fn kb_of_file(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    KB_OF_FILE.find_iter(bytes).find_map(|at| {
+        let digits = bytes.get(at + 3..)?.iter();
+        let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
+        let number = text.get(at + 3..at + 3 + digits)?;
+        (6..=7).contains(&digits).then(|| format!("KB{number}"))
     })
 }
 
@@ -167,6 +179,11 @@ mod tests {
         );
         assert_eq!(package("about ~ nothing"), None);
         assert_eq!(kb("Identifier: KB777778"), None);
+        assert_eq!(
+            kb_of_file(r"wusa.exe C:\made up\windows10.0-kb5014692-x64.msu"),
+            Some("KB5014692".to_owned())
+        );
+        assert_eq!(kb_of_file("a-kb12-x64.msu"), None);
         assert_eq!(
             component(
                 r"file \SystemRoot\WinSxS\amd64_a-b_31bf3856ad364e35_10.0.1.2_none_0011223344556677\x.dll"

@@ -19,7 +19,6 @@ pub(crate) struct FailureRecord {
 pub(crate) struct Seen<'a> {
     pub(crate) source: Source,
     pub(crate) level: Level,
-    pub(crate) component: &'a str,
     pub(crate) text: &'a str,
     pub(crate) marked: &'a Marked<'a>,
     /// It carries a failing code that is not the thread's stale last error.
@@ -40,10 +39,13 @@ pub(crate) fn read(seen: &Seen<'_>) -> Option<FailureRecord> {
     if let Some(what) = marked_end(seen.marked) {
         return end(what);
     }
+    let text = seen.text;
+    if seen.source == Source::WindowsUpdate && text.starts_with("WS error: There was an error") {
+        return step("search");
+    }
     if seen.source == Source::EventLog || !seen.has_code {
         return None;
     }
-    let text = seen.text;
     let is_of = |start: &str| text.starts_with(start);
     if is_of("Startup: Failed to ") {
         return end("startup");
@@ -54,37 +56,115 @@ pub(crate) fn read(seen: &Seen<'_>) -> Option<FailureRecord> {
     if text.contains("(F) Installer: ") && text.contains("ErrorCode: ") {
         return end("installer");
     }
-    let is_dism = seen.source == Source::Dism || seen.component == "DISM";
-    if is_dism && is_failed_command(text) {
-        return end("command");
+    let ended = match seen.source {
+        Source::WindowsUpdate => agent_end(seen),
+        Source::Setup => setup_end(text),
+        _ => None,
+    };
+    if let Some(what) = ended {
+        return end(what);
     }
-    match seen.source {
-        Source::WindowsUpdate => {
-            if text.contains("LogHistory called") {
-                return end("history");
-            }
-            if text.contains("BITS job ") && text.contains(" failed") {
-                return end("download");
-            }
-            if seen.level == Level::Error {
-                return end("call");
-            }
-        }
-        Source::Setup if text.contains("Hit failure while") => return end("sysprep"),
-        _ => {}
+    if seen.source == Source::WindowsUpdate && is_search(text) {
+        return step("search");
     }
     if seen.is_csi_failure && text.contains(" originated in function ") {
         return step("origin");
     }
     // Servicing says most of its failures in records that are no errors by their level.
-    let says_failed = seen.source == Source::Cbs
-        && seen.component == "CBS"
-        && (is_of("Failed to ") || text.contains(": Failed to "));
+    let says_failed =
+        seen.source == Source::Cbs && (is_of("Failed to ") || text.contains(": Failed to "));
     if says_failed
         || seen.level == Level::Error
         || (seen.level == Level::Warning && seen.source == Source::WindowsUpdate)
     {
         return step("error");
+    }
+    None
+}
+
+/// What ended with a record of the update agent, of any generation.
+fn agent_end(seen: &Seen<'_>) -> Option<&'static str> {
+    let text = seen.text;
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // What the agent finds nothing to do for is no failure.
+    if text.contains("0x8024000C") || text.contains("0x8024000c") {
+        return None;
+    }
+    if text.contains("LogHistory called") {
+        return Some("history");
+    }
+    if (text.contains("BITS job ") || text.contains("DO job ")) && text.contains(" failed")
+        || says(&["occurred while downloading update; notifying dependent calls"])
+    {
+        return Some("download");
+    }
+    if says(&[
+        "Failed to find updates with error code",
+        "WU client failed Searching",
+        "Search callback failed",
+        "Failed to synchronize, error",
+    ]) {
+        return Some("search");
+    }
+    if says(&[
+        "Install failed, error = ",
+        "install completed. Return code = ",
+    ]) {
+        return Some("install");
+    }
+    if says(&["Call error code = ", "WARNING: Exit code = "]) || seen.level == Level::Error {
+        return Some("call");
+    }
+    None
+}
+
+/// Requests of a search for updates: a later search that goes well makes up for them.
+fn is_search(text: &str) -> bool {
+    const WARNINGS: [&str; 7] = [
+        "PTError: ",
+        "SyncUpdates",
+        "SendRequest",
+        "Send failed with hr",
+        "Web service call failed",
+        "GetConfig failure",
+        "GetCookie failure",
+    ];
+    // Since Windows 10 each inner call that did not go well is traced alike.
+    const TRACED: [&str; 9] = [
+        "Send request",
+        "SendRequest",
+        "Sync of Updates",
+        "SyncUpdates",
+        "Search failed",
+        "Finding updates",
+        "Web service call",
+        "Library download error",
+        "GetConfig",
+    ];
+    let (said, words) = match text.split_once("FAILED* [") {
+        Some((_, traced)) => (traced, TRACED.as_slice()),
+        None => (text, WARNINGS.as_slice()),
+    };
+    words.iter().any(|word| said.contains(word))
+}
+
+/// What ended with a record of Setup or sysprep.
+fn setup_end(text: &str) -> Option<&'static str> {
+    const SYSPREP: [&str; 2] = ["Hit failure while", "halting sysprep execution"];
+    const OPERATION: [&str; 4] = [
+        "Operation failed: ",
+        "Operation execution failed: ",
+        "Execution of operations queue failed",
+        "Migration will abort",
+    ];
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&SYSPREP) {
+        return Some("sysprep");
+    }
+    // Setup hands over to a newer copy of itself, which goes on.
+    let is_handed_over = says(&["0x800705BB", "0x800705bb"]);
+    if says(&OPERATION) || (text.contains("CSetupHost::Execute(") && !is_handed_over) {
+        return Some("operation");
     }
     None
 }
@@ -97,6 +177,8 @@ fn marked_end(marked: &Marked<'_>) -> Option<&'static str> {
         .is_some_and(|value| value >> 31 == 1 && value != 0x8007_0BC2);
     let what = match marked.marker {
         Marker::CallEnd => return Some("call"),
+        Marker::DetectionEnd if marked.field("hresult").is_some() => "search",
+        Marker::CommandEnd if marked.field("failure").is_some() => return Some("command"),
         Marker::SessionEnd => "session",
         Marker::ExecEnd => "execution",
         Marker::RepairEnd => "repair",
@@ -109,12 +191,19 @@ fn marked_end(marked: &Marked<'_>) -> Option<&'static str> {
     has_failed.then_some(what)
 }
 
+/// A command that found no image to work on, and says so without a code.
+pub(crate) const NO_IMAGE: &str = "DISM.EXE: Failed to access the image folder";
+
 /// The record in which a command of DISM, or a call of its API, says that it failed.
 pub(crate) fn is_failed_command(text: &str) -> bool {
-    const SAYS: [&str; 3] = [
+    const SAYS: [&str; 7] = [
         "Failed while processing command",
         " internal execution failed",
+        "InternalExecute failed",
         "::ExecuteCmdLine(hr:",
+        "::InternalExecute(hr:",
+        "processed the command line but failed",
+        NO_IMAGE,
     ];
     SAYS.iter().any(|say| text.contains(say))
 }

@@ -13,7 +13,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 25] = [
+pub(crate) const LITERALS: [&str; 38] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -39,10 +39,27 @@ pub(crate) const LITERALS: [&str; 25] = [
     DESTINATION,
     GENERIC_COMMAND,
     CALL_COMPLETE,
+    ENDPOINT,
+    COMMAND_OPTION,
+    SEARCH_END,
+    FOUND,
+    HISTORY,
+    PHASE_DONE,
+    // What a failed command of DISM says, which may spell its code without `0x`.
+    "Failed while processing command",
+    " internal execution failed",
+    "InternalExecute failed",
+    "::ExecuteCmdLine(hr:",
+    "::InternalExecute(hr:",
+    "processed the command line but failed",
+    failure::NO_IMAGE,
 ];
 
 /// In front of the package that the update agent hands to the servicing stack.
 const AGENT_TARGET: &str = "CBS package identity: ";
+
+/// In front of the quoted address of a server with which the update agent could not speak.
+const ENDPOINT: &str = "communicating with the endpoint at ";
 
 /// What a check of the component store found, and what of it it mended.
 const DETECTED: &str = "Total Detected Corruption:";
@@ -57,6 +74,21 @@ const DETECTION: &str = " [AGENT_DETECTION_F";
 /// What DISM writes as it starts and ends.
 const COMMAND_START: &str = "Executing command line: ";
 const COMMAND_END: &str = "Ending Dism.exe session";
+
+/// What DISM was asked to work on, as it reads its command line: `Encountered the option "featurename" with value "X"`.
+const COMMAND_OPTION: &str = "Encountered the option \"";
+
+/// The end of a search for updates, since Windows 10: `* END * Finding updates CallerId = X, Id = 3, Exit code = 0x00000000 (cV = …)`.
+const SEARCH_END: &str = "* END * Finding updates ";
+
+/// The same up to Windows 8.1, of a search that went well: `* Found 3 updates and 80 categories in search; …`.
+const FOUND: &str = " categories in search";
+
+/// What Setup writes at the end of a phase.
+const PHASE_DONE: &str = "Successfully processed execution phase";
+
+/// What the update agent writes into its history.
+const HISTORY: &str = "LogHistory called";
 
 /// Records above a failure that name what was being worked on.
 const STAGING: &str = "Exec: Staging Package: ";
@@ -74,7 +106,7 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
             .or_else(|| startup(text))
             .or_else(|| state(text)),
         Some(b'E') => exec(text).or_else(|| staging(text)),
-        Some(b'W') => failure_report(text),
+        Some(b'W') => failure_report(text).or_else(|| endpoint(text)),
         Some(b'R') => change_report(text).or_else(|| state(text)),
         Some(b'F') => text
             .starts_with("Failed to process single phase execution.")
@@ -102,6 +134,12 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
     }
     .or_else(|| command(text))
     .or_else(|| call_complete(text))
+    .or_else(|| search_end(text))
+    .or_else(|| history(text))
+    .or_else(|| {
+        text.contains(PHASE_DONE)
+            .then(|| marked(Marker::SetupPhaseDone))
+    })
     .unwrap_or_default()
 }
 
@@ -118,7 +156,7 @@ pub(crate) fn of_event(event: &WindowsEvent<'_>) -> Marker {
     };
     match event.event_id {
         19 if is_client() => Marker::UpdateInstalled,
-        2 if is_installed() => Marker::UpdateInstalled,
+        2 if is_installed() || event.provider.ends_with("-WUSA") => Marker::UpdateInstalled,
         16 | 25 | 26 if is_client() => Marker::DetectionEnd,
         _ => Marker::None,
     }
@@ -133,9 +171,66 @@ fn command(text: &str) -> Option<Marked<'_>> {
         return Some(marked(Marker::CommandEnd));
     }
     if failure::is_failed_command(text) {
-        return Some(marked(Marker::CommandEnd).with("hresult", between(text, "(hr:", ")")));
+        let result = between(text, "(hr:", ")").or_else(|| word_after(text, "HRESULT="));
+        let is_good = result
+            .and_then(|value| u32::from_str_radix(value.trim_start_matches("0x"), 16).ok())
+            .is_some_and(|value| value >> 31 == 0);
+        if is_good {
+            return None;
+        }
+        return Some(
+            marked(Marker::CommandEnd)
+                .with("failure", Some("yes"))
+                .with("hresult", result),
+        );
     }
-    None
+    command_option(text)
+}
+
+/// The options of a command that name what it is about.
+fn command_option(text: &str) -> Option<Marked<'_>> {
+    let (_, rest) = text.split_once(COMMAND_OPTION)?;
+    let (option, value) = rest.split_once("\" with value \"")?;
+    let names = [
+        "featurename",
+        "capabilityname",
+        "packagename",
+        "packagepath",
+        "driver",
+        "imagefile",
+        "wimfile",
+    ];
+    let is_object = names.iter().any(|name| option.eq_ignore_ascii_case(name));
+    let value = value.split('"').next()?;
+    is_object.then(|| marked(Marker::WorkedOn).with("file", Some(value)))
+}
+
+/// A search for updates that ended; what it ended with only where it failed.
+fn search_end(text: &str) -> Option<Marked<'_>> {
+    if text.contains(FOUND) && text.contains("Found ") {
+        return Some(marked(Marker::DetectionEnd));
+    }
+    let (_, rest) = text.split_once(SEARCH_END)?;
+    let result = word_after(rest, "Exit code = ")?;
+    let is_good = result
+        .trim_start_matches("0x")
+        .bytes()
+        .all(|digit| digit == b'0');
+    Some(
+        marked(Marker::DetectionEnd)
+            .with("hresult", Some(result).filter(|_| !is_good))
+            .with("service", between(rest, "CallerId = ", ",")),
+    )
+}
+
+/// An update that the agent's history says is installed; what failed is told by a rule.
+fn history(text: &str) -> Option<Marked<'_>> {
+    let (_, rest) = text.split_once(HISTORY)?;
+    let is_good = word_after(rest, "resultMapped=")?
+        .bytes()
+        .all(|digit| digit == b'0');
+    is_good
+        .then(|| marked(Marker::UpdateInstalled).with("update", between(rest, "idUpdate={", "}")))
 }
 
 /// `Install call complete (succeeded = 0, succeeded with errors = 0, failed = 1, unaccounted = 0)`, of a call that failed for some.
@@ -286,6 +381,19 @@ fn check_sur(text: &str) -> Option<Marked<'_>> {
             .with("operation", line("Operation:"))
             .with("repaired", line(REPAIRED)),
     )
+}
+
+/// `WS error: There was an error communicating with the endpoint at 'https://…'.`: which server the failure after it is about.
+fn endpoint(text: &str) -> Option<Marked<'_>> {
+    let (_, quoted) = text.split_once(ENDPOINT)?;
+    let mut rest = quoted.chars();
+    rest.next()?;
+    let address = rest
+        .as_str()
+        .split(['\'', '’', '"'])
+        .next()
+        .filter(|address| address.starts_with("http"))?;
+    Some(marked(Marker::WorkedOn).with("file", Some(address)))
 }
 
 /// A row of the summary that is a record of its own.
@@ -548,6 +656,55 @@ mod tests {
                 ("operation", "Detect only"),
             ],
         );
+    }
+
+    // Made-up records of DISM and of the update agents.
+    #[test]
+    fn commands_searches_and_history_are_read() {
+        check(
+            "DISM.EXE: DISM Package Manager processed the command line but failed. HRESULT=800F0905",
+            Marker::CommandEnd,
+            "",
+            &[("failure", "yes"), ("hresult", "800F0905")],
+        );
+        check(
+            "API: PID=1 TID=2 InternalExecute failed - CBaseCommandObject::Execute(hr:80070002)",
+            Marker::CommandEnd,
+            "",
+            &[("failure", "yes"), ("hresult", "80070002")],
+        );
+        check(
+            "DISM Package Manager: PID=1 TID=2 Encountered the option \"featurename\" with value \"Made-Up\" - X::Y",
+            Marker::WorkedOn,
+            "",
+            &[("file", "Made-Up")],
+        );
+        check(
+            "* END * Finding updates CallerId = made-up, Id = 3, Exit code = 0x00000000 (cV = x.1)",
+            Marker::DetectionEnd,
+            "",
+            &[("service", "made-up")],
+        );
+        check(
+            "* END * Finding updates CallerId = made-up, Id = 3, Exit code = 0x80240438 (cV = x.1)",
+            Marker::DetectionEnd,
+            "",
+            &[("hresult", "0x80240438"), ("service", "made-up")],
+        );
+        check(
+            "  * Found 0 updates and 80 categories in search; evaluated appl. rules of 9 out of 12 deployed entities",
+            Marker::DetectionEnd,
+            "",
+            &[],
+        );
+        check(
+            "LogHistory called. idUpdate={0A}.1, resultMapped=0, resultUnMapped=0",
+            Marker::UpdateInstalled,
+            "",
+            &[("update", "0A")],
+        );
+        let failed = "LogHistory called. idUpdate={0A}.1, resultMapped=80070643, resultUnMapped=0";
+        assert_eq!(read(failed).marker, Marker::None);
     }
 
     #[test]

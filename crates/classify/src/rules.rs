@@ -20,7 +20,7 @@ use std::sync::{LazyLock, OnceLock};
 pub const CLASSIFIER_VERSION: u32 = 4;
 
 /// The shipped rule files, by subject. What a code says alone comes first, so that no rule of a record answers for it.
-const SHIPPED: [(&str, &str); 12] = [
+const SHIPPED: [(&str, &str); 16] = [
     (
         "codes.yaml",
         include_str!("../../../config/rules/codes.yaml"),
@@ -44,6 +44,16 @@ const SHIPPED: [(&str, &str); 12] = [
     (
         "content.yaml",
         include_str!("../../../config/rules/content.yaml"),
+    ),
+    (
+        "setup.yaml",
+        include_str!("../../../config/rules/setup.yaml"),
+    ),
+    ("dism.yaml", include_str!("../../../config/rules/dism.yaml")),
+    ("wusa.yaml", include_str!("../../../config/rules/wusa.yaml")),
+    (
+        "searches.yaml",
+        include_str!("../../../config/rules/searches.yaml"),
     ),
     (
         "system.yaml",

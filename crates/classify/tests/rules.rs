@@ -16,7 +16,9 @@ fn matching<'a>(rules: &'a Rules, line: &str) -> Vec<&'a str> {
             } else {
                 Format::WdsHeadless
             };
-            (format, vec![Source::Cbs, Source::Dism, Source::Setup])
+            let mut texts = Source::ALL.to_vec();
+            texts.retain(|source| *source != Source::EventLog);
+            (format, texts)
         }
     };
     sources

@@ -236,6 +236,8 @@ pub enum Marker {
     CommandEnd,
     /// `… call complete (succeeded = 0, …, failed = 1, …)`: a call of the update agent that failed for some updates.
     CallEnd,
+    /// `ExecuteOperations: Successfully processed execution phase …`: Setup came to the end of a phase, whatever it had to try again.
+    SetupPhaseDone,
     /// An event log or the update agent says that an update was installed.
     UpdateInstalled,
     /// A record above a failure that names what was being worked on: the package that is staged, the file that is written, the program that is run.
@@ -244,7 +246,7 @@ pub enum Marker {
 
 impl Marker {
     /// Every marker.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::None,
         Self::StackLoaded,
         Self::SourceAdded,
@@ -268,6 +270,7 @@ impl Marker {
         Self::CommandStart,
         Self::CommandEnd,
         Self::CallEnd,
+        Self::SetupPhaseDone,
         Self::UpdateInstalled,
         Self::WorkedOn,
     ];
@@ -298,6 +301,7 @@ impl Marker {
             Self::CommandStart => "command_start",
             Self::CommandEnd => "command_end",
             Self::CallEnd => "call_end",
+            Self::SetupPhaseDone => "setup_phase_done",
             Self::UpdateInstalled => "update_installed",
             Self::WorkedOn => "worked_on",
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! 2023/05/22 08:08:32.6295131 8096  8116  Agent           text           since Windows 10, from ETW; separators of the date follow the locale
 //! 2016-10-31  11:25:11:755  1384  1174  Handler  FATAL: text             up to Windows 8.1; columns separated by TABs
+//! [0]04B0.0D48::05/22/2023-08:08:32.629 [Agent]text                      the same traces as tracefmt writes them, read as the newer form
 //! ```
 
 use crate::head::Head;
@@ -10,8 +11,9 @@ use event::{Level, LoggedAt};
 
 /// Whether a record of the newer form starts here, told from its first 20 characters.
 pub(crate) fn starts(line: &str) -> bool {
-    let line = line.as_bytes();
-    stamp(line, b' ').is_some() && line.get(19) == Some(&b'.')
+    let bytes = line.as_bytes();
+    (stamp(bytes, b' ').is_some() && bytes.get(19) == Some(&b'.'))
+        || (bytes.first() == Some(&b'[') && tracefmt(line).is_some())
 }
 
 /// Whether a record of the older form starts here, told from its first 20 characters.
@@ -26,6 +28,19 @@ pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
         return None;
     }
     let line = record.lines().next().unwrap_or_default();
+    if let Some((logged, after)) = tracefmt(line) {
+        let rest = line.get(after..)?;
+        let blanks = rest.len() - rest.trim_start_matches(' ').len();
+        let inside = rest.get(blanks..)?.strip_prefix('[').unwrap_or_default();
+        let component = inside.split(']').next().unwrap_or_default();
+        let message_at = match component {
+            "" => after + blanks,
+            component => after + blanks + component.len() + 2,
+        };
+        let mut head = head(record, b' ', component, line.get(message_at..)?);
+        head.logged = Some(logged);
+        return Some((head, message_at));
+    }
     let mut at = skip_digits(line, 20);
     // Process and thread are padded, so the component does not start at a fixed column; it is padded to 16 itself.
     for _ in 0..2 {
@@ -84,6 +99,48 @@ fn stamp(line: &[u8], between: u8) -> Option<LoggedAt> {
     text[7] = b'-';
     text[10] = b' ';
     LoggedAt::parse(&text)
+}
+
+/// The head that tracefmt writes, `[0]04B0.0D48::05/22/2023-08:08:32.629`: its time, and where it ends. The order of the date is fixed.
+fn tracefmt(line: &str) -> Option<(LoggedAt, usize)> {
+    let bytes = line.as_bytes();
+    let close = skip_digits(line, 1);
+    let ids = bytes.get(close..close + 12)?;
+    let (process, thread) = (ids.get(1..5)?, ids.get(6..10)?);
+    let is_head = bytes.first() == Some(&b'[')
+        && ids.first() == Some(&b']')
+        && ids.get(5) == Some(&b'.')
+        && ids.get(10..12) == Some(b"::")
+        && process.iter().chain(thread).all(u8::is_ascii_hexdigit);
+    let at = close + 12;
+    let stamp: &[u8; 20] = bytes.get(at..at + 20)?.try_into().ok()?;
+    let [
+        m1,
+        m2,
+        b'/',
+        d1,
+        d2,
+        b'/',
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        clock @ ..,
+        b'.',
+    ] = stamp
+    else {
+        return None;
+    };
+    if !is_head {
+        return None;
+    }
+    let mut text = [0; 19];
+    let date = [*y1, *y2, *y3, *y4, b'-', *m1, *m2, b'-', *d1, *d2, b' '];
+    for (to, from) in text.iter_mut().zip(date.iter().chain(clock)) {
+        *to = *from;
+    }
+    Some((LoggedAt::parse(&text)?, skip_digits(line, at + 20)))
 }
 
 fn skip_blanks(line: &str, at: usize) -> usize {
@@ -151,6 +208,35 @@ mod tests {
             "FATAL: CBS called Error with 0x80070308, ",
         );
         assert!(read(line).is_none());
+    }
+
+    #[test]
+    fn the_layout_of_tracefmt_is_read() {
+        for (line, component, message) in [
+            (
+                "[0]04B0.0D48::05/01/2024-08:00:05.123 [Agent]x",
+                "Agent",
+                "x",
+            ),
+            ("[12]04B0.0D48::05/01/2024-08:00:05.123456789 x", "", "x"),
+        ] {
+            check(
+                read(line),
+                line,
+                "2024-05-01 08:00:05",
+                Level::Unknown,
+                component,
+                message,
+            );
+        }
+        for line in [
+            "[0]04B0.0D48::13/41/2024-08:00:05.123 [Agent]x",
+            "[0]04B0.0D48::05/01/2024-08:00:05",
+            "[0]x4B0.0D48::05/01/2024-08:00:05.123 [Agent]x",
+            "[",
+        ] {
+            assert!(read(line).is_none() && !starts(line), "{line}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::Line;
 use super::attempts::Try;
 use super::look::Look;
 use crate::catalogue::failure_key;
+use crate::rules::Layer;
 use event::{Event, Finding, LoggedAt, Marker, Source, StreamId, UtcMillis};
 use std::collections::{BTreeSet, HashMap};
 
@@ -28,6 +29,8 @@ pub(super) struct Failure {
     from: Option<LoggedAt>,
     to: Option<LoggedAt>,
     to_utc: Option<UtcMillis>,
+    /// The servicing log says so, and not a command that waited for it.
+    is_servicing: bool,
     /// The finding that tells of it; none where another month's derivation does.
     told_by: Option<usize>,
 }
@@ -44,6 +47,7 @@ impl Failure {
             from: from.logged,
             to: to.logged,
             to_utc: timeline.utc(to),
+            is_servicing: timeline.source == Source::Cbs,
             told_by: None,
         })
     }
@@ -88,24 +92,40 @@ pub(super) struct Heard<'a> {
     answers: HashMap<(StreamId, &'a str), usize>,
     /// By stream, the records that name a package.
     targets: HashMap<StreamId, Vec<usize>>,
-    /// Where each update was installed, ascending.
+    /// Where each update was installed, ascending, by its KB and by the agent's own id.
     installed: HashMap<&'a str, Vec<usize>>,
+    /// By stream, where Setup last came to the end of a phase.
+    phases: HashMap<StreamId, usize>,
+    /// By stream, in order, where searches ended, who asked, and whether they went well.
+    searches: HashMap<StreamId, Vec<(usize, &'a str, bool)>>,
 }
 
 impl<'a> Heard<'a> {
     pub(super) fn of(timeline: &'a Line<'a>) -> Self {
-        let mut answers = HashMap::new();
+        let (mut answers, mut phases) = (HashMap::new(), HashMap::new());
         let mut installed = HashMap::<_, Vec<usize>>::new();
         let mut targets = HashMap::<_, Vec<usize>>::new();
+        let mut searches = HashMap::<_, Vec<_>>::new();
         for (at, event) in timeline.events.iter().enumerate() {
             match event.marker {
-                Marker::DetectionEnd if event.codes.is_empty() => {
+                Marker::DetectionEnd => {
                     let service = event.field("service").unwrap_or_default();
-                    answers.insert((event.stream, service), at);
+                    let is_good = event.codes.is_empty();
+                    if is_good {
+                        answers.insert((event.stream, service), at);
+                    }
+                    let of_stream: &mut Vec<_> = searches.entry(event.stream).or_default();
+                    of_stream.push((at, service, is_good));
+                }
+                Marker::SetupPhaseDone => {
+                    phases.insert(event.stream, at);
                 }
                 Marker::AgentTarget => targets.entry(event.stream).or_default().push(at),
                 Marker::UpdateInstalled => {
-                    installed.entry(event.kb.as_str()).or_default().push(at);
+                    let names = [event.kb.as_str(), event.field("update").unwrap_or_default()];
+                    for name in names.into_iter().filter(|name| !name.is_empty()) {
+                        installed.entry(name).or_default().push(at);
+                    }
                 }
                 _ => {}
             }
@@ -115,23 +135,33 @@ impl<'a> Heard<'a> {
             answers,
             targets,
             installed,
+            phases,
+            searches,
         }
     }
 
     /// Why what failed last at a place is over: the same update was installed later, or it comes again anyway and was just installed.
     pub(super) fn is_over(&self, last: usize, finding: &Finding) -> Option<&'static str> {
-        let installed = self.installed.get(finding.kb.as_str())?;
-        if finding.kb.is_empty() {
-            return None;
-        }
-        let next = installed.partition_point(|at| *at < last);
-        if next < installed.len() {
+        let event = self.timeline.events.get(last)?;
+        let update = event.field("update").unwrap_or_default();
+        let of = |name| self.installed.get(name).map_or(&[][..], Vec::as_slice);
+        let of_kb = of(finding.kb.as_str());
+        if [of_kb, of(update)]
+            .iter()
+            .any(|all| all.last() > Some(&last))
+        {
             return Some(INSTALLED_LATER);
         }
-        let logged = |at: usize| self.timeline.events.get(at)?.logged;
-        let (before, failed) = (logged(*installed.last()?)?, logged(last)?);
-        let is_recent = failed.0 - before.0 <= RECURS_S;
+        let before = self.timeline.events.get(*of_kb.last()?)?;
+        let is_recent = event.logged?.0 - before.logged?.0 <= RECURS_S;
         (is_recent && RECURRING.contains(&finding.kb.as_str())).then_some(INSTALLED_BEFORE)
+    }
+
+    /// Whether Setup tried again what failed last at a place, and came to the end of the phase: only what ended it counts.
+    pub(super) fn went_on(&self, last: usize, layer: Layer) -> bool {
+        let event = self.timeline.events.get(last);
+        let done = event.and_then(|event| self.phases.get(&event.stream));
+        layer > Layer::Agent && done.is_some_and(|done| *done > last)
     }
 
     /// Fills in what a finding is about from the last record before its first that names a package.
@@ -166,10 +196,29 @@ impl<'a> Heard<'a> {
     ) -> bool {
         failures.all(|at| {
             look.event(*at).is_some_and(|event| {
-                let service = event.field("service").unwrap_or_default();
-                let answered = self.answers.get(&(event.stream, service));
-                event.marker == Marker::DetectionEnd && answered.is_some_and(|later| later > at)
+                if event.marker == Marker::DetectionEnd {
+                    let service = event.field("service").unwrap_or_default();
+                    return self.has_answered(event.stream, service, *at);
+                }
+                let said = event.field("ended").or_else(|| event.field("failed"));
+                said == Some("search") && self.went_well_after(event.stream, *at)
             })
+        })
+    }
+
+    fn has_answered(&self, stream: StreamId, service: &str, after: usize) -> bool {
+        let answered = self.answers.get(&(stream, service));
+        answered.is_some_and(|later| *later > after)
+    }
+
+    /// Whether the search that a failed request belongs to went well all the same, or its caller's later one did.
+    fn went_well_after(&self, stream: StreamId, at: usize) -> bool {
+        let Some(searches) = self.searches.get(&stream) else {
+            return false;
+        };
+        let next = searches.partition_point(|(end, ..)| *end < at);
+        searches.get(next).is_some_and(|(end, service, is_good)| {
+            *is_good || self.has_answered(stream, service, *end)
         })
     }
 }
@@ -204,6 +253,17 @@ impl Extend<Failure> for Failures {
 }
 
 impl Failures {
+    /// The failed servicing that a failed command of DISM waited for, as the finding that tells of it.
+    pub(super) fn of_command(&self, command: &Finding) -> Option<Option<usize>> {
+        let (key, ended) = (failure_key(command.terminal_code?), command.logged?);
+        let first = (key, LoggedAt(ended.0 - COMMAND_S), 0);
+        let last = (key, LoggedAt(ended.0 + COMMAND_S), usize::MAX);
+        let mut near = self.by_clock.range(first..=last);
+        let failure =
+            near.find_map(|(_, _, index)| self.all.get(*index).filter(|one| one.is_servicing));
+        Some(failure?.told_by)
+    }
+
     /// The failure that this finding repeats, as the finding that tells of it; of several the first.
     ///
     /// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
@@ -233,6 +293,35 @@ impl Failures {
         let first = same.min_by_key(|(index, _)| *index)?;
         Some(first.1.told_by)
     }
+}
+
+/// How long a command of DISM and the servicing it waits for may end apart. A judgement: DISM writes its end when the session's has come.
+const COMMAND_S: i64 = 120;
+
+/// Whether a finding tells of the failure that a command of DISM ended with, by the wall clock that both logs write.
+pub(super) fn is_of_command(finding: &Finding, command: &Finding) -> bool {
+    let Some(key) = command.terminal_code.map(failure_key) else {
+        return false;
+    };
+    let codes = [finding.terminal_code, finding.root_code];
+    let is_near = match (finding.logged, command.logged) {
+        (Some(told), Some(ended)) => (told.0 - ended.0).abs() <= COMMAND_S,
+        _ => false,
+    };
+    is_near && codes.iter().flatten().any(|code| failure_key(*code) == key)
+}
+
+/// How long after a failure another file of Setup may tell of it. A judgement: a rollback takes the better part of an hour.
+const SETUP_S: i64 = 3_600;
+
+/// Whether two findings of Setup's files tell of one failure: of the same code, and near each other by the wall clock.
+pub(super) fn is_told_twice(known: &Finding, other: &Finding) -> bool {
+    let key = |finding: &Finding| finding.root_code.or(finding.terminal_code).map(failure_key);
+    let is_near = match (known.logged, other.logged) {
+        (Some(before), Some(after)) => (after.0 - before.0).abs() <= SETUP_S,
+        _ => true,
+    };
+    is_near && key(known).is_some() && key(known) == key(other)
 }
 
 /// Whether both name what they are about, and not the same.

@@ -123,7 +123,9 @@ pub(super) fn choose<'r>(
     let root = pick(cause)
         .or_else(|| of_kin(at))
         .or_else(|| of_kin(0))
-        .or(terminal);
+        .or(terminal)
+        // A wrapper is no cause, but it is what the record says.
+        .or_else(|| cause.codes.first().copied());
     let rule = own_rule
         .or_else(|| root.and_then(|root| rules.for_terminal(root)))
         .or_else(|| terminal.and_then(|terminal| rules.for_terminal(terminal)));
@@ -158,9 +160,9 @@ pub(super) fn choose<'r>(
         at,
         rule,
         root,
-        object: named
-            .map(|(_, event)| event.object.clone())
-            .unwrap_or_default(),
+        object: objects(chain().map(|(_, event)| event).filter(|event| {
+            event.rule == cause.rule || Some(event.id) == named.map(|(_, named)| named.id)
+        })),
         component: component
             .map(|(_, event)| event.component_identity.clone())
             .unwrap_or_default(),
@@ -168,6 +170,32 @@ pub(super) fn choose<'r>(
         confidence,
         reasons,
     })
+}
+
+/// Objects of one failure that are named together. A failed check may name thousands; what stands behind the first few is in the log.
+const MAX_OBJECTS: usize = 8;
+
+/// What stands between objects of one failure.
+const BETWEEN_OBJECTS: &str = "; ";
+
+/// Everything that the records of one cause name, each once, in their order: a reader who mends the first must know of the second.
+fn objects<'a>(records: impl Iterator<Item = &'a Event>) -> String {
+    let mut objects: Vec<&str> = Vec::new();
+    for object in records.map(|event| event.object.as_str()) {
+        let is_known = |known: &&str| {
+            let known = known.to_lowercase();
+            known.contains(&object.to_lowercase())
+        };
+        if object.is_empty() || objects.iter().any(is_known) {
+            continue;
+        }
+        if objects.len() == MAX_OBJECTS {
+            objects.push("…");
+            break;
+        }
+        objects.push(object);
+    }
+    objects.join(BETWEEN_OBJECTS)
 }
 
 struct Grounds<'a> {

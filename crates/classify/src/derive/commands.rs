@@ -17,17 +17,25 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
             }
             Marker::CommandEnd => {
                 let result = event.field("hresult").and_then(value);
+                let has_failed = event.field("failure").is_some();
                 let (ended, terminal) = match result {
                     Some(_) => outcome(result),
+                    None if has_failed => (Outcome::Failed, None),
                     None => (Outcome::Succeeded, None),
                 };
                 // One failure is told by several layers, the session's end among them.
                 if let Some(last) = tries.last_mut()
                     && begun.is_none()
                     && last.outcome == Outcome::Failed
-                    && (result.is_none() || last.terminal == terminal)
+                    && (!has_failed || last.terminal == terminal)
                 {
                     last.to = at;
+                    if last.package.is_empty() {
+                        last.package = named_by_end(event);
+                    }
+                    if last.kb.is_empty() {
+                        last.kb = &event.kb;
+                    }
                     after_last = at + 1;
                     continue;
                 }
@@ -41,6 +49,7 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
                 let command = Some(command)
                     .filter(|command| !command.is_empty())
                     .unwrap_or_else(|| named_by_end(event));
+                let started = timeline.events.get(from).map_or("", |start| &start.kb);
                 if ended != Outcome::Failed && !changes_something(command) {
                     after_last = at + 1;
                     continue;
@@ -52,7 +61,11 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
                     named_by: at,
                     has_start,
                     package: command,
-                    kb: &event.kb,
+                    kb: if event.kb.is_empty() {
+                        started
+                    } else {
+                        &event.kb
+                    },
                     client: "DISM",
                     session: "",
                     outcome: ended,
@@ -88,6 +101,29 @@ fn changes_something(command: &str) -> bool {
     ]
     .iter()
     .any(|verb| command.contains(verb))
+}
+
+/// What a command line names that it is about: `Made-Up` of `/FeatureName:Made-Up`.
+pub(super) fn object(command: &str) -> Option<&str> {
+    const OPTIONS: [&str; 7] = [
+        "/featurename:",
+        "/capabilityname:",
+        "/packagename:",
+        "/packagepath:",
+        "/driver:",
+        "/imagefile:",
+        "/wimfile:",
+    ];
+    let lower = command.to_ascii_lowercase();
+    let start = OPTIONS
+        .iter()
+        .find_map(|option| Some(lower.find(option)? + option.len()))?;
+    let rest = command.get(start..)?;
+    let value = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => rest.split(' ').next()?,
+    };
+    Some(value).filter(|value| !value.is_empty())
 }
 
 /// `enable-feature` of `Failed while processing command enable-feature.`, `DismDisableFeatureInternal` of the API's record.

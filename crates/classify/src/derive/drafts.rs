@@ -1,6 +1,6 @@
 //! What a derivation is put together from, over the timelines of all kinds of logs.
 
-use super::agent::Failures;
+use super::agent::{self, Failures};
 use super::causes::MAX_EVIDENCE;
 use crate::catalogue::failure_key;
 use event::{Attempt, Code, Derivation, Finding, Severity, Source};
@@ -163,6 +163,49 @@ impl Parts {
                 evidence.push(one.clone());
             }
         }
+    }
+
+    /// A failed command that a servicing log of the same minutes tells of: its record speaks for the finding there, and is none of its own.
+    pub(super) fn folds_into_servicing(&mut self, command: &Finding) -> bool {
+        let told_by = self.failures.of_command(command).or_else(|| {
+            let index = self.findings.iter().position(|draft| {
+                let first = draft.finding.evidence.first();
+                first.is_some_and(|evidence| evidence.source == Source::Cbs)
+                    && agent::is_of_command(&draft.finding, command)
+            })?;
+            Some(Some(index))
+        });
+        if let Some(told_by) = told_by {
+            self.support(told_by, command);
+        }
+        told_by.is_some()
+    }
+
+    /// What Setup's second file, or its rollback's, tells of a failure that is known: it adds what it names, and is none of its own.
+    pub(super) fn folds_into_setup(&mut self, other: &Finding) -> bool {
+        let is_setup = |finding: &Finding| {
+            let first = finding.evidence.first();
+            first.is_some_and(|evidence| evidence.source == Source::Setup)
+        };
+        if !is_setup(other) {
+            return false;
+        }
+        let same = self.findings.iter().position(|draft| {
+            let known = &draft.finding;
+            is_setup(known)
+                && known.category == other.category
+                && agent::is_told_twice(known, other)
+        });
+        let Some(index) = same else { return false };
+        if let Some(draft) = self.findings.get_mut(index)
+            && draft.finding.object.is_empty()
+            && !other.object.is_empty()
+        {
+            draft.finding.object.clone_from(&other.object);
+            draft.finding.rule.clone_from(&other.rule);
+        }
+        self.support(Some(index), other);
+        true
     }
 
     pub(super) fn each_finding(&mut self) -> impl Iterator<Item = &mut Finding> {

@@ -5,7 +5,8 @@ use super::attempts::{Kind, Try};
 use super::causes::{self, Cause};
 use super::drafts::Parts;
 use super::look::Look;
-use super::{Line, month_of, unexplained};
+use super::{Line, commands, month_of, unexplained};
+use crate::entities;
 use crate::rules::Rules;
 use event::{
     Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source, UtcMillis,
@@ -46,10 +47,15 @@ pub(super) fn collect(
         } else {
             None
         };
-        let draft = cause.and_then(|cause| {
-            let finding = finding(&look, &cause, one)?;
-            Some(parts.add(finding, one.kind == Kind::Install))
-        });
+        let finding = cause.and_then(|cause| finding(&look, &cause, one));
+        // The servicing log tells of it in full, the command only that it failed.
+        if let Some(finding) = &finding
+            && one.kind == Kind::Command
+            && parts.folds_into_servicing(finding)
+        {
+            continue;
+        }
+        let draft = finding.map(|finding| parts.add(finding, one.kind == Kind::Install));
         parts
             .failures
             .extend(failure.map(|failure| failure.told_by(draft)));
@@ -110,6 +116,10 @@ fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Find
     one.package.clone_into(&mut finding.package);
     one.kb.clone_into(&mut finding.kb);
     look.name_by_context(one.from, cause.at, &mut finding);
+    if finding.object.is_empty() && one.kind == Kind::Command {
+        let object = commands::object(one.package).map(entities::path);
+        finding.object = object.unwrap_or_default();
+    }
     if finding.rule.is_empty() && one.kind == Kind::Command {
         finding.rule = unexplained::rule_of(look, "command");
     }
@@ -153,7 +163,10 @@ fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Find
         }
     }
     // The package an installation was to bring is its object where the cause names none.
-    if finding.object.is_empty() && finding.category == "fod_content_not_found" {
+    if finding.object.is_empty()
+        && finding.category == "fod_content_not_found"
+        && one.kind != Kind::Command
+    {
         one.package
             .split('~')
             .next()
@@ -324,6 +337,13 @@ fn incident(
         let Some(cause) = causes::choose(look, &places, None) else {
             continue;
         };
+        if cause
+            .rule
+            .is_some_and(|rule| agent.went_on(last, rule.layer))
+        {
+            is_told = true;
+            continue;
+        }
         let Some(mut finding) = bare_finding(look, &cause, terminal) else {
             continue;
         };
@@ -375,6 +395,9 @@ fn incident(
             })
             .collect();
         is_told |= finding.severity > Severity::Info;
+        if parts.folds_into_setup(&finding) {
+            continue;
+        }
         parts.add_items(finding, items);
     }
     if !is_told {

@@ -19,6 +19,12 @@ const MAX_LOOKED_AT: usize = 16_000_000;
 /// Records that name what is worked on that are looked through for what a failure is about. A servicing operation says it a handful of times.
 const MAX_NAMED: usize = 64;
 
+/// What the installer of any program calls itself.
+const GENERIC_INSTALLER: &str = "Generic Command";
+
+/// The rule for a file that a package should have brought.
+const FILE_OF_PACKAGE: &str = "payload_file_missing";
+
 /// A timeline with what is known of its records.
 pub(super) struct Look<'r, 't> {
     pub(super) rules: &'r Rules,
@@ -178,10 +184,24 @@ impl<'r, 't> Look<'r, 't> {
         let end = self.named.partition_point(|at| *at <= to);
         let before = self.named.get(..end).unwrap_or_default();
         let near = before.iter().rev().take(MAX_NAMED);
-        for event in near
+        let mut near = near
             .take_while(|at| **at >= from)
             .filter_map(|at| self.event(*at))
-        {
+            .peekable();
+        if let Some(nearest) = near.peek() {
+            // An installer that runs any program is told apart by the program.
+            let is_program = nearest.package.is_empty() && !nearest.object.is_empty();
+            if is_program && finding.object == GENERIC_INSTALLER {
+                finding.object.push_str(": ");
+                finding.object.push_str(&nearest.object);
+            }
+            // A file is missing of the package that is being staged, which need not be the one that is installed.
+            if !nearest.package.is_empty() && finding.rule == FILE_OF_PACKAGE {
+                finding.package.clone_from(&nearest.package);
+                finding.kb.clone_from(&nearest.kb);
+            }
+        }
+        for event in near {
             for (value, known) in [
                 (&mut finding.object, &event.object),
                 (&mut finding.package, &event.package),

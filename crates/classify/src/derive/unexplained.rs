@@ -15,6 +15,9 @@ const MAX_ENDS: usize = 64;
 /// Records before an end that its cause is sought in. A chain has a handful; the bound keeps a long run from costing its square.
 pub(super) const MAX_BEFORE: usize = 2_000;
 
+/// Records behind an end that its code is sought in.
+const MAX_BEHIND: usize = 4;
+
 /// An end with a failing result.
 pub(super) struct End<'a> {
     /// Place of the last record that tells it.
@@ -29,23 +32,36 @@ pub(super) struct End<'a> {
 pub(super) fn ends<'a>(look: &Look<'_, 'a>, run: &[usize]) -> Vec<End<'a>> {
     let mut ends: Vec<End<'a>> = Vec::new();
     let mut known = HashMap::new();
-    for at in run {
+    for (place, at) in run.iter().enumerate() {
         let Some((event, what)) = look
             .event(*at)
             .and_then(|event| Some((event, event.field("ended")?)))
         else {
             continue;
         };
-        let code = result(event);
+        let (mut at, mut code) = (*at, result(event));
+        if code.is_none() {
+            // A call says how many updates it failed for, and its codes in the records behind.
+            let behind = run.get(place + 1..).unwrap_or_default().iter();
+            let behind = behind.filter_map(|at| Some((*at, look.event(*at)?)));
+            for (next, event) in behind.take(MAX_BEHIND) {
+                let next_code = result(event).filter(|_| event.rule.is_empty());
+                if next_code.is_none()
+                    || (code.is_some() && next_code.is_some_and(causes::is_wrapper))
+                {
+                    break;
+                }
+                (at, code) = (next, next_code);
+                if !code.is_some_and(causes::is_wrapper) {
+                    break;
+                }
+            }
+        }
         let key = code.map_or(Err(what), |code| Ok(failure_key(code)));
         let index = *known.entry(key).or_insert(ends.len());
         match ends.get_mut(index) {
-            Some(end) => end.at = *at,
-            None if index < MAX_ENDS => ends.push(End {
-                at: *at,
-                what,
-                code,
-            }),
+            Some(end) => end.at = at,
+            None if index < MAX_ENDS => ends.push(End { at, what, code }),
             None => {}
         }
     }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 /// Literals one of which stands in front of, or in, every spelling of a code; and the levels at which a record may say a failure
 /// in any other spelling.
-const CODE_LITERALS: [&str; 29] = [
+const CODE_LITERALS: [&str; 30] = [
     ", Error       ",
     "FATAL: ",
     "WARNING: ",
@@ -42,6 +42,7 @@ const CODE_LITERALS: [&str; 29] = [
     ", result ",
     "RPC_S_",
     "\tFailure\t",
+    "dwRet = 0x",
 ];
 
 #[derive(Debug)]
