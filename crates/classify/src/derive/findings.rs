@@ -322,7 +322,7 @@ fn incident(
             .is_some_and(|event| event.rule.is_empty() && !event.codes.is_empty())
     };
     let last_code = run.iter().copied().rfind(|at| is_code(*at));
-    let mut is_told = false;
+    let (mut is_failure, mut is_over) = (false, BTreeSet::<usize>::new());
     for (category, from, last) in categories {
         let tail = last_code.filter(|at| *at > last);
         let terminal = tail.and_then(|at| {
@@ -337,11 +337,18 @@ fn incident(
         let Some(cause) = causes::choose(look, &places, None) else {
             continue;
         };
+        // What ended beside it is another failure, which is not over with it.
+        let is_end = |at: usize| {
+            let event = look.event(at);
+            event.is_some_and(|event| event.field("ended").is_some())
+        };
+        let is_part = |at: &&usize| is_own(**at) || !is_end(**at);
+        let over = || places.iter().filter(is_part);
         if cause
             .rule
             .is_some_and(|rule| agent.went_on(last, rule.layer))
         {
-            is_told = true;
+            is_over.extend(over());
             continue;
         }
         let Some(mut finding) = bare_finding(look, &cause, terminal) else {
@@ -371,17 +378,20 @@ fn incident(
                 .or_else(|| result().copied());
             if let Some(failure) = parts.failures.same(&finding) {
                 parts.support(failure, &finding);
-                is_told = true;
+                is_failure = true;
                 continue;
             }
-            if agent.has_detected_later(run.iter().filter(|at| is_own(**at)), look) {
-                finding.severity = Severity::Info;
-                finding.reasons.push(agent::DETECTED_LATER.to_owned());
-                is_told = true;
-            } else if let Some(reason) = agent.is_over(last, &finding) {
+            let reason = if agent.has_detected_later(run.iter().filter(|at| is_own(**at)), look) {
+                Some(agent::DETECTED_LATER)
+            } else {
+                agent.is_over(last, &finding)
+            };
+            if let Some(reason) = reason {
                 finding.severity = Severity::Info;
                 finding.reasons.push(reason.to_owned());
-                is_told = true;
+                // What ended after it may be another failure.
+                finding.terminal_code = finding.root_code.or(finding.terminal_code);
+                is_over.extend(over());
             }
         }
         let items: BTreeSet<String> = records()
@@ -394,14 +404,19 @@ fn incident(
                 )
             })
             .collect();
-        is_told |= finding.severity > Severity::Info;
+        is_failure |= finding.severity > Severity::Info;
         if parts.folds_into_setup(&finding) {
             continue;
         }
         parts.add_items(finding, items);
     }
-    if !is_told {
-        untold(look, run, agent, parts);
+    if !is_failure {
+        let left: Vec<usize> = run
+            .iter()
+            .copied()
+            .filter(|at| !is_over.contains(at))
+            .collect();
+        untold(look, &left, agent, parts);
     }
 }
 
@@ -411,7 +426,8 @@ fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &
     else {
         return;
     };
-    let ends = unexplained::ends(look, run);
+    let mut ends = unexplained::ends(look, run);
+    ends.retain(|end| end.code.is_none_or(|code| !parts.tell(&[code])));
     if ends.is_empty() {
         // A step that a rule speaks of, or whose code a finding tells, is explained.
         let is_step = |at: &usize| {

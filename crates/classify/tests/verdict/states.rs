@@ -139,6 +139,26 @@ fn a_search_that_failed_is_over_when_a_later_one_succeeds() {
 }
 
 #[test]
+fn what_is_over_hides_nothing_that_ended_beside_it() {
+    let line = |second: u32, component: &str, text: &str| {
+        format!("2024-05-01\t08:00:{second:02}:100\t 900\t6a0\t{component}\t{text}\r\n")
+    };
+    let failed = line(
+        1,
+        "Agent",
+        "  * WARNING: Failed to synchronize, error = 0x80244007",
+    );
+    let found = line(
+        30,
+        "Agent",
+        "  * Found 3 updates and 80 categories in search; evaluated appl. rules of 100 out of 200 deployed entities",
+    );
+    check("WindowsUpdate.log", &(failed.clone() + &found), Healthy);
+    let other = line(9, "MadeUp", "FATAL: made-up step ended with 0x80249999");
+    check("WindowsUpdate.log", &(failed + &other + &found), Failed);
+}
+
+#[test]
 fn a_repair_is_one_only_where_the_same_check_finds_nothing_left() {
     let check_sur = |detected: u32, repaired: u32, hour: u32| {
         let head = |second: u32| {
