@@ -49,7 +49,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         return none(reason);
     }
     let text = crate::cut::decode_all(encoding, head.get(bom..).unwrap_or_default());
-    let mut heads = Heads::default();
+    let (mut heads, mut without_stamp) = (Heads::default(), Heads::default());
     let mut others = OTHERS.map(|other| (other, 0_usize));
     for line in text.lines() {
         if let Some((head, _)) = head::read(line) {
@@ -59,8 +59,10 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             .find(|((format, _), _)| is_record(line, *format))
         {
             *count += 1;
-        } else if head::read_headless(line).is_some_and(|(head, _)| is_component(head.component)) {
-            heads.without_stamp += 1;
+        } else if let Some((head, _)) = head::read_headless(line)
+            && is_component(head.component)
+        {
+            without_stamp.count(head.component);
         }
     }
     if let Some(judged) = pasted::judge(&text, is_exact) {
@@ -90,7 +92,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     }
     let most = others.into_iter().max_by_key(|(_, count)| *count);
     if let Some(((format, source), count)) = most
-        && count > heads.with_stamp() + heads.without_stamp
+        && count > heads.all() + without_stamp.all()
     {
         return Detection {
             source: Some(match format {
@@ -103,7 +105,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             reason: "",
         };
     }
-    if heads.with_stamp() == 0 && heads.without_stamp == 0 {
+    if heads.all() + without_stamp.all() == 0 {
         return match copied(&text) {
             Some((format, source)) => Detection {
                 source: Some(source),
@@ -117,10 +119,10 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             }
         };
     }
-    let format = if heads.with_stamp() > 0 {
-        Format::Wds
+    let (format, heads) = if heads.all() > 0 {
+        (Format::Wds, heads)
     } else {
-        Format::WdsHeadless
+        (Format::WdsHeadless, without_stamp)
     };
     Detection {
         source: Some(source(name, &heads)),
@@ -191,7 +193,6 @@ struct Heads {
     cbs: usize,
     dism: usize,
     other: usize,
-    without_stamp: usize,
 }
 
 impl Heads {
@@ -203,7 +204,7 @@ impl Heads {
         }
     }
 
-    fn with_stamp(&self) -> usize {
+    fn all(&self) -> usize {
         self.cbs + self.dism + self.other
     }
 }
@@ -221,7 +222,7 @@ fn source(name: &str, heads: &Heads) -> Source {
         Source::Dism
     } else if name.starts_with("setupact") || name.starts_with("setuperr") {
         Source::Setup
-    } else if heads.with_stamp() == 0 || heads.cbs >= heads.dism.max(heads.other) {
+    } else if heads.cbs >= heads.dism.max(heads.other) {
         Source::Cbs
     } else if heads.dism >= heads.other {
         Source::Dism
@@ -335,7 +336,14 @@ mod tests {
             ),
             Some(Source::Setup)
         );
-        assert_eq!(source_of("pasted.txt", "Info CBS one\n"), Some(Source::Cbs));
+        for (component, source) in [
+            ("CBS", Source::Cbs),
+            ("DISM", Source::Dism),
+            ("MOUPG", Source::Setup),
+        ] {
+            let text = format!("Info {component} one\n");
+            assert_eq!(source_of("pasted.txt", &text), Some(source));
+        }
     }
 
     // Made-up records.
