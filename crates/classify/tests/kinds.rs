@@ -153,6 +153,17 @@ fn each_wording_of_a_failed_command_is_a_failed_command() {
 }
 
 #[test]
+fn a_command_whose_host_went_away_is_told_from_a_service_that_is_not_there() {
+    let text = "API: PID=1 TID=2 CDisableFeatureCommandObject internal execution failed - DismDisableFeatureInternal(hr:0x80010108)";
+    check(
+        &[("dism.log", &errors("DISM", &[text]))],
+        0x8001_0108,
+        "dism_host_lost",
+        "",
+    );
+}
+
+#[test]
 fn layers_that_tell_of_one_command_are_one_attempt_with_its_object_and_kb() {
     let log = record(
         "08:00:00",
@@ -456,6 +467,18 @@ fn a_call_that_failed_for_some_updates_takes_the_code_beside_it() {
         "Install call complete (succeeded = 0, succeeded with errors = 0, failed = 1, cancelled = 0, unaccounted = 0)",
     ) + &traced("ComApi", "Call error code = 0x80246007");
     check(&[("WindowsUpdate.log", &log)], 0x8024_6007, "network", "");
+    // The wrapper says only that something else failed.
+    let wrapped = log.replace("0x80246007", "0x80240022")
+        + &traced(
+            "ComApi",
+            "*FAILED* [80070005] wuapicore.dll, made-up.cpp @1",
+        );
+    check(
+        &[("WindowsUpdate.log", &wrapped)],
+        0x8007_0005,
+        "access_denied",
+        "",
+    );
     let alone = tabbed(
         "COMAPI",
         "  - Install call complete (succeeded = 0, succeeded with errors = 0, failed = 1, unaccounted = 0)",

@@ -32,9 +32,11 @@ pub(super) struct End<'a> {
 pub(super) fn ends<'a>(look: &Look<'_, 'a>, run: &[usize]) -> Vec<End<'a>> {
     let mut ends: Vec<End<'a>> = Vec::new();
     let mut known = HashMap::new();
+    let mut told_until = None;
     for (place, at) in run.iter().enumerate() {
         let Some((event, what)) = look
             .event(*at)
+            .filter(|_| told_until.is_none_or(|told| *at > told))
             .and_then(|event| Some((event, event.field("ended")?)))
         else {
             continue;
@@ -52,6 +54,7 @@ pub(super) fn ends<'a>(look: &Look<'_, 'a>, run: &[usize]) -> Vec<End<'a>> {
                     break;
                 }
                 (at, code) = (next, next_code);
+                told_until = Some(next);
                 if !code.is_some_and(causes::is_wrapper) {
                     break;
                 }
