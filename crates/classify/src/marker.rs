@@ -13,7 +13,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 38] = [
+pub(crate) const LITERALS: [&str; 39] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -40,6 +40,7 @@ pub(crate) const LITERALS: [&str; 38] = [
     GENERIC_COMMAND,
     CALL_COMPLETE,
     ENDPOINT,
+    SCANNED,
     COMMAND_OPTION,
     SEARCH_END,
     FOUND,
@@ -60,6 +61,9 @@ const AGENT_TARGET: &str = "CBS package identity: ";
 
 /// In front of the quoted address of a server with which the update agent could not speak.
 const ENDPOINT: &str = "communicating with the endpoint at ";
+
+/// What WUAHandler of ConfigMgr writes of a scan that went well.
+const SCANNED: &str = "Successfully completed scan";
 
 /// What a check of the component store found, and what of it it mended.
 const DETECTED: &str = "Total Detected Corruption:";
@@ -135,6 +139,7 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
     .or_else(|| command(text))
     .or_else(|| call_complete(text))
     .or_else(|| search_end(text))
+    .or_else(|| client_scan(text))
     .or_else(|| history(text))
     .or_else(|| {
         text.contains(PHASE_DONE)
@@ -394,6 +399,18 @@ fn endpoint(text: &str) -> Option<Marked<'_>> {
         .next()
         .filter(|address| address.starts_with("http"))?;
     Some(marked(Marker::WorkedOn).with("file", Some(address)))
+}
+
+/// How a scan that ConfigMgr's client asked for ended, in the words of each of its parts.
+fn client_scan(text: &str) -> Option<Marked<'_>> {
+    const FAILED: [&str; 4] = [
+        "Failed to end search job",
+        "Scan failed with error",
+        "Scan Failed with Error",
+        "Updates scan completion received, result = 0x8",
+    ];
+    let is_end = text.starts_with(SCANNED) || FAILED.iter().any(|words| text.contains(words));
+    is_end.then(|| marked(Marker::DetectionEnd).with("service", Some("configmgr")))
 }
 
 /// A row of the summary that is a record of its own.

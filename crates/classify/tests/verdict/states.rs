@@ -139,6 +139,24 @@ fn a_search_that_failed_is_over_when_a_later_one_succeeds() {
 }
 
 #[test]
+fn a_scan_of_configmgr_that_failed_is_over_when_a_later_one_succeeds() {
+    let line = |minute: u32, kind: u32, text: &str| {
+        format!(
+            "<![LOG[{text}]LOG]!><time=\"08:{minute:02}:00.123-480\" date=\"05-01-2024\" component=\"WUAHandler\" context=\"\" type=\"{kind}\" thread=\"100\" file=\"made.cpp:1\">\r\n"
+        )
+    };
+    let failed = line(
+        1,
+        3,
+        "OnSearchComplete - Failed to end search job. Error = 0x80244022.",
+    ) + &line(1, 3, "Scan failed with error = 0x80244022.");
+    let good = line(40, 1, "Successfully completed scan.");
+    check("WUAHandler.log", &failed, Failed);
+    check("WUAHandler.log", &(failed.clone() + &good), Healthy);
+    check("WUAHandler.log", &(good + &failed), Failed);
+}
+
+#[test]
 fn what_is_over_hides_nothing_that_ended_beside_it() {
     let line = |second: u32, component: &str, text: &str| {
         format!("2024-05-01\t08:00:{second:02}:100\t 900\t6a0\t{component}\t{text}\r\n")
