@@ -135,7 +135,7 @@ fn a_refused_record_is_kept_and_a_mended_one_becomes_events() {
     let (status, out, err) = run(&cluster, &["retry", &mended.id]);
     assert_eq!(
         (status, out.as_str()),
-        (Some(0), "1 letters sent back, 0 left\n"),
+        (Some(0), "1 letter sent back, 0 left\n"),
         "{err}"
     );
     // Its record may not be read yet, and lag is only known to the last report of the broker.

@@ -314,7 +314,7 @@ fn a_letter_of_a_foreign_topic_goes_back_to_it() {
     let (status, out, err) = run(&cluster, &["retry", &mended.id]);
     assert_eq!(
         (status, out.as_str()),
-        (Some(0), "1 letters sent back, 0 left\n"),
+        (Some(0), "1 letter sent back, 0 left\n"),
         "{err}"
     );
     read(&cluster, &pipeline, 2.0);

@@ -200,7 +200,7 @@ fn a_dead_letter_is_listed_shown_and_becomes_events_when_it_is_sent_back() {
 
     let (status, out, err) = beside(&up, &["dead-letters", "retry", "--all"]);
     assert_eq!(status, Some(0), "{err}");
-    assert_eq!(out, "1 letters sent back, 0 left\n");
+    assert_eq!(out, "1 letter sent back, 0 left\n");
     up.settle();
     let answers = up.answers("dead-letters-pc");
     assert_eq!(answers.codes.get("0x800f0922"), Some(&1), "{answers:?}");

@@ -136,7 +136,7 @@ fn logs_come_in_and_pages_go_out_over_tls_on_every_address() {
     };
     let said = send(&ca);
     assert!(said.status.success(), "{}", text(&said.stderr));
-    assert!(text(&said.stderr).contains("1 files sent"));
+    assert!(text(&said.stderr).contains("1 file sent"));
 
     let stranger = tempfile::tempdir().unwrap();
     write_certificates(stranger.path());
