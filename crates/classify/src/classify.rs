@@ -242,7 +242,7 @@ impl<'a> Examiner<'a> {
         if readings.len() > 1 {
             for (index, text) in readings.iter().enumerate() {
                 self.look(component, text);
-                let is_marker = marker::read(text).marker != Marker::None;
+                let is_marker = marker::read(self.chunk.source, text).marker != Marker::None;
                 let says = 2 * self.scratch.found.len()
                     + 3 * usize::from(is_marker)
                     + self.spellings.len();
@@ -292,7 +292,7 @@ impl<'a> Examiner<'a> {
         let is_event_log = self.chunk.source == Source::EventLog;
         let marked = match &event {
             Some(event) => marker::Marked::of(marker::of_event(event)),
-            None => marker::read(&text),
+            None => marker::read(self.chunk.source, &text),
         };
         // Event logs tell of everything on a machine: only what a rule knows has to do with servicing.
         if is_event_log && self.scratch.found.is_empty() && marked.marker == Marker::None {

@@ -1,7 +1,7 @@
 //! Which records mark a step in the life of a session or an installation, and the fields they carry.
 
 use crate::failure;
-use event::Marker;
+use event::{Marker, Source};
 use parse::event_json::WindowsEvent;
 
 /// A marker and its fields, ascending by name.
@@ -103,7 +103,7 @@ const GENERIC_COMMAND: &str = "eneric command executable";
 const CALL_COMPLETE: &str = " call complete (succeeded = ";
 
 /// Reads a record's text.
-pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
+pub(crate) fn read(source: Source, text: &str) -> Marked<'_> {
     // The first letter tells most apart without a search.
     match text.as_bytes().first() {
         Some(b'S') => session(text)
@@ -136,14 +136,17 @@ pub(crate) fn read<'a>(text: &'a str) -> Marked<'a> {
             .or_else(|| worked_on(text)),
         _ => None,
     }
-    .or_else(|| command(text))
-    .or_else(|| call_complete(text))
-    .or_else(|| search_end(text))
-    .or_else(|| client_scan(text))
-    .or_else(|| history(text))
-    .or_else(|| {
-        text.contains(PHASE_DONE)
-            .then(|| marked(Marker::SetupPhaseDone))
+    .or_else(|| match source {
+        Source::Cbs | Source::Dism => command(text),
+        Source::Setup => command(text).or_else(|| {
+            text.contains(PHASE_DONE)
+                .then(|| marked(Marker::SetupPhaseDone))
+        }),
+        Source::WindowsUpdate => call_complete(text)
+            .or_else(|| search_end(text))
+            .or_else(|| history(text)),
+        Source::Configmgr | Source::Intune => client_scan(text),
+        Source::ReportingEvents | Source::Pfro | Source::EventLog => None,
     })
     .unwrap_or_default()
 }
@@ -529,8 +532,16 @@ fn word_after<'a>(text: &'a str, before: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
+    /// What a text marks in any kind of log.
+    fn read_any(text: &str) -> Marked<'_> {
+        let mut marked = Source::ALL.map(|source| read(source, text)).into_iter();
+        marked
+            .find(|marked| marked.marker != Marker::None)
+            .unwrap_or_default()
+    }
+
     fn check(text: &str, marker: Marker, client: &str, fields: &[(&str, &str)]) {
-        let marked = read(text);
+        let marked = read_any(text);
         assert_eq!((marked.marker, marked.client), (marker, client), "{text}");
         assert_eq!(marked.fields, fields, "{text}");
         assert!(
@@ -542,7 +553,7 @@ mod tests {
         if !text.contains(['\n', '\t']) {
             let folded: Vec<&str> = text.split_whitespace().collect();
             let folded = folded.join(" ");
-            let copied = read(&folded);
+            let copied = read_any(&folded);
             assert_eq!((copied.marker, copied.client), (marker, client), "{folded}");
             assert_eq!(copied.fields, fields, "{folded}");
         }
@@ -721,7 +732,7 @@ mod tests {
             &[("update", "0A")],
         );
         let failed = "LogHistory called. idUpdate={0A}.1, resultMapped=80070643, resultUnMapped=0";
-        assert_eq!(read(failed).marker, Marker::None);
+        assert_eq!(read_any(failed).marker, Marker::None);
     }
 
     #[test]
@@ -740,7 +751,7 @@ mod tests {
             );
         }
         assert_eq!(
-            read("163 [AGENT_DOWNLOAD_CANCELED]\t101\t{0A}\t0\t8024000b").marker,
+            read_any("163 [AGENT_DOWNLOAD_CANCELED]\t101\t{0A}\t0\t8024000b").marker,
             Marker::None
         );
     }
@@ -748,8 +759,10 @@ mod tests {
     #[test]
     fn what_says_nothing_is_no_marker() {
         assert_eq!(
-            read("Retrieved original failure status: 0x00000000, last forward execute state: X")
-                .marker,
+            read_any(
+                "Retrieved original failure status: 0x00000000, last forward execute state: X"
+            )
+            .marker,
             Marker::None
         );
         for text in [
@@ -757,7 +770,7 @@ mod tests {
             "Session: 1_2 finalized. Reboot required: no [HRESULT = 0x00000000 - S_OK]",
             "Asynchronous Session: 1_2 finalized. [HRESULT = 0x00000000 - S_OK]",
         ] {
-            assert_eq!(read(text).marker, Marker::None, "{text}");
+            assert_eq!(read_any(text).marker, Marker::None, "{text}");
         }
     }
 }

@@ -140,7 +140,7 @@ impl<'r> Inspector<'r> {
                 rules: &self.found,
                 // Event logs tell of everything on a machine.
                 is_unclassified: chunk.source != Source::EventLog
-                    && self.is_unclassified(head.level, &text),
+                    && self.is_unclassified(chunk.source, head.level, &text),
                 source: chunk.source,
                 spellings: &self.spellings,
             });
@@ -162,7 +162,7 @@ impl<'r> Inspector<'r> {
     }
 
     /// Codes that no noise rule excuses and no rule or marker explains; or a level that claims trouble, and no rule at all.
-    fn is_unclassified(&self, level: Level, text: &str) -> bool {
+    fn is_unclassified(&self, source: Source, level: Level, text: &str) -> bool {
         let found = || self.found.iter().map(|index| self.rules.at(*index));
         if found().any(|rule| !rule.noise) {
             return false;
@@ -175,7 +175,7 @@ impl<'r> Inspector<'r> {
                 codes.clear();
             }
         }
-        let is_marked = marker::read(text).marker != Marker::None;
+        let is_marked = marker::read(source, text).marker != Marker::None;
         let is_known_end = |code: &Code| is_marked && self.rules.for_terminal(*code).is_some();
         let claims_trouble = matches!(level, Level::Error | Level::Warning);
         if codes.is_empty() {
