@@ -56,6 +56,8 @@ fn lzx_of(members: &Members) -> Vec<u8> {
     lzx::cabinet(&members)
 }
 
+const ARCHIVES: [&str; 3] = ["bundle.zip", "mszip.cab", "lzx.cab"];
+
 /// All of an answer but where its logs were found, and what is no log: an archive in the archive is told and left alone.
 fn bare(value: &Value) -> Value {
     match value {
@@ -69,6 +71,13 @@ fn bare(value: &Value) -> Value {
             .filter(|(name, _)| *name != "path")
             .map(|(name, value)| (name.clone(), bare(value)))
             .collect(),
+        // Where a member is named, its archive stands before it.
+        Value::String(text) => ARCHIVES
+            .iter()
+            .fold(text.clone(), |text, name| {
+                text.replace(&format!("{name}!"), "")
+            })
+            .into(),
         value => value.clone(),
     }
 }
@@ -80,11 +89,8 @@ fn a_zip_and_cabinets_of_the_given_logs_answer_like_the_plain_files() {
     for (endpoint, logs) in endpoints() {
         let members = members(&logs);
         let plain = scan(&[&logs], &endpoint);
-        for (name, archive) in [
-            ("bundle.zip", zip_of(&members)),
-            ("mszip.cab", mszip_of(&members)),
-            ("lzx.cab", lzx_of(&members)),
-        ] {
+        let archives = [zip_of(&members), mszip_of(&members), lzx_of(&members)];
+        for (name, archive) in ARCHIVES.into_iter().zip(archives) {
             let path = folder.path().join(name);
             std::fs::write(&path, archive).unwrap();
             let answer = scan(&[&path], &endpoint);

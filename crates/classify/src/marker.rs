@@ -165,6 +165,8 @@ pub(crate) fn of_event(event: &WindowsEvent<'_>) -> Marker {
     match event.event_id {
         19 if is_client() => Marker::UpdateInstalled,
         2 if is_installed() || event.provider.ends_with("-WUSA") => Marker::UpdateInstalled,
+        // A feature was turned on.
+        9 if event.provider.ends_with("-Servicing") => Marker::UpdateInstalled,
         16 | 25 | 26 if is_client() => Marker::DetectionEnd,
         _ => Marker::None,
     }

@@ -446,6 +446,8 @@ fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &
         }));
         return;
     }
+    // Ends of one cause, as a call's own code and its wrapper, are one failure.
+    let mut told = BTreeSet::new();
     for end in ends {
         // The records of a later end have no part in this one.
         let until = run.partition_point(|at| *at <= end.at);
@@ -453,6 +455,9 @@ fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &
         let Some(cause) = causes::choose(look, places.unwrap_or_default(), end.code) else {
             continue;
         };
+        if !told.insert(cause.at) {
+            continue;
+        }
         let is_ruled = cause.rule.is_some();
         let Some(mut finding) = bare_finding(look, &cause, end.code) else {
             continue;
