@@ -61,10 +61,10 @@ pub fn target(name: &str) -> Option<Target> {
 }
 
 /// Any bytes as a file: found out what it is, cut in two ways, read record by record. No byte is lost, and both cuts give the same records.
-/// The same as a copy, whatever it was found to be.
+/// The same in every other format, whatever it was found to be.
 fn records(data: &[u8]) {
     let detection = parse::detect("CBS.log", data.get(..parse::HEAD_BYTES).unwrap_or(data));
-    for format in [detection.format, Format::Pasted, Format::PastedMdy] {
+    for format in Format::ALL {
         records_of(data, detection.encoding, format);
     }
 }

@@ -152,13 +152,13 @@ impl Feed {
 }
 
 fn first_record(log: &LogFile, detection: &parse::Detection) -> u64 {
-    let mut cutter = parse::Cutter::new(detection.encoding, detection.format, 0, 1);
+    let head = &log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)];
+    let mut cutter = parse::Cutter::new(detection.encoding, detection.format, 0, head.len());
     let mut pieces = Vec::new();
-    cutter.push(
-        &log.bytes[..log.bytes.len().min(parse::HEAD_BYTES)],
-        &mut pieces,
-    );
+    cutter.push(head, &mut pieces);
     cutter.finish(&mut pieces);
-    let head: String = pieces.into_iter().take(4).map(|piece| piece.text).collect();
-    parse::first_record_hash(&head)
+    parse::start_hash(
+        pieces.iter().map(|piece| piece.text.as_str()),
+        detection.format,
+    )
 }

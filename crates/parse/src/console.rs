@@ -171,3 +171,50 @@ fn code(line: &str) -> Option<u32> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_line(output: &str) -> String {
+        assert!(is_one(output), "{output}");
+        text(output).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn every_phrase_tells_its_outcome() {
+        for phrase in &PHRASES {
+            for words in phrase.words {
+                let output = format!("Beginning system scan.\n{words}x\n");
+                let said = first_line(&output);
+                let outcome = format!("outcome={}", phrase.outcome);
+                assert!(said.contains(&outcome), "{words}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_has_its_code_and_the_graver_outcome_counts() {
+        for (output, said) in [
+            (
+                "\r\nDeployment Image Servicing and Management tool\r\nVersion: 10.0\r\n\r\nError: 0x800f081f\r\n\r\nThe source files could not be found.\r\n",
+                "Console: tool=dism outcome=failed code=0x800f081f",
+            ),
+            (
+                "部署映像服务和管理工具\r\n版本: 10.0\r\n\r\n错误: 87\r\n",
+                "Console: tool=dism outcome=failed code=0x80070057",
+            ),
+            (
+                "Deployment Image Servicing and Management tool\n\nThe component store is repairable.\nThe operation completed successfully.\n",
+                "Console: tool=dism outcome=repairable",
+            ),
+            (
+                "Beginning system scan.\n\nWindows Resource Protection found corrupt files but was unable to fix some of them.\n",
+                "Console: tool=sfc outcome=unrepaired",
+            ),
+            ("开始系统扫描。\n", "Console: tool=sfc outcome=unknown"),
+        ] {
+            assert_eq!(first_line(output), said);
+        }
+    }
+}

@@ -1,8 +1,7 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
 use crate::{
-    cmtrace, console, event_forms, event_json, evtx, facts, formats, head, pasted, setup_diag,
-    unread,
+    cmtrace, console, event_forms, event_json, evtx, formats, head, pasted, setup_diag, unread,
 };
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
@@ -65,14 +64,15 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             without_stamp.count(head.component);
         }
     }
-    if let Some(judged) = pasted::judge(&text, is_exact) {
+    let judged = pasted::judge(&text, is_exact);
+    // Results of SetupDiag and events hold lines of logs.
+    let holder = judged.as_ref().and_then(|_| holder(&text));
+    if let Some(judged) = judged {
         let servicing = judged.components.len();
         let is_less = others.iter().any(|((_, source), count)| {
             *source != Source::WindowsUpdate && *count > judged.agent + servicing
         });
-        // Results of SetupDiag and events hold lines of logs.
-        let is_in_other = setup_diag::is_one(&text) || event_forms::judge(&text).is_some();
-        if !is_less && !is_in_other {
+        if !is_less && holder.is_none() {
             let mut heads = Heads::default();
             for component in &judged.components {
                 heads.count(component);
@@ -105,8 +105,8 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             reason: "",
         };
     }
-    if heads.all() + without_stamp.all() == 0 {
-        return match copied(&text) {
+    if holder.is_some() || heads.all() + without_stamp.all() == 0 {
+        return match holder.or_else(|| copied(&text)) {
             Some((format, source)) => Detection {
                 source: Some(source),
                 encoding,
@@ -114,9 +114,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
                 format,
                 reason: "",
             },
-            None => {
-                none(facts::reason(&text).unwrap_or_else(|| unread::by_text(&text, head.len())))
-            }
+            None => none(unread::by_text(&text, head.len())),
         };
     }
     let (format, heads) = if heads.all() > 0 {
@@ -135,13 +133,15 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
 
 /// What a text is that people copied, exported or had printed, where it has no heads of a log.
 fn copied(text: &str) -> Option<(Format, Source)> {
+    holder(text).or_else(|| console::is_one(text).then_some((Format::Console, Source::Dism)))
+}
+
+/// The same for forms whose texts may hold lines of logs.
+fn holder(text: &str) -> Option<(Format, Source)> {
     if setup_diag::is_one(text) {
         return Some((Format::SetupDiag, Source::Setup));
     }
-    if let Some(format) = event_forms::judge(text) {
-        return Some((format, Source::EventLog));
-    }
-    console::is_one(text).then_some((Format::Console, Source::Dism))
+    event_forms::judge(text).map(|format| (format, Source::EventLog))
 }
 
 /// Whose log it is that CMTrace shows: that of the part that wrote most of its records.
@@ -378,6 +378,26 @@ mod tests {
                 assert_eq!((detection.source, detection.format), (Some(source), format));
             }
         }
+    }
+
+    #[test]
+    fn lines_of_logs_in_a_result_or_an_event_make_no_log_of_it() {
+        let lines = "LogEntry: 2024-05-01 08:00:00, Error SP made up\r\n2024-05-01 08:00:00, Error                 SP     made up\r\n";
+        for (text, format) in [
+            (
+                format!("Matching Profile found: MadeUp - 1\r\n{lines}"),
+                Format::SetupDiag,
+            ),
+            (
+                format!(
+                    "Log Name: System\r\nSource: Made-Up\r\nDate: 2024-05-01 08:00:00\r\nEvent ID: 1\r\nDescription:\r\n{lines}"
+                ),
+                Format::EventText,
+            ),
+        ] {
+            assert_eq!(detect("x.txt", text.as_bytes()).format, format, "{text}");
+        }
+        assert_eq!(detect("x.txt", lines.as_bytes()).format, Format::Pasted);
     }
 
     #[test]

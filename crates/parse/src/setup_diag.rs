@@ -6,15 +6,8 @@ use crate::event_forms::unescaped;
 use crate::head::Head;
 use event::{Level, LoggedAt};
 
-/// What such a result starts with, or has near its start.
-const STARTS: [&str; 4] = [
-    "<?xml",
-    "<SetupDiag",
-    "Matching Profile found",
-    "SetupDiag v",
-];
-
-/// Those of them that are no markup.
+/// What such a result starts with, or has near its start, as XML and as a log.
+const XML: [&str; 2] = ["<?xml", "<SetupDiag"];
 const LOG: [&str; 2] = ["Matching Profile found", "SetupDiag v"];
 
 /// How a result in JSON names what it found; and the least of them that are there.
@@ -29,7 +22,7 @@ const LEAST: usize = 2;
 /// Whether a line starts a result; in JSON all of the text is one.
 pub(crate) fn starts(line: &str) -> bool {
     let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
-    STARTS.iter().any(|start| line.starts_with(start)) || line.starts_with(['{', '['])
+    XML.iter().chain(&LOG).any(|start| line.starts_with(start)) || line.starts_with(['{', '['])
 }
 
 /// Whether a text is such a result: this tells it from other JSON and XML.
@@ -94,4 +87,33 @@ pub(crate) fn text(record: &str) -> String {
     plain.push_str(rest);
     let words: Vec<&str> = plain.split_whitespace().collect();
     format!("SetupDiag: {}", unescaped(&words.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records;
+    use event::Format;
+
+    // Made-up values.
+    #[test]
+    fn every_form_says_the_same_sentence() {
+        for result in [
+            "SetupDiag v1.0\r\n------\r\nMade up: Error = 0x80070002, File = C:\\Made Up\\x.sys\r\n",
+            "\u{feff}<?xml version=\"1.0\"?>\r\n<SetupDiag xmlns=\"made:up\">\r\n  <FailureDetails>Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys</FailureDetails>\r\n</SetupDiag>\r\n",
+            r#"{"ProfileName":"MadeUp","FailureDetails":"Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys"}"#,
+        ] {
+            assert!(is_one(result), "{result}");
+            let texts: Vec<_> = records(result, Format::SetupDiag)
+                .map(|record| record.text().into_owned())
+                .collect();
+            let sentence = "Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys";
+            assert!(
+                texts.iter().any(|text| text.contains(sentence)),
+                "{texts:?}"
+            );
+        }
+        assert!(!is_one(r#"{"made":"up","FailureData":"x"}"#));
+        assert!(!is_one("a log that names SetupDiag v1.0\r\n"));
+    }
 }

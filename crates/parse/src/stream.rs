@@ -15,21 +15,38 @@ pub fn first_record_hash(text: &str) -> u64 {
 }
 
 /// The same for a stream in any format. The first line of a form that people copy (`Log Name: System`, `[`, a row of names) says nothing of
-/// its machine or its time, so there the text's start stands for it: as much as tells what a file is.
-pub fn start_hash(text: &str, format: Format) -> u64 {
+/// its machine or its time, so there the text's start stands for it, [`start_bytes`] of it.
+///
+/// `texts` = the decoded source in pieces, from its first on: so the hash does not depend on how a file is cut into chunks.
+pub fn start_hash<'a>(texts: impl IntoIterator<Item = &'a str>, format: Format) -> u64 {
+    let mut texts = texts.into_iter();
     if !format.is_copied() {
-        return first_record_hash(text);
+        return first_record_hash(texts.next().unwrap_or_default());
     }
-    let start = text.get(..text.floor_char_boundary(START_BYTES));
+    let mut start = String::new();
+    while start.len() < START_BYTES
+        && let Some(text) = texts.next()
+    {
+        let end = text.floor_char_boundary(START_BYTES - start.len());
+        start.push_str(text.get(..end).unwrap_or_default());
+        if end < text.len() {
+            break;
+        }
+    }
     let mut hash = Xxh3::new();
-    for line in start.unwrap_or(text).lines() {
+    for line in start.lines() {
         hash.update(line.trim_end().as_bytes());
         hash.update(b"\n");
     }
     hash.digest()
 }
 
-/// A dozen events: two exports that begin with the same ones are of the same log. A chunk holds more, so it does not depend on how a file is cut into chunks.
+/// Bytes of text that [`start_hash`] wants to see at most; the first piece is enough where it is none.
+pub fn start_bytes(format: Format) -> usize {
+    if format.is_copied() { START_BYTES } else { 0 }
+}
+
+/// A dozen events: two exports that begin with the same ones are of the same log.
 const START_BYTES: usize = 32 * 1024;
 
 /// Identity of a stream from its owner and the hash of its first line.
@@ -54,6 +71,31 @@ mod tests {
             first_record_hash("\na b\n")
         );
         assert_ne!(first_record_hash("a b\n"), first_record_hash("a c\n"));
+    }
+
+    #[test]
+    fn the_start_of_a_copy_is_the_same_however_it_is_cut() {
+        let text: String = (0..2_000)
+            .map(|number| format!("Made-up label é: {number}\r\n"))
+            .collect();
+        let whole = start_hash([text.as_str()], Format::EventText);
+        for size in [1, 7, 1_000, START_BYTES] {
+            let mut pieces = Vec::new();
+            let mut rest = text.as_str();
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
+                pieces.push(piece);
+                rest = after;
+            }
+            assert_eq!(start_hash(pieces, Format::EventText), whole, "{size}");
+        }
+        let lf = text.replace("\r\n", "\n");
+        let short = |text: &str| start_hash([text.get(..200).unwrap()], Format::EventText);
+        assert_ne!(short(&lf), start_hash([lf.as_str()], Format::EventText));
+        assert_eq!(
+            start_hash([lf.as_str(), "x"], Format::Wds),
+            first_record_hash(&text)
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ const NO_HEAD_SO_FAR: &str = "no record head of a log we know found in its first
 const TRACE: &str = "trace of the update agent (.etl): run Get-WindowsUpdateLog on that PC and hand over the WindowsUpdate.log that it writes";
 
 /// What files of other kinds start with.
-const MAGICS: [(&[u8], &str); 13] = [
+const MAGICS: [(&[u8], &str); 14] = [
     (
         b"MSCF",
         "cabinet: no log itself; the logs inside are read where it is a file of its own",
@@ -32,38 +32,106 @@ const MAGICS: [(&[u8], &str); 13] = [
     (b"\xFF\xD8\xFF", PICTURE),
     (b"%PDF-", DOCUMENT),
     (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", DOCUMENT),
+    (
+        b"PML_",
+        "Process Monitor's own file: no log that is read; save as CSV there, filtered to TiWorker.exe and TrustedInstaller.exe, and look at results other than SUCCESS",
+    ),
 ];
 
 const PICTURE: &str = "picture: text in pictures is not read, copy it as text";
 const DOCUMENT: &str = "document: save the log in it as plain text";
 
-/// What texts of forms that are not read start with, blanks and case apart; the first that fits names the form.
-const TEXTS: [(&str, &str); 10] = [
-    ("<!doctype html", PAGE),
-    ("<html", PAGE),
-    ("{\\rtf", DOCUMENT),
-    ("<", "XML in a form that is not read"),
-    ("windows registry editor", "registry export, no log"),
-    ("regedit4", "registry export, no log"),
+/// How a form is told from its text.
+enum Sign {
+    /// What it starts with in small letters, blanks before it apart.
+    Starts(&'static str),
+    /// What it holds near its start, all of it.
+    Holds(&'static [&'static str]),
+}
+
+use Sign::{Holds, Starts};
+
+/// Texts of forms that are not read: logs of others, exports of tools, facts about a machine. They are named, so that nobody takes them for
+/// read. The first that fits names the form: what starts a file is surer than what it holds, and exports may quote the words of others.
+const TEXTS: [(Sign, &str); 26] = [
+    (Starts("<!doctype html"), PAGE),
+    (Starts("<html"), PAGE),
+    (Starts("{\\rtf"), DOCUMENT),
+    (Starts("regedit4"), REGISTRY),
     (
-        "[device install log]",
+        Starts("[device install log]"),
         "log of driver setup (setupapi): not read",
     ),
     (
-        "=== verbose logging started",
+        Starts("=== verbose logging started"),
         "log of Windows Installer (MSI): not read",
     ),
+    (Starts("version=1\r\neventtype="), ERROR_REPORT),
+    (Starts("version=1\neventtype="), ERROR_REPORT),
     (
-        "version=1\r\neventtype=",
-        "report of Windows Error Reporting: not read",
+        Holds(&["\"Process Name\"", "\"Operation\"", "\"Result\""]),
+        "Process Monitor's CSV: no log of a failure; CBS.log of the same minutes names the object to look for in it",
+    ),
+    (Holds(&["Windows Registry Editor Version"]), REGISTRY),
+    (
+        Holds(&["HKEY_LOCAL_MACHINE\\", "REG_"]),
+        "output of reg query: facts about the machine, no log of a failure",
     ),
     (
-        "version=1\neventtype=",
-        "report of Windows Error Reporting: not read",
+        Holds(&["Host Name:", "OS Name:", "OS Version:"]),
+        SYSTEMINFO,
     ),
+    (Holds(&["主机名:", "OS 名称:", "OS 版本:"]), SYSTEMINFO),
+    (
+        Holds(&["System Manufacturer", "OS Name", "System Model"]),
+        "output of msinfo32: facts about the machine, no log of a failure",
+    ),
+    (
+        Holds(&["HotFixID", "InstalledBy"]),
+        "list of installed updates: facts about the machine, no log of a failure",
+    ),
+    (
+        Holds(&["HotFixID", "Description"]),
+        "list of installed updates: facts about the machine, no log of a failure",
+    ),
+    (Holds(&["Package Identity :", "State :"]), PACKAGES),
+    (
+        Holds(&["Package Identity", "Release Type", "Install Time"]),
+        PACKAGES,
+    ),
+    (Holds(&["程序包标识", "状态"]), PACKAGES),
+    (
+        Holds(&["Filter Name", "Num Instances", "Altitude"]),
+        "output of fltmc: facts about the machine, no log of a failure",
+    ),
+    (
+        Holds(&["SERVICE_NAME:", "STATE"]),
+        "output of sc query: facts about the machine, no log of a failure",
+    ),
+    (
+        Holds(&["\"tables\"", "\"columns\"", "\"rows\""]),
+        "answer of Azure Monitor as rows without names: save the records as JSON objects or CSV",
+    ),
+    (
+        Holds(&["ProviderName:", "LevelDisplayName", "TimeCreated"]),
+        "table of Get-WinEvent: it cuts messages off; save with Format-List, Export-Csv or wevtutil epl",
+    ),
+    (
+        Holds(&["EntryType", "InstanceID", "Source"]),
+        "table of Get-EventLog: it cuts messages off and has no years; save with Format-List, Export-Csv or wevtutil epl",
+    ),
+    (
+        Holds(&["Windows Update logs are now generated using ETW"]),
+        "WindowsUpdate.log of Windows 10 and later is a note, no log: run Get-WindowsUpdateLog and give what it writes",
+    ),
+    (Starts("<"), "XML in a form that is not read"),
 ];
 
 const PAGE: &str = "web page: save the log in it as plain text";
+const REGISTRY: &str = "registry export: facts about the machine, no log of a failure";
+const ERROR_REPORT: &str = "report of Windows Error Reporting: not read";
+const SYSTEMINFO: &str = "output of systeminfo: facts about the machine, no log of a failure";
+const PACKAGES: &str = "output of dism /get-packages: facts about the machine, no log of a failure";
 
 /// Every reason, so that whoever translates them can see that none is missing.
 pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
@@ -82,7 +150,6 @@ pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .chain(magics)
     .chain(texts)
-    .chain(crate::facts::reasons())
 }
 
 /// The reason that the bytes alone tell, before they are taken for text.
@@ -124,7 +191,11 @@ pub(crate) fn by_text(text: &str, bytes: usize) -> &'static str {
         return BINARY;
     }
     let head: String = start.chars().take(64).collect::<String>().to_lowercase();
-    if let Some((_, reason)) = TEXTS.iter().find(|(form, _)| head.starts_with(form)) {
+    let form = TEXTS.iter().find(|(sign, _)| match sign {
+        Starts(words) => head.starts_with(words),
+        Holds(all) => all.iter().all(|words| text.contains(words)),
+    });
+    if let Some((_, reason)) = form {
         return reason;
     }
     if looks_like_json(start) {
@@ -198,5 +269,53 @@ mod tests {
             .flat_map(u16::to_le_bytes)
             .collect();
         assert!(reason("x.log", &utf16).contains("setupapi"));
+    }
+
+    // Made-up values.
+    #[test]
+    fn facts_and_exports_are_named() {
+        for (text, word) in [
+            (
+                "\nHost Name:                 PC-1\nOS Name:                   Microsoft Windows 10 Pro\nOS Version:                10.0.19045 N/A Build 19045\n",
+                "systeminfo",
+            ),
+            (
+                "Source        Description      HotFixID      InstalledBy          InstalledOn\n",
+                "installed updates",
+            ),
+            (
+                "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE]\r\n",
+                "registry export",
+            ),
+            (
+                "HKEY_LOCAL_MACHINE\\SOFTWARE\\Made\\Up\n    UseWUServer    REG_DWORD    0x1\n",
+                "reg query",
+            ),
+            (
+                "\"Time of Day\",\"Process Name\",\"PID\",\"Operation\",\"Path\",\"Result\",\"Detail\"\r\n",
+                "CSV",
+            ),
+        ] {
+            assert!(reason("x.txt", text.as_bytes()).contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_starts_a_file_is_surer_than_what_it_holds() {
+        const FACTS: &str = "HKEY_LOCAL_MACHINE\\SOFTWARE REG_SZ XPML_1";
+        for (start, word) in [
+            ("=== Verbose logging started: 3/5/2024", "Installer"),
+            ("[Device Install Log]", "setupapi"),
+            ("<html><body>", "web page"),
+            ("Version=1\r\nEventType=MadeUp", "Error Reporting"),
+            ("REGEDIT4", "registry export"),
+            ("C:\\>reg query", "reg query"),
+        ] {
+            let text = format!("{start}\r\n{FACTS}\r\n");
+            let reason = reason("x.txt", text.as_bytes());
+            assert!(reason.contains(word), "{start}: {reason}");
+        }
+        assert!(reason("x.pml", b"PML_\x09\0\0\0\x01\0\0\0").contains("save as CSV"));
+        assert_eq!(reason("x.txt", b"an XPML_ file\n"), NO_HEAD);
     }
 }

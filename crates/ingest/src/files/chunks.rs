@@ -20,7 +20,7 @@ pub struct Cut {
 
 /// Yields the pieces of a source from its first byte to the size it had when it was opened.
 ///
-/// Memory: one read, one piece and one record, whatever the size of the source. An error comes after the pieces read before it, and ends it.
+/// Memory: one read, one piece and one record, and of a copied form its start, whatever the size of the source. An error comes after the pieces read before it, and ends it.
 /// Any reader will do; [`LogReader`] is that of a log, also of one inside an archive.
 pub struct FileChunks<R = LogReader> {
     reader: Take<R>,
@@ -147,10 +147,15 @@ impl<R: Read> FileChunks<R> {
     }
 
     fn take(&mut self, pieces: Vec<Piece>) {
-        if let (None, Some(first)) = (self.first_record, pieces.first()) {
-            self.first_record = Some(parse::start_hash(&first.text, self.format));
-        }
         self.pieces.extend(pieces);
+        if self.first_record.is_some() || self.pieces.is_empty() {
+            return;
+        }
+        let texts = || self.pieces.iter().map(|piece| piece.text.as_str());
+        let is_enough = texts().map(str::len).sum::<usize>() >= parse::start_bytes(self.format);
+        if is_enough || self.cutter.is_none() {
+            self.first_record = Some(parse::start_hash(texts(), self.format));
+        }
     }
 
     fn cut(&mut self, piece: Piece) -> Cut {
@@ -168,7 +173,10 @@ impl<R: Read> Iterator for FileChunks<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(piece) = self.pieces.pop_front() {
+            // None goes out before the stream is known.
+            if self.first_record.is_some()
+                && let Some(piece) = self.pieces.pop_front()
+            {
                 return Some(Ok(self.cut(piece)));
             }
             if let Some(source) = self.error.take() {

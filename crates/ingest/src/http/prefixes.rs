@@ -31,13 +31,14 @@ impl Prefix {
         chunks: &[Chunk],
     ) -> Option<Self> {
         let chunk = chunks.first()?;
+        let texts = chunks.iter().map(|chunk| chunk.text.as_str());
         let head = &body[..body.len().min(parse::HEAD_BYTES)];
         let name = path.rsplit(['/', '\\', '!']).next().unwrap_or_default();
         let found = parse::detect(name, head);
         let is_read_alike = found.source == Some(source)
             && found.encoding == chunk.encoding
             && found.format == chunk.format
-            && parse::start_hash(&chunk.text, chunk.format) == first_record;
+            && parse::start_hash(texts, chunk.format) == first_record;
         is_read_alike.then(|| Self(Sha256::new_with_prefix(body)))
     }
 

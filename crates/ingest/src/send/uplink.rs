@@ -16,7 +16,7 @@ pub struct Uplink {
 pub struct Part<'a> {
     /// The kind of log.
     pub source: Source,
-    /// The sender's half of the stream's identity: `parse::first_record_hash`.
+    /// The sender's half of the stream's identity: `parse::start_hash`.
     pub first_record: u64,
     /// Source offset of the first byte.
     pub offset: u64,

@@ -106,8 +106,9 @@ impl Sending<'_> {
                     return Err(error.into());
                 }
             };
-            if cut.piece.offset == 0 && cut.piece.open && !cut.piece.text.contains('\n') {
-                // A stream is known by its first line: half of one would make another stream of the same log.
+            let is_first_line = cut.piece.offset == 0 && !cut.piece.text.contains('\n');
+            if is_first_line && cut.piece.open && !self.log.format.is_copied() {
+                // A stream is known by its first line: half of one would make another stream of the same log. A copy grows no more.
                 let skipped = SkippedFile {
                     path: self.log.path.clone(),
                     bytes: self.log.bytes,

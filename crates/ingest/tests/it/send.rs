@@ -32,6 +32,22 @@ fn folder_with(bytes: &[u8]) -> tempfile::TempDir {
 }
 
 #[test]
+fn half_a_line_is_not_sent_and_a_copy_of_one_line_is() {
+    let xml = "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Ntfs'/><EventID>98</EventID><Level>4</Level><TimeCreated SystemTime='2024-03-05T08:12:01.123Z'/><EventRecordID>7</EventRecordID><Channel>System</Channel><Computer>PC-1</Computer></System></Event>";
+    let half = "2024-05-01 08:00:00, Info                  CBS    made up";
+    for (text, sent) in [(xml, 1), (half, 0)] {
+        let server = Server::start(Config::default());
+        let folder = folder_with(text.as_bytes());
+        let summary = send_quietly(&options(&server.url()), folder.path()).unwrap();
+        assert_eq!(
+            (summary.sent.len(), summary.skipped.len()),
+            (sent, 1 - sent),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn every_byte_is_covered_exactly_however_it_is_cut() {
     let text = log(3_000);
     for encoding in crate::support::TEXTS {

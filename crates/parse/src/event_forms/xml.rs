@@ -163,9 +163,7 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        let letter = after
-            .split_once(';')
-            .and_then(|(name, after)| Some((letter(name)?, after)));
+        let letter = entity(after).and_then(|(name, after)| Some((letter(name)?, after)));
         match letter {
             Some((letter, after)) => {
                 plain.push(letter);
@@ -179,6 +177,18 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     }
     plain.push_str(rest);
     Cow::Owned(plain)
+}
+
+/// The longest name: `#x10FFFF`, with a few zeros more.
+const ENTITY_BYTES: usize = 12;
+
+/// The name of an escape and what follows it. No further than a name may reach, or a text of nothing but `&` would cost its square.
+fn entity(text: &str) -> Option<(&str, &str)> {
+    let end = text
+        .bytes()
+        .take(ENTITY_BYTES + 1)
+        .position(|byte| byte == b';')?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 fn letter(name: &str) -> Option<char> {
@@ -195,6 +205,23 @@ fn letter(name: &str) -> Option<char> {
                 None => digits.parse().ok()?,
             };
             char::from_u32(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_and_sought_no_further_than_they_reach() {
+        for (text, plain) in [
+            ("&lt;a&#62; &amp;amp; &#x41;&#0000000065;", "<a> &amp; AA"),
+            ("a && b &c; &#xD800; &", "a && b &c; &#xD800; &"),
+            ("&&&&lt;", "&&&<"),
+            ("&#00000000000065;", "&#00000000000065;"),
+        ] {
+            assert_eq!(unescaped(text), plain);
         }
     }
 }

@@ -110,6 +110,7 @@ impl<'a> Json<'a> {
             Self::Null => values.push(numbered(name, Cow::Borrowed(""), unnamed)),
             Self::Text(text) => values.push(numbered(name, text.clone(), unnamed)),
             Self::List(items) => {
+                let name = clipped(name);
                 for item in items {
                     match item.named() {
                         Some((name, value)) => values.push(numbered(name, value, unnamed)),
@@ -132,6 +133,20 @@ impl<'a> Json<'a> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Longest name that values of a list share. Each has a copy of it, so one long name would make gigabytes of a line; no event has a longer one.
+const SHARED_NAME_BYTES: usize = 64;
+
+fn clipped(name: Cow<'_, str>) -> Cow<'_, str> {
+    let end = name.floor_char_boundary(SHARED_NAME_BYTES);
+    match name {
+        Cow::Borrowed(name) => Cow::Borrowed(name.get(..end).unwrap_or(name)),
+        Cow::Owned(mut name) => {
+            name.truncate(end);
+            Cow::Owned(name)
         }
     }
 }

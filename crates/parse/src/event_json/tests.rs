@@ -205,3 +205,17 @@ fn a_line_of_ours_says_where_it_stands() {
         assert_eq!(place(line), None);
     }
 }
+
+#[test]
+fn a_list_under_a_long_name_stays_as_small_as_its_line() {
+    for escape in ["", "\\u00e9"] {
+        let line = format!(
+            r#"{{"ProviderName":"Microsoft-Windows-Ntfs","EventID":98,"TimeCreated":"2024-05-01T08:00:05Z","EventData":{{"{escape}{}":[{}1]}}}}"#,
+            "x".repeat(20_000),
+            "1,".repeat(10_000)
+        );
+        let event = read(&line).expect("it is an event");
+        assert_eq!(event.data.len(), 10_001);
+        assert!(event.to_line().len() < 40 * line.len());
+    }
+}

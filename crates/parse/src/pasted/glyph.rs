@@ -110,7 +110,7 @@ impl Iterator for Cursor<'_> {
 
 /// Whether a byte is a letter that stands for itself, and belongs to no other one.
 #[inline]
-fn is_plain(byte: u8) -> bool {
+pub(super) fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\t') && !matches!(byte, b'&' | b'<')
 }
 

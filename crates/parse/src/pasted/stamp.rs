@@ -1,6 +1,6 @@
 //! Stamps as programs and people rewrite them: another order, other separators, twelve hours.
 
-use super::glyph::Cursor;
+use super::glyph::{Cursor, is_plain};
 use event::{Format, LoggedAt};
 
 /// So many letters stand between date and time at most: a TAB makes eight blanks.
@@ -39,6 +39,9 @@ pub(super) enum Fraction {
 
 /// Reads a stamp that starts at a place.
 pub(super) fn read(text: &str, at: usize, format: Format) -> Option<Stamp> {
+    if !may_start(text.as_bytes().get(at..)?) {
+        return None;
+    }
     let mut cursor = Cursor::at(text, at);
     let (first, first_digits) = cursor.number(4)?;
     let separator = cursor.eat_if(|found| matches!(found, '-' | '/' | '.'))?;
@@ -103,6 +106,19 @@ pub(super) fn read(text: &str, at: usize, format: Format) -> Option<Stamp> {
         }),
         fraction,
         end: cursor.place(),
+    })
+}
+
+/// Whether a date may start here, from its bytes alone, where these are what they look like: every number of every file is asked, and most
+/// are none.
+fn may_start(bytes: &[u8]) -> bool {
+    let digits = bytes
+        .iter()
+        .take(5)
+        .take_while(|byte| byte.is_ascii_digit());
+    let digits = digits.count();
+    bytes.get(digits).is_some_and(|next| {
+        (matches!(next, b'-' | b'/' | b'.') && (1..=4).contains(&digits)) || !is_plain(*next)
     })
 }
 
