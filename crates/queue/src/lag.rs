@@ -16,6 +16,8 @@ pub struct Lag {
     pub old: Vec<(String, i32)>,
     /// Partitions with records that are stamped later than the other time asked about.
     pub ahead: Vec<(String, i32)>,
+    /// Topics that are not there, of which nothing is counted: one of a shipper may be made later, or its name may be wrong.
+    pub missing: Vec<String>,
 }
 
 /// Compares what the group has committed with what `topics` hold; times are UTC milliseconds.
@@ -59,13 +61,19 @@ fn ask(
         .map_err(|error| crate::ConfigError::Refused(error.to_string()))?;
     // Every topic at once: asking for one by name would make it, where brokers do that.
     let metadata = client.fetch_metadata(None, PATIENCE).map_err(failed)?;
-    let mut all = TopicPartitionList::new();
-    for found in metadata.topics() {
-        if topics.iter().any(|topic| topic == found.name()) {
-            for partition in found.partitions() {
-                all.add_partition(found.name(), partition.id());
-            }
+    let (mut lag, mut all) = (Lag::default(), TopicPartitionList::new());
+    for topic in topics {
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let partitions = found.map_or(&[][..], |found| found.partitions());
+        if partitions.is_empty() {
+            lag.missing.push(topic.clone());
         }
+        for partition in partitions {
+            all.add_partition(topic, partition.id());
+        }
+    }
+    if all.count() == 0 {
+        return Ok(lag);
     }
     let committed = client
         .committed_offsets(all.clone(), PATIENCE)
@@ -76,7 +84,6 @@ fn ask(
         client.offsets_for_times(times, PATIENCE).map_err(failed)
     };
     let (before, after) = (at(before_ms)?, at(after_ms)?);
-    let mut lag = Lag::default();
     for element in committed.elements() {
         let (topic, partition) = (element.topic(), element.partition());
         let (low, high) = client

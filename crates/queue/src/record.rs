@@ -16,8 +16,45 @@
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use std::str::FromStr;
 
-/// The format that this build writes. It reads this one and no newer.
-pub const VERSION: u32 = 1;
+/// The newest format that this build writes. It reads this one and those before, and no newer.
+pub const VERSION: u32 = 2;
+
+/// The first format whose readers know the chunk's form and source: who does not know them waits for its upgrade, instead of taking
+/// the record for a broken one. What older readers know goes on being written as they read it.
+fn version_of(chunk: &Chunk) -> u32 {
+    let form = match chunk.format {
+        Format::Wds
+        | Format::WdsHeadless
+        | Format::ReportingEvents
+        | Format::WindowsUpdate
+        | Format::WindowsUpdateOld
+        | Format::Pfro
+        | Format::EventJson => 1,
+        Format::Pasted
+        | Format::PastedDmy
+        | Format::PastedMdy
+        | Format::PastedUndated
+        | Format::EventObjects
+        | Format::EventXml
+        | Format::EventText
+        | Format::EventCsv
+        | Format::Cmtrace
+        | Format::CmtraceCopied
+        | Format::Console
+        | Format::SetupDiag => 2,
+    };
+    let source = match chunk.source {
+        Source::Cbs
+        | Source::Dism
+        | Source::Setup
+        | Source::ReportingEvents
+        | Source::WindowsUpdate
+        | Source::Pfro
+        | Source::EventLog => 1,
+        Source::Configmgr | Source::Intune => 2,
+    };
+    form.max(source)
+}
 
 /// Key, headers and value: what of a record does not depend on where it lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,7 +155,7 @@ impl DecodeError {
 /// The record of a chunk.
 pub fn encode(chunk: Chunk) -> Content {
     let headers = [
-        ("version", VERSION.to_string()),
+        ("version", version_of(&chunk).to_string()),
         ("content_type", content_type(chunk.source).to_owned()),
         ("tenant", chunk.tenant.clone()),
         ("endpoint", chunk.endpoint.clone()),

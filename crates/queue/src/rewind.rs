@@ -54,7 +54,7 @@ pub enum RewindError {
         topic: String,
     },
     /// The brokers do not answer, or refuse.
-    #[error("cannot set the offsets of the group `{group}`: {reason}")]
+    #[error("cannot ask for or set the offsets of the group `{group}`: {reason}")]
     Unavailable {
         /// Whose.
         group: String,

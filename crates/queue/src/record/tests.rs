@@ -152,16 +152,37 @@ fn a_newer_format_is_told_before_anything_else_is_looked_at() {
             *content = Content {
                 headers: vec![Header {
                     name: "version".to_owned(),
-                    value: Some(b"2".to_vec()),
+                    value: Some(b"3".to_vec()),
                 }],
                 ..Content::default()
             };
         },
         DecodeError::Newer {
-            version: 2,
-            newest: 1,
+            version: 3,
+            newest: 2,
         },
     );
+}
+
+/// A reader of the first format knows neither: a record of that format would be a dead letter to it.
+#[test]
+fn forms_and_sources_that_the_first_format_lacked_are_of_the_second() {
+    let written = |source, format| {
+        let chunk = Chunk {
+            source,
+            format,
+            ..chunk()
+        };
+        let content = encode(chunk.clone());
+        let is_newer = Headers(&content.headers).version(1).is_err();
+        assert_eq!(decode(content), Ok(chunk));
+        is_newer
+    };
+    assert!(!written(Source::EventLog, Format::EventJson));
+    assert!(written(Source::Configmgr, Format::Cmtrace));
+    assert!(written(Source::Intune, Format::Wds));
+    assert!(written(Source::EventLog, Format::EventXml));
+    assert!(written(Source::Cbs, Format::Pasted));
 }
 
 prop_compose! {

@@ -2,6 +2,7 @@
 
 use super::*;
 use queue::topics::{TopicError, add_partitions, ensure};
+use queue::{Lag, lag};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -81,6 +82,32 @@ async fn partitions_are_added_and_never_taken_away() {
         .await
         .unwrap_err();
     assert!(matches!(error, TopicError::Partitions { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lag_counts_what_is_not_committed_and_names_topics_that_are_missing() {
+    let config = settings("lag", 2).await;
+    let producer = queue::Producer::new(&config).unwrap();
+    let chunks = (0..10).map(|number| chunk(&format!("PC-{number}"), number));
+    send(&producer, chunks.collect()).await;
+    let topics = [config.chunks_topic.as_str(), "lag.no-such-topic"];
+    let (past, future) = (now_ms() - 3_600_000, now_ms() + 3_600_000);
+    let asked = lag(&config, &topics, past, future).await.unwrap();
+    let expected = Lag {
+        records: 10,
+        missing: vec!["lag.no-such-topic".to_owned()],
+        ..Lag::default()
+    };
+    assert_eq!(asked, expected);
+    // Seen from later they are old, seen from before they come from the future.
+    let asked = lag(&config, &topics, future, past).await.unwrap();
+    assert!(!asked.old.is_empty() && !asked.ahead.is_empty());
+
+    let consumer = queue::Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    take(&consumer, 10).await;
+    assert!(consumer.close(PATIENCE).await);
+    let asked = lag(&config, &topics, future, past).await.unwrap();
+    assert_eq!((asked.records, asked.old), (0, Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use super::health::Health;
 use super::{Check, State, Text, check, text};
 use crate::access::Access;
 use crate::keeper::{FREE_FROM, FileSystem, day_of, now_ms};
+use crate::report::counted;
 use crate::run::TENANT;
 use crate::settings::Settings;
 use std::time::Duration;
@@ -398,7 +399,10 @@ async fn dead_units(store: &Store) -> Result<Check, StoreError> {
         "dead units",
         State::Warn,
         text(
-            format!("{dead} months of endpoints could not be derived"),
+            format!(
+                "{} of endpoints could not be derived",
+                counted(dead, "month", "months")
+            ),
             format!("{dead} 个端点月份无法分析"),
         ),
     )
@@ -444,12 +448,13 @@ async fn kafka(settings: &Settings) -> Vec<Check> {
     };
     let hours = half / HOUR_MS;
     let records = lag.records;
+    let shown = counted(records, "record", "records");
     let mut found = vec![if topic.retention.is_none() {
         check(
             "lag",
             State::Ok,
             text(
-                format!("{records} records, of a topic that keeps them for ever"),
+                format!("{shown}, of a topic that keeps them for ever"),
                 format!("{records} 条记录，主题永久保留记录"),
             ),
         )
@@ -458,7 +463,7 @@ async fn kafka(settings: &Settings) -> Vec<Check> {
             "lag",
             State::Ok,
             text(
-                format!("{records} records, none older than half of the retention ({hours} h)"),
+                format!("{shown}, none older than half of the retention ({hours} h)"),
                 format!("{records} 条记录，均未超过保留期的一半（{hours} 小时）"),
             ),
         )
@@ -468,9 +473,7 @@ async fn kafka(settings: &Settings) -> Vec<Check> {
             "lag",
             State::Fail,
             text(
-                format!(
-                    "{records} records, some older than half of the retention ({hours} h): {places}"
-                ),
+                format!("{shown}, some older than half of the retention ({hours} h): {places}"),
                 format!("{records} 条记录，部分已超过保留期的一半（{hours} 小时）：{places}"),
             ),
         )
@@ -479,6 +482,23 @@ async fn kafka(settings: &Settings) -> Vec<Check> {
             "请在记录未读即被删除之前启动 pipeline，或调大主题的 retention.ms",
         )
     }];
+    if !lag.missing.is_empty() {
+        let missing = lag.missing.join(", ");
+        found.push(
+            check(
+                "foreign topics",
+                State::Warn,
+                text(
+                    format!("not there, so nothing is read of them: {missing}"),
+                    format!("不存在，无法读取：{missing}"),
+                ),
+            )
+            .hint(
+                "their shippers make them; check the names in `queue.foreign_topics`",
+                "主题由采集端创建，请检查 `queue.foreign_topics` 中的名称",
+            ),
+        );
+    }
     if !lag.ahead.is_empty() {
         let places = names(&lag.ahead);
         found.push(
