@@ -5,6 +5,19 @@
 
 use crate::marker::Marked;
 use event::{Level, Marker, Source};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Searches that most records with a code are asked, made once.
+struct Said {
+    installer: Finder<'static>,
+    failed_to: Finder<'static>,
+}
+
+static SAID: LazyLock<Said> = LazyLock::new(|| Said {
+    installer: Finder::new("(F) Installer: "),
+    failed_to: Finder::new(": Failed to "),
+});
 
 /// A record that says that something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +66,8 @@ pub(crate) fn read(seen: &Seen<'_>) -> Option<FailureRecord> {
     if is_of("Doqi: Failed") || is_of("Doqe: Failed") {
         return end("driver_queue");
     }
-    if text.contains("(F) Installer: ") && text.contains("ErrorCode: ") {
+    let holds = |said: &Finder| said.find(text.as_bytes()).is_some();
+    if holds(&SAID.installer) && text.contains("ErrorCode: ") {
         return end("installer");
     }
     let ended = match seen.source {
@@ -71,8 +85,7 @@ pub(crate) fn read(seen: &Seen<'_>) -> Option<FailureRecord> {
         return step("origin");
     }
     // Servicing says most of its failures in records that are no errors by their level.
-    let says_failed =
-        seen.source == Source::Cbs && (is_of("Failed to ") || text.contains(": Failed to "));
+    let says_failed = seen.source == Source::Cbs && (is_of("Failed to ") || holds(&SAID.failed_to));
     if says_failed
         || seen.level == Level::Error
         || (seen.level == Level::Warning && seen.source == Source::WindowsUpdate)
@@ -194,16 +207,18 @@ fn marked_end(marked: &Marked<'_>) -> Option<&'static str> {
 /// A command that found no image to work on, and says so without a code.
 pub(crate) const NO_IMAGE: &str = "DISM.EXE: Failed to access the image folder";
 
+/// What says that a command of DISM, or a call of its API, failed.
+pub(crate) const COMMAND_FAILED: [&str; 7] = [
+    "Failed while processing command",
+    " internal execution failed",
+    "InternalExecute failed",
+    "::ExecuteCmdLine(hr:",
+    "::InternalExecute(hr:",
+    "processed the command line but failed",
+    NO_IMAGE,
+];
+
 /// The record in which a command of DISM, or a call of its API, says that it failed.
 pub(crate) fn is_failed_command(text: &str) -> bool {
-    const SAYS: [&str; 7] = [
-        "Failed while processing command",
-        " internal execution failed",
-        "InternalExecute failed",
-        "::ExecuteCmdLine(hr:",
-        "::InternalExecute(hr:",
-        "processed the command line but failed",
-        NO_IMAGE,
-    ];
-    SAYS.iter().any(|say| text.contains(say))
+    COMMAND_FAILED.iter().any(|say| text.contains(say))
 }

@@ -1,8 +1,10 @@
 //! Which records mark a step in the life of a session or an installation, and the fields they carry.
 
 use crate::failure;
+use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Marker, Source};
 use parse::event_json::WindowsEvent;
+use std::sync::LazyLock;
 
 /// A marker and its fields, ascending by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +14,8 @@ pub(crate) struct Marked<'a> {
     pub(crate) fields: Vec<(&'static str, &'a str)>,
 }
 
-/// Literals one of which stands in every marking record.
-pub(crate) const LITERALS: [&str; 39] = [
+/// Literals one of which, or of [`failure::COMMAND_FAILED`], stands in every marking record.
+pub(crate) const LITERALS: [&str; 32] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -46,14 +48,6 @@ pub(crate) const LITERALS: [&str; 39] = [
     FOUND,
     HISTORY,
     PHASE_DONE,
-    // What a failed command of DISM says, which may spell its code without `0x`.
-    "Failed while processing command",
-    " internal execution failed",
-    "InternalExecute failed",
-    "::ExecuteCmdLine(hr:",
-    "::InternalExecute(hr:",
-    "processed the command line but failed",
-    failure::NO_IMAGE,
 ];
 
 /// In front of the package that the update agent hands to the servicing stack.
@@ -174,6 +168,9 @@ pub(crate) fn of_event(event: &WindowsEvent<'_>) -> Marker {
 
 /// `DISM.EXE: Executing command line: DISM /Online …`, or the record in which the command failed.
 fn command(text: &str) -> Option<Marked<'_>> {
+    if !OF_COMMANDS.is_match(text) {
+        return None;
+    }
     if let Some((_, line)) = text.split_once(COMMAND_START) {
         return Some(marked(Marker::CommandStart).with("command", Some(line.trim_end())));
     }
@@ -195,6 +192,23 @@ fn command(text: &str) -> Option<Marked<'_>> {
         );
     }
     command_option(text)
+}
+
+/// One search for all that a command of DISM says: most records say none of it.
+static OF_COMMANDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let says = [COMMAND_START, COMMAND_END, COMMAND_OPTION];
+    one_search(says.iter().chain(&failure::COMMAND_FAILED))
+});
+
+/// The same for what names an object that is worked on.
+static OF_OBJECTS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| one_search([DESTINATION, GENERIC_COMMAND].iter()));
+
+fn one_search<'a>(literals: impl Iterator<Item = &'a &'static str>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(literals)
+        .expect("a few short literals stay far below the automaton's limits")
 }
 
 /// The options of a command that name what it is about.
@@ -257,6 +271,9 @@ fn staging(text: &str) -> Option<Marked<'_>> {
 
 /// `Destination File: [l:92{46}]"C:\x"`, `Calling generic command executable (sequence 4): [26]"C:\x.exe"`.
 fn worked_on(text: &str) -> Option<Marked<'_>> {
+    if !OF_OBJECTS.is_match(text) {
+        return None;
+    }
     let (_, rest) = text
         .split_once(DESTINATION)
         .or_else(|| text.split_once(GENERIC_COMMAND))?;
@@ -547,7 +564,10 @@ mod tests {
         assert_eq!((marked.marker, marked.client), (marker, client), "{text}");
         assert_eq!(marked.fields, fields, "{text}");
         assert!(
-            LITERALS.iter().any(|literal| text.contains(literal)),
+            LITERALS
+                .iter()
+                .chain(&failure::COMMAND_FAILED)
+                .any(|literal| text.contains(literal)),
             "no literal in {text}"
         );
         assert!(marked.fields.is_sorted(), "{text}");

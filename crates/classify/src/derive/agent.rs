@@ -3,62 +3,13 @@
 //! They repeat the result of what the servicing logs tell in full, so a failure known from there is not a second one.
 
 use super::Line;
-use super::attempts::Try;
 use super::look::Look;
-use crate::catalogue::failure_key;
 use crate::rules::Layer;
-use event::{Event, Finding, LoggedAt, Marker, Source, StreamId, UtcMillis};
-use std::collections::{BTreeSet, HashMap};
+use event::{Event, Finding, Marker, Source, StreamId};
+use std::collections::HashMap;
 
 /// How long before its result the agent may have named the package. A guess: a cumulative update on a slow disk takes hours.
 const TARGET_S: i64 = 6 * 3_600;
-
-/// How long before and after a failure in the servicing log the agent may tell of it. A guess: after a restart it reports with its next round, once a day.
-const SAME_S: i64 = 24 * 3_600;
-
-/// Failures that a finding of the agent is compared with: of those near it the earliest by UTC, and as many by the wall clock. On a
-/// real machine it is a handful; thousands a day with one code are a log made to be slow.
-const MAX_COMPARED: usize = 1_000;
-
-/// An installation or repair that failed by the servicing log.
-pub(super) struct Failure {
-    kb: String,
-    package: String,
-    /// What its terminal code says.
-    terminal: u64,
-    from: Option<LoggedAt>,
-    to: Option<LoggedAt>,
-    to_utc: Option<UtcMillis>,
-    /// The servicing log says so, and not a command that waited for it.
-    is_servicing: bool,
-    /// The finding that tells of it; none where another month's derivation does.
-    told_by: Option<usize>,
-}
-
-impl Failure {
-    /// Nothing where it ended without a code: what the agent says is compared by that.
-    pub(super) fn of(timeline: &Line<'_>, one: &Try<'_>) -> Option<Self> {
-        let event = |at: usize| timeline.events.get(at).copied();
-        let (from, to) = (event(one.from)?, event(one.to)?);
-        Some(Self {
-            kb: one.kb.to_owned(),
-            package: one.package.to_owned(),
-            terminal: failure_key(one.terminal?),
-            from: from.logged,
-            to: to.logged,
-            to_utc: timeline.utc(to),
-            is_servicing: timeline.source == Source::Cbs,
-            told_by: None,
-        })
-    }
-
-    pub(super) fn told_by(self, finding: Option<usize>) -> Self {
-        Self {
-            told_by: finding,
-            ..self
-        }
-    }
-}
 
 /// Whether records of this source repeat what a servicing log tells.
 pub(super) fn speaks(source: Source) -> bool {
@@ -220,123 +171,5 @@ impl<'a> Heard<'a> {
         searches.get(next).is_some_and(|(end, service, is_good)| {
             *is_good || self.has_answered(stream, service, *end)
         })
-    }
-}
-
-/// Failures by what they ended in, and there by time.
-#[derive(Default)]
-pub(super) struct Failures {
-    all: Vec<Failure>,
-    /// By UTC, where it is known.
-    by_utc: BTreeSet<(u64, UtcMillis, usize)>,
-    /// By the wall clock: all of them, and those without UTC.
-    by_clock: BTreeSet<(u64, LoggedAt, usize)>,
-    by_clock_alone: BTreeSet<(u64, LoggedAt, usize)>,
-}
-
-impl Extend<Failure> for Failures {
-    fn extend<T: IntoIterator<Item = Failure>>(&mut self, failures: T) {
-        for failure in failures {
-            let (index, key) = (self.all.len(), failure.terminal);
-            if let Some(to) = failure.to {
-                self.by_clock.insert((key, to, index));
-                if failure.to_utc.is_none() {
-                    self.by_clock_alone.insert((key, to, index));
-                }
-            }
-            if let Some(utc) = failure.to_utc {
-                self.by_utc.insert((key, utc, index));
-            }
-            self.all.push(failure);
-        }
-    }
-}
-
-impl Failures {
-    /// The failed servicing that a failed command of DISM waited for, as the finding that tells of it.
-    pub(super) fn of_command(&self, command: &Finding) -> Option<Option<usize>> {
-        let (key, ended) = (failure_key(command.terminal_code?), command.logged?);
-        let first = (key, LoggedAt(ended.0 - COMMAND_S), 0);
-        let last = (key, LoggedAt(ended.0 + COMMAND_S), usize::MAX);
-        let mut near = self.by_clock.range(first..=last);
-        let failure =
-            near.find_map(|(_, _, index)| self.all.get(*index).filter(|one| one.is_servicing));
-        Some(failure?.told_by)
-    }
-
-    /// The failure that this finding repeats, as the finding that tells of it; of several the first.
-    ///
-    /// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
-    pub(super) fn same(&self, finding: &Finding) -> Option<Option<usize>> {
-        let key = failure_key(finding.terminal_code?);
-        let by_utc = finding.utc.map(|utc| {
-            let (first, last) = (utc.0 - SAME_S * 1_000, utc.0 + SAME_S * 1_000);
-            let near = (key, UtcMillis(first), 0)..=(key, UtcMillis(last), usize::MAX);
-            self.by_utc.range(near).map(|(_, _, index)| *index)
-        });
-        let by_clock = finding.logged.map(|told| {
-            let clock = match finding.utc {
-                Some(_) => &self.by_clock_alone,
-                None => &self.by_clock,
-            };
-            let first = (key, LoggedAt(told.0 - SAME_S), 0);
-            let near = clock.range(first..(key + 1, LoggedAt(i64::MIN), 0));
-            near.map(|(_, _, index)| *index)
-        });
-        let by_utc = by_utc.into_iter().flatten().take(MAX_COMPARED);
-        let by_clock = by_clock.into_iter().flatten().take(MAX_COMPARED);
-        let same = by_utc.chain(by_clock).filter_map(|index| {
-            let failure = self.all.get(index)?;
-            (!names_other(failure, finding) && is_near(failure, finding))
-                .then_some((index, failure))
-        });
-        let first = same.min_by_key(|(index, _)| *index)?;
-        Some(first.1.told_by)
-    }
-}
-
-/// How long a command of DISM and the servicing it waits for may end apart. A judgement: DISM writes its end when the session's has come.
-const COMMAND_S: i64 = 120;
-
-/// Whether a finding tells of the failure that a command of DISM ended with, by the wall clock that both logs write.
-pub(super) fn is_of_command(finding: &Finding, command: &Finding) -> bool {
-    let Some(key) = command.terminal_code.map(failure_key) else {
-        return false;
-    };
-    let codes = [finding.terminal_code, finding.root_code];
-    let is_near = match (finding.logged, command.logged) {
-        (Some(told), Some(ended)) => (told.0 - ended.0).abs() <= COMMAND_S,
-        _ => false,
-    };
-    is_near && codes.iter().flatten().any(|code| failure_key(*code) == key)
-}
-
-/// How long after a failure another file of Setup may tell of it. A judgement: a rollback takes the better part of an hour.
-const SETUP_S: i64 = 3_600;
-
-/// Whether two findings of Setup's files tell of one failure: of the same code, and near each other by the wall clock.
-pub(super) fn is_told_twice(known: &Finding, other: &Finding) -> bool {
-    let key = |finding: &Finding| finding.root_code.or(finding.terminal_code).map(failure_key);
-    let is_near = match (known.logged, other.logged) {
-        (Some(before), Some(after)) => (after.0 - before.0).abs() <= SETUP_S,
-        _ => true,
-    };
-    is_near && key(known).is_some() && key(known) == key(other)
-}
-
-/// Whether both name what they are about, and not the same.
-fn names_other(failure: &Failure, finding: &Finding) -> bool {
-    let is_other = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one != other;
-    is_other(&failure.kb, &finding.kb) || is_other(&failure.package, &finding.package)
-}
-
-/// By UTC where both have it, else by the wall clock, which both logs write.
-fn is_near(failure: &Failure, finding: &Finding) -> bool {
-    if let (Some(failed), Some(told)) = (failure.to_utc, finding.utc) {
-        return (told.0 - failed.0).abs() <= SAME_S * 1_000;
-    }
-    match (failure.from, failure.to, finding.logged) {
-        (Some(from), Some(to), Some(told)) => (from.0 - SAME_S..=to.0 + SAME_S).contains(&told.0),
-        _ => false,
     }
 }

@@ -1,12 +1,16 @@
 //! What a derivation is put together from, over the timelines of all kinds of logs.
 
-use super::agent::{self, Failures};
 use super::causes::MAX_EVIDENCE;
+use super::failures::{COMMAND_S, Failures, MAX_COMPARED};
 use crate::catalogue::failure_key;
-use event::{Attempt, Code, Derivation, Finding, Severity, Source};
+use event::{Attempt, Code, Derivation, Finding, LoggedAt, Severity, Source};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+/// How long after a failure another file of Setup may tell of it. A judgement: a rollback takes the better part of an hour.
+const SETUP_S: i64 = 3_600;
 
 /// Attempts and findings so far, and the ways to find a finding that an equal one counts with.
 #[derive(Default)]
@@ -19,6 +23,8 @@ pub(super) struct Parts {
     of_update: HashMap<(Key, String), usize>,
     /// What the codes of all findings say.
     told: HashSet<u64>,
+    /// Findings by the kind of log they are read from, what their codes say, and the wall clock.
+    by_code: BTreeSet<(Source, u64, Option<LoggedAt>, usize)>,
     /// By rule, the finding that counts items.
     of_items: HashMap<String, usize>,
     /// What failed by the servicing logs, for what the agent says of the same.
@@ -64,10 +70,7 @@ impl Parts {
     pub(super) fn add(&mut self, finding: Finding, is_attempt: bool) -> usize {
         let key = Key::of(&finding, is_attempt);
         // Event logs tell of results alone, where the update is all that tells two of them apart.
-        let is_result = finding
-            .evidence
-            .first()
-            .is_some_and(|evidence| evidence.source == Source::EventLog);
+        let is_result = source_of(&finding) == Some(Source::EventLog);
         let first = self.first.get(&key).copied().filter(|index| {
             let draft = self.findings.get(*index);
             !is_result || draft.is_some_and(|draft| draft.finding.kb == finding.kb)
@@ -100,18 +103,17 @@ impl Parts {
             .any(|code| self.told.contains(&failure_key(*code)))
     }
 
-    /// Adds what is told of no try.
-    pub(super) fn extend(&mut self, lone: impl IntoIterator<Item = Finding>) {
-        for finding in lone {
-            self.add(finding, false);
-        }
-    }
-
     fn push(&mut self, key: Key, finding: Finding) -> usize {
         let index = self.findings.len();
-        let codes = [finding.root_code, finding.terminal_code];
-        self.told
-            .extend(codes.into_iter().flatten().map(failure_key));
+        let source = source_of(&finding);
+        for code in [finding.root_code, finding.terminal_code] {
+            let Some(key) = code.map(failure_key) else {
+                continue;
+            };
+            self.told.insert(key);
+            self.by_code
+                .extend(source.map(|source| (source, key, finding.logged, index)));
+        }
         let attempts = u32::from(key.is_attempt);
         match self.first.entry(key) {
             Entry::Vacant(first) => {
@@ -153,7 +155,7 @@ impl Parts {
     }
 
     /// The records of another log speak for a finding there is.
-    pub(super) fn support(&mut self, told_by: Option<usize>, other: &Finding) {
+    fn support(&mut self, told_by: Option<usize>, other: &Finding) {
         let Some(draft) = told_by.and_then(|index| self.findings.get_mut(index)) else {
             return;
         };
@@ -165,15 +167,22 @@ impl Parts {
         }
     }
 
+    /// A failure that another log tells of: the records here speak for the finding there, and are none of their own.
+    pub(super) fn folds_into_failure(&mut self, repeated: &Finding) -> bool {
+        let told_by = self.failures.same(repeated);
+        if let Some(told_by) = told_by {
+            self.support(told_by, repeated);
+        }
+        told_by.is_some()
+    }
+
     /// A failed command that a servicing log of the same minutes tells of: its record speaks for the finding there, and is none of its own.
     pub(super) fn folds_into_servicing(&mut self, command: &Finding) -> bool {
         let told_by = self.failures.of_command(command).or_else(|| {
-            let index = self.findings.iter().position(|draft| {
-                let first = draft.finding.evidence.first();
-                first.is_some_and(|evidence| evidence.source == Source::Cbs)
-                    && agent::is_of_command(&draft.finding, command)
-            })?;
-            Some(Some(index))
+            let key = failure_key(command.terminal_code?);
+            let ended = command.logged?.0;
+            let near = Some(LoggedAt(ended - COMMAND_S))..=Some(LoggedAt(ended + COMMAND_S));
+            self.of_code(Source::Cbs, key, near).min().map(Some)
         });
         if let Some(told_by) = told_by {
             self.support(told_by, command);
@@ -183,19 +192,21 @@ impl Parts {
 
     /// What Setup's second file, or its rollback's, tells of a failure that is known: it adds what it names, and is none of its own.
     pub(super) fn folds_into_setup(&mut self, other: &Finding) -> bool {
-        let is_setup = |finding: &Finding| {
-            let first = finding.evidence.first();
-            first.is_some_and(|evidence| evidence.source == Source::Setup)
-        };
-        if !is_setup(other) {
+        let key = |finding: &Finding| finding.root_code.or(finding.terminal_code).map(failure_key);
+        let Some(code) = key(other).filter(|_| source_of(other) == Some(Source::Setup)) else {
             return false;
-        }
-        let same = self.findings.iter().position(|draft| {
-            let known = &draft.finding;
-            is_setup(known)
-                && known.category == other.category
-                && agent::is_told_twice(known, other)
+        };
+        // Where either has no time, both may be of one.
+        let near = other.logged.map_or(None..=Some(LoggedAt(i64::MAX)), |at| {
+            Some(LoggedAt(at.0 - SETUP_S))..=Some(LoggedAt(at.0 + SETUP_S))
         });
+        let near = self.of_code(Source::Setup, code, near);
+        let timeless = self.of_code(Source::Setup, code, None..=None);
+        let same = near.chain(timeless).filter(|index| {
+            let known = self.findings.get(*index).map(|draft| &draft.finding);
+            known.is_some_and(|known| known.category == other.category && key(known) == Some(code))
+        });
+        let same = same.min();
         let Some(index) = same else { return false };
         if let Some(draft) = self.findings.get_mut(index)
             && draft.finding.object.is_empty()
@@ -206,6 +217,19 @@ impl Parts {
         }
         self.support(Some(index), other);
         true
+    }
+
+    /// Findings of one kind of log with this code and a time among these, the earliest of them.
+    fn of_code(
+        &self,
+        source: Source,
+        key: u64,
+        times: RangeInclusive<Option<LoggedAt>>,
+    ) -> impl Iterator<Item = usize> {
+        let (first, last) = times.into_inner();
+        let all = (source, key, first, 0)..=(source, key, last, usize::MAX);
+        let found = self.by_code.range(all).take(MAX_COMPARED);
+        found.map(|(.., index)| *index)
     }
 
     pub(super) fn each_finding(&mut self) -> impl Iterator<Item = &mut Finding> {
@@ -240,4 +264,9 @@ impl Parts {
         let findings = drafts.into_iter().map(|(_, draft)| draft.finding).collect();
         Derivation { attempts, findings }
     }
+}
+
+/// The kind of log that a finding's cause stands in.
+fn source_of(finding: &Finding) -> Option<Source> {
+    finding.evidence.first().map(|evidence| evidence.source)
 }

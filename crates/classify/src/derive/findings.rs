@@ -1,20 +1,14 @@
-//! Tries and lone records to attempts and findings.
+//! Tries to attempts and findings, and what findings are made of.
 
-use super::agent::{self, Failure};
 use super::attempts::{Kind, Try};
 use super::causes::{self, Cause};
 use super::drafts::Parts;
+use super::failures::Failure;
 use super::look::Look;
-use super::{Line, commands, month_of, unexplained};
+use super::{Line, commands, incidents, month_of, unexplained};
 use crate::entities;
 use crate::rules::Rules;
-use event::{
-    Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, Source, UtcMillis,
-};
-use std::collections::BTreeSet;
-
-/// Records of a lone incident follow each other within this time. A guess: one failing call logs its chain within seconds, a slow one within minutes.
-const INCIDENT_GAP_S: i64 = 120;
+use event::{Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, UtcMillis};
 
 /// A finding keeps this much of a record's text; the whole record stands in its chunk.
 const MAX_EVIDENCE_BYTES: usize = 2 * 1024;
@@ -67,7 +61,7 @@ pub(super) fn collect(
             store_check(&look, one, parts);
         }
     }
-    lone(&look, &taken(timeline, tries), month, parts);
+    incidents::collect(&look, &taken(timeline, tries), month, parts);
 }
 
 /// Of each record, whether it belongs to a try.
@@ -176,7 +170,11 @@ fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Find
     Some(finding)
 }
 
-fn bare_finding(look: &Look<'_, '_>, cause: &Cause<'_>, terminal: Option<Code>) -> Option<Finding> {
+pub(super) fn bare_finding(
+    look: &Look<'_, '_>,
+    cause: &Cause<'_>,
+    terminal: Option<Code>,
+) -> Option<Finding> {
     let event = look.event(cause.at)?;
     let records = || cause.evidence.iter().filter_map(|at| look.event(*at));
     Some(Finding {
@@ -257,223 +255,5 @@ fn store_check(look: &Look<'_, '_>, one: &Try<'_>, parts: &mut Parts) {
             let finding = bare_finding(look, &cause, None);
             finding.map(|finding| parts.add(finding, false));
         }
-    }
-}
-
-/// Records that a rule knows and that belong to no try: each run of them is an incident, and each category in it a finding.
-fn lone(look: &Look<'_, '_>, is_taken: &[bool], month: Month, parts: &mut Parts) {
-    let timeline = look.timeline;
-    let mut run: Vec<usize> = Vec::new();
-    let agent = agent::Heard::of(timeline);
-    for ((at, event), is_taken) in timeline.events.iter().enumerate().zip(is_taken) {
-        let matters = !is_taken
-            && (!event.rule.is_empty()
-                || !event.codes.is_empty()
-                || matches!(event.marker, Marker::WorkedOn | Marker::CallEnd));
-        let before = run.last().and_then(|last| look.event(*last));
-        let follows = before.is_none_or(|before| {
-            // Each event of an event log stands for itself.
-            timeline.source != Source::EventLog
-                && before.stream == event.stream
-                && match (before.logged, event.logged) {
-                    (Some(before), Some(after)) => (after.0 - before.0).abs() <= INCIDENT_GAP_S,
-                    _ => true,
-                }
-        });
-        if *is_taken || (matters && !follows) {
-            incident(look, &run, month, &agent, parts);
-            run.clear();
-        }
-        if matters {
-            run.push(at);
-        }
-    }
-    incident(look, &run, month, &agent, parts);
-}
-
-fn incident(
-    look: &Look<'_, '_>,
-    run: &[usize],
-    month: Month,
-    agent: &agent::Heard<'_>,
-    parts: &mut Parts,
-) {
-    let Some((first, first_event)) = run.first().and_then(|at| Some((*at, look.event(*at)?)))
-    else {
-        return;
-    };
-    if month_of(first_event) != month {
-        return;
-    }
-    // By the number of the category, its first and last record; in the order in which they come.
-    let mut categories: Vec<(u32, usize, usize)> = Vec::new();
-    for at in run {
-        let Some(category) = look.known(*at).and_then(|known| known.category) else {
-            continue;
-        };
-        match categories.iter_mut().find(|(known, ..)| *known == category) {
-            Some((_, _, last)) => *last = *at,
-            None => categories.push((category, *at, *at)),
-        }
-    }
-    // A code without a rule that follows is what the failure ended in.
-    let is_code = |at: usize| {
-        look.event(at)
-            .is_some_and(|event| event.rule.is_empty() && !event.codes.is_empty())
-    };
-    let last_code = run.iter().copied().rfind(|at| is_code(*at));
-    let (mut is_failure, mut is_over) = (false, BTreeSet::<usize>::new());
-    for (category, from, last) in categories {
-        let tail = last_code.filter(|at| *at > last);
-        let terminal = tail.and_then(|at| {
-            let mut codes = look.event(at)?.codes.iter().copied();
-            codes.find(|code| !causes::is_wrapper(*code))
-        });
-        let is_own = |at: usize| look.known(at).and_then(|known| known.category) == Some(category);
-        let places: Vec<usize> = (from..=tail.unwrap_or(last))
-            .filter(|at| is_own(*at) || is_code(*at))
-            .collect();
-        let records = || places.iter().filter_map(|at| look.event(*at));
-        let Some(cause) = causes::choose(look, &places, None) else {
-            continue;
-        };
-        // What ended beside it is another failure, which is not over with it.
-        let is_end = |at: usize| {
-            let event = look.event(at);
-            event.is_some_and(|event| event.field("ended").is_some())
-        };
-        let is_part = |at: &&usize| is_own(**at) || !is_end(**at);
-        let over = || places.iter().filter(is_part);
-        if cause
-            .rule
-            .is_some_and(|rule| agent.went_on(last, rule.layer))
-        {
-            is_over.extend(over());
-            continue;
-        }
-        let Some(mut finding) = bare_finding(look, &cause, terminal) else {
-            continue;
-        };
-        let named = |value: fn(&Event) -> &str| {
-            let mut values = records().map(value);
-            values.find(|value| !value.is_empty())
-        };
-        if finding.kb.is_empty() {
-            finding.kb = named(|event| &event.kb).unwrap_or_default().to_owned();
-        }
-        if finding.package.is_empty() {
-            finding.package = named(|event| &event.package).unwrap_or_default().to_owned();
-        }
-        look.name_by_context(first, cause.at, &mut finding);
-        if agent::speaks(look.timeline.source) {
-            agent.name_target(first, first_event, &mut finding);
-            // The agent tells results, so its code is what the failure ended in, a wrapper too.
-            let result = || {
-                let mut last_first = places.iter().rev().filter_map(|at| look.event(*at));
-                last_first.find_map(|event| event.codes.last())
-            };
-            finding.terminal_code = finding
-                .terminal_code
-                .or(finding.root_code)
-                .or_else(|| result().copied());
-            if let Some(failure) = parts.failures.same(&finding) {
-                parts.support(failure, &finding);
-                is_failure = true;
-                continue;
-            }
-            let reason = if agent.has_detected_later(run.iter().filter(|at| is_own(**at)), look) {
-                Some(agent::DETECTED_LATER)
-            } else {
-                agent.is_over(last, &finding)
-            };
-            if let Some(reason) = reason {
-                finding.severity = Severity::Info;
-                finding.reasons.push(reason.to_owned());
-                // What ended after it may be another failure.
-                finding.terminal_code = finding.root_code.or(finding.terminal_code);
-                is_over.extend(over());
-            }
-        }
-        let items: BTreeSet<String> = records()
-            .filter(|event| event.marker == Marker::SfcCannotRepair)
-            .map(|event| {
-                format!(
-                    "{}\\{}",
-                    event.field("component").unwrap_or_default(),
-                    event.field("file").unwrap_or_default()
-                )
-            })
-            .collect();
-        is_failure |= finding.severity > Severity::Info;
-        if parts.folds_into_setup(&finding) {
-            continue;
-        }
-        parts.add_items(finding, items);
-    }
-    if !is_failure {
-        let left: Vec<usize> = run
-            .iter()
-            .copied()
-            .filter(|at| !is_over.contains(at))
-            .collect();
-        untold(look, &left, agent, parts);
-    }
-}
-
-/// What a run of records ended in where no rule tells of it: the failure is said as what it is.
-fn untold(look: &Look<'_, '_>, run: &[usize], agent: &agent::Heard<'_>, parts: &mut Parts) {
-    let Some((first, first_event)) = run.first().and_then(|at| Some((*at, look.event(*at)?)))
-    else {
-        return;
-    };
-    let mut ends = unexplained::ends(look, run);
-    ends.retain(|end| end.code.is_none_or(|code| !parts.tell(&[code])));
-    if ends.is_empty() {
-        // A step that a rule speaks of, or whose code a finding tells, is explained.
-        let is_step = |at: &usize| {
-            let event = look.event(*at);
-            event.is_some_and(|event| unexplained::is_step(event) && !parts.tell(&event.codes))
-        };
-        let step = run.iter().copied().find(is_step);
-        let finding = step
-            .and_then(|at| causes::choose(look, &[at], None))
-            .and_then(|cause| bare_finding(look, &cause, None));
-        parts.extend(finding.map(|finding| Finding {
-            rule: unexplained::RECORD.to_owned(),
-            category: "unclassified".to_owned(),
-            severity: Severity::Info,
-            ..finding
-        }));
-        return;
-    }
-    // Ends of one cause, as a call's own code and its wrapper, are one failure.
-    let mut told = BTreeSet::new();
-    for end in ends {
-        // The records of a later end have no part in this one.
-        let until = run.partition_point(|at| *at <= end.at);
-        let places = run.get(until.saturating_sub(unexplained::MAX_BEFORE)..until);
-        let Some(cause) = causes::choose(look, places.unwrap_or_default(), end.code) else {
-            continue;
-        };
-        if !told.insert(cause.at) {
-            continue;
-        }
-        let is_ruled = cause.rule.is_some();
-        let Some(mut finding) = bare_finding(look, &cause, end.code) else {
-            continue;
-        };
-        if !is_ruled {
-            finding.rule = unexplained::rule_of(look, end.what);
-            finding.severity = Severity::Error;
-        }
-        look.name_by_context(first, cause.at, &mut finding);
-        if agent::speaks(look.timeline.source) {
-            agent.name_target(first, first_event, &mut finding);
-            if let Some(failure) = parts.failures.same(&finding) {
-                parts.support(failure, &finding);
-                continue;
-            }
-        }
-        parts.add(finding, false);
     }
 }

@@ -1,7 +1,7 @@
 //! What is to be said of an endpoint in one word, from its attempts and findings.
 
-use super::unexplained;
-use event::{Attempt, Derivation, Event, Finding, LoggedAt, Marker, Outcome, Severity};
+use super::{agent, unexplained};
+use event::{Attempt, Derivation, Event, Finding, LoggedAt, Marker, Month, Outcome, Severity};
 use std::collections::{HashMap, HashSet};
 
 /// What is to be said of an endpoint in one word, the gravest first.
@@ -53,7 +53,7 @@ pub fn verdict<'a>(
 ) -> Verdict {
     let derivations: Vec<&Derivation> = derivations.into_iter().collect();
     let history = History::of(derivations.iter().flat_map(|one| &one.attempts));
-    let check = StoreCheck::last(events);
+    let (check, installed) = (StoreCheck::last(events), Installed::of(events));
     let (mut has_failure, mut has_unexplained) = (check.is_damaged(), false);
     for derivation in &derivations {
         let failed = || {
@@ -67,11 +67,11 @@ pub fn verdict<'a>(
             .collect();
         let still: HashSet<u32> = failed().filter_map(|attempt| attempt.finding).collect();
         for (finding, at) in derivation.findings.iter().zip(0..) {
-            // What attempts that succeeded later had failed by is over with them, as is damage that was mended.
+            // What attempts that succeeded later had failed by is over with them, as is damage that a later check found no more.
             let is_over = if of_attempts.contains(&at) {
                 !still.contains(&at)
             } else {
-                finding.category == "component_store_corrupt" && check.is_mended_after(finding)
+                check.ends(finding) || installed.ends(finding)
             };
             has_failure |= !is_over && finding.severity > Severity::Info;
             has_unexplained |= !is_over && finding.rule == unexplained::RECORD;
@@ -114,7 +114,7 @@ impl<'a> History<'a> {
         let mut all: Vec<&Attempt> = attempts
             .filter(|attempt| attempt.outcome != Outcome::Unknown && !line(attempt).is_empty())
             .collect();
-        all.sort_by_key(|attempt| (attempt.start_utc, attempt.end, attempt.id));
+        all.sort_by_key(|attempt| order(attempt));
         let mut lines: HashMap<&str, Vec<Ended<'a>>> = HashMap::new();
         for attempt in all {
             lines.entry(line(attempt)).or_default().push(Ended {
@@ -138,7 +138,6 @@ impl<'a> History<'a> {
     /// Whether an attempt, however it ended, was followed by a good one of the same thing, or of what supersedes it.
     fn is_over(&self, attempt: &Attempt) -> bool {
         let tries = self.0.get(line(attempt)).map_or(&[][..], Vec::as_slice);
-        let order = |one: &Attempt| (one.start_utc, one.end, one.id);
         let found = tries.binary_search_by_key(&order(attempt), |one| order(one.attempt));
         let one = found.ok().and_then(|at| tries.get(at));
         one.is_some_and(|one| one.later.as_ref() >= Some(&one.version))
@@ -154,6 +153,11 @@ impl<'a> History<'a> {
         let mut last = self.0.values().filter_map(|tries| tries.last());
         last.any(|one| one.attempt.outcome == Outcome::PendingReboot)
     }
+}
+
+/// By their ends, which nearly all logs have: the start of what failed before a restart is often in no log, and a clock not always in UTC.
+fn order(attempt: &Attempt) -> impl Ord + use<> {
+    (attempt.end, attempt.start_utc, attempt.id)
 }
 
 fn is_good(outcome: Outcome) -> bool {
@@ -186,33 +190,69 @@ fn version(package: &str) -> Vec<u32> {
         .collect()
 }
 
+/// When each update was last installed, by its KB.
+///
+/// A derivation knows of what came right in its own month and the next; what came right later still is seen over all of them.
+struct Installed<'a>(HashMap<&'a str, Month>);
+
+impl<'a> Installed<'a> {
+    fn of(events: &'a [Event]) -> Self {
+        let mut last = HashMap::new();
+        for event in events {
+            let month = event.logged.map(LoggedAt::month);
+            if event.marker == Marker::UpdateInstalled
+                && !event.kb.is_empty()
+                && let Some(month) = month
+            {
+                let last = last.entry(event.kb.as_str()).or_insert(month);
+                *last = month.max(*last);
+            }
+        }
+        Self(last)
+    }
+
+    /// Whether what the agent says failed was installed in a later month: then it was after all the failures that the finding counts.
+    fn ends(&self, finding: &Finding) -> bool {
+        let source = finding.evidence.first().map(|evidence| evidence.source);
+        let failed = finding.logged.map(LoggedAt::month);
+        // Of what is far off nobody knows what came after it.
+        let failed = failed.filter(|month| *month != Month::FAR_OFF);
+        source.is_some_and(agent::speaks)
+            && failed.is_some_and(|failed| self.0.get(finding.kb.as_str()) > Some(&failed))
+    }
+}
+
 /// What the last check of the component store found, and mended. Since Windows 10 each row of its summary is a record.
 #[derive(Default)]
-struct StoreCheck {
+struct StoreCheck<'a> {
     at: Option<LoggedAt>,
     detected: u64,
     repaired: u64,
+    /// Rules of what was logged after it.
+    after: HashSet<&'a str>,
 }
 
-impl StoreCheck {
-    fn last(events: &[Event]) -> Self {
-        let mut checks: Vec<&Event> = events
+impl<'a> StoreCheck<'a> {
+    fn last(events: &'a [Event]) -> Self {
+        let (mut checks, others): (Vec<&Event>, Vec<&Event>) = events
             .iter()
-            .filter(|event| event.marker == Marker::CheckSur)
-            .collect();
+            .partition(|event| event.marker == Marker::CheckSur);
         checks.sort_by_key(|event| (event.logged, event.stream, event.offset));
         let mut last = Self::default();
-        for event in checks {
+        for event in &checks {
             let number = |name: &str| event.field(name)?.parse::<u64>().ok();
             if let Some(detected) = number("detected") {
                 last = Self {
                     at: event.logged,
                     detected,
-                    repaired: 0,
+                    ..Self::default()
                 };
             }
             last.repaired = number("repaired").unwrap_or(last.repaired);
         }
+        let ended = checks.last().and_then(|event| event.logged);
+        let after = others.into_iter().filter(|event| event.logged > ended);
+        last.after = after.map(|event| event.rule.as_str()).collect();
         last
     }
 
@@ -225,7 +265,11 @@ impl StoreCheck {
         self.detected > 0 && !self.is_damaged()
     }
 
-    fn is_mended_after(&self, finding: &Finding) -> bool {
-        self.is_mended() && finding.logged < self.at
+    /// Whether a finding is of damage that was there before, is no more, and was not found again since.
+    fn ends(&self, finding: &Finding) -> bool {
+        finding.category == "component_store_corrupt"
+            && !self.is_damaged()
+            && finding.logged < self.at
+            && !self.after.contains(finding.rule.as_str())
     }
 }

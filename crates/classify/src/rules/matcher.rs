@@ -10,22 +10,29 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use event::{Code, Source};
 use std::collections::{HashMap, HashSet};
 
-/// Literals one of which stands in front of, or in, every spelling of a code; and the levels at which a record may say a failure
-/// in any other spelling.
-const CODE_LITERALS: [&str; 30] = [
+/// Literals one of which stands in front of, or in, every spelling of a code but those of [`number_literals`]; and the levels at
+/// which a record may say a failure in any other spelling.
+const CODE_LITERALS: [&str; 36] = [
     ", Error       ",
     "FATAL: ",
     "WARNING: ",
-    "hr=8",
     "0x8",
-    "0xe000",
-    "0xE000",
+    "0xe0000",
+    "0xE0000",
     "ErrorCode: ",
-    "hr = 8",
-    "hr = c",
+    "hr=8000",
+    "hr=8001",
+    "hr=8004",
+    "hr=8007",
+    "hr=8009",
+    "hr=800f",
+    "hr=800F",
+    "hr=8019",
+    "hr=8024",
+    "hr=80d0",
+    "hr=80D0",
     "code: 21",
     "code = 21",
-    "-2145",
     "0xc",
     "0xC",
     "0xd0",
@@ -37,13 +44,24 @@ const CODE_LITERALS: [&str; 30] = [
     ",Facility=",
     "FAILED* [",
     "resultMapped=",
-    "-2147",
     "NTSTATUS -",
     ", result ",
     "RPC_S_",
     "\tFailure\t",
     "dwRet = 0x",
 ];
+
+/// The same for numbers, with the next digit, whatever it is: so they are long, and the search for short literals stays one for few.
+fn number_literals() -> Vec<String> {
+    let signed = [' ', '=', ':', '(', '['].into_iter().flat_map(|before| {
+        ["-2145", "-2147"].map(|number| (format!("{before}{number}"), "0123456789"))
+    });
+    let bare = ["hr = 8", "hr = c"].map(|number| (number.to_owned(), "0123456789abcdefABCDEF"));
+    let next = |(number, digits): (String, &'static str)| {
+        digits.chars().map(move |digit| format!("{number}{digit}"))
+    };
+    signed.chain(bare).flat_map(next).collect()
+}
 
 #[derive(Debug)]
 pub(super) struct Matcher {
@@ -239,10 +257,14 @@ fn matches(
 
 /// Every record that could mean something holds one of these literals.
 fn prefilter(rules: &[Rule]) -> Prefilter {
+    let numbers = number_literals();
     let mut literals: Vec<&str> = CODE_LITERALS
         .iter()
         .chain(&crate::marker::LITERALS)
+        // They may spell their code without `0x`.
+        .chain(&crate::failure::COMMAND_FAILED)
         .copied()
+        .chain(numbers.iter().map(String::as_str))
         .collect();
     let may_be_text = |when: &When| {
         let is_event_log = |source: &Source| *source == Source::EventLog;

@@ -46,6 +46,7 @@ impl Prefilter {
         reason = "long literals hold LONG bytes, and `rarest` leaves room for a word at each of its four places; a slot is of a table as large as slots are many"
     )]
     pub(super) fn new(mut literals: Vec<&str>) -> Self {
+        let healthy = Words::of(HEALTHY);
         // A literal that holds another one is found with it.
         literals.sort_unstable_by_key(|literal| (literal.len(), *literal));
         let mut kept: Vec<&str> = Vec::new();
@@ -59,7 +60,7 @@ impl Prefilter {
         let mut table = Box::new([0; 1 << (TABLE_BITS - 6)]);
         let mut words: HashMap<u32, Vec<Word>> = HashMap::new();
         for literal in long.iter().map(|literal| literal.as_bytes()) {
-            let rarest = rarest(literal);
+            let rarest = healthy.rarest(literal);
             for at in rarest..rarest + WORD {
                 let word = word(&literal[at..]);
                 let (slot, bit) = place(word);
@@ -174,22 +175,33 @@ impl Hits<'_> {
     }
 }
 
-/// Where in a long literal the four neighbouring words stand that healthy logs hold least.
+/// How often each word stands in a text.
+struct Words(HashMap<u32, usize>);
+
 #[expect(
     clippy::indexing_slicing,
-    reason = "a word at `at` ends at most LONG bytes behind a place that leaves as many"
+    reason = "a window holds a whole word; a word at `at` ends at most LONG bytes behind a place that leaves as many"
 )]
-fn rarest(literal: &[u8]) -> usize {
-    let seen = |at: usize| -> usize {
-        (at..at + WORD)
-            .map(|at| {
-                memchr::memmem::find_iter(HEALTHY.as_bytes(), &literal[at..at + WORD]).count()
-            })
-            .sum()
-    };
-    (0..=literal.len() - LONG)
-        .min_by_key(|at| seen(*at))
-        .unwrap_or(0)
+impl Words {
+    fn of(text: &str) -> Self {
+        let mut counts = HashMap::new();
+        for window in text.as_bytes().windows(WORD) {
+            *counts.entry(word(window)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Where in a long literal the four neighbouring words stand that the text holds least.
+    fn rarest(&self, literal: &[u8]) -> usize {
+        let seen = |at: usize| -> usize {
+            (at..at + WORD)
+                .filter_map(|at| self.0.get(&word(&literal[at..])))
+                .sum()
+        };
+        (0..=literal.len() - LONG)
+            .min_by_key(|at| seen(*at))
+            .unwrap_or(0)
+    }
 }
 
 #[inline]

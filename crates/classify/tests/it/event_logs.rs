@@ -1,7 +1,9 @@
 //! What event logs say, from their lines to findings, alone and beside a servicing log. All lines are made up.
 
-use classify::{Classified, Rules, StreamFacts, UnitInput, Verdict, classify, derive_all, verdict};
-use event::{Chunk, Derivation, Format, Severity, Source, StreamId, TextEncoding};
+use crate::logs;
+use crate::pc::{chunks, judge};
+use classify::{Classified, Rules, Verdict, classify};
+use event::{Derivation, Severity, Source, TextEncoding};
 
 /// A file that NTFS finds corrupt, at 08:00:05 UTC, told by a clock eight hours ahead.
 const CBS_CORRUPT: &str = "2024-05-01 16:00:00, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 31102345_1, Package: Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1, Identifier: KB5000001\n\
@@ -24,64 +26,16 @@ fn update(stamp: &str, record: u64, code: &str, title: &str) -> String {
     )
 }
 
-fn chunk(number: u64, source: Source, format: Format, text: &str) -> Chunk {
-    Chunk {
-        tenant: "default".into(),
-        endpoint: "pc-1".into(),
-        source,
-        stream: StreamId(number),
-        path: String::new(),
-        offset: 0,
-        length: text.len() as u64,
-        encoding: TextEncoding::Utf8,
-        format,
-        open: false,
-        sender: String::new(),
-        received_ms: 0,
-        text: text.to_owned(),
-    }
-}
-
 fn of_event_log(text: &str) -> Classified {
-    let chunk = chunk(9, Source::EventLog, Format::EventJson, text);
-    classify(Rules::shipped(), &chunk)
+    let chunks = chunks(9, "events.jsonl", text.as_bytes());
+    classify(Rules::shipped(), &chunks[0])
 }
 
 fn check(cbs: &str, events: &str) -> (Derivation, Verdict) {
-    let rules = Rules::shipped();
-    let (mut input, mut records) = (UnitInput::default(), 0);
-    for (number, (source, format, text)) in [
-        (Source::Cbs, Format::Wds, cbs),
-        (Source::EventLog, Format::EventJson, events),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let chunk = chunk(number as u64, source, format, text);
-        let classified = classify(rules, &chunk);
-        records += classified.records;
-        input.events.extend(classified.events);
-        input.streams.push(StreamFacts {
-            stream: chunk.stream,
-            source,
-            anchors: classified.anchors,
-            ranges: vec![(0, chunk.length)],
-            first: classified.first,
-            last: classified.last,
-        });
-    }
-    let derived = derive_all(rules, "default", "pc-1", &input);
-    let verdict = verdict(derived.values(), &input.events, records);
-    let mut all = Derivation::default();
-    for mut derivation in derived.into_values() {
-        let shift = u32::try_from(all.findings.len()).unwrap();
-        for attempt in &mut derivation.attempts {
-            attempt.finding = attempt.finding.map(|finding| finding + shift);
-        }
-        all.attempts.extend(derivation.attempts);
-        all.findings.extend(derivation.findings);
-    }
-    (all, verdict)
+    let mut logs = vec![("CBS.log", cbs), ("events.jsonl", events)];
+    logs.retain(|(_, text)| !text.is_empty());
+    let judged = judge(&logs);
+    (judged.all, judged.verdict)
 }
 
 #[test]
@@ -125,7 +79,7 @@ fn evidence_points_into_the_binary_file() {
     let text = r##"{"ts_utc":"2024-05-01T08:00:05.293Z","at":70000,"bytes":312,"Event":{"System":{"Provider":{"#attributes":{"Name":"disk"}},"EventID":7,"Level":2,"EventRecordID":5,"Channel":"System","Computer":"PC-1"},"EventData":{"Data":{"#text":["\\Device\\Harddisk0\\DR0"]}}}}
 {"at":70312,"bytes":1000,"unreadable":"made up"}
 "##;
-    let mut chunk = chunk(9, Source::EventLog, Format::EventJson, text);
+    let mut chunk = chunks(9, "events.jsonl", text.as_bytes()).remove(0);
     (chunk.encoding, chunk.offset, chunk.length) = (TextEncoding::Evtx, 69_632, 65_536);
     let classified = classify(Rules::shipped(), &chunk);
     let event = &classified.events[0];
@@ -282,4 +236,40 @@ fn event_logs_do_not_speak_for_the_clock_of_other_logs() {
     let (derived, _) = check(&cbs, &events);
     let index = derived.attempts[0].finding.unwrap();
     assert_eq!(derived.findings[index as usize].utc, None);
+}
+
+fn wusa(id: u32, record: u32, code: &str, title: &str) -> String {
+    let code = if code.is_empty() {
+        String::new()
+    } else {
+        format!("\"ErrorCode\":\"{code}\",\"ErrorString\":\"made up\",")
+    };
+    format!(
+        r#"{{"ts_utc":"2024-05-01T0{record}:00:05.293Z","host":"PC-1","channel":"Setup","provider":"Microsoft-Windows-WUSA","event_id":{id},"record_id":{record},"level":"error","data":{{"CommandLine":"\"wusa.exe\" \"C:\\made up\\windows10.0-kb5000001-x64.msu\" /quiet",{code}"UpdateTitle":"{title}"}}}}"#
+    ) + "\n"
+}
+
+#[test]
+fn an_update_installed_by_hand_is_named_by_its_file_and_its_decimal_is_read() {
+    let failed = wusa(3, 1, "2147942512", "");
+    logs::check(&[("Setup.jsonl", &failed)], 0x8007_0070, "disk_full", "");
+    assert_eq!(judge(&[("Setup.jsonl", &failed)]).failure().kb, "KB5000001");
+    let over = failed + &wusa(2, 2, "", "Update (KB5000001)");
+    assert_eq!(judge(&[("Setup.jsonl", &over)]).verdict, Verdict::Healthy);
+    // Installed already; not applicable.
+    assert_eq!(
+        judge(&[("Setup.jsonl", &wusa(3, 1, "2359302", ""))])
+            .all
+            .findings
+            .len(),
+        0
+    );
+    let other = judge(&[("Setup.jsonl", &wusa(3, 1, "2149842967", ""))]);
+    assert_eq!(
+        (
+            other.failures().len(),
+            other.all.findings[0].category.as_str()
+        ),
+        (0, "not_applicable")
+    );
 }

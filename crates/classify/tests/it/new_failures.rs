@@ -72,7 +72,7 @@ fn ten_thousand_failures_that_no_rule_knows_are_never_health() {
         let (kind, failing) = failure(&mut random);
         let log = surroundings.iter().find(|log| log.name == kind).unwrap();
         let text = around(log, &failing, &mut random);
-        let judged = judge([(log.name, text.as_bytes())]);
+        let judged = judge(&[(log.name, &text)]);
         match judged.verdict {
             Verdict::Failed => counts[0] += 1,
             Verdict::Inconclusive => counts[1] += 1,

@@ -1,6 +1,6 @@
 //! PCs on which nothing failed: over whole logs, and read while the log is being written.
 
-use crate::pc::{Judged, Random, judge};
+use crate::pc::{Random, judge};
 use classify::Verdict;
 use simulate::{Fleet, LogFile, produce};
 
@@ -49,26 +49,28 @@ fn check(fleet: &Fleet, index: usize) -> bool {
         .iter()
         .enumerate()
         .any(|(at, attempt)| attempt.outcome == event::Outcome::PendingReboot && is_last(at));
-    let whole = judge(
-        logs.iter()
-            .map(|log| (log.path.as_str(), log.bytes.as_slice())),
-    );
+    let whole: Vec<_> = logs
+        .iter()
+        .map(|log| (log.path.as_str(), log.bytes.as_slice()))
+        .collect();
+    let whole = judge(&whole);
     let expected = if waits {
         Verdict::Restart
     } else {
         Verdict::Healthy
     };
     let place = format!("seed {SEED}, endpoint {index}");
-    assert_eq!(whole.verdict, expected, "{place}: {:?}", whole.findings);
-    assert_eq!(whole.grave(), [""; 0], "{place}: {:?}", whole.findings);
+    assert_eq!(whole.verdict, expected, "{place}: {:?}", whole.all.findings);
+    assert_eq!(whole.failures().len(), 0, "{place}: {:?}", whole.failures());
 
     let mut random = Random(index as u64);
-    let cut = logs
+    let cut: Vec<_> = logs
         .iter()
-        .map(|log| (log.path.as_str(), tail_less(log, &mut random)));
-    let grows: Judged = judge(cut.collect::<Vec<_>>());
+        .map(|log| (log.path.as_str(), tail_less(log, &mut random)))
+        .collect();
+    let grows = judge(&cut);
     let place = format!("{place}, cut");
-    assert_eq!(grows.grave(), [""; 0], "{place}: {:?}", grows.findings);
+    assert_eq!(grows.failures().len(), 0, "{place}: {:?}", grows.failures());
     assert!(
         matches!(
             grows.verdict,

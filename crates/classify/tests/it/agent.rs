@@ -1,7 +1,8 @@
 //! What the update agent's logs say, from their text to findings. All lines are made up.
 
-use classify::{Rules, StreamFacts, UnitInput, Verdict, classify, derive_all, verdict};
-use event::{Chunk, Derivation, Format, Source, StreamId, TextEncoding};
+use crate::pc::{Judged, chunks, judge};
+use classify::{Rules, Verdict, classify};
+use event::Source;
 
 const CBS_FAILURE: &str = "2024-05-01 08:00:00, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 31102345_1, Package: Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1, Identifier: KB5000001\n\
 2024-05-01 08:00:05, Info                  CBS    Exec: Processing complete.  Session: 31102345_1, Package: Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1, Identifier: KB5000001, [HRESULT = 0x80070070 - ERROR_DISK_FULL]\n";
@@ -12,53 +13,15 @@ fn row(number: &str, code: &str, outcome: &str, text: &str) -> String {
     )
 }
 
-fn check(logs: &[(Source, Format, &str)]) -> (Derivation, Verdict) {
-    let rules = Rules::shipped();
-    let (mut input, mut records) = (UnitInput::default(), 0);
-    for (number, (source, format, text)) in logs.iter().enumerate() {
-        let chunk = Chunk {
-            tenant: "default".into(),
-            endpoint: "pc-1".into(),
-            source: *source,
-            stream: StreamId(number as u64),
-            path: String::new(),
-            offset: 0,
-            length: text.len() as u64,
-            encoding: TextEncoding::Utf8,
-            format: *format,
-            open: false,
-            sender: String::new(),
-            received_ms: 0,
-            text: (*text).to_owned(),
-        };
-        let classified = classify(rules, &chunk);
-        records += classified.records;
-        input.events.extend(classified.events);
-        input.streams.push(StreamFacts {
-            stream: chunk.stream,
-            source: chunk.source,
-            anchors: classified.anchors,
-            ranges: vec![(0, chunk.length)],
-            first: classified.first,
-            last: classified.last,
-        });
-    }
-    let derived = derive_all(rules, "default", "pc-1", &input);
-    let verdict = verdict(derived.values(), &input.events, records);
-    let mut all = Derivation::default();
-    for derivation in derived.into_values() {
-        all.attempts.extend(derivation.attempts);
-        all.findings.extend(derivation.findings);
-    }
-    (all, verdict)
-}
-
 #[test]
 fn a_failed_update_is_named_by_its_code_and_by_the_package_before_it() {
     let log = "2016-05-01\t08:00:01:598\t1384\t1748\tHandler\tCBS package identity: Package_for_KB5000001~31bf3856ad364e35~amd64~~6.1.1.4\n\
 2016-05-01\t08:00:05:755\t1384\t1174\tHandler\tFATAL: CBS called Error with 0x80070308, \n\
 2016-05-01\t08:00:06:645\t1384\t1748\tHandler\tFATAL: Completed install of CBS update with type=0, requiresReboot=0, installerError=1, hr=0x80070308\n";
-    let (derived, verdict) = check(&[(Source::WindowsUpdate, Format::WindowsUpdateOld, log)]);
+    let Judged {
+        verdict,
+        all: derived,
+    } = judge(&[("WindowsUpdate.log", log)]);
     assert_eq!((derived.findings.len(), verdict), (1, Verdict::Failed));
     let finding = &derived.findings[0];
     assert_eq!(
@@ -77,7 +40,10 @@ fn a_code_that_no_rule_knows_is_still_a_finding() {
         "Failure",
         "KB5000001",
     );
-    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    let Judged {
+        verdict,
+        all: derived,
+    } = judge(&[("ReportingEvents.log", &text)]);
     assert_eq!(derived.findings[0].rule, "agent_reported_failure");
     assert_eq!(verdict, Verdict::Failed);
     // 08:00:07 at +03:00.
@@ -100,7 +66,10 @@ fn a_success_beside_a_code_is_no_failure() {
         "Success",
         "KB5000001",
     );
-    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    let Judged {
+        verdict,
+        all: derived,
+    } = judge(&[("ReportingEvents.log", &text)]);
     assert_eq!((derived.findings.len(), verdict), (0, Verdict::Healthy));
 }
 
@@ -116,11 +85,10 @@ fn a_failed_detection_is_over_when_the_same_service_answers_later() {
         )
     };
     let check = |rows: &[String], severities: &[event::Severity], expected: Verdict| {
-        let (derived, verdict) = check(&[(
-            Source::ReportingEvents,
-            Format::ReportingEvents,
-            &rows.concat(),
-        )]);
+        let Judged {
+            verdict,
+            all: derived,
+        } = judge(&[("ReportingEvents.log", &rows.concat())]);
         let found: Vec<_> = derived.findings.iter().map(|one| one.severity).collect();
         assert_eq!(
             (found.as_slice(), verdict),
@@ -163,7 +131,10 @@ fn a_failed_detection_is_over_when_the_same_service_answers_later() {
 fn a_failed_installation_is_not_over_when_a_detection_follows() {
     let text = row("182 [AGENT_INSTALLING_FAILED]", "80070070", "Failure", "x")
         + &row("147 [AGENT_DETECTION_FINISHED]", "0", "Success", "x");
-    let (derived, verdict) = check(&[(Source::ReportingEvents, Format::ReportingEvents, &text)]);
+    let Judged {
+        verdict,
+        all: derived,
+    } = judge(&[("ReportingEvents.log", &text)]);
     assert_eq!((derived.findings.len(), verdict), (1, Verdict::Failed));
 }
 
@@ -179,28 +150,8 @@ fn offsets_of_a_copy_that_ends_within_a_utf16_unit_are_those_of_the_whole() {
         .flat_map(u16::to_le_bytes)
         .collect();
     let offset_of = |bytes: &[u8]| {
-        let format = Format::ReportingEvents;
-        let mut cutter = parse::Cutter::new(TextEncoding::Utf16le, format, 0, 256 * 1024);
-        let mut pieces = Vec::new();
-        cutter.push(bytes, &mut pieces);
-        cutter.finish(&mut pieces);
-        let piece = pieces.remove(0);
-        let chunk = Chunk {
-            tenant: "default".into(),
-            endpoint: "pc-1".into(),
-            source: Source::ReportingEvents,
-            stream: StreamId(1),
-            path: String::new(),
-            offset: piece.offset,
-            length: piece.length,
-            encoding: TextEncoding::Utf16le,
-            format,
-            open: piece.open,
-            sender: String::new(),
-            received_ms: 0,
-            text: piece.text,
-        };
-        classify(Rules::shipped(), &chunk).events[0].offset
+        let chunks = chunks(1, "ReportingEvents.log", bytes);
+        classify(Rules::shipped(), &chunks[0]).events[0].offset
     };
     let first_row = row("147 [X]", "0", "Success", "x").encode_utf16().count() as u64;
     let expected = 2 + 2 * first_row;
@@ -217,13 +168,7 @@ fn what_the_agent_says_of_a_known_failure_is_its_evidence() {
         "Failure",
         "update (KB5000001).",
     );
-    let logs = |text: &str| {
-        check(&[
-            (Source::Cbs, Format::Wds, CBS_FAILURE),
-            (Source::ReportingEvents, Format::ReportingEvents, text),
-        ])
-        .0
-    };
+    let logs = |text: &str| judge(&[("CBS.log", CBS_FAILURE), ("ReportingEvents.log", text)]).all;
     let derived = logs(&same);
     assert_eq!((derived.attempts.len(), derived.findings.len()), (1, 1));
     let sources: Vec<Source> = derived.findings[0]

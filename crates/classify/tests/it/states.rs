@@ -39,9 +39,9 @@ fn install(hour: u32, package: &str, result: &str, reboot: bool) -> String {
 }
 
 fn check(name: &str, log: &str, expected: Verdict) {
-    let judged = judge([(name, log.as_bytes())]);
-    let rules: Vec<_> = judged
-        .findings
+    let judged = judge(&[(name, log)]);
+    let findings = &judged.all.findings;
+    let rules: Vec<_> = findings
         .iter()
         .map(|finding| (&finding.rule, finding.severity))
         .collect();
@@ -102,6 +102,30 @@ fn a_rollup_ends_the_failure_of_the_one_before() {
 #[test]
 fn what_waits_for_a_restart_is_not_healthy() {
     check("CBS.log", &install(1, ROLLUP, "0x00000000", true), Restart);
+}
+
+#[test]
+fn what_failed_last_failed_though_its_start_is_in_no_log() {
+    let anchor = "2024-05-01 01:00:00, Info                  CSI    00000001@2024/5/1:01:00:00.100 CSI Transaction @0x1 initialized for deployment engine\r\n";
+    let good = anchor.to_owned() + &install(1, ROLLUP, "0x00000000", false);
+    let failed = install(30, ROLLUP, "0x800f0922 - CBS_E_INSTALLERS_FAILED", false);
+    let (_, end_alone) = failed.split_once("\r\n").unwrap();
+    check("CBS.log", &good, Healthy);
+    check("CBS.log", &(good + end_alone), Failed);
+}
+
+#[test]
+fn a_success_months_later_ends_a_failure_too() {
+    let title = "2024-01 Made-Up Update (KB5000001)";
+    let in_month = |month: &str, text: String| text.replace("2024-05-", month);
+    let failed = in_month("2024-01-", update(1, 20, "0x80070643", title))
+        + &in_month("2024-02-", update(1, 20, "0x80070643", title));
+    let good = in_month("2024-04-", update(1, 19, "", title));
+    check("a.jsonl", &failed, Failed);
+    check("a.jsonl", &(failed.clone() + &good), Healthy);
+    // What failed again after it failed last.
+    let again = update(1, 20, "0x80070643", title);
+    check("a.jsonl", &(failed + &good + &again), Failed);
 }
 
 #[test]
@@ -199,6 +223,20 @@ fn a_repair_is_one_only_where_the_same_check_finds_nothing_left() {
         "CBS.log",
         &log(&[check_sur(2, 1, 8), check_sur(1, 1, 9)]),
         Repaired,
+    );
+    // Damage that the check found no more is over; what was found again after it is not.
+    let damage = |hour: u32| {
+        format!(
+            "2024-05-01 {hour:02}:30:00, Error                 CSI    00000014@2024/5/1:{hour:02}:30:00.000 (F) Attempting to mark store corrupt with category [l:12 ml:13]'MadeUpDamage'[gle=0x80004005]\r\n"
+        )
+    };
+    check("CBS.log", &log(&[damage(7)]), Failed);
+    check("CBS.log", &log(&[damage(7), check_sur(2, 2, 8)]), Repaired);
+    check("CBS.log", &log(&[damage(7), check_sur(0, 0, 8)]), Healthy);
+    check(
+        "CBS.log",
+        &log(&[damage(7), check_sur(2, 2, 8), damage(9)]),
+        Failed,
     );
     // An attempt that failed before stays failed: it is to be made again.
     let failed = install(
