@@ -297,6 +297,13 @@ impl Keeper {
                 self.notes.clear("expiry");
             }
             Expired::Busy => {}
+            Expired::Stuck { mutation, reason } => {
+                self.notes.set("expiry", format!(
+                    "text whose days are over cannot go: the engine fails to rewrite parts (`{}`) and tries again: {}",
+                    harmless::line(&mutation),
+                    harmless::line(&reason)
+                ));
+            }
             Expired::Nothing => {
                 self.notes.clear("expiry");
                 chores.rest(day);

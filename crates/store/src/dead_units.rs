@@ -35,8 +35,8 @@ enum State {
     Derived,
 }
 
-/// Dead units listed at once.
-const MAX_LISTED: u64 = 10_000;
+/// Dead units listed at once, some 2 MB of them. A pipeline that remembers no more tries the rest again with each news of theirs.
+pub const DEAD_UNITS_LISTED: usize = 10_000;
 
 impl Store {
     /// Keeps units that have failed; their `attempts` count on from what is stored. Only then may their news be closed.
@@ -63,7 +63,8 @@ impl Store {
             .await
     }
 
-    /// Units that are dead, of one tenant's endpoint; empty texts stand for all. The last to fail first.
+    /// Units that are dead, of one tenant's endpoint; empty texts stand for all. The last to fail first, at most
+    /// [`DEAD_UNITS_LISTED`].
     pub async fn dead_units(&self, tenant: &str, endpoint: &str) -> Result<Vec<DeadUnit>> {
         let rows = self.dead_unit_rows(tenant, endpoint).await?;
         Ok(rows
@@ -121,7 +122,7 @@ impl Store {
             )
             .param("tenant", tenant)
             .param("endpoint", endpoint)
-            .param("limit", MAX_LISTED),
+            .param("limit", DEAD_UNITS_LISTED as u64),
         )
         .await
     }

@@ -5,7 +5,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 /// Offsets of a topic that nobody read. Which streams lost bytes by it follows from `coverage`.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize)]
 pub struct TopicGap {
     /// The topic.
     pub topic: String,
@@ -26,15 +26,6 @@ impl Store {
     pub async fn insert_topic_gap(&self, gap: &TopicGap) -> Result<()> {
         self.insert_rows::<TopicGap, _>("topic_gaps", std::iter::once(gap.clone()))
             .await
-    }
-
-    /// All gaps, by topic, partition and offset.
-    pub async fn topic_gaps(&self) -> Result<Vec<TopicGap>> {
-        self.fetch_all(
-            "read the gaps of topics",
-            self.sql("SELECT ?fields FROM topic_gaps FINAL ORDER BY topic, partition, from"),
-        )
-        .await
     }
 }
 
@@ -57,6 +48,9 @@ pub struct LostPart {
     pub at: u32,
 }
 
+/// Lost parts listed at once: a store has some hundreds of parts, so more of them are a disk that is gone.
+const MAX_LISTED: u64 = 10_000;
+
 /// The reason of a part that is in its place, but whose content is not what was written.
 pub const UNREADABLE: &str = "unreadable";
 
@@ -71,8 +65,9 @@ impl Store {
                  FROM system.detached_parts \
                  WHERE database = currentDatabase() \
                    AND (reason LIKE '%broken%' OR reason IN ('unexpected', 'noquorum', 'ignored')) \
-                 ORDER BY table, partition, part",
-            ),
+                 ORDER BY at DESC, table, partition, part LIMIT {limit:UInt64}",
+            )
+            .param("limit", MAX_LISTED),
         )
         .await
     }
@@ -83,11 +78,15 @@ impl Store {
             .await
     }
 
-    /// All that was ever noted, by table and partition.
+    /// What was ever noted, the last to be lost first.
     pub async fn lost_parts(&self) -> Result<Vec<LostPart>> {
         self.fetch_all(
             "read the parts that were lost",
-            self.sql("SELECT ?fields FROM lost_parts FINAL ORDER BY table, partition, part, reason, host"),
+            self.sql(
+                "SELECT ?fields FROM lost_parts FINAL \
+                 ORDER BY at DESC, table, partition, part, reason, host LIMIT {limit:UInt64}",
+            )
+            .param("limit", MAX_LISTED),
         )
         .await
     }

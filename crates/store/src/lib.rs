@@ -9,6 +9,7 @@ mod error;
 mod gaps;
 mod local;
 mod migrations;
+mod news;
 mod queries;
 mod raw;
 mod readable;
@@ -19,6 +20,7 @@ mod rule_sets;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod units;
 mod version;
 
 pub use batch::{Batch, Turns};
@@ -26,11 +28,12 @@ pub use config::{Profile, Secret, StoreConfig};
 pub use dead_letters::{
     DeadLetter, KafkaOrigin, LetterContent, LetterFilter, LetterState, StoredLetter,
 };
-pub use dead_units::DeadUnit;
-pub use derivation::{EndpointFacts, OpenNews, OpenNewsState, UnitDerivation, UnitRows, UnitView};
+pub use dead_units::{DEAD_UNITS_LISTED, DeadUnit};
+pub use derivation::{EndpointFacts, UnitDerivation};
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use migrations::ddl;
+pub use news::{OpenNews, OpenNewsState};
 pub use queries::*;
 pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use readable::READABLE;
@@ -39,4 +42,5 @@ pub use retention::{Expired, Freed, TextHeld};
 pub use rows::{ChunkRows, Piece};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
+pub use units::{UnitRows, UnitView};
 pub use version::DerivationVersion;

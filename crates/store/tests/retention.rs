@@ -254,6 +254,40 @@ async fn a_part_of_which_little_is_over_is_rewritten_after_a_week() {
     empty(&store).await;
 }
 
+/// Nothing else expires behind it, so it must not look like work that goes on.
+#[tokio::test]
+async fn a_rewrite_that_fails_is_told_with_its_reason() {
+    let _alone = ALONE.lock().await;
+    let store = store().await;
+    empty(&store).await;
+    let text = text("2022-08-18", 10_000, "");
+    keep(&store, "stuck", 0, &text, 19_300, 20_000).await;
+    let client = client().await;
+    let run = async |statement: &str| {
+        let done = client.query(statement).execute().await;
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    };
+    run("ALTER TABLE chunks DELETE WHERE throwIf(endpoint = 'stuck', 'made up') SETTINGS mutations_sync = 0").await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let (mutation, reason) = loop {
+        match store.expire_raw(19_310, u64::MAX).await.unwrap() {
+            Expired::Stuck { mutation, reason } => break (mutation, reason),
+            busy => assert_eq!(busy, Expired::Busy),
+        }
+        assert!(std::time::Instant::now() < deadline, "it is not told");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert!(reason.contains("made up"), "{reason}");
+    run(&format!(
+        "KILL MUTATION WHERE table = 'chunks' AND mutation_id = '{mutation}' SYNC"
+    ))
+    .await;
+    assert_eq!(
+        store.expire_raw(19_310, u64::MAX).await.unwrap(),
+        Expired::Nothing
+    );
+}
+
 /// What a clock that has jumped would make the engine do by itself.
 #[tokio::test]
 async fn the_engine_expires_nothing_by_its_own_clock() {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use event::UtcMillis;
 use std::fmt::Write;
 use std::process::ExitCode;
-use store::DeadUnit;
+use store::{DEAD_UNITS_LISTED, DeadUnit};
 
 /// List months of endpoints that cannot be derived, and have them tried again
 ///
@@ -49,15 +49,32 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let store = access.store();
         match arguments.command {
             Command::List { endpoint } => {
-                super::print(&lines(&store.dead_units(TENANT, &endpoint).await?))?;
+                let dead = store.dead_units(TENANT, &endpoint).await?;
+                super::print(&lines(&dead))?;
+                if endpoint.is_empty() {
+                    let left = store.count_dead_units().await?;
+                    let left = left.saturating_sub(dead.len() as u64);
+                    if left > 0 {
+                        super::print(&format!(
+                            "and {left} more, which failed before: `--endpoint ID` lists those of one endpoint\n"
+                        ))?;
+                    }
+                }
             }
             Command::Retry { endpoint, .. } => {
                 let endpoint = endpoint.unwrap_or_default();
-                let dead = store.dead_units(TENANT, &endpoint).await?;
-                store.reopen_dead_units(&dead).await?;
+                let mut reopened = 0;
+                loop {
+                    let dead = store.dead_units(TENANT, &endpoint).await?;
+                    store.reopen_dead_units(&dead).await?;
+                    reopened += dead.len();
+                    // What is reopened is listed no more, so a full list may have hidden others.
+                    if dead.len() < DEAD_UNITS_LISTED {
+                        break;
+                    }
+                }
                 super::print(&format!(
-                    "{} dead units are derived again by the pipelines within some minutes, or by the next `cbsift up`\n",
-                    dead.len()
+                    "{reopened} dead units are derived again by the pipelines within some minutes, or by the next `cbsift up`\n"
                 ))?;
             }
         }

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 type Soon<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -51,6 +51,10 @@ const BATCH_BYTES: [f64; 7] = [
 
 /// A store that hangs must not hang `/metrics`, which is looked at most of all then: Prometheus gives up after 10 s.
 const REFRESH: Duration = Duration::from_secs(2);
+
+/// The same of `/readyz`, all of it: whoever asks hears that the store hangs, and not silence. Longer than the check of the store
+/// itself, which knows better what to say.
+const READINESS: Duration = Duration::from_secs(4);
 
 impl Admin {
     /// Installs the process's recorder, so once a process.
@@ -214,21 +218,25 @@ impl Admin {
             .route("/healthz", get(|| async { "alive\n" }))
             .route(
                 "/readyz",
-                get(move || async move { ready.readiness().await }),
+                get(move || async move { ready.readiness(READINESS).await }),
             )
             .route("/metrics", get(move || async move { metrics.text().await }))
     }
 
-    async fn readiness(&self) -> (StatusCode, String) {
+    async fn readiness(&self, within: Duration) -> (StatusCode, String) {
         let (mut missing, mut notes) = (String::new(), Vec::new());
+        let end = Instant::now() + within;
+        let late = || format!("the store does not answer within {} s", within.as_secs());
+        // With the time over each is still asked once: what knows its answer gives it.
         for check in &self.checks {
-            if let Err(reason) = check().await {
-                missing.push_str(&reason);
-                missing.push('\n');
+            let checked = timeout_at(end, check()).await;
+            if let Err(reason) = checked.unwrap_or_else(|_| Err(late())) {
+                missing.extend([reason.as_str(), "\n"]);
             }
         }
         for note in &self.notes {
-            match note().await {
+            let noted = timeout_at(end, note()).await;
+            match noted.unwrap_or_else(|_| Err(late())) {
                 Ok(lines) => notes.extend(lines),
                 Err(reason) => missing.extend([reason.as_str(), "\n"]),
             }
@@ -474,4 +482,31 @@ fn describe() {
         describe_counter!(name, what);
     }
     describe_histogram!("cbsift_pipeline_batch_bytes", "Text of a batch.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test]
+    async fn a_check_that_hangs_hides_nothing_that_is_known() {
+        let admin = Admin {
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            checks: Vec::new(),
+            notes: Vec::new(),
+            refreshes: Vec::new(),
+            kept: None,
+        };
+        let admin = admin
+            .with_check(pending)
+            .with_check(|| async { Err("known".to_owned()) })
+            .with_note(|| Some("noted".to_owned()));
+        let (status, said) = admin.readiness(Duration::ZERO).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            said,
+            "the store does not answer within 0 s\nknown\nwarning: noted\n"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 /// What a step of expiry did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expired {
     /// Text went, of this many parts; there may be more.
     Parts(usize),
@@ -15,6 +15,13 @@ pub enum Expired {
     Nothing,
     /// Parts are still being rewritten from before.
     Busy,
+    /// The same, but the last try of it failed. The engine tries again and again, and nothing else goes until that succeeds.
+    Stuck {
+        /// The engine's name of the rewrite.
+        mutation: String,
+        /// The first line of what the engine says.
+        reason: String,
+    },
     /// Text is over, but the file system has no room for the part that is written instead.
     NoRoom {
         /// Free bytes that the smallest such rewrite needs.
@@ -62,17 +69,21 @@ impl Store {
     /// Removes text whose last day is before `today`, in days since 1970; one step of bounded work, which writes no more than fits
     /// into `room` bytes.
     pub async fn expire_raw(&self, today: u16, room: u64) -> Result<Expired> {
-        let running: u64 = self
-            .fetch_one(
+        // One that fails holds up those behind it, so it is the one to speak of.
+        let running: Option<(String, String)> = self
+            .fetch_optional(
                 "read the rewrites of `chunks`",
                 self.sql(
-                    "SELECT count() FROM system.mutations \
-                     WHERE database = currentDatabase() AND table = 'chunks' AND NOT is_done",
+                    "SELECT mutation_id, substringUTF8(splitByChar('\n', latest_fail_reason)[1], 1, 300) FROM system.mutations \
+                     WHERE database = currentDatabase() AND table = 'chunks' AND NOT is_done \
+                     ORDER BY latest_fail_reason = '', create_time, mutation_id LIMIT 1",
                 ),
             )
             .await?;
-        if running > 0 {
-            return Ok(Expired::Busy);
+        match running {
+            None => {}
+            Some((_, reason)) if reason.is_empty() => return Ok(Expired::Busy),
+            Some((mutation, reason)) => return Ok(Expired::Stuck { mutation, reason }),
         }
         let over = self.parts_over(today).await?;
         let whole: Vec<String> = over
