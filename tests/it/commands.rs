@@ -586,7 +586,7 @@ fn coverage_counts_what_fires_and_clusters_what_no_rule_knows() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     for said in [
         "9 records, 3 of them match a rule; 1 of 2 rules fire",
-        "Never fire here: 1 rules\n  never_seen",
+        "Never fire here: 1 rule\n  never_seen",
         "Unclassified: 3 records in 1 cluster",
         "3  CBS Cannot feed tray <n> of <path>",
         "CBS.log:2: CBS Cannot feed tray 1",

@@ -1,4 +1,4 @@
-//! Hostile clients against a real `up`, each kind alone and then all at once: every good request is answered. Prints how soon.
+//! Hostile clients against a real `up`, each kind alone and then all at once: every good request is answered, and soon.
 
 use crate::harness::{PATIENCE, Up};
 use std::io::{self, Read, Write};
@@ -13,6 +13,24 @@ use tokio::task::JoinSet;
 /// Where the hostile ones are, and where the good ones are too.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// How soon the slowest good request must be answered, its tries included. Measured beside all of them were 0.2 s and 0.1 s, on two
+/// cores at a load of 4.
+struct Within {
+    put: Duration,
+    page: Duration,
+}
+
+const BESIDE_OTHERS: Within = Within {
+    put: Duration::from_secs(2),
+    page: Duration::from_secs(3),
+};
+
+/// Where the good ones share the address of the hostile ones.
+const AMONG_THEM: Within = Within {
+    put: Duration::from_secs(5),
+    page: Duration::from_secs(5),
+};
 
 /// A connection that is opened anew whenever it is ended.
 #[derive(Clone)]
@@ -152,15 +170,15 @@ fn insist(to: SocketAddr, request: &[u8]) -> (usize, Duration) {
 }
 
 /// Good requests beside an attack; all must be answered well.
-fn check(up: &Up, what: &str, tries_max: usize) {
+fn check(up: &Up, what: &str, tries_max: usize, within: &Within) {
     let token = up.token();
     let line = "2024-05-01 08:00:00, Info                  CBS    made up\r\n";
     let body = line.repeat(1_000);
     let mut said = String::new();
-    for (name, to, count) in [
-        ("put", address(&up.intake), 15_u64),
-        ("page", address(&up.page), 8),
-        ("health", address(&up.admin), 10),
+    for (name, to, count, bound) in [
+        ("put", address(&up.intake), 15_u64, within.put),
+        ("page", address(&up.page), 8, within.page),
+        ("health", address(&up.admin), 10, within.page),
     ] {
         let mut took = Vec::new();
         let mut most = 0;
@@ -186,6 +204,10 @@ fn check(up: &Up, what: &str, tries_max: usize) {
         let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
         said += &format!("  {name} {median:.1?} to {longest:.1?}, {most} tries");
         assert!(most <= tries_max, "{what}: {name} took {most} tries");
+        assert!(
+            longest < bound,
+            "{what}: the slowest {name} of {count} took {longest:.1?}, and must take less than {bound:?}; all: {took:.1?}"
+        );
     }
     eprintln!("{what}:{said}");
 }
@@ -201,7 +223,7 @@ fn good_requests_are_answered_beside_hostile_clients() {
     let up = Up::start();
     let (intake, page, admin) = (address(&up.intake), address(&up.page), address(&up.admin));
     let token = up.token();
-    check(&up, "nobody else", 1);
+    check(&up, "nobody else", 1, &BESIDE_OTHERS);
 
     let silent = vec![Hostile::silent(intake); 1_500];
     let slow_heads = vec![Hostile::slow_head(intake); 400];
@@ -219,26 +241,32 @@ fn good_requests_are_answered_beside_hostile_clients() {
         flood.clone(),
     ]
     .concat();
-    for (what, from, clients, tries_max) in [
-        ("1,500 silent connections", ELSEWHERE, silent, 1),
-        ("400 slow heads", ELSEWHERE, slow_heads, 1),
-        ("8 slow bodies", ELSEWHERE, slow_bodies, 1),
-        ("480 silent connections at each door", ELSEWHERE, flood, 1),
-        ("all of them", ELSEWHERE, all.clone(), 1),
-        // Among thousands of its own address a connection may be the oldest before its head is read; its sender tries again.
-        ("all of them from the same address", HERE, all, 20),
+    for (what, from, clients) in [
+        ("1,500 silent connections", ELSEWHERE, silent),
+        ("400 slow heads", ELSEWHERE, slow_heads),
+        ("8 slow bodies", ELSEWHERE, slow_bodies),
+        ("480 silent connections at each door", ELSEWHERE, flood),
+        ("all of them", ELSEWHERE, all.clone()),
+        ("all of them from the same address", HERE, all),
     ] {
+        // Among thousands of its own address a connection may be the oldest before its head is read; its sender tries again.
+        let (tries_max, within) = if from == HERE {
+            (20, AMONG_THEM)
+        } else {
+            (1, BESIDE_OTHERS)
+        };
         let attack = Attack::start(from, clients);
         check(
             &up,
             &format!("{what} from {}", IpAddr::from(from)),
             tries_max,
+            &within,
         );
         eprintln!(
             "    {} connections opened",
             attack.opened.load(Ordering::Relaxed)
         );
     }
-    check(&up, "nobody else again", 1);
+    check(&up, "nobody else again", 1, &BESIDE_OTHERS);
     up.stop();
 }

@@ -38,6 +38,11 @@ mod tests;
 #[cfg(test)]
 mod wording;
 
+/// Whether a finding only says that a record of a failure is left which nothing explains: worth knowing by itself, and no health.
+fn is_unexplained(finding: &Finding) -> bool {
+    finding.rule == "unexplained_record"
+}
+
 /// A rule's text with its object put in.
 pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {
     let text = match rules.get(&finding.rule) {

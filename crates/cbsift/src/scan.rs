@@ -44,7 +44,7 @@ pub(crate) struct Input {
     pub(crate) format: Option<Format>,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
-    /// Events of which too little was understood: no provider, time or id.
+    /// Events of which too little was understood: no provider, time, id or code.
     pub(crate) half_read: u64,
     pub(crate) skipped_bytes: u64,
     pub(crate) lines: u64,
@@ -93,6 +93,11 @@ impl Input {
             }
             _ => self.unexamined.push(Unexamined { offset, length }),
         }
+    }
+
+    /// Whether all of it was read and examined; else a failure may stand in the rest.
+    pub(crate) fn is_examined(&self) -> bool {
+        self.problem.is_none() && self.unexamined.is_empty()
     }
 
     /// What is known of a chunk whatever stands in it.
@@ -177,9 +182,9 @@ impl Scan {
         machines.find(|machine| machine.ids.contains(&id))
     }
 
-    /// Whether all that was read was also examined; else a failure may stand in the rest.
+    /// Whether all logs were read to their ends and examined.
     pub(crate) fn is_examined(&self) -> bool {
-        self.is_derived && self.inputs.iter().all(|input| input.unexamined.is_empty())
+        self.is_derived && self.inputs.iter().all(Input::is_examined)
     }
 
     /// Nothing was there to read.
@@ -208,6 +213,14 @@ impl Scan {
     pub(crate) fn doubt(&mut self) {
         if (!self.is_examined() || self.half_read() > 0) && self.verdict != Verdict::Failed {
             self.verdict = Verdict::Inconclusive;
+        }
+        for (index, machine) in self.machines.iter_mut().enumerate() {
+            let is_torn = self.inputs.iter().any(|input| {
+                input.machine == index && (input.half_read > 0 || !input.is_examined())
+            });
+            if is_torn && machine.verdict != Verdict::Failed {
+                machine.verdict = Verdict::Inconclusive;
+            }
         }
     }
 }
@@ -552,10 +565,10 @@ impl<'r> Gathered<'r> {
             events: kept,
             streams,
         };
-        // An event log tells of everything on a machine: how much of it there is says nothing of servicing.
+        // Event logs and Intune's tell of everything on a machine: how much of them there is says nothing of servicing.
         let servicing = inputs
             .iter()
-            .filter(|input| input.source != Some(Source::EventLog));
+            .filter(|input| !matches!(input.source, Some(Source::EventLog | Source::Intune)));
         let records = servicing.map(|input| input.records).sum();
         let derived = catch_unwind(AssertUnwindSafe(|| {
             let derivations = (steps.derive)(rules, &endpoint, &input);

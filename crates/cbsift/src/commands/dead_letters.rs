@@ -241,7 +241,11 @@ async fn retry(
         "{} sent back, {left} left\n",
         counted(back, "letter", "letters")
     ))?;
-    anyhow::ensure!(left == 0, "{left} letters could not be processed");
+    anyhow::ensure!(
+        left == 0,
+        "{} could not be processed",
+        counted(left, "letter", "letters")
+    );
     Ok(())
 }
 

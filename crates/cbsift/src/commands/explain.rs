@@ -132,14 +132,12 @@ fn explain(rules: &Rules, text: &str, language: Language) -> String {
 fn setup_step(extend: catalogue::Extend, language: Language) -> String {
     let (english, chinese) = extend.phase_text();
     let phase = say(language, english, chinese);
-    let label = say(language, "Failed", "失败阶段");
-    let width = 12 - label.chars().filter(|c| !c.is_ascii()).count();
-    let mut out = format!("  {label:<width$} {phase} [{}]\n", extend.phase());
+    let label = padded(say(language, "Failed", "失败阶段"), LABEL);
+    let mut out = format!("  {label} {phase} [{}]\n", extend.phase());
     if let (Some((english, chinese)), Some(name)) = (extend.operation_text(), extend.operation()) {
-        let label = say(language, "While", "操作");
-        let width = 12 - label.chars().filter(|c| !c.is_ascii()).count();
+        let label = padded(say(language, "While", "操作"), LABEL);
         let operation = say(language, english, chinese);
-        let _ = writeln!(out, "  {label:<width$} {operation} [{name}]");
+        let _ = writeln!(out, "  {label} {operation} [{name}]");
     }
     out
 }

@@ -15,6 +15,7 @@ use super::rules::Files;
 use super::{Misuse, rules};
 use crate::access::Access;
 use crate::progress::Progress as Bar;
+use crate::report::counted;
 use crate::run::{self, TENANT};
 use crate::settings;
 use anyhow::Context;
@@ -132,11 +133,14 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 fn text(plan: &Plan) -> String {
     let mut out = format!(
-        "{} chunks of {} endpoints, {} records read again\n",
-        plan.chunks, plan.endpoints, plan.records
+        "{} of {}, {} read again\n",
+        counted(plan.chunks, "chunk", "chunks"),
+        counted(plan.endpoints, "endpoint", "endpoints"),
+        counted(plan.records, "record", "records")
     );
     if plan.poisoned > 0 {
-        let _ = writeln!(out, "{} chunks cannot be classified", plan.poisoned);
+        let chunks = counted(plan.poisoned, "chunk", "chunks");
+        let _ = writeln!(out, "{chunks} cannot be classified");
     }
     if plan.is_empty() {
         out.push_str("nothing would change\n");
@@ -172,8 +176,8 @@ fn text(plan: &Plan) -> String {
     }
     let _ = writeln!(
         out,
-        "\nfindings: those of {} months of endpoints would change",
-        plan.units_changed
+        "\nfindings: those of {} of endpoints would change",
+        counted(plan.units_changed, "month", "months")
     );
     for (group, tally) in &plan.findings {
         let _ = writeln!(

@@ -51,17 +51,12 @@ pub(crate) fn html(view: &View) -> String {
         pair(words.endpoint, endpoint);
     }
     for input in &view.inputs {
-        if input.is_read {
-            pair(
-                words.inputs,
-                &format!("{}{colon}{}", input.name, input.facts),
-            );
+        let label = if input.is_read {
+            words.inputs
         } else {
-            pair(
-                words.skipped,
-                &format!("{}{colon}{}", input.name, input.facts),
-            );
-        }
+            words.skipped
+        };
+        pair(label, &format!("{}{colon}{}", input.name, input.facts));
     }
     for machine in &view.machines {
         pair(words.machines, machine);
@@ -94,7 +89,7 @@ pub(crate) fn html(view: &View) -> String {
 
     let _ = writeln!(out, "<h2>{}</h2>", words.analysis);
     if view.findings.is_empty() {
-        let _ = writeln!(out, "<p>{}</p>", words.no_cause);
+        let _ = writeln!(out, "<p>{}</p>", view.no_finding);
     }
     for finding in &view.findings {
         analysis(&mut out, view, finding);
@@ -143,7 +138,7 @@ pub(crate) fn html(view: &View) -> String {
         (words.collect, &view.collect),
     ] {
         if !items.is_empty() {
-            let items = escaped(&items.join(view.separator));
+            let items = escaped(&items.join(words.semicolon));
             let _ = writeln!(out, "<dt>{label}</dt><dd>{items}</dd>");
         }
     }

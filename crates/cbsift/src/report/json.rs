@@ -384,6 +384,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_knows_every_name() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../scan.schema.json")).unwrap();
+        let input = &schema["properties"]["inputs"]["items"]["properties"];
+        let known = |list: &serde_json::Value, name: &str| {
+            let names = list["enum"].as_array().unwrap();
+            names.iter().any(|one| one == name)
+        };
+        for format in event::Format::ALL {
+            assert!(known(&input["format"], format.name()), "{format:?}");
+        }
+        for source in event::Source::ALL {
+            assert!(known(&input["source"], source.name()), "{source:?}");
+        }
+        for verdict in classify::Verdict::ALL {
+            assert!(
+                known(&schema["properties"]["verdict"], verdict.name()),
+                "{verdict:?}"
+            );
+        }
+    }
+
+    #[test]
     fn offsets_are_written_with_sign_and_minutes() {
         assert_eq!(
             [offset(480), offset(-480), offset(210), offset(0)],

@@ -21,15 +21,15 @@ pub(crate) fn markdown(view: &View) -> String {
     }
     let _ = writeln!(out, "- {}{colon}", words.inputs);
     for input in &view.inputs {
-        let (lead, name) = if input.is_read {
-            (String::new(), &input.name)
+        let lead = if input.is_read {
+            String::new()
         } else {
-            (format!("{}{colon}", words.skipped), &input.name)
+            format!("{}{colon}", words.skipped)
         };
         let _ = writeln!(
             out,
             "  - {lead}{}{colon}{}",
-            escaped(name),
+            escaped(&input.name),
             escaped(&input.facts)
         );
     }
@@ -63,7 +63,7 @@ pub(crate) fn markdown(view: &View) -> String {
 
     let _ = writeln!(out, "\n## {}\n", words.analysis);
     if view.findings.is_empty() {
-        let _ = writeln!(out, "{}\n", words.no_cause);
+        let _ = writeln!(out, "{}\n", view.no_finding);
     }
     for (number, finding) in view.findings.iter().enumerate() {
         analysis(&mut out, view, number + 1, finding);
@@ -118,7 +118,7 @@ pub(crate) fn markdown(view: &View) -> String {
             let _ = writeln!(
                 out,
                 "- {label}{colon}{}",
-                escaped(&items.join(view.separator))
+                escaped(&items.join(words.semicolon))
             );
         }
     }

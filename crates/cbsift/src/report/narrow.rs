@@ -1,8 +1,9 @@
 //! A scan narrowed to a KB or to what came after a time.
 
-use crate::scan::Scan;
+use super::is_unexplained;
+use crate::scan::{Input, Scan};
 use classify::Verdict;
-use event::{LoggedAt, Severity};
+use event::{Derivation, EventId, LoggedAt, Severity};
 use std::collections::BTreeSet;
 
 /// What to narrow to; nothing = all.
@@ -56,41 +57,17 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
             .and_then(|at| places.get(at as usize).copied().flatten());
     }
     scan.derived.attempts = kept;
-    let is_failed = scan
-        .derived
-        .attempts
-        .iter()
-        .any(|one| one.outcome.is_failure())
-        || scan
-            .derived
-            .findings
-            .iter()
-            .any(|finding| finding.severity > Severity::Info);
-    let is_left = !scan.derived.attempts.is_empty() || !scan.derived.findings.is_empty();
-    let is_covered = scan.inputs.iter().any(|input| is_since(input.last));
-    if !is_left && (to.kb.is_some() || !is_covered) {
-        // Of what was never seen nothing can be said, least of all that it is healthy.
-        scan.verdict = Verdict::Inconclusive;
-    } else if scan.verdict == Verdict::Failed && !is_failed {
-        scan.verdict = Verdict::Healthy;
-    }
-    for machine in &mut scan.machines {
-        let attempts = scan.derived.attempts.iter();
-        let mut attempts = attempts
-            .filter(|one| machine.ids.contains(&one.id))
-            .peekable();
-        let findings = scan.derived.findings.iter();
-        let mut findings = findings
-            .filter(|one| machine.ids.contains(&one.id))
-            .peekable();
-        let is_left = attempts.peek().is_some() || findings.peek().is_some();
-        let is_failed = attempts.any(|one| one.outcome.is_failure())
-            || findings.any(|one| one.severity > Severity::Info);
-        if !is_left && to.kb.is_some() {
-            machine.verdict = Verdict::Inconclusive;
-        } else if machine.verdict == Verdict::Failed && !is_failed {
-            machine.verdict = Verdict::Healthy;
-        }
+    // Of what was never seen nothing can be said, least of all that it is healthy.
+    let is_unseen = |machine: Option<usize>| {
+        let is_own = |input: &Input| machine.is_none_or(|machine| input.machine == machine);
+        let mut inputs = scan.inputs.iter();
+        to.kb.is_some() || !inputs.any(|input| is_own(input) && is_since(input.last))
+    };
+    let left = Left::of(&scan.derived, |_| true);
+    scan.verdict = left.verdict(scan.verdict, is_unseen(None));
+    for (index, machine) in scan.machines.iter_mut().enumerate() {
+        let left = Left::of(&scan.derived, |id| machine.ids.contains(&id));
+        machine.verdict = left.verdict(machine.verdict, is_unseen(Some(index)));
     }
     scan.doubt();
     Some(Narrowed {
@@ -98,6 +75,37 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
         findings: findings - scan.derived.findings.len(),
         to,
     })
+}
+
+/// What is left of one machine, or of all.
+struct Left {
+    is_any: bool,
+    is_failed: bool,
+    is_unexplained: bool,
+}
+
+impl Left {
+    fn of(derived: &Derivation, is_own: impl Fn(EventId) -> bool) -> Self {
+        let attempts = || derived.attempts.iter().filter(|one| is_own(one.id));
+        let findings = || derived.findings.iter().filter(|one| is_own(one.id));
+        Self {
+            is_any: attempts().next().is_some() || findings().next().is_some(),
+            is_failed: attempts().any(|one| one.outcome.is_failure())
+                || findings().any(|one| one.severity > Severity::Info),
+            is_unexplained: findings().any(is_unexplained),
+        }
+    }
+
+    /// The verdict on what is left, where that on all was `before`.
+    fn verdict(&self, before: Verdict, is_unseen: bool) -> Verdict {
+        match before {
+            _ if !self.is_any && is_unseen => Verdict::Inconclusive,
+            Verdict::Failed if self.is_failed => Verdict::Failed,
+            Verdict::Failed if self.is_unexplained => Verdict::Inconclusive,
+            Verdict::Failed => Verdict::Healthy,
+            other => other,
+        }
+    }
 }
 
 /// `KB5014692`, also without its letters.
@@ -129,6 +137,55 @@ pub(crate) fn since(text: &str) -> Result<LoggedAt, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_decides_and_what_nothing_explains_is_no_health() {
+        let left = |is_any, is_failed, is_unexplained| Left {
+            is_any,
+            is_failed,
+            is_unexplained,
+        };
+        for (left, before, is_unseen, after) in [
+            (
+                left(true, true, true),
+                Verdict::Failed,
+                true,
+                Verdict::Failed,
+            ),
+            (
+                left(true, false, true),
+                Verdict::Failed,
+                true,
+                Verdict::Inconclusive,
+            ),
+            (
+                left(true, false, false),
+                Verdict::Failed,
+                true,
+                Verdict::Healthy,
+            ),
+            (
+                left(false, false, false),
+                Verdict::Failed,
+                false,
+                Verdict::Healthy,
+            ),
+            (
+                left(false, false, false),
+                Verdict::Healthy,
+                true,
+                Verdict::Inconclusive,
+            ),
+            (
+                left(true, false, false),
+                Verdict::Restart,
+                true,
+                Verdict::Restart,
+            ),
+        ] {
+            assert_eq!(left.verdict(before, is_unseen), after);
+        }
+    }
 
     #[test]
     fn kbs_and_times_are_read_as_people_write_them() {

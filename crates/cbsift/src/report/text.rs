@@ -57,15 +57,29 @@ impl Page<'_> {
         }
     }
 
-    /// `  Label        value`, the value wrapped and aligned.
-    fn field(&mut self, label: &str, value: &str) {
-        let padded = padded(&format!("  {label}"), LABEL + 2);
-        let indent = " ".repeat(cells(&padded));
-        let lines = wrap(value, self.style.width.saturating_sub(indent.len()).max(30));
-        for (number, line) in lines.iter().enumerate() {
-            let lead = if number == 0 { &padded } else { &indent };
+    /// Cells for text behind so many; a few even on the narrowest terminal.
+    fn room(&self, before: usize) -> usize {
+        self.style.width.saturating_sub(before).max(30)
+    }
+
+    /// `lead` and the value behind it, wrapped and aligned.
+    fn hung(&mut self, lead: &str, value: &str) {
+        let before = cells(lead);
+        let indent = " ".repeat(before);
+        for (number, line) in wrap(value, self.room(before)).iter().enumerate() {
+            let lead = if number == 0 { lead } else { &indent };
             self.line(&format!("{lead}{line}"));
         }
+    }
+
+    /// `  Label        value`
+    fn field(&mut self, label: &str, value: &str) {
+        self.hung(&padded(&format!("  {label}"), LABEL + 2), value);
+    }
+
+    /// The same from the first column.
+    fn labelled(&mut self, label: &str, value: &str) {
+        self.hung(&padded(&format!("{label} "), LABEL + 2), value);
     }
 
     fn inputs(&mut self) {
@@ -106,7 +120,7 @@ impl Page<'_> {
 
     /// `lead` and `value`, wrapped; what goes on is indented by `indent`.
     fn led(&mut self, lead: &str, indent: usize, value: &str) {
-        let width = self.style.width.saturating_sub(indent).max(30);
+        let width = self.room(indent);
         let indent = " ".repeat(indent);
         for (number, line) in wrap(&format!("{lead}{value}"), width).iter().enumerate() {
             let lead = if number == 0 { "" } else { &indent };
@@ -155,11 +169,7 @@ impl Page<'_> {
         };
         self.answer(word, colour, &title, "1");
         if finding.is_failure && self.is_one_failure() {
-            let indent = " ".repeat(cells(word) + 2);
-            let width = self.style.width.saturating_sub(indent.len()).max(30);
-            for line in wrap(&self.view.more, width) {
-                self.line(&format!("{indent}{line}"));
-            }
+            self.hung(&" ".repeat(cells(word) + 2), &self.view.more);
         }
         self.out.push('\n');
         for (label, value) in &finding.facts {
@@ -186,10 +196,7 @@ impl Page<'_> {
                 if number == 0 { words.evidence } else { "" },
                 &evidence.head,
             );
-            let width = self.style.width.saturating_sub(LABEL + 4).max(30);
-            for line in wrap(&evidence.text, width) {
-                self.line(&format!("{}{line}", " ".repeat(LABEL + 4)));
-            }
+            self.hung(&" ".repeat(LABEL + 4), &evidence.text);
         }
         self.out.push('\n');
     }
@@ -197,8 +204,7 @@ impl Page<'_> {
     /// A verdict and what it says, wrapped behind it.
     fn answer(&mut self, word: &str, colour: &str, text: &str, text_colour: &str) {
         let indent = " ".repeat(cells(word) + 2);
-        let width = self.style.width.saturating_sub(indent.len()).max(30);
-        for (number, line) in wrap(text, width).iter().enumerate() {
+        for (number, line) in wrap(text, self.room(indent.len())).iter().enumerate() {
             let line = match text_colour {
                 "" => line.clone(),
                 colour => self.painted(line, colour),
@@ -261,24 +267,12 @@ impl Page<'_> {
             }
             self.labelled(self.words.other_codes, &line);
         }
-        let separator = view.separator;
+        let separator = self.words.semicolon;
         if !view.not_seen.is_empty() {
             self.labelled(self.words.not_seen, &view.not_seen.join(separator));
         }
         if !view.collect.is_empty() {
             self.labelled(self.words.collect, &view.collect.join(separator));
-        }
-    }
-
-    fn labelled(&mut self, label: &str, value: &str) {
-        let lead = padded(&format!("{label} "), LABEL + 2);
-        let indent = " ".repeat(cells(&lead));
-        for (number, line) in wrap(value, self.style.width.saturating_sub(indent.len()).max(30))
-            .iter()
-            .enumerate()
-        {
-            let line = format!("{}{line}", if number == 0 { &lead } else { &indent });
-            self.line(&line);
         }
     }
 }

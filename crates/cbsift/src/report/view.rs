@@ -5,7 +5,7 @@ use super::inputs::{InputView, input};
 use super::json::{build_of, offset};
 use super::narrow::Narrowed;
 use super::words::{self, Words, words};
-use super::{Language, advice, machines, named, title, upper};
+use super::{Language, advice, is_unexplained, machines, named, title, upper};
 use crate::scan::Scan;
 use classify::{Rules, Verdict, catalogue};
 use event::{Code, Evidence, Finding, LoggedAt, Severity, Source};
@@ -23,7 +23,6 @@ pub(crate) struct View {
     /// The verdict in a word, and what it means.
     pub(crate) word: &'static str,
     pub(crate) more: String,
-    pub(crate) separator: &'static str,
     /// The machines, where the logs are of several.
     pub(crate) machines: Vec<String>,
     pub(crate) inputs: Vec<InputView>,
@@ -31,6 +30,8 @@ pub(crate) struct View {
     pub(crate) gaps: Vec<String>,
     pub(crate) narrowed: Option<String>,
     pub(crate) findings: Vec<FindingView>,
+    /// What stands where findings would, if there are none.
+    pub(crate) no_finding: &'static str,
     pub(crate) attempts: Vec<AttemptView>,
     pub(crate) attempts_sum: String,
     pub(crate) noise: Option<String>,
@@ -87,7 +88,7 @@ pub(crate) fn view(
         Verdict::Repaired => (words.repaired, words.repaired_more),
         Verdict::Inconclusive if !scan.is_examined() => (words.inconclusive, words.unexamined_more),
         Verdict::Restart => (words.restart, words.restart_more),
-        Verdict::Inconclusive if !scan.derived.findings.is_empty() => {
+        Verdict::Inconclusive if scan.derived.findings.iter().any(is_unexplained) => {
             (words.inconclusive, words.unexplained_more)
         }
         Verdict::Inconclusive if scan.half_read() > 0 => (words.inconclusive, words.half_read_more),
@@ -109,7 +110,6 @@ pub(crate) fn view(
         verdict: scan.verdict,
         word,
         more: within_reach(scan, words, more, failures),
-        separator: words.semicolon,
         machines: machines::lines(scan, words),
         inputs: scan
             .inputs
@@ -160,6 +160,10 @@ pub(crate) fn view(
             words,
             failures,
         ),
+        no_finding: match scan.verdict {
+            Verdict::Failed => words.no_record_of_cause,
+            _ => words.no_cause,
+        },
         attempts: attempts
             .iter()
             .map(|one| AttemptView {
@@ -209,7 +213,7 @@ fn within_reach(scan: &Scan, words: &Words, more: &str, failures: usize) -> Stri
     let span = first
         .zip(last)
         .map(|(first, last)| (last.0 - first.0).max(1));
-    let span = span.map(words.seconds);
+    let span = span.map(|seconds| words.span(seconds));
     let reach = (words.reach)(records, span.as_deref());
     if more.is_empty() {
         reach
@@ -291,15 +295,13 @@ fn finding(
         .iter()
         .map(|reason| words::reason(reason, language))
         .collect();
-    facts.push((
-        words.confidence,
-        format!(
-            "{grade}{}{}{}",
-            words.bracketed(&format!("{} %", finding.confidence)),
-            words.colon,
-            reasons.join(words.semicolon)
-        ),
-    ));
+    let mut confidence = grade.to_owned();
+    confidence += &words.bracketed(&format!("{} %", finding.confidence));
+    if !reasons.is_empty() {
+        confidence += words.colon;
+        confidence += &reasons.join(words.semicolon);
+    }
+    facts.push((words.confidence, confidence));
     let stale: Vec<String> = stale_codes(scan, finding)
         .iter()
         .map(|code| upper(*code))
@@ -370,7 +372,7 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
     let torn: Vec<String> = scan
         .inputs
         .iter()
-        .filter(|input| !input.unexamined.is_empty())
+        .filter(|input| !input.is_examined())
         .map(|input| input.shown.clone())
         .collect();
     if !torn.is_empty() {
@@ -389,7 +391,7 @@ fn not_seen(scan: &Scan, words: &Words) -> Vec<String> {
             unseen.push(words.no_package.to_owned());
         }
         if let Some(seconds) = span(scan) {
-            unseen.push((words.only_span)(&(words.seconds)(seconds)));
+            unseen.push((words.only_span)(&words.span(seconds)));
         }
     }
     if scan.inputs.iter().any(|input| {

@@ -233,6 +233,66 @@ fn a_verdict_says_how_far_it_reaches() {
 }
 
 #[test]
+fn only_a_failure_that_nothing_explains_is_said_to_be_one() {
+    let step = "2024-05-06 10:00:05, Error                 CBS    Failed to feed the made-up tray [HRESULT = 0x8007aaab]\n";
+    let healthy = HEALTHY.repeat(30);
+    let scan = scan_of(&[("CBS.log", &(healthy + step))], None);
+    assert_eq!(scan.verdict, classify::Verdict::Inconclusive);
+    let form = text_of(&scan, Language::English, 100);
+    assert!(says(&form, "that nothing explains, see below"), "{form}");
+    // Nothing speaks for it, and no colon waits for what does.
+    assert!(form.contains("low (30 %)\n"), "{form}");
+    // Too little to say anything, and a finding that is only worth knowing.
+    let policy = "2024/05/06 10:00:05.1234567 8096  8116  Agent           WSUS server: https://wsus.example.test:8531\n";
+    let scan = scan_of(&[("WindowsUpdate.log", policy)], None);
+    assert_eq!(
+        (scan.verdict, scan.derived.findings.len()),
+        (classify::Verdict::Inconclusive, 1)
+    );
+    let form = text_of(&scan, Language::English, 100);
+    assert!(
+        says(&form, "too few servicing records") && !says(&form, "nothing explains"),
+        "{form}"
+    );
+}
+
+#[test]
+fn a_log_that_could_not_be_read_to_its_end_is_not_called_healthy() {
+    let mut scan = scan_of(&[("CBS.log", HEALTHY)], None);
+    assert_eq!(scan.verdict, classify::Verdict::Healthy);
+    scan.inputs[0].problem = Some(crate::scan::Problem {
+        doing: "read",
+        kind: std::io::ErrorKind::InvalidData,
+        message: "cannot read the rest".to_owned(),
+    });
+    scan.doubt();
+    assert_eq!(scan.verdict, classify::Verdict::Inconclusive);
+    for form in forms(&scan, Language::English) {
+        assert!(
+            says(&form, "a part of the input could not be examined")
+                && says(&form, "what stands in the parts of CBS.log"),
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_without_a_record_of_its_cause_is_not_called_none() {
+    let mut scan = scan_of(
+        &[("CBS.log", &failed("KB5000001", "31069300_1", FULL))],
+        None,
+    );
+    scan.derived.findings.clear();
+    for attempt in &mut scan.derived.attempts {
+        attempt.finding = None;
+    }
+    for form in forms(&scan, Language::English) {
+        assert!(says(&form, "no record says why"), "{form}");
+        assert!(!says(&form, "No failure was found"), "{form}");
+    }
+}
+
+#[test]
 fn several_failures_are_numbered_and_one_is_the_first() {
     let one = failed("KB5000001", "31069300_1", FULL);
     let both = one.clone() + &failed("KB5000002", "31069301_1", CORRUPT);

@@ -95,7 +95,8 @@ pub(crate) struct Words {
     pub(crate) narrowed: fn(to: &str, attempts: usize, findings: usize) -> String,
     pub(crate) since: fn(time: &str) -> String,
     pub(crate) and_more: fn(count: usize) -> String,
-    pub(crate) seconds: fn(count: i64) -> String,
+    /// Behind a number: seconds, minutes, hours, days.
+    pub(crate) units: [&'static str; 4],
     /// How far a verdict reaches: records read, and the time between the first and the last of them.
     pub(crate) reach: fn(records: u64, span: Option<&str>) -> String,
     /// Where to stand in a list of several failures.
@@ -121,6 +122,18 @@ impl Words {
     pub(crate) fn bracketed(&self, text: &str) -> String {
         let (open, close) = self.brackets;
         format!("{open}{text}{close}")
+    }
+
+    /// A stretch of time in the largest unit of which there are two.
+    pub(crate) fn span(&self, seconds: i64) -> String {
+        let [second, minute, hour, day] = self.units;
+        let (count, unit) = match seconds {
+            ..120 => (seconds, second),
+            ..7_200 => (seconds / 60, minute),
+            ..172_800 => (seconds / 3_600, hour),
+            _ => (seconds / 86_400, day),
+        };
+        format!("{count} {unit}")
     }
 }
 
@@ -150,9 +163,9 @@ static ENGLISH: Words = Words {
     nothing_left: "nothing that was asked for stands in what was read",
     unexamined_more: "a part of the input could not be examined, and no failure stands in the rest",
     half_read_more: "events were not understood, and no failure stands in the rest",
-    half_read: |events| match events {
-        1 => "1 event not understood: no provider, time, id or code found".to_owned(),
-        events => format!("{events} events not understood: no provider, time, id or code found"),
+    half_read: |events| {
+        let events = counted(events, "event", "events");
+        format!("{events} not understood: no provider, time, id or code found")
     },
     unexamined: |bytes, from| {
         let bytes = counted(bytes, "byte", "bytes");
@@ -247,17 +260,7 @@ static ENGLISH: Words = Words {
     },
     since: |time| format!("since {time}"),
     and_more: |count| format!("and {count} more"),
-    seconds: |count| {
-        if count < 120 {
-            format!("{count} s")
-        } else if count < 7_200 {
-            format!("{} min", count / 60)
-        } else if count < 172_800 {
-            format!("{} h", count / 3_600)
-        } else {
-            format!("{} days", count / 86_400)
-        }
-    },
+    units: ["s", "min", "h", "days"],
     reach: |records, span| {
         let records = match records {
             1 => "in this record".to_owned(),
@@ -382,17 +385,7 @@ static CHINESE: Words = Words {
     },
     since: |time| format!("{time} 起"),
     and_more: |count| format!("另有 {count} 项"),
-    seconds: |count| {
-        if count < 120 {
-            format!("{count} 秒")
-        } else if count < 7_200 {
-            format!("{} 分钟", count / 60)
-        } else if count < 172_800 {
-            format!("{} 小时", count / 3_600)
-        } else {
-            format!("{} 天", count / 86_400)
-        }
-    },
+    units: ["秒", "分钟", "小时", "天"],
     reach: |records, span| match span {
         Some(span) => format!("就这 {records} 条记录、{span}而言"),
         None => format!("就这 {records} 条记录而言"),

@@ -4,7 +4,7 @@
 //! Where neither does, they are read as the logs of one.
 
 use super::shown::Base;
-use event::{Format, Source};
+use event::Source;
 use ingest::files::{FileChunks, LogFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +35,7 @@ pub(super) struct Group<'a> {
 }
 
 /// Logs of which a machine has one at one place, so that a second of the same name below another folder is of another machine or another time.
-const ONE_OF_A_KIND: [&str; 9] = [
+const ONE_OF_A_KIND: [&str; 13] = [
     "cbs.log",
     "dism.log",
     "windowsupdate.log",
@@ -45,6 +45,10 @@ const ONE_OF_A_KIND: [&str; 9] = [
     "system.evtx",
     "setup.evtx",
     "application.evtx",
+    "wuahandler.log",
+    "updatesdeployment.log",
+    "updateshandler.log",
+    "intunemanagementextension.log",
 ];
 
 /// Folders of Windows itself, which may stand side by side on one machine, each with a log of the same name.
@@ -325,10 +329,12 @@ fn computers(text: &str, log: &LogFile, into: &mut BTreeMap<String, String>) {
             into.entry(lower).or_insert_with(|| label.to_owned());
         }
     };
-    if log.source == Source::EventLog && log.format == Format::EventJson {
-        let lines: Vec<&str> = text.lines().collect();
-        for line in lines.iter().take(ASKED).chain(lines.last()) {
-            if let Some(event) = parse::event_json::read(line) {
+    if log.format.is_of_events() {
+        let records: Vec<parse::Record<'_>> = parse::records(text, log.format)
+            .filter(parse::Record::has_head)
+            .collect();
+        for record in records.iter().take(ASKED).chain(records.last()) {
+            if let Some(event) = record.event() {
                 name(&event.host);
             }
         }
@@ -399,6 +405,20 @@ mod tests {
     }
 
     #[test]
+    fn logs_of_the_agents_that_manage_machines_tell_too() {
+        let line = |second: u64| {
+            format!(
+                "<![LOG[Made up.]LOG]!><time=\"09:12:{second:02}.123-480\" date=\"03-05-2024\" component=\"WUAHandler\" context=\"\" type=\"1\" thread=\"4242\" file=\"x.cpp:1\">\r\n"
+            )
+        };
+        let (how, groups) = told(&[
+            ("PC-1/WUAHandler.log", line(1)),
+            ("PC-2/WUAHandler.log", line(2)),
+        ]);
+        assert_eq!(how, Some(Told::Folder), "{groups:?}");
+    }
+
+    #[test]
     fn one_machine_may_have_a_log_twice() {
         for files in [
             // Copies.
@@ -443,6 +463,37 @@ mod tests {
         assert_eq!(how, Some(Told::Computer));
         let wanted = [("PC-1", 2), ("PC-2", 1), ("CBS.log", 1)];
         assert_eq!(groups, wanted.map(|(name, count)| (name.to_owned(), count)));
+        // Whatever the form, and an export of a machine's own log beside its servicing log.
+        let xml = |computer: &str| {
+            format!(
+                "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Made-Up'/><EventID>20</EventID><Level>2</Level><TimeCreated SystemTime='2024-05-01T08:00:05.293Z'/><EventRecordID>1</EventRecordID><Channel>System</Channel><Computer>{computer}</Computer></System><EventData><Data Name='a'>b</Data></EventData></Event>\n"
+            )
+        };
+        let labelled = |computer: &str| {
+            format!(
+                "Log Name:      System\nSource:        Made-Up\nDate:          2024-05-01T08:00:05.293\nEvent ID:      20\nLevel:         Error\nComputer:      {computer}\nDescription:\nMade up.\n"
+            )
+        };
+        let objects = |computer: &str| {
+            format!(
+                "[\n  {{\n    \"TimeCreated\": \"2024-05-01T08:00:05.293Z\",\n    \"ProviderName\": \"Made-Up\",\n    \"Id\": 20,\n    \"MachineName\": \"{computer}\"\n  }}\n]\n"
+            )
+        };
+        for (form, one, other) in [
+            ("xml", xml("PC-1"), xml("PC-2")),
+            ("txt", labelled("PC-1"), labelled("PC-2")),
+            ("json", objects("PC-1"), objects("PC-2")),
+        ] {
+            let (how, groups) = told(&[
+                (&format!("a/events.{form}"), one.clone()),
+                (&format!("b/events.{form}"), other),
+            ]);
+            assert_eq!(how, Some(Told::Computer), "{form}: {groups:?}");
+            let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, ["PC-1", "PC-2"], "{form}");
+            let files = [("a/events.x", one.clone()), ("b/events.x", one)];
+            assert_eq!(told(&files).0, None, "{form}");
+        }
         let renamed = event("WIN-ABC", 1).repeat(20) + &event("PC-1", 2);
         for other in ["PC-1", "WIN-ABC", "MINWINPC"] {
             let files = [("a.jsonl", renamed.clone()), ("b.jsonl", event(other, 3))];

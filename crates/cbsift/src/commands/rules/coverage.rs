@@ -193,10 +193,11 @@ impl<'r> Coverage<'r> {
         let firing = self.fired.iter().filter(|count| **count > 0).count();
         let _ = writeln!(
             out,
-            "{files} files, {} records, {} of them match a rule; {firing} of {} rules fire\n",
-            self.records,
+            "{}, {}, {} of them match a rule; {firing} of {} fire\n",
+            counted(files as u64, "file", "files"),
+            counted(self.records, "record", "records"),
             self.matched,
-            rules.len()
+            counted(rules.len() as u64, "rule", "rules")
         );
 
         let mut order: Vec<usize> = (0..rules.len())
@@ -229,7 +230,8 @@ impl<'r> Coverage<'r> {
                 )
             })
             .collect();
-        let _ = writeln!(out, "\nNever fire here: {} rules", silent.len());
+        let count = counted(silent.len() as u64, "rule", "rules");
+        let _ = writeln!(out, "\nNever fire here: {count}");
         for rule in silent {
             let _ = writeln!(out, "  {rule}");
         }
@@ -252,11 +254,11 @@ impl<'r> Coverage<'r> {
         }
         let _ = writeln!(
             out,
-            "\nCost: {:.3} us per record for the whole set, {:.4} us of it for the rules one by one; measured on {} records.\n\
+            "\nCost: {:.3} us per record for the whole set, {:.4} us of it for the rules one by one; measured on {}.\n\
              The search for literals is shared: us beside a rule is what it adds where its literals were found (its candidates).",
             costs.per_record(costs.set),
             costs.per_record(costs.rules.iter().sum()),
-            costs.samples
+            counted(costs.samples as u64, "record", "records")
         );
         out
     }

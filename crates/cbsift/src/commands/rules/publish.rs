@@ -2,6 +2,7 @@
 
 use super::{Files, refuse};
 use crate::access::Access;
+use crate::report::counted;
 use crate::{run, settings};
 use anyhow::Context;
 use clap::Args;
@@ -43,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .context("publish the rules")?;
         let (sequence, count) = (published.sequence, rules.iter().count());
         let said = match published.did {
-            PublishedAs::New => format!("rule set {sequence} published: {count} rules\n"),
+            PublishedAs::New => format!(
+                "rule set {sequence} published: {}\n",
+                counted(count as u64, "rule", "rules")
+            ),
             _ => format!("rule set {sequence} is the newest one and holds these rules already\n"),
         };
         crate::commands::print(&said)?;

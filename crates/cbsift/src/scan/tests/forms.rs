@@ -135,6 +135,17 @@ fn failures_of_configmgr_are_named() {
 }
 
 #[test]
+fn a_log_of_everything_else_makes_nothing_healthy() {
+    let record = "<![LOG[Made up, and no word of updates.]LOG]!><time=\"09:12:01.123\" date=\"3-5-2024\" component=\"IntuneManagementExtension\" context=\"\" type=\"1\" thread=\"4\" file=\"\">\r\n";
+    let scan = answer("IntuneManagementExtension.log", &record.repeat(40));
+    assert_eq!(
+        (scan.inputs[0].source, scan.inputs[0].records),
+        (Some(Source::Intune), 40)
+    );
+    assert_eq!(scan.verdict, Verdict::Inconclusive);
+}
+
+#[test]
 fn what_a_console_showed_is_read_in_both_languages() {
     for (text, code, category) in [
         (
