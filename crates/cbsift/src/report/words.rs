@@ -129,8 +129,8 @@ impl Words {
         let [second, minute, hour, day] = self.units;
         let (count, unit) = match seconds {
             ..120 => (seconds, second),
-            ..7_200 => (seconds / 60, minute),
-            ..172_800 => (seconds / 3_600, hour),
+            120..7_200 => (seconds / 60, minute),
+            7_200..172_800 => (seconds / 3_600, hour),
             _ => (seconds / 86_400, day),
         };
         format!("{count} {unit}")

@@ -349,7 +349,7 @@ async fn a_newer_format_halts_its_partition_and_stays_for_the_upgrade() {
                 .headers(
                     rdkafka::message::OwnedHeaders::new().insert(rdkafka::message::Header {
                         key: "version",
-                        value: Some("2"),
+                        value: Some(&(queue::record::VERSION + 1).to_string()),
                     }),
                 ),
         )
