@@ -264,10 +264,11 @@ async fn a_rewrite_that_fails_is_told_with_its_reason() {
     keep(&store, "stuck", 0, &text, 19_300, 20_000).await;
     let client = client().await;
     let run = async |statement: &str| {
-        let done = client.query(statement).execute().await;
+        let query = client.query(statement).with_setting("mutations_sync", "0");
+        let done = query.execute().await;
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     };
-    run("ALTER TABLE chunks DELETE WHERE throwIf(endpoint = 'stuck', 'made up') SETTINGS mutations_sync = 0").await;
+    run("ALTER TABLE chunks DELETE WHERE throwIf(endpoint = 'stuck', 'made up')").await;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let (mutation, reason) = loop {
         match store.expire_raw(19_310, u64::MAX).await.unwrap() {
@@ -295,7 +296,8 @@ async fn the_engine_expires_nothing_by_its_own_clock() {
     let store = store().await;
     let client = client().await;
     let run = async |statement: &str| {
-        let done = client.query(statement).execute().await;
+        let query = client.query(statement).with_setting("mutations_sync", "0");
+        let done = query.execute().await;
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     };
     run("DROP TABLE IF EXISTS expiring SYNC").await;
