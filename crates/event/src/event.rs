@@ -363,6 +363,30 @@ pub struct Event {
 }
 
 impl Event {
+    /// Whether what other days tell may depend on it: it begins, changes or ends a try, says what went well after all, or is known to a
+    /// rule. Every other event matters to its own day and the next alone.
+    pub fn is_landmark(&self) -> bool {
+        !self.rule.is_empty()
+            || matches!(
+                self.marker,
+                Marker::SessionEnd
+                    | Marker::ExecStart
+                    | Marker::RepairStart
+                    | Marker::ExecEnd
+                    | Marker::RepairEnd
+                    | Marker::FailureReport
+                    | Marker::ChangeReport
+                    | Marker::StartupEnd
+                    | Marker::DetectionEnd
+                    | Marker::CommandStart
+                    | Marker::CommandEnd
+                    | Marker::SetupPhaseDone
+                    | Marker::UpdateInstalled
+            )
+    }
+}
+
+impl Event {
     /// A further extracted field.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields

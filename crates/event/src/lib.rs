@@ -4,10 +4,12 @@ mod chunk;
 mod derived;
 mod endpoint;
 mod event;
+mod news;
 mod time;
 
 pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
 pub use endpoint::is_endpoint_id;
 pub use event::{Code, Event, EventId, Level, Marker, Noise, Source, Space};
-pub use time::{LoggedAt, Month, UtcMillis};
+pub use news::UnitNews;
+pub use time::{Day, LoggedAt, Month, UtcMillis};

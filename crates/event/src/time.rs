@@ -21,6 +21,63 @@ pub struct UtcMillis(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Month(u32);
 
+/// A day of logged time, as days since 1970-01-01; all far-off times share one, which is of [`Month::FAR_OFF`].
+///
+/// Days are what an answer is made from: a month's is put together from those of its days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Day(u16);
+
+impl Day {
+    /// All times outside of the months that stand for themselves, and what carries no time. In tables it is 1990-01-01.
+    pub const FAR_OFF: Self = Self(7_305);
+
+    /// The day of a time, or of none.
+    pub fn of(logged: Option<LoggedAt>) -> Self {
+        logged
+            .filter(|at| at.month() != Month::FAR_OFF)
+            .and_then(|at| u16::try_from(at.0.div_euclid(86_400)).ok())
+            .map_or(Self::FAR_OFF, Self)
+    }
+
+    /// From days since 1970-01-01; what is far off is [`Day::FAR_OFF`].
+    pub fn new(days: u16) -> Self {
+        Self::of(Some(LoggedAt(i64::from(days) * 86_400)))
+    }
+
+    /// Days since 1970-01-01.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The month it falls in.
+    pub fn month(self) -> Month {
+        LoggedAt(i64::from(self.0) * 86_400).month()
+    }
+
+    /// So many days later, or earlier; the far-off day has none beside it and stays, and beyond the near months is none either.
+    pub fn plus(self, days: i32) -> Self {
+        if self == Self::FAR_OFF {
+            return self;
+        }
+        let (first, last) = Month::near();
+        let number = |at: LoggedAt| i32::try_from(at.0 / 86_400).unwrap_or(i32::MAX);
+        let beside =
+            (i32::from(self.0) + days).clamp(number(first.start()), number(last.end()) - 1);
+        Self(u16::try_from(beside).unwrap_or(self.0))
+    }
+}
+
+/// `2024-05-01`, or `far-off`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::FAR_OFF {
+            return f.write_str("far-off");
+        }
+        let (year, month, day) = civil_from_days(i64::from(self.0));
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
 impl LoggedAt {
     /// Reads `YYYY-MM-DD HH:MM:SS` (also with `T` between), or nothing when a field is out of range.
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -256,6 +313,27 @@ mod tests {
 
     fn at(text: &str) -> Option<LoggedAt> {
         LoggedAt::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn a_day_is_of_its_month_and_far_off_ones_are_one() {
+        let day = Day::of(at("2022-08-31 23:59:59"));
+        assert_eq!(
+            (day.number(), day.to_string().as_str()),
+            (19_235, "2022-08-31")
+        );
+        assert_eq!(day.month(), Month::new(2022, 8));
+        assert_eq!(day.plus(1).month(), Month::new(2022, 9));
+        assert_eq!(day.plus(1).plus(-1), day);
+        for far in [None, at("1601-01-01 00:00:00"), at("2999-01-01 00:00:00")] {
+            assert_eq!(Day::of(far), Day::FAR_OFF);
+        }
+        assert_eq!(Day::FAR_OFF.month(), Month::FAR_OFF);
+        assert_eq!(Day::FAR_OFF.plus(-3), Day::FAR_OFF);
+        let first = Day::of(at("2006-01-01 00:00:00"));
+        let last = Day::of(at("2037-12-31 00:00:00"));
+        assert_eq!((first.plus(-1), last.plus(31)), (first, last));
+        assert_eq!(Day::new(last.number() + 1), Day::FAR_OFF);
     }
 
     #[test]
