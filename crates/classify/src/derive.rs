@@ -1,6 +1,7 @@
 //! The events of one endpoint to attempts and findings. Pure, and independent of the order of its input.
 //!
-//! The unit is an endpoint's month; its input is that month with both neighbours, so that the cost does not grow with history.
+//! The unit is an endpoint's month, put together from what its days tell. A day sees all of itself and of the day before, and the landmarks
+//! of [`HORIZON_DAYS`] on either side, so that a new record costs the days it may change and not the history beside it.
 
 mod agent;
 mod attempts;
@@ -10,6 +11,7 @@ mod drafts;
 mod failures;
 mod findings;
 mod incidents;
+mod links;
 mod look;
 pub(crate) mod support;
 mod timeline;
@@ -18,12 +20,18 @@ mod unexplained;
 mod verdict;
 
 pub(crate) use agent::{DETECTED_LATER, INSTALLED_BEFORE, INSTALLED_LATER};
+pub use drafts::{DayParts, merge};
+pub use links::{days_to_derive, news_of};
 pub use verdict::{Verdict, verdict};
 
 use crate::rules::Rules;
-use event::{Derivation, Event, LoggedAt, Month, Source, StreamId, Unit, UtcAnchor};
+use event::{Day, Derivation, Event, LoggedAt, Month, Source, StreamId, Unit, UtcAnchor};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use timeline::Timeline;
+
+/// How many days before and after it a day looks at landmarks. A judgement: a restart that is put off and a failure made good come within a
+/// month.
+pub const HORIZON_DAYS: i32 = 31;
 
 /// What is known of one stream beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,23 +77,60 @@ pub fn derive_from(
     events: &[&Event],
     streams: &[StreamFacts],
 ) -> Derivation {
+    let days = events.iter().map(|event| Day::of(event.logged));
+    let days: BTreeSet<Day> = days.filter(|day| day.month() == unit.month).collect();
+    merge(derive_days(rules, unit.month, &days, events, streams).values())
+}
+
+/// What some days of a month tell. `events` are at least those that these days see: all of each and of the day before, and the landmarks
+/// of [`HORIZON_DAYS`] on either side. Others change nothing.
+pub fn derive_days(
+    rules: &Rules,
+    month: Month,
+    days: &BTreeSet<Day>,
+    events: &[&Event],
+    streams: &[StreamFacts],
+) -> BTreeMap<Day, DayParts> {
     // Streams that only reach other months must not matter: not every caller has them at hand.
     let reaches = |stream: &&StreamFacts| {
         let last = stream.last.or(stream.first);
-        unit.month.is_reached(stream.first, last)
+        month.is_reached(stream.first, last)
     };
     let streams: Vec<&StreamFacts> = streams.iter().filter(reaches).collect();
-    let timelines = timeline::build(events, &streams);
-    let mut parts = drafts::Parts::default();
+    let (mut parts, cut) = derive_together(rules, days, events, &streams);
+    for day in cut {
+        let seen: Vec<&Event> = events
+            .iter()
+            .copied()
+            .filter(|event| timeline::is_seen(event, Day::of(event.logged), day))
+            .collect();
+        parts.extend(derive_together(rules, &BTreeSet::from([day]), &seen, &streams).0);
+    }
+    parts
+}
+
+/// What the days tell, and those of them that have to be looked at alone because they do not see all that the others see of a try: some days
+/// a month after one that lasted for days.
+fn derive_together(
+    rules: &Rules,
+    days: &BTreeSet<Day>,
+    events: &[&Event],
+    streams: &[&StreamFacts],
+) -> (BTreeMap<Day, DayParts>, BTreeSet<Day>) {
+    let timelines = timeline::build(events, streams);
+    let mut drafts = drafts::Drafts::of(days);
+    let mut cut = BTreeSet::new();
     for timeline in &timelines {
         let found = attempts::find(timeline);
-        findings::collect(rules, timeline, &found, unit.month, &mut parts);
+        findings::collect(rules, timeline, &found, &mut drafts);
+        let is_cut = |day: &&Day| found.links.are_cut_for(**day);
+        cut.extend(days.iter().filter(is_cut).copied());
     }
     let supports = support::Supports::find(rules, &timelines);
-    for finding in parts.each_finding() {
+    for finding in drafts.each_finding() {
         supports.add(finding);
     }
-    parts.finish()
+    (drafts.finish(), cut)
 }
 
 /// Derives every unit that an endpoint's events touch; what `scan` calls on all it read.

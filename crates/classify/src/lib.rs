@@ -26,7 +26,8 @@ pub use classify::{Classified, classify, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
 pub use derive::{
-    StreamFacts, UnitInput, Verdict, derive, derive_all, derive_from, month_of, verdict,
+    DayParts, HORIZON_DAYS, StreamFacts, UnitInput, Verdict, days_to_derive, derive, derive_all,
+    derive_days, derive_from, merge, month_of, news_of, verdict,
 };
 pub use reasons::reason_text;
 pub use rules::{

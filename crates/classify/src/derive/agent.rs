@@ -4,6 +4,7 @@
 
 use super::Line;
 use super::look::Look;
+use super::timeline::is_near;
 use crate::rules::Layer;
 use event::{Event, Finding, Marker, Source, StreamId};
 use std::collections::HashMap;
@@ -36,24 +37,28 @@ const RECURRING: [&str; 3] = ["KB2267602", "KB4052623", "KB890830"];
 /// How long a PC may do with the last one of those. Operations practice for definitions, a judgement for the others.
 const RECURS_S: i64 = 72 * 3_600;
 
+/// Later successes looked at: they ascend, so of a clock that is right the first one says it.
+const MAX_LATER: usize = 64;
+
 /// What the agent says in a timeline beside results.
 pub(super) struct Heard<'a> {
     timeline: &'a Line<'a>,
-    /// Where each service was last asked for updates and answered.
-    answers: HashMap<(StreamId, &'a str), usize>,
+    /// Where each service was asked for updates and answered.
+    answers: HashMap<(StreamId, &'a str), Vec<usize>>,
     /// By stream, the records that name a package.
     targets: HashMap<StreamId, Vec<usize>>,
     /// Where each update was installed, ascending, by its KB and by the agent's own id.
     installed: HashMap<&'a str, Vec<usize>>,
-    /// By stream, where Setup last came to the end of a phase.
-    phases: HashMap<StreamId, usize>,
+    /// By stream, where Setup came to the end of a phase.
+    phases: HashMap<StreamId, Vec<usize>>,
     /// By stream, in order, where searches ended, who asked, and whether they went well.
     searches: HashMap<StreamId, Vec<(usize, &'a str, bool)>>,
 }
 
 impl<'a> Heard<'a> {
     pub(super) fn of(timeline: &'a Line<'a>) -> Self {
-        let (mut answers, mut phases) = (HashMap::new(), HashMap::new());
+        let mut answers = HashMap::<_, Vec<usize>>::new();
+        let mut phases = HashMap::<_, Vec<usize>>::new();
         let mut installed = HashMap::<_, Vec<usize>>::new();
         let mut targets = HashMap::<_, Vec<usize>>::new();
         let mut searches = HashMap::<_, Vec<_>>::new();
@@ -63,13 +68,13 @@ impl<'a> Heard<'a> {
                     let service = event.field("service").unwrap_or_default();
                     let is_good = event.codes.is_empty();
                     if is_good {
-                        answers.insert((event.stream, service), at);
+                        answers.entry((event.stream, service)).or_default().push(at);
                     }
                     let of_stream: &mut Vec<_> = searches.entry(event.stream).or_default();
                     of_stream.push((at, service, is_good));
                 }
                 Marker::SetupPhaseDone => {
-                    phases.insert(event.stream, at);
+                    phases.entry(event.stream).or_default().push(at);
                 }
                 Marker::AgentTarget => targets.entry(event.stream).or_default().push(at),
                 Marker::UpdateInstalled => {
@@ -95,24 +100,45 @@ impl<'a> Heard<'a> {
     pub(super) fn is_over(&self, last: usize, finding: &Finding) -> Option<&'static str> {
         let event = self.timeline.events.get(last)?;
         let update = event.field("update").unwrap_or_default();
-        let of = |name| self.installed.get(name).map_or(&[][..], Vec::as_slice);
-        let of_kb = of(finding.kb.as_str());
-        if [of_kb, of(update)]
-            .iter()
-            .any(|all| all.last() > Some(&last))
-        {
-            return Some(INSTALLED_LATER);
+        let kb = finding.kb.as_str();
+        // What was known at once comes first, so that nothing that comes later changes the reason.
+        if RECURRING.contains(&kb) && self.is_just_installed(last, kb) {
+            return Some(INSTALLED_BEFORE);
         }
-        let before = self.timeline.events.get(*of_kb.last()?)?;
-        let is_recent = event.logged?.0 - before.logged?.0 <= RECURS_S;
-        (is_recent && RECURRING.contains(&finding.kb.as_str())).then_some(INSTALLED_BEFORE)
+        let mut names = [kb, update].into_iter();
+        let is_later = |name| self.is_after(last, last, self.installed.get(name));
+        names.any(is_later).then_some(INSTALLED_LATER)
+    }
+
+    fn is_just_installed(&self, at: usize, kb: &str) -> bool {
+        let logged = |at: usize| self.timeline.events.get(at).and_then(|event| event.logged);
+        let before = self.installed.get(kb).and_then(|all| {
+            let before = all.partition_point(|one| *one <= at).checked_sub(1)?;
+            logged(*all.get(before)?)
+        });
+        match (before, logged(at)) {
+            (Some(before), Some(failed)) => failed.0 - before.0 <= RECURS_S,
+            _ => false,
+        }
     }
 
     /// Whether Setup tried again what failed last at a place, and came to the end of the phase: only what ended it counts.
     pub(super) fn went_on(&self, last: usize, layer: Layer) -> bool {
         let event = self.timeline.events.get(last);
         let done = event.and_then(|event| self.phases.get(&event.stream));
-        layer > Layer::Agent && done.is_some_and(|done| *done > last)
+        layer > Layer::Agent && self.is_after(last, last, done)
+    }
+
+    /// Whether one of these places, which ascend, comes after another, as far ahead as is looked from `told`.
+    fn is_after(&self, at: usize, told: usize, all: Option<&Vec<usize>>) -> bool {
+        let all = all.map_or(&[][..], Vec::as_slice);
+        let later = all.get(all.partition_point(|one| *one <= at)..);
+        let is_near = |one: &usize| is_near(self.timeline.day(*one), self.timeline.day(told));
+        later
+            .unwrap_or_default()
+            .iter()
+            .take(MAX_LATER)
+            .any(is_near)
     }
 
     /// Fills in what a finding is about from the last record before its first that names a package.
@@ -149,7 +175,7 @@ impl<'a> Heard<'a> {
             look.event(*at).is_some_and(|event| {
                 if event.marker == Marker::DetectionEnd {
                     let service = event.field("service").unwrap_or_default();
-                    return self.has_answered(event.stream, service, *at);
+                    return self.has_answered(event.stream, service, *at, *at);
                 }
                 let said = event.field("ended").or_else(|| event.field("failed"));
                 said == Some("search") && self.went_well_after(event.stream, *at)
@@ -157,9 +183,8 @@ impl<'a> Heard<'a> {
         })
     }
 
-    fn has_answered(&self, stream: StreamId, service: &str, after: usize) -> bool {
-        let answered = self.answers.get(&(stream, service));
-        answered.is_some_and(|later| *later > after)
+    fn has_answered(&self, stream: StreamId, service: &str, after: usize, told: usize) -> bool {
+        self.is_after(after, told, self.answers.get(&(stream, service)))
     }
 
     /// Whether the search that a failed request belongs to went well all the same, or its caller's later one did.
@@ -169,7 +194,8 @@ impl<'a> Heard<'a> {
         };
         let next = searches.partition_point(|(end, ..)| *end < at);
         searches.get(next).is_some_and(|(end, service, is_good)| {
-            *is_good || self.has_answered(stream, service, *end)
+            is_near(self.timeline.day(*end), self.timeline.day(at))
+                && (*is_good || self.has_answered(stream, service, *end, at))
         })
     }
 }

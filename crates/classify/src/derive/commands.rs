@@ -1,11 +1,13 @@
 //! Commands of DISM as tries: what was asked for, and how it ended.
 
 use super::Line;
-use super::attempts::{Kind, Try, outcome, value};
+use super::attempts::{Found, Kind, Links, Try, outcome, value};
+use super::timeline::is_near;
 use event::{Event, Marker, Outcome};
 
 /// The commands of a DISM log that failed, and those that ended well after their start was seen, in the order of their ends.
-pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
+pub(super) fn find<'a>(timeline: &Line<'a>) -> Found<'a> {
+    let mut links = Links::default();
     let mut tries: Vec<Try<'a>> = Vec::new();
     let mut begun: Option<(usize, &'a str)> = None;
     // Nothing before the last end belongs to the next command.
@@ -23,9 +25,19 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
                     None if has_failed => (Outcome::Failed, None),
                     None => (Outcome::Succeeded, None),
                 };
+                let is_near = |from: usize| is_near(timeline.day(from), timeline.day(at));
+                let begun = begun.take();
+                let last = tries.last().filter(|_| begun.is_none());
+                let known = begun.map(|(from, _)| from).or(last.map(|last| last.begun));
+                // One that began longer ago than a day looks back is not known.
+                if let Some(known) = known {
+                    links.add(timeline.day(known), timeline.day(at));
+                }
+                let begun = begun.filter(|(from, _)| is_near(*from));
                 // One failure is told by several layers, the session's end among them.
                 if let Some(last) = tries.last_mut()
                     && begun.is_none()
+                    && is_near(last.begun)
                     && last.outcome == Outcome::Failed
                     && (!has_failed || last.terminal == terminal)
                 {
@@ -40,16 +52,16 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
                     continue;
                 }
                 let has_start = begun.is_some();
-                let Some((from, command)) = begun
-                    .take()
-                    .or_else(|| (ended == Outcome::Failed).then(|| (after_last.min(at), "")))
+                let Some((from, command)) =
+                    begun.or_else(|| (ended == Outcome::Failed).then(|| (after_last.min(at), "")))
                 else {
                     continue;
                 };
                 let command = Some(command)
                     .filter(|command| !command.is_empty())
                     .unwrap_or_else(|| named_by_end(event));
-                let started = timeline.events.get(from).map_or("", |start| &start.kb);
+                let start = timeline.events.get(from).filter(|_| has_start);
+                let started = start.map_or("", |start| &start.kb);
                 if ended != Outcome::Failed && !changes_something(command) {
                     after_last = at + 1;
                     continue;
@@ -57,6 +69,9 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
                 tries.push(Try {
                     kind: Kind::Command,
                     from,
+                    seen_from: from,
+                    begun: if has_start { from } else { at },
+                    is_of_session: false,
                     to: at,
                     named_by: at,
                     has_start,
@@ -76,7 +91,15 @@ pub(super) fn find<'a>(timeline: &Line<'a>) -> Vec<Try<'a>> {
             _ => {}
         }
     }
-    tries
+    for one in &mut tries {
+        one.seen_from = timeline.first_seen(one.from..=one.begun, one.to);
+    }
+    let failed = tries.last().filter(|last| last.outcome == Outcome::Failed);
+    Found {
+        links,
+        open_command: begun.map(|(from, _)| from).or(failed.map(|last| last.to)),
+        tries,
+    }
 }
 
 /// Whether a command changes a machine or an image: one that only asks is worth a word only where it fails.

@@ -3,7 +3,7 @@
 use super::Line;
 use super::attempts::Try;
 use crate::catalogue::failure_key;
-use event::{Finding, LoggedAt, Source, UtcMillis};
+use event::{Day, Finding, LoggedAt, Source, UtcMillis};
 use std::collections::BTreeSet;
 
 /// How long before and after a failure in the servicing log the agent may tell of it. A guess: after a restart it reports with its next round, once a day.
@@ -27,15 +27,18 @@ pub(super) struct Failure {
     to_utc: Option<UtcMillis>,
     /// The servicing log says so, and not a command that waited for it.
     is_servicing: bool,
-    /// The finding that tells of it; none where another month's derivation does.
-    told_by: Option<usize>,
+    /// The day it is told on, and the finding there; none where that day is not derived here.
+    told_by: Option<Told>,
 }
+
+/// A finding by its day and its place there.
+pub(super) type Told = (Day, usize);
 
 impl Failure {
     /// Nothing where it ended without a code: what the agent says is compared by that.
     pub(super) fn of(timeline: &Line<'_>, one: &Try<'_>) -> Option<Self> {
         let event = |at: usize| timeline.events.get(at).copied();
-        let (from, to) = (event(one.from)?, event(one.to)?);
+        let (from, to) = (event(one.begun)?, event(one.to)?);
         Some(Self {
             kb: one.kb.to_owned(),
             package: one.package.to_owned(),
@@ -48,7 +51,7 @@ impl Failure {
         })
     }
 
-    pub(super) fn told_by(self, finding: Option<usize>) -> Self {
+    pub(super) fn told_by(self, finding: Option<Told>) -> Self {
         Self {
             told_by: finding,
             ..self
@@ -92,7 +95,7 @@ impl Extend<Failure> for Failures {
 
 impl Failures {
     /// The failed servicing that a failed command of DISM waited for, as the finding that tells of it.
-    pub(super) fn of_command(&self, command: &Finding) -> Option<Option<usize>> {
+    pub(super) fn of_command(&self, command: &Finding) -> Option<Option<Told>> {
         let (key, ended) = (failure_key(command.terminal_code?), command.logged?);
         let first = (key, LoggedAt(ended.0 - COMMAND_S), 0);
         let last = (key, LoggedAt(ended.0 + COMMAND_S), usize::MAX);
@@ -103,7 +106,7 @@ impl Failures {
     /// The failure that this finding repeats, as the finding that tells of it; of several the first.
     ///
     /// By what both ended in: of a failed installation the agent often knows the wrapper alone, and a wrapper is never a root.
-    pub(super) fn same(&self, finding: &Finding) -> Option<Option<usize>> {
+    pub(super) fn same(&self, finding: &Finding) -> Option<Option<Told>> {
         let key = failure_key(finding.terminal_code?);
         let by_utc = finding.utc.map(|utc| {
             let (first, last) = (utc.0 - SAME_S * 1_000, utc.0 + SAME_S * 1_000);

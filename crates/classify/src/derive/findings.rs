@@ -1,43 +1,42 @@
 //! Tries to attempts and findings, and what findings are made of.
 
-use super::attempts::{Kind, Try};
+use super::attempts::{Found, Kind, Try};
 use super::causes::{self, Cause};
-use super::drafts::Parts;
+use super::drafts::{Drafts, Parts};
 use super::failures::Failure;
 use super::look::Look;
-use super::{Line, commands, incidents, month_of, unexplained};
+use super::{Line, commands, incidents, links, unexplained};
 use crate::entities;
 use crate::rules::Rules;
-use event::{Attempt, Code, Event, Evidence, Finding, Marker, Month, Outcome, Severity, UtcMillis};
+use event::{Attempt, Code, Event, Evidence, Finding, Marker, Outcome, Severity, UtcMillis};
 
 /// A finding keeps this much of a record's text; the whole record stands in its chunk.
 const MAX_EVIDENCE_BYTES: usize = 2 * 1024;
 
-pub(super) fn collect(
-    rules: &Rules,
-    timeline: &Line<'_>,
-    tries: &[Try<'_>],
-    month: Month,
-    parts: &mut Parts,
-) {
+pub(super) fn collect(rules: &Rules, timeline: &Line<'_>, found: &Found<'_>, drafts: &mut Drafts) {
     let mut look = Look::of(rules, timeline);
-    look.share_out(tries);
-    for one in tries {
-        let Some(start) = look.event(one.from) else {
-            continue;
-        };
+    look.share_out(&found.tries);
+    if let Some(at) = found.open_command
+        && let Some(event) = look.event(at)
+        && let Some(parts) = drafts.day(timeline.day(at))
+    {
+        parts.wait([links::of_command(event)]);
+    }
+    for one in &found.tries {
+        let day = timeline.day(one.to);
         let needs_cause = one.outcome.is_failure() || one.outcome == Outcome::Cancelled;
         let failure = if needs_cause {
             Failure::of(timeline, one)
         } else {
             None
         };
-        if month_of(start) != month {
-            parts.failures.extend(failure);
+        if drafts.day(day).is_none() {
+            drafts.failures.extend(failure);
             continue;
         }
         let cause = if needs_cause {
-            causes::choose(&look, &look.places(one), one.terminal)
+            let places: Vec<usize> = look.places(one);
+            causes::choose(&look, &places, one.terminal)
         } else {
             None
         };
@@ -45,23 +44,27 @@ pub(super) fn collect(
         // The servicing log tells of it in full, the command only that it failed.
         if let Some(finding) = &finding
             && one.kind == Kind::Command
-            && parts.folds_into_servicing(finding)
+            && drafts.folds_into_servicing(day, finding)
         {
             continue;
         }
-        let draft = finding.map(|finding| parts.add(finding, one.kind == Kind::Install));
-        parts
-            .failures
-            .extend(failure.map(|failure| failure.told_by(draft)));
+        let Some(parts) = drafts.day(day) else {
+            continue;
+        };
+        parts.wait(links::of_try(one));
+        let told_by = finding.map(|finding| parts.add(finding, one.kind == Kind::Install));
         if one.kind != Kind::Repair {
-            parts
-                .attempts
-                .extend(attempt(timeline, one).map(|attempt| (draft, attempt)));
+            if let Some(attempt) = attempt(timeline, one) {
+                parts.add_attempt(attempt, told_by);
+            }
         } else if !one.outcome.is_failure() {
             store_check(&look, one, parts);
         }
+        let told_by = told_by.map(|index| (day, index));
+        let failure = failure.map(|failure| failure.told_by(told_by));
+        drafts.failures.extend(failure);
     }
-    incidents::collect(&look, &taken(timeline, tries), month, parts);
+    incidents::collect(&look, &taken(timeline, &found.tries), drafts);
 }
 
 /// Of each record, whether it belongs to a try.
@@ -85,7 +88,7 @@ fn taken(timeline: &Line<'_>, tries: &[Try<'_>]) -> Vec<bool> {
 
 fn attempt(timeline: &Line<'_>, one: &Try<'_>) -> Option<Attempt> {
     let event = |at: usize| timeline.events.get(at).copied();
-    let (start, end) = (event(one.from)?, event(one.to)?);
+    let (start, end) = (event(one.seen_from)?, event(one.to)?);
     Some(Attempt {
         id: event(one.named_by)?.id,
         package: one.package.to_owned(),
@@ -109,7 +112,7 @@ fn finding(look: &Look<'_, '_>, cause: &Cause<'_>, one: &Try<'_>) -> Option<Find
     let mut finding = bare_finding(look, cause, one.terminal)?;
     one.package.clone_into(&mut finding.package);
     one.kb.clone_into(&mut finding.kb);
-    look.name_by_context(one.from, cause.at, &mut finding);
+    look.name_by_context(one.seen_from, cause.at, &mut finding);
     if finding.object.is_empty() && one.kind == Kind::Command {
         let object = commands::object(one.package).map(entities::path);
         finding.object = object.unwrap_or_default();

@@ -4,24 +4,22 @@
 
 use super::agent::{self, Heard};
 use super::causes::{self, Cause};
-use super::drafts::Parts;
+use super::drafts::{Drafts, Parts};
 use super::findings::bare_finding;
 use super::look::Look;
-use super::{month_of, unexplained};
-use event::{Code, Event, Finding, Marker, Month, Severity, Source};
+use super::{links, unexplained};
+use event::{Code, Day, Event, Finding, Marker, Severity, Source};
 use std::collections::BTreeSet;
 
 /// Records of a lone incident follow each other within this time. A guess: one failing call logs its chain within seconds, a slow one within minutes.
 const INCIDENT_GAP_S: i64 = 120;
 
-/// Tells of the incidents that began in a month. `is_taken` says of each record whether it belongs to a try.
-pub(super) fn collect(look: &Look<'_, '_>, is_taken: &[bool], month: Month, parts: &mut Parts) {
+/// Tells of the incidents of the days that are derived. `is_taken` says of each record whether it belongs to a try.
+pub(super) fn collect(look: &Look<'_, '_>, is_taken: &[bool], drafts: &mut Drafts) {
     let agent = Heard::of(look.timeline);
     for run in runs(look, is_taken) {
-        if let Some(incident) = Incident::of(look, &agent, &run)
-            && month_of(incident.first) == month
-        {
-            incident.tell(parts);
+        if let Some(incident) = Incident::of(look, &agent, &run) {
+            incident.tell(drafts);
         }
     }
 }
@@ -33,6 +31,8 @@ fn runs(look: &Look<'_, '_>, is_taken: &[bool]) -> Vec<Vec<usize>> {
         // Each event of an event log stands for itself.
         timeline.source != Source::EventLog
             && before.stream == event.stream
+            // A day is derived by itself, and a chain that never ends would hide what comes at its end.
+            && Day::of(before.logged) == Day::of(event.logged)
             && match (before.logged, event.logged) {
                 (Some(before), Some(after)) => (after.0 - before.0).abs() <= INCIDENT_GAP_S,
                 _ => true,
@@ -63,9 +63,10 @@ fn runs(look: &Look<'_, '_>, is_taken: &[bool]) -> Vec<Vec<usize>> {
 struct Incident<'i, 'r, 't> {
     look: &'i Look<'r, 't>,
     agent: &'i Heard<'t>,
-    /// Places of its records.
+    /// Places of its records, all of one day.
     run: &'i [usize],
     first: &'t Event,
+    day: Day,
 }
 
 /// The records of one category in an incident.
@@ -91,19 +92,23 @@ enum Told {
 
 impl<'i, 'r, 't> Incident<'i, 'r, 't> {
     fn of(look: &'i Look<'r, 't>, agent: &'i Heard<'t>, run: &'i [usize]) -> Option<Self> {
-        let first = look.event(*run.first()?)?;
+        let at = *run.first()?;
         Some(Self {
             look,
             agent,
             run,
-            first,
+            first: look.event(at)?,
+            day: look.timeline.day(at),
         })
     }
 
-    fn tell(&self, parts: &mut Parts) {
+    fn tell(&self, drafts: &mut Drafts) {
+        if drafts.day(self.day).is_none() {
+            return;
+        }
         let (mut is_failure, mut over) = (false, BTreeSet::new());
         for part in self.parts() {
-            match self.tell_part(&part, parts) {
+            match self.tell_part(&part, drafts) {
                 Told::Failure => is_failure = true,
                 // What ended beside it is another failure, which is not over with it.
                 Told::Over => over.extend(part.places.iter().copied().filter(|at| {
@@ -113,11 +118,17 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
                 Told::Known => {}
             }
         }
+        // What is over stays so, whatever else goes well later.
+        if over.len() < self.run.len()
+            && let Some(parts) = drafts.day(self.day)
+        {
+            parts.wait(links::of_incident(self.look.timeline, self.run));
+        }
         if !is_failure {
             let left = self.run.iter().copied().filter(|at| !over.contains(at));
             let left: Vec<usize> = left.collect();
             if let Some(rest) = Incident::of(self.look, self.agent, &left) {
-                rest.tell_ends(parts);
+                rest.tell_ends(drafts);
             }
         }
     }
@@ -163,7 +174,7 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
         categories.into_iter().map(part).collect()
     }
 
-    fn tell_part(&self, part: &Part, parts: &mut Parts) -> Told {
+    fn tell_part(&self, part: &Part, drafts: &mut Drafts) -> Told {
         let Some(cause) = causes::choose(self.look, &part.places, None) else {
             return Told::Known;
         };
@@ -176,7 +187,7 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
         };
         let mut told = Told::Known;
         if agent::speaks(self.look.timeline.source) {
-            if parts.folds_into_failure(&finding) {
+            if drafts.folds_into_failure(self.day, &finding) {
                 return Told::Failure;
             }
             if let Some(reason) = self.over(part, &finding) {
@@ -190,7 +201,9 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
         if finding.severity > Severity::Info {
             told = Told::Failure;
         }
-        if !parts.folds_into_setup(&finding) {
+        if let Some(parts) = drafts.day(self.day)
+            && !parts.folds_into_setup(&finding)
+        {
             parts.add_items(finding, self.items(part));
         }
         told
@@ -260,7 +273,10 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
     }
 
     /// What it ended in where no rule tells of it: the failure is said as what it is.
-    fn tell_ends(&self, parts: &mut Parts) {
+    fn tell_ends(&self, drafts: &mut Drafts) {
+        let Some(parts) = drafts.day(self.day) else {
+            return;
+        };
         let mut ends = unexplained::ends(self.look, self.run);
         ends.retain(|end| end.code.is_none_or(|code| !parts.tell(&[code])));
         if ends.is_empty() {
@@ -290,7 +306,9 @@ impl<'i, 'r, 't> Incident<'i, 'r, 't> {
             }
             self.name(cause.at, &mut finding);
             let speaks = agent::speaks(self.look.timeline.source);
-            if !speaks || !parts.folds_into_failure(&finding) {
+            if (!speaks || !drafts.folds_into_failure(self.day, &finding))
+                && let Some(parts) = drafts.day(self.day)
+            {
                 parts.add(finding, false);
             }
         }

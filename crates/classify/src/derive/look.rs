@@ -8,13 +8,13 @@ use super::attempts::{Kind, Try};
 use super::causes::is_wrapper;
 use crate::catalogue::failure_key;
 use crate::rules::Rules;
-use event::{Event, Finding, Level, Marker, Outcome};
+use event::{Day, Event, Finding, Level, Marker, Outcome};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Records and codes that the tries of one kind of log may look at together. The logs of real machines need a thousandth of it;
-/// where it does not do, each try looks at an equal share around the record that names it. A second's work.
-const MAX_LOOKED_AT: usize = 16_000_000;
+/// Records and codes that the tries of a day may look at together, by the log of one kind. The logs of real machines need a thousandth of
+/// it; where it does not do, each try looks at an equal share around the record that names it. A tenth of a second's work.
+const MAX_LOOKED_AT: usize = 2_000_000;
 
 /// Records that name what is worked on that are looked through for what a failure is about. A servicing operation says it a handful of times.
 const MAX_NAMED: usize = 64;
@@ -35,8 +35,8 @@ pub(super) struct Look<'r, 't> {
     named: Vec<usize>,
     /// Before each place, records and codes so far.
     weights: Vec<usize>,
-    /// How much of this a try may look at.
-    share: usize,
+    /// How much of this a try may look at, by the day it is told on; where nothing stands all of it.
+    shares: HashMap<Day, usize>,
 }
 
 /// What is known of a record.
@@ -117,25 +117,27 @@ impl<'r, 't> Look<'r, 't> {
             sessions: sessions.0,
             named,
             weights,
-            share: usize::MAX,
+            shares: HashMap::new(),
         }
     }
 
-    /// Shares out among tries what they may look at.
+    /// Shares out among the tries of each day what they may look at.
     pub(super) fn share_out(&mut self, tries: &[Try<'_>]) {
         self.share_among(tries, MAX_LOOKED_AT);
     }
 
     fn share_among(&mut self, tries: &[Try<'_>], most: usize) {
-        let mut looking = 0;
-        let mut wanted: usize = 0;
+        let mut wanted: HashMap<Day, (usize, usize)> = HashMap::new();
         for one in tries.iter().filter(|one| is_looked_through(one)) {
-            looking += 1;
-            wanted = wanted.saturating_add(self.weight(one.to + 1) - self.weight(one.from));
+            let (looking, weight) = wanted.entry(self.timeline.day(one.to)).or_default();
+            *looking += 1;
+            let own = self.weight(one.to + 1) - self.weight(one.seen_from);
+            *weight = weight.saturating_add(own);
         }
-        if wanted > most {
-            self.share = most / looking;
-        }
+        let beyond = wanted.into_iter().filter(|(_, (_, weight))| *weight > most);
+        self.shares = beyond
+            .map(|(day, (looking, _))| (day, most / looking))
+            .collect();
     }
 
     fn weight(&self, before: usize) -> usize {
@@ -143,21 +145,28 @@ impl<'r, 't> Look<'r, 't> {
         self.weights.get(before).copied().unwrap_or_else(last)
     }
 
-    /// What a try looks at: all of it, or its share around the record that names it.
-    pub(super) fn range(&self, one: &Try<'_>) -> Range<usize> {
-        let whole = one.from..one.to + 1;
-        if self.weight(whole.end) - self.weight(whole.start) <= self.share {
+    /// What a try looks at: all of it, or its share around the record that names it; of both what the day sees that it is told on.
+    pub(super) fn range(&self, one: &Try<'_>) -> impl Iterator<Item = usize> {
+        let day = self.timeline.day(one.to);
+        self.reach(one, day)
+            .filter(move |at| self.timeline.is_seen_on(*at, day))
+    }
+
+    fn reach(&self, one: &Try<'_>, day: Day) -> Range<usize> {
+        let whole = one.seen_from..one.to + 1;
+        let share = self.shares.get(&day).copied().unwrap_or(usize::MAX);
+        if self.weight(whole.end) - self.weight(whole.start) <= share {
             return whole;
         }
         let named_at = self.weight(one.named_by);
         let (low, high) = (
-            named_at.saturating_sub(self.share / 2),
-            named_at.saturating_add(self.share / 2),
+            named_at.saturating_sub(share / 2),
+            named_at.saturating_add(share / 2),
         );
         let first = self.weights.partition_point(|weight| *weight < low);
         let end = self.weights.partition_point(|weight| *weight <= high);
         // The record itself, however many codes it has.
-        first.clamp(one.from, one.named_by)..end.clamp(one.named_by + 1, one.to + 1)
+        first.clamp(one.seen_from, one.named_by)..end.clamp(one.named_by + 1, one.to + 1)
     }
 
     /// Places of a try whose records name its session or none.
@@ -281,21 +290,22 @@ mod tests {
         let events: Vec<&Event> = events.iter().collect();
         let timelines = timeline::build(&events, &[]);
         let mut look = Look::of(Rules::shipped(), &timelines[0]);
-        let tries = attempts::find(&timelines[0]);
+        let tries = attempts::find(&timelines[0]).tries;
         assert_eq!(tries.len(), COUNT);
         let whole: usize = tries.iter().map(|one| one.to + 1 - one.from).sum();
         assert!(whole > COUNT * COUNT / 3, "they lie in each other: {whole}");
-        let looked_at =
-            |look: &Look<'_, '_>| -> usize { tries.iter().map(|one| look.range(one).len()).sum() };
+        let looked_at = |look: &Look<'_, '_>| -> usize {
+            tries.iter().map(|one| look.range(one).count()).sum()
+        };
         look.share_out(&tries);
         assert_eq!(looked_at(&look), whole, "a real log's are looked through");
         let most = COUNT * 20;
         look.share_among(&tries, most);
         assert!(looked_at(&look) <= most);
         for one in &tries {
-            let range = look.range(one);
-            assert!(range.contains(&one.named_by));
-            assert!(one.from <= range.start && range.end <= one.to + 1);
+            let places: Vec<usize> = look.range(one).collect();
+            assert!(places.contains(&one.named_by));
+            assert!(one.from <= places[0] && places[places.len() - 1] <= one.to);
         }
     }
 }

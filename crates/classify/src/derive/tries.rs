@@ -28,7 +28,7 @@ pub(super) struct Tries<'a> {
 /// Started and not ended.
 #[derive(Default)]
 struct Open<'a> {
-    count: usize,
+    all: BTreeSet<usize>,
     by_session: HashMap<(Kind, &'a str), BTreeSet<usize>>,
     by_session_and_package: HashMap<(Kind, &'a str, &'a str), BTreeSet<usize>>,
     by_package: HashMap<(Kind, &'a str), BTreeSet<usize>>,
@@ -126,8 +126,14 @@ impl<'a> Tries<'a> {
                 .is_some_and(|(all, _)| *all > 0)
     }
 
-    pub(super) fn is_any_open(&self) -> bool {
-        self.open.count > 0
+    /// The last of those that are open.
+    pub(super) fn last_open(&self) -> Option<usize> {
+        self.open.all.last().copied()
+    }
+
+    /// One that is open began too long ago to be thought of.
+    pub(super) fn forget(&mut self, index: usize) {
+        self.close(index);
     }
 
     /// The first open installation of a package.
@@ -237,7 +243,7 @@ impl<'a> Tries<'a> {
 
 impl<'a> Open<'a> {
     fn add(&mut self, index: usize, kind: Kind, session: &'a str, package: &'a str) {
-        self.count += 1;
+        self.all.insert(index);
         let by_session = self.by_session.entry((kind, session)).or_default();
         by_session.insert(index);
         let both = (kind, session, package);
@@ -248,7 +254,7 @@ impl<'a> Open<'a> {
     }
 
     fn remove(&mut self, index: usize, kind: Kind, session: &'a str, package: &'a str) {
-        self.count -= 1;
+        self.all.remove(&index);
         take(&mut self.by_session, &(kind, session), index);
         let both = (kind, session, package);
         take(&mut self.by_session_and_package, &both, index);

@@ -3,11 +3,16 @@
 use super::causes;
 use super::look::Look;
 use crate::catalogue::failure_key;
-use event::{Code, Event};
+use event::{Code, Event, Finding};
 use std::collections::HashMap;
 
 /// The rule that stands for a record of a failure that ended nothing.
 pub(super) const RECORD: &str = "unexplained_record";
+
+/// Whether a finding is of this kind.
+pub(super) fn is_one(finding: &Finding) -> bool {
+    finding.rule == RECORD || finding.rule.starts_with("unexplained_")
+}
 
 /// Different ends told of one run of records; further ones add nothing that a reader could use.
 const MAX_ENDS: usize = 64;

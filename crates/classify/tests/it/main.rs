@@ -6,6 +6,7 @@
 //! - `setup`: Setup and sysprep
 //! - `objects`: what a failure is about
 //! - `states`: what the verdict says of a history
+//! - `windows`: days derived one by one
 //! - `new_failures`, `quiet`: PCs that nobody drew up by hand; failures that no rule knows are never health, and quiet PCs stay quiet
 
 mod agent;
@@ -19,3 +20,4 @@ mod quiet;
 mod searches;
 mod setup;
 mod states;
+mod windows;
