@@ -41,6 +41,8 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("simulate", &["event"]),
         ("queue", &["event", "quantity"]),
         ("store", &["event"]),
+        ("files", &["event", "harmless", "parse"]),
+        ("send", &["event", "files", "harmless"]),
         (
             "ingest",
             &["event", "harmless", "parse", "quantity", "serve"],
@@ -64,10 +66,12 @@ fn arrows_between_crates_are_those_of_the_architecture() {
             "cbsift",
             &[
                 "event",
+                "files",
                 "parse",
                 "classify",
                 "windows-error-codes",
                 "embedded-clickhouse",
+                "send",
                 "simulate",
                 "quantity",
                 "serve",

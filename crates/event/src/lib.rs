@@ -5,6 +5,7 @@ mod derived;
 mod endpoint;
 mod event;
 mod time;
+pub mod upload;
 
 pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
