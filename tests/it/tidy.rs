@@ -37,6 +37,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("windows-error-codes", &[]),
         ("embedded-clickhouse", &["serve"]),
         ("parse", &["event"]),
+        ("shippers", &["event", "parse"]),
         ("classify", &["event", "parse", "windows-error-codes"]),
         ("simulate", &["event"]),
         ("queue", &["event", "quantity"]),
@@ -49,7 +50,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ),
         (
             "pipeline",
-            &["event", "parse", "classify", "queue", "store"],
+            &["event", "parse", "shippers", "classify", "queue", "store"],
         ),
         (
             "web",
