@@ -73,7 +73,7 @@ fn of(text: &Bilingual, language: Language) -> &str {
 
 /// `STATUS_FILE_CORRUPT_ERROR (0xC0000102)`, or the number alone.
 pub(crate) fn named(code: Code) -> String {
-    match classify::catalogue::name(code) {
+    match code.name() {
         Some(name) => format!("{name} ({})", upper(code)),
         None => upper(code),
     }

@@ -1,10 +1,8 @@
 //! Words in both languages, and how codes are shown.
 
 use crate::rule_texts::RuleTexts;
-use classify::catalogue;
-use event::{Code, Space};
+use event::Code;
 use serde::Serialize;
-use windows_error_codes as wec;
 
 /// A text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +45,8 @@ pub(crate) fn kind(rules: &RuleTexts, rule: &str, code: Option<Code>) -> Text {
     }
     match code {
         Some(code) => {
-            let name = catalogue::name(code)
+            let name = code
+                .name()
                 .map(|name| format!(" {name}"))
                 .unwrap_or_default();
             Text::new(
@@ -75,26 +74,8 @@ pub(crate) fn reason(key: &str) -> Text {
     Text::new(en, text.zh)
 }
 
-/// The catalogue's form of a canonical code.
-pub(crate) fn catalogued(code: Code) -> wec::Code {
-    match code.space() {
-        Space::Hresult => wec::Code::hresult(code.value()),
-        Space::Ntstatus => wec::Code::ntstatus(code.value()),
-    }
-}
-
-pub(crate) fn meaning(code: wec::Code) -> Option<Text> {
-    wec::meaning(code).map(|(en, zh)| Text::new(en, zh))
-}
-
-pub(crate) fn names(code: Code) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for name in catalogue::names(code) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+pub(crate) fn meaning(code: Code) -> Option<Text> {
+    code.meaning().map(|(en, zh)| Text::new(en, zh))
 }
 
 /// The Windows build is the start of the servicing stack's version: `10.0.19041` of `10.0.19041.1852`.

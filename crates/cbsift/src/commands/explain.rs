@@ -197,13 +197,7 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
             other,
         );
     }
-    let canonical = event::Code::new(code.canonical().value());
-    let own = event::Code::new(code.value());
-    if let Some(rule) = rules
-        .for_terminal(own)
-        .or_else(|| rules.for_terminal(canonical))
-        .filter(|_| code.is_failure())
-    {
+    if let Some(rule) = rules.for_terminal(code).filter(|_| code.is_failure()) {
         let (title, steps) = match language {
             Language::English => (&rule.title.en, &rule.advice.en),
             Language::Chinese => (&rule.title.zh, &rule.advice.zh),
@@ -293,10 +287,9 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
             continue;
         }
         seen.push(spelling.code);
-        let own = classify::catalogue::of(spelling.code);
         let spelled = text.get(spelling.at..spelling.end).unwrap_or_default();
         let _ = writeln!(out, "\n{}", harmless::line(spelled));
-        code(out, rules, own, language);
+        code(out, rules, spelling.code, language);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     texts::{self, Text},
 };
 use axum::extract::{Path, Query, State};
-use classify::catalogue;
+use event::Code;
 use serde::{Deserialize, Serialize};
 use store::{
     EndpointDetail, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary, UtcSegment,
@@ -264,7 +264,7 @@ impl From<ListedAttempt> for AttemptOut {
             start_utc: attempt.start_utc.map(|utc| utc.to_string()),
             outcome: attempt.outcome.name(),
             terminal_code: attempt.terminal_code.map(|code| code.to_string()),
-            terminal_name: attempt.terminal_code.and_then(catalogue::name),
+            terminal_name: attempt.terminal_code.and_then(Code::name),
             finding: cause.map(|place| place.to_string()),
         }
     }
@@ -322,7 +322,7 @@ impl FindingOut {
             category: finding.category,
             severity: finding.severity.name(),
             root_code: finding.root_code.map(|code| code.to_string()),
-            root_name: finding.root_code.and_then(catalogue::name),
+            root_name: finding.root_code.and_then(Code::name),
             terminal_code: finding.terminal_code.map(|code| code.to_string()),
             object,
             kb: finding.kb,
