@@ -20,6 +20,7 @@ mod failure;
 mod marker;
 mod reasons;
 mod rules;
+mod titles;
 mod workshop;
 
 pub use classify::{Classified, classify, rules_matching};
@@ -29,7 +30,6 @@ pub use derive::{
     StreamFacts, UnitInput, Verdict, derive, derive_all, derive_from, month_of, verdict,
 };
 pub use reasons::reason_text;
-pub use rules::{
-    Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial, naming,
-};
+pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
+pub use titles::{advice, title};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

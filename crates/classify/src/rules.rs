@@ -90,21 +90,6 @@ pub struct Bilingual {
     pub zh: String,
 }
 
-/// A title with the object it names, or without it.
-///
-/// The shipped titles name their object last, behind a colon or in brackets, so that they are sentences without it; in the midst of
-/// another rule set's sentence a gap stands for it.
-pub fn naming(title: &str, object: &str) -> String {
-    const OBJECT: &str = "{object}";
-    if !object.is_empty() {
-        return title.replace(OBJECT, object);
-    }
-    [": {object}", "：{object}", " ({object})", "（{object}）"]
-        .iter()
-        .find_map(|tail| title.strip_suffix(tail))
-        .map_or_else(|| title.replace(OBJECT, "…"), str::to_owned)
-}
-
 /// Steps in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Steps {

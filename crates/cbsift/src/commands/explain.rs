@@ -13,7 +13,7 @@
 
 use super::survived;
 use crate::report::cells::{padded, wrap};
-use crate::report::{Language, words};
+use crate::report::{self, Language, words};
 use anyhow::Context;
 use clap::Args;
 use classify::{Layer, Rules};
@@ -198,15 +198,12 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
         );
     }
     if let Some(rule) = rules.for_terminal(code).filter(|_| code.is_failure()) {
-        let (title, steps) = match language {
-            Language::English => (&rule.title.en, &rule.advice.en),
-            Language::Chinese => (&rule.title.zh, &rule.advice.zh),
+        let title = report::of(classify::title(Some(rule), "", None), language);
+        let steps = match language {
+            Language::English => &rule.advice.en,
+            Language::Chinese => &rule.advice.zh,
         };
-        field(
-            "As the end",
-            "作为结果",
-            &format!("{} [{}]", classify::naming(title, ""), rule.id),
-        );
+        field("As the end", "作为结果", &format!("{title} [{}]", rule.id));
         for (number, step) in steps.iter().enumerate() {
             let label = if number == 0 {
                 ("What to do", "建议处理")
@@ -264,11 +261,7 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
     }
     for (id, layer, is_noise) in matching {
         let Some(rule) = rules.get(id) else { continue };
-        let title = match language {
-            Language::English => &rule.title.en,
-            Language::Chinese => &rule.title.zh,
-        };
-        let title = classify::naming(title, "");
+        let title = report::of(classify::title(Some(rule), "", None), language);
         let kind = if is_noise {
             say(language, "harmless", "无害").to_owned()
         } else {

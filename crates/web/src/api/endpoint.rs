@@ -311,13 +311,13 @@ struct EvidenceOut {
 
 impl FindingOut {
     fn new(rules: &RuleTexts, ListedFinding { finding, place }: ListedFinding) -> Self {
-        let code = finding.root_code.or(finding.terminal_code);
+        let (rule, code) = (rules.get(&finding.rule), finding.code());
         let object = name(finding.object);
         Self {
             id: format!("{:016x}", finding.id.0),
             place: place.to_string(),
-            title: texts::title(rules, &finding.rule, &object, code),
-            advice: texts::advice(rules, &finding.rule),
+            title: classify::title(rule, &object, code).into(),
+            advice: texts::advice(rule),
             rule: finding.rule,
             category: finding.category,
             severity: finding.severity.name(),

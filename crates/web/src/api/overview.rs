@@ -57,7 +57,7 @@ pub(crate) async fn overview(
         .top_causes
         .into_iter()
         .map(|cause| Cause {
-            title: texts::kind(&rule_texts, &cause.rule, cause.root_code),
+            title: classify::title(rule_texts.get(&cause.rule), "", cause.root_code).into(),
             root_code: cause.root_code.map(|code| code.to_string()),
             root_name: cause.root_code.and_then(event::Code::name),
             category: cause.category,
