@@ -226,7 +226,7 @@ fn archive(data: &[u8]) {
     if file.write_all(data).is_err() {
         return;
     }
-    let found = ingest::find(&[file.path().to_owned()]);
+    let found = files::find(&[file.path().to_owned()]);
     for log in found.logs {
         if let Ok(mut reader) = log.reader() {
             let mut buffer = [0; 16 * 1024];

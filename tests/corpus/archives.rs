@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-#[path = "../../crates/ingest/tests/it/lzx.rs"]
+#[path = "../../crates/files/tests/it/lzx.rs"]
 #[allow(
     dead_code,
     reason = "shared with the tests of the reader, which use the rest"

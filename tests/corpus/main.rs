@@ -85,12 +85,7 @@ fn endpoints() -> Vec<(String, PathBuf)> {
 /// Codes are the same when they stand for the same Windows error.
 fn canonical(text: &str) -> Option<Code> {
     let value = u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()?;
-    let code = if value >> 30 == 3 {
-        Code::ntstatus(value)
-    } else {
-        Code::hresult(value)
-    };
-    Some(code.canonical())
+    Some(Code::new(value).canonical())
 }
 
 /// The text of a log, also where it is in UTF-16.

@@ -1,7 +1,9 @@
 //! What stands in docker/: secrets, users, addresses and images. Nothing of it runs here: there is no Docker.
 
 use crate::harness::{Up, repository, text};
+use event::upload::FileDigest;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -108,7 +110,7 @@ fn secrets_are_made_once_each_for_its_service_only() {
     serve::Tls::load(files).unwrap_or_else(|error| panic!("{error}"));
 
     // The server knows the hash of the very password that the roles are given, and the roles those of the tokens.
-    let hash = |text: &str| ingest::FileDigest::of(text.trim().as_bytes()).to_string();
+    let hash = |text: &str| FileDigest(Sha256::digest(text.trim()).into()).to_string();
     let passwords = fs::read_to_string(path("clickhouse/passwords.xml")).unwrap();
     assert!(passwords.contains(&format!("<cbsift_writer_sha256>{}<", hash(&password))));
     let relay = fs::read_to_string(path("clients/relay-token")).unwrap();

@@ -154,20 +154,9 @@ pub fn compare(truth: &Truth, answer: &Value, faults: &mut Vec<String>) {
     let findings = answer["findings"].as_array().unwrap();
     let id = word(&truth["id"]);
     let is_same = |one: &str, other: &str| -> bool {
-        let code = |text: &str| {
-            u32::from_str_radix(text.trim_start_matches("0x"), 16)
-                .ok()
-                .map(windows_error_codes::Code::hresult)
-        };
         let canonical = |text: &str| {
-            code(text).map(|code| {
-                let value = code.value();
-                if value >> 30 == 3 {
-                    windows_error_codes::Code::ntstatus(value).canonical()
-                } else {
-                    code.canonical()
-                }
-            })
+            let value = u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()?;
+            Some(event::Code::new(value).canonical())
         };
         one == other || (canonical(one).is_some() && canonical(one) == canonical(other))
     };

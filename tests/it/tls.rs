@@ -3,8 +3,10 @@
 use crate::fixtures::CUT_RECORD;
 use crate::harness::{PATIENCE, cbsift, text};
 use crate::service::Service;
+use event::upload::FileDigest;
 use kafka_harness::free_port;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -52,7 +54,7 @@ fn up(folder: &Path) -> (Command, [u16; 3]) {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_certificates(folder.path());
-    let hash = ingest::FileDigest::of(b"made-up-secret");
+    let hash = FileDigest(Sha256::digest(b"made-up-secret").into());
     let readers = format!("reader ops sha256:{hash}\n");
     fs::write(folder.path().join("readers"), readers).unwrap();
     folder

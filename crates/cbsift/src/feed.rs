@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use event::{Format, Source, TextEncoding, UtcMillis};
-use ingest::send::{Part, SendOptions, Uplink};
+use send::{Part, SendOptions, Uplink};
 use simulate::{Fleet, Live, LogFile, Pace};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

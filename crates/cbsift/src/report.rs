@@ -43,37 +43,34 @@ fn is_unexplained(finding: &Finding) -> bool {
     finding.rule == "unexplained_record"
 }
 
-/// A rule's text with its object put in.
+/// What a finding is called.
 pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> String {
-    let text = match rules.get(&finding.rule) {
-        Some(rule) => of(&rule.title, language).to_owned(),
-        None => match finding.root_code {
-            Some(code) => format!("{} {}", words::words(language).unclassified, named(code)),
-            None => words::words(language).unclassified.to_owned(),
-        },
-    };
-    classify::naming(&text, &finding.object)
+    let rule = rules.get(&finding.rule);
+    of(
+        classify::title(rule, &finding.object, finding.code()),
+        language,
+    )
 }
 
 pub(crate) fn advice(rules: &Rules, finding: &Finding, language: Language) -> Vec<String> {
-    rules
-        .get(&finding.rule)
-        .map_or_else(Vec::new, |rule| match language {
-            Language::English => rule.advice.en.clone(),
-            Language::Chinese => rule.advice.zh.clone(),
-        })
+    let steps = classify::advice(rules.get(&finding.rule));
+    match language {
+        Language::English => steps.en,
+        Language::Chinese => steps.zh,
+    }
 }
 
-fn of(text: &Bilingual, language: Language) -> &str {
+/// A text in one of its languages.
+pub(crate) fn of(text: Bilingual, language: Language) -> String {
     match language {
-        Language::English => &text.en,
-        Language::Chinese => &text.zh,
+        Language::English => text.en,
+        Language::Chinese => text.zh,
     }
 }
 
 /// `STATUS_FILE_CORRUPT_ERROR (0xC0000102)`, or the number alone.
 pub(crate) fn named(code: Code) -> String {
-    match classify::catalogue::name(code) {
+    match code.name() {
         Some(name) => format!("{name} ({})", upper(code)),
         None => upper(code),
     }

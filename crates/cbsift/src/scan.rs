@@ -23,7 +23,7 @@ use event::{
     Chunk, Code, Derivation, Event, EventId, Format, LoggedAt, Marker, Noise, Source, StreamId,
     TextEncoding, UtcAnchor,
 };
-use ingest::files::{self, FileChunks, FileError, LogFile};
+use files::{FileChunks, FileError, LogFile};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

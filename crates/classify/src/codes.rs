@@ -22,9 +22,6 @@ pub struct Spelling {
     pub is_last_error: bool,
 }
 
-/// Numbers with a failure's first bit that mean success.
-const SUCCESS_IN_DISGUISE: [u32; 1] = [0x8007_0BC2];
-
 /// Searches for what introduces a code, made once: making one costs more than a search of a record.
 struct Intros {
     before: [Finder<'static>; 4],
@@ -188,11 +185,11 @@ fn setup_numbers(text: &str, found: &mut Vec<Spelling>) {
     let bytes = text.as_bytes();
     let mut take = |at: usize, end: usize, number: Option<u32>| {
         let code = match number {
-            Some(number @ 1..=0xFFFF) => Some(Code::from_win32(number)),
+            Some(number @ 1..=0xFFFF) => Code::hresult_from_win32(number),
             Some(number) => failure(number),
             None => None,
         };
-        if let Some(code) = code.filter(|code| !is_success(*code))
+        if let Some(code) = code.filter(|code| code.is_failure())
             && !found.iter().any(|known| known.at < end && at < known.end)
         {
             found.push(Spelling {
@@ -273,12 +270,13 @@ fn names(text: &str, found: &mut Vec<Spelling>) {
         };
         if matches!(name, "HRESULT_FROM_WIN32" | "NTSTATUS_FROM_WIN32") {
             if let Some((number, length)) = text.get(end..).and_then(wrapped) {
-                let code = if name.starts_with('H') {
-                    Code::from_win32(number)
+                let form = if name.starts_with('H') {
+                    0x8007_0000
                 } else {
-                    Code::new(0xC007_0000 | number)
+                    0xC007_0000
                 };
-                if number != 0 && !is_success(code) {
+                let code = Code::new(form | number);
+                if number != 0 && code.is_failure() {
                     found.push(Spelling {
                         code,
                         at: start,
@@ -330,9 +328,11 @@ fn decimal(text: &str, found: &mut Vec<Spelling>) {
     {
         let at = operation + result + ", result ".len();
         let end = at + digits_at(bytes, at);
-        if let Some(Ok(number @ 1..=0xFFFF)) = text.get(at..end).map(str::parse::<u32>) {
+        if let Some(Ok(number @ 1..=0xFFFF)) = text.get(at..end).map(str::parse::<u32>)
+            && let Some(code) = Code::hresult_from_win32(number).filter(|code| code.is_failure())
+        {
             found.push(Spelling {
-                code: Code::from_win32(number),
+                code,
                 at,
                 end,
                 is_last_error: false,
@@ -352,8 +352,8 @@ fn named(name: &str) -> Option<Code> {
                 || name.starts_with("RPC_S_")
                 || name.starts_with("EPT_S_") =>
         {
-            let wrapped = Code::from_win32(code.value());
-            (code.is_failure() && code.value() <= 0xFFFF && !is_success(wrapped)).then_some(wrapped)
+            code.as_logged()
+                .filter(|logged| logged.space() == Space::Hresult && logged.is_failure())
         }
         _ => None,
     }
@@ -380,14 +380,10 @@ fn failure(value: u32) -> Option<Code> {
     let is_code = match value >> 28 {
         0x8 => value != 0x8000_0000,
         0xC | 0xD => true,
-        0xE => crate::catalogue::name(code).is_some(),
+        0xE => code.name().is_some(),
         _ => false,
     };
-    (is_code && !is_success(code)).then_some(code)
-}
-
-fn is_success(code: Code) -> bool {
-    SUCCESS_IN_DISGUISE.contains(&code.value())
+    (is_code && code.is_failure()).then_some(code)
 }
 
 /// Whether a number that follows is said to be a result.
@@ -457,7 +453,7 @@ fn is_plausible(code: Code) -> bool {
                 | 0xC190
                 | 0xC142
                 | 0xC1AF
-    ) || crate::catalogue::name(code).is_some()
+    ) || code.name().is_some()
 }
 
 fn is_name(byte: u8) -> bool {
@@ -641,6 +637,20 @@ mod tests {
             "[HRESULT = 0x80070bc2 - ERROR_SUCCESS_REBOOT_REQUIRED]",
             &[],
         );
+        // They worked: a restart is wanted or has begun, the stack starts again, a scan found no obstacle.
+        for text in [
+            "[HRESULT = 0x80070bc3 - ERROR_SUCCESS_RESTART_REQUIRED]",
+            "returned 0x80070669 ERROR_SUCCESS_REBOOT_INITIATED",
+            "NTSTATUS_FROM_WIN32(ERROR_SUCCESS_REBOOT_REQUIRED) [gle=0xd0070bc2]",
+            "HRESULT_FROM_WIN32(1641)",
+            "dwRet = 0xbc2",
+            "INSTALL index: 194, phase: 2, result 3010, inf: a.inf",
+            "[HRESULT = 0x800f0833]",
+            "hr = c1900210",
+            "result 0xC1900210",
+        ] {
+            check(text, &[]);
+        }
         check("INSTALL index: 194, phase: 2, result 0, inf: a.inf", &[]);
         check("[HRESULT = 0x00240005] S_OK ERROR_SUCCESS", &[]);
         check("handle: 80070005, id=80070005, 0xE00001000", &[]);

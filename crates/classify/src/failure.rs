@@ -4,7 +4,7 @@
 //! verdict from being healthy.
 
 use crate::marker::Marked;
-use event::{Level, Marker, Source};
+use event::{Code, Level, Marker, Source};
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
@@ -187,7 +187,7 @@ fn marked_end(marked: &Marked<'_>) -> Option<&'static str> {
     let has_failed = marked
         .field("hresult")
         .and_then(|value| u32::from_str_radix(value.trim_start_matches("0x"), 16).ok())
-        .is_some_and(|value| value >> 31 == 1 && value != 0x8007_0BC2);
+        .is_some_and(|value| Code::new(value).is_failure());
     let what = match marked.marker {
         Marker::CallEnd => return Some("call"),
         Marker::DetectionEnd if marked.field("hresult").is_some() => "search",

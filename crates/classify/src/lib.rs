@@ -20,6 +20,7 @@ mod failure;
 mod marker;
 mod reasons;
 mod rules;
+mod titles;
 mod workshop;
 
 pub use classify::{Classified, classify, rules_matching};
@@ -30,7 +31,6 @@ pub use derive::{
     derive_days, derive_from, merge, month_of, news_of, verdict,
 };
 pub use reasons::reason_text;
-pub use rules::{
-    Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial, naming,
-};
+pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
+pub use titles::{advice, title};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

@@ -17,7 +17,7 @@ use std::sync::{LazyLock, OnceLock};
 
 /// Which rule language, extraction and derivation this build has; part of every rule set's digest. Raise it when the same
 /// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
-pub const CLASSIFIER_VERSION: u32 = 4;
+pub const CLASSIFIER_VERSION: u32 = 5;
 
 /// The shipped rule files, by subject. What a code says alone comes first, so that no rule of a record answers for it.
 const SHIPPED: [(&str, &str); 16] = [
@@ -88,21 +88,6 @@ pub struct Bilingual {
     pub en: String,
     /// Chinese.
     pub zh: String,
-}
-
-/// A title with the object it names, or without it.
-///
-/// The shipped titles name their object last, behind a colon or in brackets, so that they are sentences without it; in the midst of
-/// another rule set's sentence a gap stands for it.
-pub fn naming(title: &str, object: &str) -> String {
-    const OBJECT: &str = "{object}";
-    if !object.is_empty() {
-        return title.replace(OBJECT, object);
-    }
-    [": {object}", "：{object}", " ({object})", "（{object}）"]
-        .iter()
-        .find_map(|tail| title.strip_suffix(tail))
-        .map_or_else(|| title.replace(OBJECT, "…"), str::to_owned)
 }
 
 /// Steps in both languages.
@@ -307,13 +292,9 @@ impl Rules {
 
     /// The rule for an attempt that ends with this code, or with another that says the same.
     pub fn for_terminal(&self, code: Code) -> Option<&Rule> {
-        let same = || {
-            let win32 = crate::catalogue::win32(code)?;
-            self.by_terminal.get(&Code::from_win32(win32))
-        };
         self.by_terminal
             .get(&code)
-            .or_else(same)
+            .or_else(|| self.by_terminal.get(&code.canonical()))
             .and_then(|index| self.rules.get(*index))
     }
 

@@ -110,7 +110,8 @@ fn answered(rules: &Rules) -> Vec<(event::Code, &classify::Rule)> {
 fn a_code_alone_is_answered_with_no_more_than_it_proves() {
     let mut faults = Vec::new();
     for (code, rule) in answered(Rules::shipped()) {
-        let titles = [&rule.title.en, &rule.title.zh].map(|title| classify::naming(title, ""));
+        let title = classify::title(Some(rule), "", None);
+        let titles = [title.en, title.zh];
         for title in &titles {
             for word in ONLY_A_RECORD_SHOWS {
                 if title.contains(word) {
@@ -225,11 +226,12 @@ fn the_codes_that_people_ask_for_most_have_advice() {
 #[test]
 fn every_title_is_a_sentence_with_and_without_its_object() {
     for rule in Rules::shipped().iter() {
-        for title in [&rule.title.en, &rule.title.zh] {
-            let (with, without) = (
-                classify::naming(title, "X-OBJECT"),
-                classify::naming(title, ""),
-            );
+        let of = |object| classify::title(Some(rule), object, None);
+        let (with, without) = (of("X-OBJECT"), of(""));
+        for (title, with, without) in [
+            (&rule.title.en, with.en, without.en),
+            (&rule.title.zh, with.zh, without.zh),
+        ] {
             assert_eq!(
                 with.contains("X-OBJECT"),
                 title.contains("{object}"),

@@ -183,6 +183,13 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
 }
 
+impl Finding {
+    /// The code to name it by: its cause's, else the one that the attempt ended with.
+    pub fn code(&self) -> Option<Code> {
+        self.root_code.or(self.terminal_code)
+    }
+}
+
 /// All that was derived for one unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivation {

@@ -2,7 +2,7 @@
 
 use crate::{LoggedAt, StreamId, UtcMillis};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use windows_error_codes::Code;
 
 /// The kind of log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,85 +96,6 @@ impl Level {
         [Self::Unknown, Self::Info, Self::Warning, Self::Error]
             .into_iter()
             .find(|level| level.name() == name)
-    }
-}
-
-/// A failure code in canonical form: an HRESULT or an NTSTATUS.
-///
-/// Invariant: FACILITY_NT_BIT is cleared (`0xD0000102` is `0xC0000102`) and a Win32 number is its HRESULT (`2` is `0x80070002`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Code(u32);
-
-/// The space a canonical code belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Space {
-    /// `0x8…`, `0xC19…` of the setup facility, `0xE…` of SetupAPI.
-    Hresult,
-    /// `0xC…`
-    Ntstatus,
-}
-
-impl Code {
-    /// Canonical form of a 32-bit value as logged.
-    pub fn new(value: u32) -> Self {
-        if value >> 28 == 0xD {
-            Self(value & !0x1000_0000)
-        } else {
-            Self(value)
-        }
-    }
-
-    /// HRESULT_FROM_WIN32.
-    pub fn from_win32(number: u32) -> Self {
-        Self(0x8007_0000 | (number & 0xFFFF))
-    }
-
-    /// The 32 bits.
-    pub fn value(self) -> u32 {
-        self.0
-    }
-
-    /// Its Win32 number, where it is a wrapped one.
-    pub fn win32(self) -> Option<u32> {
-        matches!(self.0 >> 16, 0x8007 | 0xC007).then_some(self.0 & 0xFFFF)
-    }
-
-    /// The space it belongs to.
-    pub fn space(self) -> Space {
-        // Setup, DISM, imaging and the database engine use the top bits of an NTSTATUS for HRESULTs, 0xC1900101 and its like.
-        let is_hresult = matches!(
-            self.0 >> 16,
-            0xC190 | 0xC142 | 0xC180 | 0xC800 | 0xC004 | 0xC151
-        );
-        // `0xE…` is a Win32 number with the application bit, which SetupAPI's own errors carry.
-        if self.0 >> 30 == 3 && self.0 >> 28 != 0xE && !is_hresult {
-            Space::Ntstatus
-        } else {
-            Space::Hresult
-        }
-    }
-
-    /// Whether the severity bit says failure.
-    pub fn is_failure(self) -> bool {
-        self.0 >> 31 == 1
-    }
-}
-
-/// `0x` and eight lower-case hex digits.
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x}", self.0)
-    }
-}
-
-impl Space {
-    /// The name in tables and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hresult => "hresult",
-            Self::Ntstatus => "ntstatus",
-        }
     }
 }
 
@@ -424,15 +345,6 @@ pub struct Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn facility_nt_bit_is_cleared_and_spaces_are_told_apart() {
-        assert_eq!(Code::new(0xD000_0102), Code::new(0xC000_0102));
-        assert_eq!(Code::new(0xC000_0102).space(), Space::Ntstatus);
-        assert_eq!(Code::new(0xC190_0101).space(), Space::Hresult);
-        assert_eq!(Code::from_win32(1392).to_string(), "0x80070570");
-        assert_eq!(Code::new(0xC007_000D).win32(), Some(13));
-    }
 
     #[test]
     fn every_name_reads_back() {

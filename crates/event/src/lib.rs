@@ -6,10 +6,13 @@ mod endpoint;
 mod event;
 mod news;
 mod time;
+pub mod upload;
 
 pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
 pub use endpoint::is_endpoint_id;
-pub use event::{Code, Event, EventId, Level, Marker, Noise, Source, Space};
+pub use event::{Event, EventId, Level, Marker, Noise, Source};
 pub use news::UnitNews;
 pub use time::{Day, LoggedAt, Month, UtcMillis};
+/// A code as records carry it: what [`Code::new`] makes of 32 bits.
+pub use windows_error_codes::Code;

@@ -40,6 +40,21 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     marked(text, |c| is_unsafe(c) && c != '\n')
 }
 
+/// Longest name kept: four times what Windows allows without its long form. It is text for people.
+const NAME_MAX: usize = 1024;
+
+/// A name given from outside that is kept and compared, bounded. What is unsafe is left out rather than marked: a mark would be text
+/// that nobody gave.
+pub fn name(name: &str) -> String {
+    let mut clean: String = name
+        .chars()
+        .filter(|c| !is_unsafe(*c) && *c != '\t')
+        .take(NAME_MAX)
+        .collect();
+    clean.truncate(clean.floor_char_boundary(NAME_MAX));
+    clean
+}
+
 /// JSON as it was written out: unsafe characters can stand only in its strings, and there an escape is the same value.
 pub fn json(json: &str) -> Cow<'_, str> {
     rewritten(
@@ -145,6 +160,19 @@ mod tests {
             assert!(matches!(json(text), Cow::Borrowed(same) if same == text));
         }
         assert_eq!(lines("a\nb\tc"), "a\nb\tc");
+    }
+
+    #[test]
+    fn a_name_loses_what_could_forge_a_line_and_stays_short() {
+        assert_eq!(
+            name("C:\\Windows\\Logs\\CBS\\CBS.log"),
+            "C:\\Windows\\Logs\\CBS\\CBS.log"
+        );
+        assert_eq!(
+            name("a\r\n\tb\u{1b}[31m\u{202e}c\u{7f}\u{9b}日志"),
+            "ab[31mc日志"
+        );
+        assert_eq!(name(&"日".repeat(1000)).len(), 1023);
     }
 
     proptest! {

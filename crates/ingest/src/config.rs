@@ -1,5 +1,6 @@
 //! The intake's settings and their checks.
 
+use event::upload::{CHUNK_MAX, CHUNK_MIN};
 use serde::{Deserialize, Serialize};
 use serve::{Admission, Limits, Serving, Tls, TlsFiles};
 use std::net::SocketAddr;
@@ -43,12 +44,6 @@ pub struct RawConfig {
     /// Requests under way may finish for so long after a stop.
     pub shutdown_grace: String,
 }
-
-/// Smallest chunk a sender may wish for: below it a row costs more than its text.
-pub(crate) const CHUNK_MIN: usize = 4 * 1024;
-
-/// Largest chunk, by definition of the word.
-pub(crate) const CHUNK_MAX: usize = 256 * 1024;
 
 impl Default for RawConfig {
     fn default() -> Self {

@@ -11,14 +11,12 @@ mod traffic;
 pub use readers::for_readers;
 pub use traffic::Traffic;
 
-use crate::config::CHUNK_MIN;
-use crate::files::clean_name;
 use crate::http::body::Coding;
 use crate::http::caller::Speaks;
 use crate::http::prefixes::{Place, Prefix, Prefixes};
 use crate::http::refusal::Refusal;
 use crate::http::room::Room;
-use crate::offsets::{FileDigest, Import, Offsets};
+use crate::offsets::{Import, Offsets};
 use crate::tokens::{Caller, Tokens};
 use crate::{ChunkSink, Config, SinkError};
 use axum::Router;
@@ -28,20 +26,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{head, put};
+use event::upload::{
+    CHUNK_MIN, FILE_DIGEST_HEADER, FILE_SIZE_HEADER, FileDigest, NEXT_OFFSET_HEADER,
+};
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use metrics::counter;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Names the endpoint, where a relay token is shown.
-pub const ENDPOINT_HEADER: &str = "cbsift-endpoint";
-/// Answer of `HEAD /v1/streams/…`.
-pub const NEXT_OFFSET_HEADER: &str = "cbsift-next-offset";
-/// SHA-256 in hex of the whole file, with its last body only.
-pub const FILE_DIGEST_HEADER: &str = "cbsift-file-digest";
-/// Size of that file; must be where the body ends. Also in the answer of `HEAD /v1/imports/…`.
-pub const FILE_SIZE_HEADER: &str = "cbsift-file-size";
 
 /// Offsets above this are mistakes; below it they are exact in JSON.
 const OFFSET_MAX: u64 = 1 << 53;
@@ -299,7 +291,7 @@ impl Cut {
             source,
             stream,
             first_record,
-            path: clean_name(&query.path),
+            path: harmless::name(&query.path),
             offset: query.offset,
             open: query.open == 1,
             encoding,

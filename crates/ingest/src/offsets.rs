@@ -1,9 +1,8 @@
 //! What the store already holds of an endpoint, as far as a sender has to know it.
 
 use crate::SinkError;
+use event::upload::FileDigest;
 use event::{Source, StreamId};
-use sha2::{Digest, Sha256};
-use std::fmt;
 
 /// Answers senders from the store, and keeps the books of whole files.
 ///
@@ -67,64 +66,4 @@ pub struct Import {
     pub sender: String,
     /// When its last bytes came in, in UTC milliseconds.
     pub received_ms: i64,
-}
-
-/// SHA-256 of a file's bytes; written as 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileDigest(pub [u8; 32]);
-
-impl FileDigest {
-    /// Of bytes in hand.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for FileDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for FileDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FileDigest({self})")
-    }
-}
-
-/// A text is not a SHA-256 in hex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected 64 hex digits")]
-pub struct NotADigest;
-
-impl std::str::FromStr for FileDigest {
-    type Err = NotADigest;
-
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let text: &[u8; 64] = text.as_bytes().try_into().map_err(|_| NotADigest)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(NotADigest);
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).map_err(|_| NotADigest)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_is_written_and_read_back() {
-        let digest = FileDigest::of(b"");
-        assert_eq!(
-            digest.to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-        assert_eq!(digest.to_string().to_uppercase().parse(), Ok(digest));
-        for wrong in ["", "e3b0", &"g".repeat(64), &"é".repeat(32)] {
-            assert_eq!(wrong.parse::<FileDigest>(), Err(NotADigest), "{wrong}");
-        }
-    }
 }

@@ -4,6 +4,7 @@ use crate::Owner;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use event::is_endpoint_id;
+use event::upload::FileDigest;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -217,7 +218,7 @@ fn parse_line(line: &str) -> Result<(String, Token), &'static str> {
         .ok_or("expected an id of 1 to 128 letters, digits, `.`, `_` or `-` that starts with a letter or digit")?;
     let hash = hash
         .and_then(|hash| hash.strip_prefix("sha256:"))
-        .and_then(|hash| hash.parse::<crate::FileDigest>().ok());
+        .and_then(|hash| hash.parse::<FileDigest>().ok());
     let secret_sha256 = hash
         .ok_or("expected `sha256:` and 64 hex digits, the hash of the secret")?
         .0;
@@ -339,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_token_file_is_read_and_all_its_faults_are_told() {
-        let hash = crate::FileDigest::of(b"made-up-secret");
+        let hash = FileDigest(Sha256::digest(b"made-up-secret").into());
         let file =
             format!("# made up\n\nrelay gateway sha256:{hash}\nendpoint PC-01 sha256:{hash}\n");
         let tokens = Tokens::parse(&file).unwrap();
@@ -373,7 +374,7 @@ mod tests {
 
     #[test]
     fn readers_send_nothing_and_senders_read_nothing() {
-        let hash = crate::FileDigest::of(b"made-up-secret");
+        let hash = FileDigest(Sha256::digest(b"made-up-secret").into());
         let file = format!(
             "reader ops sha256:{hash}\nrelay gateway sha256:{hash}\nendpoint PC-01 sha256:{hash}\n"
         );

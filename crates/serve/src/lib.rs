@@ -12,4 +12,4 @@ pub use address::{ListenError, check_listen, listen};
 pub use admission::{Admission, Limits, Place};
 pub use connection::{Peer, connection};
 pub use door::{Serving, serve};
-pub use tls::{Tls, TlsError, TlsFiles, certificates};
+pub use tls::{Tls, TlsError, TlsFiles};

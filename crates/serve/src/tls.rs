@@ -150,7 +150,7 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
 }
 
 /// Every certificate of a PEM file; none is an error.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(said)?;

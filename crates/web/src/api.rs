@@ -16,7 +16,6 @@ use crate::error::ApiError;
 use axum::http::Uri;
 use event::{Code, LoggedAt};
 use store::Day;
-use windows_error_codes as wec;
 
 /// Any other address below `/api`.
 pub(crate) async fn unknown(uri: Uri) -> ApiError {
@@ -27,8 +26,8 @@ pub(crate) async fn unknown(uri: Uri) -> ApiError {
 }
 
 /// A code in any spelling that people have at hand: `0x80070570`, `80070570`, `-2147023504`, `ERROR_FILE_CORRUPT`.
-fn read_code(text: &str) -> Result<wec::Code, ApiError> {
-    let readings = wec::decode(text);
+fn read_code(text: &str) -> Result<Code, ApiError> {
+    let readings = windows_error_codes::decode(text);
     // A plain number of eight hex digits has several readings; the first one is the likeliest.
     readings
         .first()
@@ -37,15 +36,6 @@ fn read_code(text: &str) -> Result<wec::Code, ApiError> {
             message: format!("`{}` is no code", shown(text)),
             hint: "give it like 0x80070570, or by its name",
         })
-}
-
-/// A code as records carry it, or nothing for spaces that records are not searched by.
-fn canonical(code: wec::Code) -> Option<Code> {
-    match code.space() {
-        wec::Space::Hresult | wec::Space::Ntstatus => Some(Code::new(code.value())),
-        wec::Space::Win32 if code.value() <= 0xFFFF => Some(Code::from_win32(code.value())),
-        _ => None,
-    }
 }
 
 /// `2022-08-18`
@@ -125,14 +115,14 @@ mod tests {
     fn a_code_is_read_in_every_spelling() {
         for text in ["0xC0000102", "0xd0000102", "STATUS_FILE_CORRUPT_ERROR"] {
             assert_eq!(
-                canonical(read_code(text).unwrap()),
+                read_code(text).unwrap().as_logged(),
                 Some(Code::new(0xC000_0102)),
                 "{text}"
             );
         }
         for text in ["0x80070570", "80070570"] {
             assert_eq!(
-                canonical(read_code(text).unwrap()),
+                read_code(text).unwrap().as_logged(),
                 Some(Code::new(0x8007_0570)),
                 "{text}"
             );

@@ -1,10 +1,8 @@
 //! Words in both languages, and how codes are shown.
 
-use crate::rule_texts::RuleTexts;
-use classify::catalogue;
-use event::{Code, Space};
+use classify::{Bilingual, Rule};
+use event::Code;
 use serde::Serialize;
-use windows_error_codes as wec;
 
 /// A text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -22,48 +20,16 @@ impl Text {
     }
 }
 
-/// What a rule calls its findings, with the object put in its place.
-///
-/// Without a rule, the code is all there is to say.
-pub(crate) fn title(rules: &RuleTexts, rule: &str, object: &str, code: Option<Code>) -> Text {
-    if object.is_empty() || rules.get(rule).is_none() {
-        return kind(rules, rule, code);
-    }
-    rules.get(rule).map_or_else(Text::default, |rule| {
-        Text::new(
-            classify::naming(&rule.title.en, object),
-            classify::naming(&rule.title.zh, object),
-        )
-    })
-}
-
-/// The same without an object, for lists that show it elsewhere or sum over several.
-pub(crate) fn kind(rules: &RuleTexts, rule: &str, code: Option<Code>) -> Text {
-    if let Some(rule) = rules.get(rule) {
-        return Text::new(
-            classify::naming(&rule.title.en, ""),
-            classify::naming(&rule.title.zh, ""),
-        );
-    }
-    match code {
-        Some(code) => {
-            let name = catalogue::name(code)
-                .map(|name| format!(" {name}"))
-                .unwrap_or_default();
-            Text::new(
-                format!("Failed with {code}{name}"),
-                format!("失败，错误码 {code}{name}"),
-            )
-        }
-        None => Text::new("Failed for an unknown cause", "失败，原因未知"),
+impl From<Bilingual> for Text {
+    fn from(Bilingual { en, zh }: Bilingual) -> Self {
+        Self { en, zh }
     }
 }
 
 /// What to do, a step a line.
-pub(crate) fn advice(rules: &RuleTexts, rule: &str) -> Text {
-    rules.get(rule).map_or_else(Text::default, |rule| {
-        Text::new(rule.advice.en.join("\n"), rule.advice.zh.join("\n"))
-    })
+pub(crate) fn advice(rule: Option<&Rule>) -> Text {
+    let steps = classify::advice(rule);
+    Text::new(steps.en.join("\n"), steps.zh.join("\n"))
 }
 
 /// Why a cause has its confidence: the keys that `classify` gives, in words. The page lists them, so each begins like a sentence.
@@ -75,26 +41,8 @@ pub(crate) fn reason(key: &str) -> Text {
     Text::new(en, text.zh)
 }
 
-/// The catalogue's form of a canonical code.
-pub(crate) fn catalogued(code: Code) -> wec::Code {
-    match code.space() {
-        Space::Hresult => wec::Code::hresult(code.value()),
-        Space::Ntstatus => wec::Code::ntstatus(code.value()),
-    }
-}
-
-pub(crate) fn meaning(code: wec::Code) -> Option<Text> {
-    wec::meaning(code).map(|(en, zh)| Text::new(en, zh))
-}
-
-pub(crate) fn names(code: Code) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for name in catalogue::names(code) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+pub(crate) fn meaning(code: Code) -> Option<Text> {
+    code.meaning().map(|(en, zh)| Text::new(en, zh))
 }
 
 /// The Windows build is the start of the servicing stack's version: `10.0.19041` of `10.0.19041.1852`.
@@ -109,47 +57,6 @@ pub(crate) fn build(servicing_stack: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use classify::Rules;
-
-    #[test]
-    fn a_title_names_its_object_and_no_braces() {
-        let rules = &RuleTexts::new(Rules::shipped());
-        let with = title(rules, "fs_corrupt_path", r"C:\Program Files\Made Up", None);
-        assert!(
-            with.en.contains(r"C:\Program Files\Made Up")
-                && with.zh.contains(r"C:\Program Files\Made Up")
-        );
-        for rule in Rules::shipped().iter() {
-            for text in [
-                title(rules, &rule.id, "", None),
-                title(rules, &rule.id, "x", None),
-            ] {
-                assert!(
-                    !text.en.contains('{')
-                        && !text.zh.contains('{')
-                        && !text.en.is_empty()
-                        && !text.zh.is_empty(),
-                    "{}",
-                    rule.id
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn without_a_rule_the_code_is_the_title() {
-        let text = title(
-            &RuleTexts::new(Rules::shipped()),
-            "",
-            "",
-            Some(Code::new(0x8007_0570)),
-        );
-        assert!(
-            text.en.starts_with("Failed with 0x80070570 "),
-            "{}",
-            text.en
-        );
-    }
 
     #[test]
     fn the_build_is_the_start_of_the_servicing_stack() {

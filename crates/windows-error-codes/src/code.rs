@@ -70,17 +70,24 @@ pub struct Facility {
     pub name: Option<&'static str>,
 }
 
-/// A number in a space.
+/// A number in a space. Ordered by number, so that the codes of a log stand in one order whatever their spaces are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code {
-    space: Space,
     value: u32,
+    space: Space,
 }
 
 /// FACILITY_NT_BIT: set in an HRESULT that carries an NTSTATUS.
 const NT_BIT: u32 = 0x1000_0000;
 /// The two HRESULT forms of an ESENT error, its absolute number in the low half: the older and the newer.
 const ESENT_FORMS: [u32; 2] = [0xC800_0000, 0x8E5E_0000];
+/// Upper halves of an HRESULT that wraps a Win32 number, and of one that wraps a number of the setup API.
+const WIN32_FORM: u32 = 0x8007_0000;
+const SETUP_FORM: u32 = 0x800F_0000;
+/// Upper halves of HRESULTs that use the top bits of an NTSTATUS: setup, DISM, imaging and the database engine, 0xC1900101 and its like.
+const LIKE_NTSTATUS: [u32; 6] = [0xC190, 0xC142, 0xC180, 0xC800, 0xC004, 0xC151];
+/// What the update agent says instead of `ERROR_SUCCESS_REBOOT_REQUIRED`.
+const WU_S_REBOOT_REQUIRED: Code = Code::hresult(0x0024_0005);
 /// Look like failures and say that it worked: a reboot is wanted or begun, the stack starts again, a scan found no obstacle.
 const SUCCESS_IN_DISGUISE: [Code; 5] = [
     Code::win32(1641),
@@ -92,28 +99,52 @@ const SUCCESS_IN_DISGUISE: [Code; 5] = [
 
 impl Code {
     /// A number in a space.
-    pub const fn new(space: Space, value: u32) -> Self {
-        Self { space, value }
+    pub const fn of(space: Space, value: u32) -> Self {
+        Self { value, space }
+    }
+
+    /// 32 bits as a log shows them, in the space that their top bits speak for: an HRESULT, an NTSTATUS (without
+    /// `FACILITY_NT_BIT`), or for `0xE…` a number of the setup API. A small number is taken for an HRESULT, not for a Win32 one.
+    pub fn new(value: u32) -> Self {
+        match value >> 28 {
+            0xC if LIKE_NTSTATUS.contains(&(value >> 16)) => Self::hresult(value),
+            0xC => Self::ntstatus(value),
+            0xD => Self::new(value & !NT_BIT),
+            0xE => Self::win32(value),
+            _ if value >> 30 == 3 => Self::ntstatus(value),
+            _ => Self::hresult(value),
+        }
+    }
+
+    /// The code as a log shows it, which is what [`Code::new`] reads: a Win32 number is wrapped. Nothing for a number of the
+    /// database engine, which has two wrappers.
+    pub fn as_logged(self) -> Option<Self> {
+        match self.space {
+            Space::Hresult | Space::Ntstatus => Some(Self::new(self.value)),
+            Space::Win32 if self.value <= 0xFFFF => Self::hresult_from_win32(self.value),
+            Space::Win32 if self.value >> 28 == 0xE => Some(self),
+            Space::Win32 | Space::Esent => None,
+        }
     }
 
     /// An HRESULT.
     pub const fn hresult(value: u32) -> Self {
-        Self::new(Space::Hresult, value)
+        Self::of(Space::Hresult, value)
     }
 
     /// An NTSTATUS.
     pub const fn ntstatus(value: u32) -> Self {
-        Self::new(Space::Ntstatus, value)
+        Self::of(Space::Ntstatus, value)
     }
 
     /// A Win32 number.
     pub const fn win32(number: u32) -> Self {
-        Self::new(Space::Win32, number)
+        Self::of(Space::Win32, number)
     }
 
     /// An ESENT error (negative) or warning.
     pub const fn esent(number: i32) -> Self {
-        Self::new(Space::Esent, number.cast_unsigned())
+        Self::of(Space::Esent, number.cast_unsigned())
     }
 
     /// The space.
@@ -146,12 +177,12 @@ impl Code {
     pub fn unwrapped(self) -> Option<Self> {
         let (high, low) = (self.value & 0xFFFF_0000, self.value & 0xFFFF);
         match self.space {
-            Space::Hresult if high == 0x8007_0000 => Some(Self::win32(low)),
+            Space::Hresult if high == WIN32_FORM => Some(Self::win32(low)),
             Space::Hresult if self.value >> 28 == 0xD => Some(Self::ntstatus(self.value & !NT_BIT)),
             Space::Hresult if ESENT_FORMS.contains(&high) && low != 0 => {
-                Some(Self::new(Space::Esent, low.wrapping_neg()))
+                Some(Self::of(Space::Esent, low.wrapping_neg()))
             }
-            Space::Hresult if high == 0x800F_0000 => {
+            Space::Hresult if high == SETUP_FORM => {
                 Some(Self::win32(0xE000_0000 | low)).filter(|code| code.names().len() > 0)
             }
             Space::Ntstatus if high == 0xC007_0000 => Some(Self::win32(low)),
@@ -164,9 +195,13 @@ impl Code {
     ///
     /// What has no Win32 number stays as it is (an NTSTATUS without `FACILITY_NT_BIT`, an ESENT error unwrapped).
     pub fn canonical(self) -> Self {
+        // The HRESULT of a Win32 number is where the way ends.
+        if self.space == Space::Hresult
+            && matches!(self.value & 0xFFFF_0000, WIN32_FORM | SETUP_FORM)
+        {
+            return self;
+        }
         let win32 = match (self.space, self.unwrapped()) {
-            // The HRESULT of a Win32 number is where the way ends.
-            (Space::Hresult, Some(inner)) if inner.space == Space::Win32 => return self,
             (_, Some(inner)) => return inner.canonical(),
             (Space::Win32, None) => Some(self.value),
             (Space::Ntstatus, None) => ntstatus_to_win32(self.value),
@@ -175,12 +210,23 @@ impl Code {
         win32.and_then(Self::hresult_from_win32).unwrap_or(self)
     }
 
+    /// The Win32 number that it is, wraps or becomes: of `0x80070570`, `0xC0070570` and `0xC0000102` it is 1392.
+    pub fn to_win32(self) -> Option<u32> {
+        match self.space {
+            Space::Win32 => Some(self.value),
+            Space::Ntstatus => ntstatus_to_win32(self.value),
+            Space::Hresult if self.value & 0xFFFF_0000 == WIN32_FORM => Some(self.value & 0xFFFF),
+            Space::Hresult if self.value >> 28 == 0xD => ntstatus_to_win32(self.value),
+            Space::Hresult | Space::Esent => None,
+        }
+    }
+
     /// `HRESULT_FROM_WIN32`, and `HRESULT_FROM_SETUPAPI` for its numbers `0xE000…`.
     pub fn hresult_from_win32(number: u32) -> Option<Self> {
         match number {
             0 => Some(Self::hresult(0)),
-            1..=0xFFFF => Some(Self::hresult(0x8007_0000 | number)),
-            0xE000_0000..=0xE000_FFFF => Some(Self::hresult(0x800F_0000 | (number & 0xFFFF))),
+            1..=0xFFFF => Some(Self::hresult(WIN32_FORM | number)),
+            0xE000_0000..=0xE000_FFFF => Some(Self::hresult(SETUP_FORM | (number & 0xFFFF))),
             _ => None,
         }
     }
@@ -230,10 +276,23 @@ impl Code {
     }
 
     /// Whether it says that something failed. Not so for a few that only look like it, `0x80070bc2` (restart needed) for one.
+    ///
+    /// A wrapped 0 is a failure: who wraps it has failed and found no reason, and `FAILED` is true of it.
     pub fn is_failure(self) -> bool {
-        self.severity() >= Severity::Warning
-            && !SUCCESS_IN_DISGUISE.contains(&self)
-            && self.unwrapped().is_none_or(Self::is_failure)
+        if self.severity() < Severity::Warning || SUCCESS_IN_DISGUISE.contains(&self) {
+            return false;
+        }
+        // Every number of the setup API is a failure, and looking its name up would be in vain.
+        if self.space == Space::Hresult && self.value & 0xFFFF_0000 == SETUP_FORM {
+            return true;
+        }
+        self.unwrapped()
+            .is_none_or(|inner| inner.value == 0 || inner.is_failure())
+    }
+
+    /// Whether it says that it worked and that a restart is wanted or has begun, wrapped or not.
+    pub fn wants_restart(self) -> bool {
+        self == WU_S_REBOOT_REQUIRED || matches!(self.to_win32(), Some(1641 | 3010 | 3011))
     }
 
     /// The facility; Win32 numbers and ESENT errors have none.
@@ -272,6 +331,23 @@ impl fmt::Display for Code {
     }
 }
 
+/// 32 bits as a log shows them: what is read back says the same, though a Win32 number comes back wrapped.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let esent = || Self::hresults_from_esent(self.value).next();
+        let logged = self.as_logged().or_else(esent).unwrap_or(*self);
+        serializer.serialize_u32(logged.value)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::new)
+    }
+}
+
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {self}", self.space.name())
@@ -281,6 +357,7 @@ impl fmt::Debug for Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec::Vec;
 
     #[test]
     fn one_failure_counts_once_however_it_is_wrapped() {
@@ -353,10 +430,81 @@ mod tests {
         check(Code::hresult(0x8007_0BC9), Severity::Error, true);
         check(Code::hresult(0x800F_0833), Severity::Error, false);
         check(Code::hresult(0xC190_0210), Severity::Error, false);
+        check(Code::hresult(0x8007_0000), Severity::Error, true);
+        check(Code::ntstatus(0xC007_0BC2), Severity::Error, false);
         check(Code::ntstatus(0x8000_0005), Severity::Warning, true);
         check(Code::ntstatus(0x4001_0006), Severity::Informational, false);
         check(Code::win32(0), Severity::Success, false);
         check(Code::esent(-1018), Severity::Error, true);
+    }
+
+    #[test]
+    fn what_looks_like_a_failure_and_is_none_is_a_short_list() {
+        // Every wrapper of a Win32 number, and every number that setup and servicing own.
+        let forms = [0x8007, 0xC007, 0xD007, 0x800F, 0x8024, 0xC190, 0xE000];
+        let harmless: Vec<u32> = forms
+            .into_iter()
+            .flat_map(|high| (0..=0xFFFF).map(move |low| high << 16 | low))
+            .filter(|value| !Code::new(*value).is_failure())
+            .collect();
+        assert_eq!(
+            harmless,
+            [
+                0x8007_0669,
+                0x8007_0BC2,
+                0x8007_0BC3,
+                0xC007_0669,
+                0xC007_0BC2,
+                0xC007_0BC3,
+                0xD007_0669,
+                0xD007_0BC2,
+                0xD007_0BC3,
+                0x800F_0833,
+                0xC190_0210,
+            ]
+        );
+        let wanted = |value: &&u32| Code::new(**value).wants_restart();
+        assert_eq!(harmless.iter().filter(wanted).count(), 9);
+        assert!(Code::new(0x0024_0005).wants_restart() && Code::win32(3010).wants_restart());
+        assert!(!Code::new(0x8007_0BC9).wants_restart() && !Code::new(0).wants_restart());
+    }
+
+    #[test]
+    fn bits_of_a_log_are_a_code_of_the_space_that_they_speak_for() {
+        for (value, code) in [
+            (0x8007_0002, Code::hresult(0x8007_0002)),
+            (0xC000_0102, Code::ntstatus(0xC000_0102)),
+            (0xD000_0102, Code::ntstatus(0xC000_0102)),
+            (0xC190_0101, Code::hresult(0xC190_0101)),
+            (0xC800_03FA, Code::hresult(0xC800_03FA)),
+            (0xE000_0207, Code::win32(0xE000_0207)),
+            (0xF000_0001, Code::ntstatus(0xF000_0001)),
+            (2, Code::hresult(2)),
+        ] {
+            assert_eq!(Code::new(value), code);
+            assert_eq!(code.as_logged(), Some(code));
+        }
+        assert_eq!(Code::win32(2).as_logged(), Some(Code::new(0x8007_0002)));
+        assert_eq!(Code::win32(0).as_logged(), Some(Code::new(0)));
+        assert_eq!(Code::win32(0x0001_0000).as_logged(), None);
+        assert_eq!(Code::esent(-1018).as_logged(), None);
+        assert!(Code::new(0xC000_0102) < Code::new(0xC190_0101));
+        assert!(Code::new(0xC190_0101) < Code::new(0xE000_0207));
+    }
+
+    #[test]
+    fn a_win32_number_is_found_in_every_wrapper() {
+        for code in [
+            Code::win32(1392),
+            Code::hresult(0x8007_0570),
+            Code::ntstatus(0xC007_0570),
+            Code::ntstatus(0xC000_0102),
+            Code::hresult(0xD000_0102),
+        ] {
+            assert_eq!(code.to_win32(), Some(1392), "{code:?}");
+        }
+        assert_eq!(Code::hresult(0x800F_0922).to_win32(), None);
+        assert_eq!(Code::esent(-1018).to_win32(), None);
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn read_number(value: u32, form: Form, readings: &mut Readings) {
 fn read_number_if(value: u32, form: Form, named_only: bool, readings: &mut Readings) {
     let before = readings.len();
     for &space in likeliest_spaces(value) {
-        let code = without_nt_bit(Code::new(space, value));
+        let code = without_nt_bit(Code::of(space, value));
         if code.name().is_some() {
             readings.push(code, form);
         }

@@ -83,7 +83,7 @@ impl Equivalents {
             1 => self.win32().map(Code::win32),
             2 => self.status().map(Code::ntstatus),
             3 => self.status().map(Code::hresult_from_ntstatus),
-            4 => self.esent().map(|number| Code::new(Space::Esent, number)),
+            4 => self.esent().map(|number| Code::of(Space::Esent, number)),
             _ => None,
         }
     }

@@ -53,7 +53,7 @@ pub fn spaces(value: u32) -> impl Iterator<Item = Code> {
     Space::ALL
         .into_iter()
         .filter(move |&space| names(space, value).len() > 0)
-        .map(move |space| Code::new(space, value))
+        .map(move |space| Code::of(space, value))
 }
 
 /// What a code says, in one sentence of our own words: English and Chinese. Only for codes that matter to servicing.
@@ -122,7 +122,7 @@ fn code_at(entry: usize) -> Code {
         .into_iter()
         .find(|&space| entry < entries_of(space).1)
         .unwrap_or(Space::Esent);
-    Code::new(space, VALUES[entry])
+    Code::of(space, VALUES[entry])
 }
 
 /// FNV-1a over the upper-case ASCII bytes, as gen/generate.py fills the slots: short, and good enough for 16,000 names.
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn no_meaning_is_given_to_a_number_without_a_name() {
         for &(space, value, english, chinese) in &meanings::MEANINGS {
-            let code = Code::new(Space::ALL[space as usize], value);
+            let code = Code::of(Space::ALL[space as usize], value);
             let is_configmgr = value >> 16 == 0x87D0;
             assert!(
                 code.name().is_some() || is_configmgr || UNNAMED.contains(&value),

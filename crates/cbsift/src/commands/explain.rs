@@ -13,7 +13,7 @@
 
 use super::survived;
 use crate::report::cells::{padded, wrap};
-use crate::report::{Language, words};
+use crate::report::{self, Language, words};
 use anyhow::Context;
 use clap::Args;
 use classify::{Layer, Rules};
@@ -197,22 +197,13 @@ fn code(out: &mut String, rules: &Rules, code: Code, language: Language) {
             other,
         );
     }
-    let canonical = event::Code::new(code.canonical().value());
-    let own = event::Code::new(code.value());
-    if let Some(rule) = rules
-        .for_terminal(own)
-        .or_else(|| rules.for_terminal(canonical))
-        .filter(|_| code.is_failure())
-    {
-        let (title, steps) = match language {
-            Language::English => (&rule.title.en, &rule.advice.en),
-            Language::Chinese => (&rule.title.zh, &rule.advice.zh),
+    if let Some(rule) = rules.for_terminal(code).filter(|_| code.is_failure()) {
+        let title = report::of(classify::title(Some(rule), "", None), language);
+        let steps = match language {
+            Language::English => &rule.advice.en,
+            Language::Chinese => &rule.advice.zh,
         };
-        field(
-            "As the end",
-            "作为结果",
-            &format!("{} [{}]", classify::naming(title, ""), rule.id),
-        );
+        field("As the end", "作为结果", &format!("{title} [{}]", rule.id));
         for (number, step) in steps.iter().enumerate() {
             let label = if number == 0 {
                 ("What to do", "建议处理")
@@ -270,11 +261,7 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
     }
     for (id, layer, is_noise) in matching {
         let Some(rule) = rules.get(id) else { continue };
-        let title = match language {
-            Language::English => &rule.title.en,
-            Language::Chinese => &rule.title.zh,
-        };
-        let title = classify::naming(title, "");
+        let title = report::of(classify::title(Some(rule), "", None), language);
         let kind = if is_noise {
             say(language, "harmless", "无害").to_owned()
         } else {
@@ -293,10 +280,9 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
             continue;
         }
         seen.push(spelling.code);
-        let own = classify::catalogue::of(spelling.code);
         let spelled = text.get(spelling.at..spelling.end).unwrap_or_default();
         let _ = writeln!(out, "\n{}", harmless::line(spelled));
-        code(out, rules, own, language);
+        code(out, rules, spelling.code, language);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::progress::Progress as Bar;
 use crate::report::counted;
 use crate::settings;
 use clap::Args;
-use ingest::send::{Progress, SendOptions, send};
+use send::{Progress, SendOptions, send};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     bar.end();
     let (summary, stopped) = match outcome {
         Ok(summary) => (summary, None),
-        Err(ingest::send::SendError::Stopped { error, summary }) => (*summary, Some(error)),
+        Err(::send::SendError::Stopped { error, summary }) => (*summary, Some(error)),
         Err(error) => return Err(super::Misuse(error.to_string()).into()),
     };
     for skipped in &summary.skipped {

@@ -215,7 +215,7 @@ pub(crate) fn json(
             .map(|(code, count)| CodeLine {
                 code: code.to_string(),
                 space: code.space().name(),
-                names: catalogue::names(*code).collect(),
+                names: catalogue::names(*code),
                 count: count.records,
                 events: count.events,
                 noise: count.noise,
@@ -316,7 +316,7 @@ fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: La
         category: finding.category.clone(),
         severity: finding.severity.name(),
         root_code: hex(finding.root_code),
-        root_name: finding.root_code.and_then(catalogue::name),
+        root_name: finding.root_code.and_then(Code::name),
         terminal_code: hex(finding.terminal_code),
         object: some(&finding.object),
         kb: some(&finding.kb),

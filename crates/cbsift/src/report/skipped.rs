@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_chinese() {
-        let missing: Vec<&str> = ingest::files::skip_reasons()
+        let missing: Vec<&str> = files::skip_reasons()
             .filter(|reason| chinese(reason).is_none())
             .collect();
         assert!(missing.is_empty(), "{missing:?}");

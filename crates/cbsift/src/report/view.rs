@@ -417,7 +417,7 @@ fn noise_table(rules: &Rules, scan: &Scan, language: Language) -> Vec<(String, S
     let codes = scan.codes.iter().filter(|(_, count)| count.noise > 0);
     kinds
         .chain(codes.map(|(code, count)| {
-            let name = catalogue::name(*code).unwrap_or_default();
+            let name = code.name().unwrap_or_default();
             (upper(*code), name.to_owned(), count.noise)
         }))
         .collect()
@@ -523,13 +523,13 @@ fn span(scan: &Scan) -> Option<i64> {
 
 /// The other forms of a code: as CSI logs it, and what Windows Update shows.
 fn equivalents(code: Code) -> Vec<String> {
-    if code.space() == event::Space::Hresult {
+    if code.space() != windows_error_codes::Space::Ntstatus {
         return Vec::new();
     }
     let mut forms = vec![upper(code)];
     forms.push(format!("0x{:08X}", code.value() | 0x1000_0000));
-    let win32 = catalogue::of(code).canonical();
-    if win32 != catalogue::of(code) {
+    let win32 = code.canonical();
+    if win32 != code {
         let name = win32
             .name()
             .map(|name| format!(" ({name})"))

@@ -74,7 +74,6 @@ pub(crate) struct Words {
     pub(crate) noise: fn(records: u64, kinds: usize) -> String,
     pub(crate) other_codes: &'static str,
     pub(crate) skipped: &'static str,
-    pub(crate) unclassified: &'static str,
     pub(crate) records: fn(records: u64, lines: u64) -> String,
     pub(crate) endpoint: &'static str,
     pub(crate) build: &'static str,
@@ -219,7 +218,6 @@ static ENGLISH: Words = Words {
     },
     other_codes: "Other codes",
     skipped: "Skipped",
-    unclassified: "Failure without a known signature:",
     records: |records, lines| {
         format!(
             "{} in {}",
@@ -356,7 +354,6 @@ static CHINESE: Words = Words {
     noise: |records, kinds| format!("已略去 {records} 条无害的类似记录（{kinds} 种）"),
     other_codes: "其他代码",
     skipped: "已跳过",
-    unclassified: "没有已知特征的故障：",
     records: |records, lines| format!("{lines} 行共 {records} 条记录"),
     endpoint: "终端",
     build: "系统版本",

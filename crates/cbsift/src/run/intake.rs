@@ -3,8 +3,9 @@
 use super::Remote;
 use crate::keeper::Space;
 use crate::settings::Settings;
+use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
-use ingest::{ChunkSink, FileDigest, Import, Imported, Offsets, Owner, SinkError, Tokens};
+use ingest::{ChunkSink, Import, Imported, Offsets, Owner, SinkError, Tokens};
 use pipeline::PipelineError;
 use queue::{Producer, SendError};
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 
 use super::shown::Base;
 use event::Source;
-use ingest::files::{FileChunks, LogFile};
+use files::{FileChunks, LogFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -381,7 +381,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let paths = [folder.path().to_owned()];
-        let found = ingest::files::find(&paths);
+        let found = files::find(&paths);
         assert_eq!(found.logs.len(), files.len());
         let (told, groups) = apart(&found.logs, &Base::of(&paths));
         let groups = groups.into_iter();

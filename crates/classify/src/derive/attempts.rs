@@ -43,9 +43,6 @@ pub(super) enum Kind {
     Command,
 }
 
-/// `ERROR_SUCCESS_REBOOT_REQUIRED` in its three forms.
-const REBOOT_REQUIRED: [u32; 3] = [0xBC2, 0x8007_0BC2, 0x0024_0005];
-
 /// `CBS_E_CANCEL`, `CBS_E_ABORT`, `WU_E_CALL_CANCELLED`.
 const CANCELLED: [u32; 3] = [0x800F_0820, 0x800F_0821, 0x8024_000B];
 
@@ -481,12 +478,19 @@ fn named_by<'a>(kind: Kind, at: usize, event: &'a Event) -> Try<'a> {
 }
 
 pub(super) fn outcome(result: Option<u32>) -> (Outcome, Option<Code>) {
-    match result {
-        None => (Outcome::Unknown, None),
-        Some(value) if REBOOT_REQUIRED.contains(&value) => (Outcome::PendingReboot, None),
-        Some(value) if value >> 31 == 0 => (Outcome::Succeeded, None),
-        Some(value) if CANCELLED.contains(&value) => (Outcome::Cancelled, Some(Code::new(value))),
-        Some(value) => (Outcome::Failed, Some(Code::new(value))),
+    let Some(value) = result else {
+        return (Outcome::Unknown, None);
+    };
+    let code = Code::new(value);
+    match value {
+        // Some write the bare Win32 number.
+        0xBC2 => (Outcome::PendingReboot, None),
+        _ if code.wants_restart() => (Outcome::PendingReboot, None),
+        _ if value >> 31 == 0 => (Outcome::Succeeded, None),
+        // The new servicing stack starts again and goes on: how that ends is not told here.
+        _ if !code.is_failure() => (Outcome::Unknown, None),
+        _ if CANCELLED.contains(&value) => (Outcome::Cancelled, Some(code)),
+        _ => (Outcome::Failed, Some(code)),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Cause<'r> {
 
 /// `ERROR_FILE_CORRUPT`, `ERROR_DISK_CORRUPT`, `ERROR_CRC`, with the NTSTATUS that become them.
 fn says_corruption(code: Code) -> bool {
-    matches!(crate::catalogue::win32(code), Some(23 | 1392 | 1393))
+    matches!(code.to_win32(), Some(23 | 1392 | 1393))
 }
 
 pub(super) fn is_wrapper(code: Code) -> bool {

@@ -81,8 +81,8 @@ fn result(event: &Event) -> Option<Code> {
     let said = event
         .field("hresult")
         .and_then(super::attempts::value)
-        .filter(|value| value >> 31 == 1)
-        .map(Code::new);
+        .map(Code::new)
+        .filter(|code| code.is_failure());
     let real = || {
         let mut codes = event.codes.iter().copied();
         codes.find(|code| !causes::is_wrapper(*code))

@@ -247,3 +247,21 @@ fn a_repair_is_one_only_where_the_same_check_finds_nothing_left() {
     );
     check("CBS.log", &(failed + &check_sur(2, 2, 8)), Failed);
 }
+
+#[test]
+fn an_end_that_only_looks_like_a_failure_is_none() {
+    for (result, outcome) in [
+        ("0x80070bc2", event::Outcome::PendingReboot),
+        ("0x80070bc3", event::Outcome::PendingReboot),
+        ("0x80070669", event::Outcome::PendingReboot),
+        // The new servicing stack starts again and goes on: this is no end.
+        ("0x800f0833", event::Outcome::Unknown),
+        ("0x800f0922", event::Outcome::Failed),
+    ] {
+        let judged = judge(&[("CBS.log", &install(1, ROLLUP, result, false))]);
+        let outcomes: Vec<_> = judged.all.attempts.iter().map(|one| one.outcome).collect();
+        assert_eq!(outcomes, [outcome], "{result}");
+        let has_failed = outcome == event::Outcome::Failed;
+        assert_eq!(!judged.failures().is_empty(), has_failed, "{result}");
+    }
+}

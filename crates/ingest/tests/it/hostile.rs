@@ -1,6 +1,7 @@
 //! Hostile clients from the same address as a good sender, which goes through while they hold on.
 
-use crate::support::{RELAY, Request, Server, connect, log, read_answer};
+use crate::logs::log;
+use crate::support::{RELAY, Request, Server, connect, read_answer};
 use ingest::Config;
 use std::io::{Read, Write};
 use std::net::TcpStream;

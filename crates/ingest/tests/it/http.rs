@@ -1,10 +1,11 @@
 //! Statuses, limits and headers of the intake, byte by byte.
 
-use crate::support::{DEADLINE, ENDPOINT_TOKEN, RELAY, Request, Server, connect, log, read_answer};
+use crate::logs::{digest_of, log};
+use crate::support::{DEADLINE, ENDPOINT_TOKEN, RELAY, Request, Server, connect, read_answer};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use event::{Source, TextEncoding};
-use ingest::{Config, FileDigest, SinkError};
+use ingest::{Config, SinkError};
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -524,7 +525,7 @@ fn the_next_offset_comes_from_the_store() {
 fn a_file_is_noted_as_imported_with_its_last_bytes_and_for_its_endpoint() {
     let server = Server::start(Config::default());
     let text = log(20);
-    let digest = FileDigest::of(text.as_bytes()).to_string();
+    let digest = digest_of(text.as_bytes()).to_string();
     let asks = Request::new("HEAD", &format!("/v1/imports/{digest}"))
         .header("authorization", &format!("Bearer {RELAY}"));
     let of = |endpoint| {

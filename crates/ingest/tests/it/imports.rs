@@ -1,7 +1,8 @@
 //! Which files count as imported: those of which every byte came, read as the file reader reads them.
 
-use crate::support::{Answer, RELAY, Request, Server, log};
-use ingest::{Config, FileDigest};
+use crate::logs::{digest_of, log};
+use crate::support::{Answer, RELAY, Request, Server};
+use ingest::Config;
 
 const VICTIM: &str = "PC-0001";
 
@@ -58,7 +59,7 @@ impl Claims {
 
     /// Sent in bodies that end at these places; the last one names the digest of `file`.
     fn send(&self, server: &Server, ends: &[usize], file: &[u8]) -> Answer {
-        let digest = FileDigest::of(file).to_string();
+        let digest = digest_of(file).to_string();
         let (mut start, mut last) = (0, None);
         for &end in ends {
             let is_last = end == self.text.len();
@@ -72,7 +73,7 @@ impl Claims {
     fn is_imported(&self, server: &Server, file: &[u8]) -> bool {
         let target = format!(
             "/v1/imports/{}?source=cbs&stream={:016x}",
-            FileDigest::of(file),
+            digest_of(file),
             parse::first_record_hash(std::str::from_utf8(file).unwrap())
         );
         let answer = Request::new("HEAD", &target)
@@ -117,7 +118,7 @@ fn a_file_is_imported_when_all_its_bytes_came_in_one_body_or_in_several_and_some
     let other = Claims::honest(&text.replace("record 40 ", "record forty "));
     let digest = |claims: &Claims| {
         let size = claims.text.len();
-        Some((FileDigest::of(&claims.text).to_string(), size))
+        Some((digest_of(&claims.text).to_string(), size))
     };
     for put in [
         file.put(0, first, None),
@@ -146,7 +147,7 @@ fn a_digest_that_is_not_that_of_the_bytes_hides_no_file() {
     assert_eq!(answer.status, 422, "{answer:?}");
     assert!(server.sink.chunks().is_empty());
     // Of several the end alone proves nothing, whatever it is, and neither do bodies with a hole, or in another order.
-    let digest = Some((FileDigest::of(&file.text).to_string(), end));
+    let digest = Some((digest_of(&file.text).to_string(), end));
     for puts in [
         vec![file.put(middle, end, digest.clone())],
         vec![
@@ -218,7 +219,7 @@ fn bytes_that_are_read_otherwise_than_the_file_hide_no_file() {
     ] {
         let server = Server::start(Config::default());
         if what == "another encoding in its last body" {
-            let digest = Some((FileDigest::of(&honest.text).to_string(), even));
+            let digest = Some((digest_of(&honest.text).to_string(), even));
             let other = wrong(|claims| claims.encoding = "utf-16le");
             assert_eq!(
                 honest.put(0, even_start, None).send(server.address).status,

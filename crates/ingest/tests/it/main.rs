@@ -1,21 +1,16 @@
-//! The intake and its client over real sockets, against a sink in memory.
+//! The intake over real sockets, against a sink in memory.
 //!
-//! - `archives.rs`: logs inside zip archives and cabinets.
-//! - `files.rs`: what is found under paths, and how files are streamed.
 //! - `hostile.rs`: slow bodies, silent connections, doubled headers.
 //! - `http.rs`: statuses, limits and headers of the intake, byte by byte.
 //! - `imports.rs`: which files count as imported.
-//! - `lzx.rs`: cabinets that no crate writes.
-//! - `send.rs`: files sent whole, through faults.
-//! - `support.rs`: made-up logs, the sink, the server, a breakable proxy.
-//! - `tls.rs`: who trusts whom, and who may read.
+//! - `readers.rs`: who may see the pages.
+//! - `support.rs`: the sink, the server and a raw client; the tests of the crate `send` use them too.
 
-mod archives;
-mod files;
 mod hostile;
 mod http;
 mod imports;
-mod lzx;
-mod send;
+#[path = "../../../files/tests/it/logs.rs"]
+#[expect(dead_code, reason = "shared with the tests of files")]
+mod logs;
+mod readers;
 mod support;
-mod tls;

@@ -1,15 +1,15 @@
-//! Made-up logs, a sink in memory, a server, a raw client and a breakable proxy.
+//! A sink in memory, a server and a raw client.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use event::{Chunk, Source, StreamId, TextEncoding};
+use event::upload::FileDigest;
+use event::{Chunk, Source, StreamId};
 use hyper_util::service::TowerToHyperService;
-use ingest::{ChunkSink, Config, FileDigest, Import, Imported, Offsets, Owner, SinkError, Tokens};
+use ingest::{ChunkSink, Config, Import, Imported, Offsets, Owner, SinkError, Tokens};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -19,54 +19,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) const RELAY: &str = "gateway.made-up-relay-secret";
 pub(crate) const ENDPOINT_TOKEN: &str = "PC-0001.made-up-endpoint-secret";
-
-/// A made-up CBS log of so many records: plain ones, some over several lines, a CSI record cut in two, Chinese text.
-pub(crate) fn log(records: usize) -> String {
-    let mut log = String::new();
-    for number in 0..records {
-        let (minute, second) = (number / 60 % 60, number % 60);
-        log += &format!(
-            "2024-05-01 08:{minute:02}:{second:02}, Info                  CBS    made-up record {number} aaaa bbbb cccc\r\n"
-        );
-        match number % 13 {
-            // Enough of it for the encoding to be told.
-            1 => log += "  安装更新失败，系统找不到指定的文件。\r\n",
-            3 => log += "  (0)  a line that belongs to it\n  and another\r\n",
-            7 => {
-                log += &format!(
-                    "2024-05-01 08:{minute:02}:{second:02}, Error                 CSI    {number:08x} (F) STATUS_MADE_UP {}\n",
-                    "x".repeat(300)
-                );
-            }
-            _ => {}
-        }
-    }
-    log
-}
-
-/// The encodings that text is written in.
-pub(crate) const TEXTS: [TextEncoding; 4] = [
-    TextEncoding::Utf8,
-    TextEncoding::Utf16le,
-    TextEncoding::Utf16be,
-    TextEncoding::Gb18030,
-];
-
-pub(crate) fn encode(encoding: TextEncoding, text: &str) -> Vec<u8> {
-    match encoding {
-        TextEncoding::Utf8 => text.as_bytes().to_vec(),
-        TextEncoding::Utf16le => [0xFF, 0xFE]
-            .into_iter()
-            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
-            .collect(),
-        TextEncoding::Utf16be => [0xFE, 0xFF]
-            .into_iter()
-            .chain(text.encode_utf16().flat_map(u16::to_be_bytes))
-            .collect(),
-        TextEncoding::Gb18030 => encoding_rs::GB18030.encode(text).0.into_owned(),
-        TextEncoding::Evtx => unreachable!("no text is written as an event log"),
-    }
-}
 
 /// Keeps chunks in memory; can be told to fail, and to hold its answers back.
 #[derive(Clone, Default)]
@@ -251,10 +203,6 @@ impl Server {
         }
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
     /// Returns when the server has ended after `shutdown`.
     pub(crate) fn wait_for_end(&mut self) {
         let (runtime, served) = (self.runtime.as_ref().unwrap(), self.served.take().unwrap());
@@ -395,79 +343,4 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
         head: head.to_owned(),
         body: body.to_owned(),
     })
-}
-
-/// What the proxy does to one connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fault {
-    /// Cuts it after so many bytes of the request.
-    CutRequest(usize),
-    /// Lets the request through and cuts before the answer.
-    DropAnswer,
-}
-
-/// Forwards connections to a server; the first ones suffer the faults given, in order.
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
-    used: Arc<AtomicUsize>,
-    faults: usize,
-}
-
-impl Proxy {
-    pub(crate) fn start(server: SocketAddr, faults: Vec<Fault>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let used = Arc::new(AtomicUsize::new(0));
-        let (counter, count) = (Arc::clone(&used), faults.len());
-        // Ends with the test process.
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let Ok(client) = client else { break };
-                let fault = faults.get(counter.fetch_add(1, Ordering::SeqCst)).copied();
-                std::thread::spawn(move || forward(client, server, fault));
-            }
-        });
-        Self {
-            address,
-            used,
-            faults: count,
-        }
-    }
-
-    /// Whether every fault was suffered.
-    pub(crate) fn is_used_up(&self) -> bool {
-        self.used.load(Ordering::SeqCst) > self.faults
-    }
-}
-
-fn forward(client: TcpStream, server: SocketAddr, fault: Option<Fault>) {
-    let server = TcpStream::connect(server).unwrap();
-    let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    let request_limit = if let Some(Fault::CutRequest(bytes)) = fault {
-        bytes
-    } else {
-        usize::MAX
-    };
-    let answer_limit = if let Some(Fault::DropAnswer) = fault {
-        0
-    } else {
-        usize::MAX
-    };
-    let requests = std::thread::spawn(move || copy(up, server, request_limit));
-    copy(down, client, answer_limit);
-    requests.join().unwrap();
-}
-
-/// Copies until an end or the limit, then cuts both sides.
-fn copy(mut from: TcpStream, mut to: TcpStream, limit: usize) {
-    let (mut copied, mut buffer) = (0, [0; 8192]);
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let allowed = count.min(limit - copied);
-        if to.write_all(&buffer[..allowed]).is_err() || allowed < count {
-            break;
-        }
-        copied += allowed;
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
 }

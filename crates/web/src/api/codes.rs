@@ -1,6 +1,6 @@
 //! `/codes/{code}`: what a code means, how else it is spelled, where it was seen.
 
-use super::{canonical, logged, read_code};
+use super::{logged, read_code};
 use crate::{
     error::Result,
     json::Json,
@@ -8,12 +8,12 @@ use crate::{
     texts::{self, Text},
 };
 use axum::extract::{Path, State};
+use event::Code;
 use serde::Serialize;
-use windows_error_codes as wec;
 
 pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Result<CodeDetail> {
     let code = read_code(&text)?;
-    let seen = match canonical(code) {
+    let seen = match code.as_logged() {
         Some(code) => web.store.code_seen(&web.tenant, code).await?,
         None => None,
     };
@@ -44,7 +44,7 @@ pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Re
 }
 
 /// Its own names, else that of what it wraps.
-fn names(code: wec::Code) -> Vec<&'static str> {
+fn names(code: Code) -> Vec<&'static str> {
     let own: Vec<&'static str> = code.names().collect();
     if own.is_empty() {
         code.name().into_iter().collect()

@@ -9,7 +9,7 @@ use crate::{
     texts::{self, Text},
 };
 use axum::extract::{Path, Query, State};
-use classify::catalogue;
+use event::Code;
 use serde::{Deserialize, Serialize};
 use store::{
     EndpointDetail, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary, UtcSegment,
@@ -264,7 +264,7 @@ impl From<ListedAttempt> for AttemptOut {
             start_utc: attempt.start_utc.map(|utc| utc.to_string()),
             outcome: attempt.outcome.name(),
             terminal_code: attempt.terminal_code.map(|code| code.to_string()),
-            terminal_name: attempt.terminal_code.and_then(catalogue::name),
+            terminal_name: attempt.terminal_code.and_then(Code::name),
             finding: cause.map(|place| place.to_string()),
         }
     }
@@ -311,18 +311,18 @@ struct EvidenceOut {
 
 impl FindingOut {
     fn new(rules: &RuleTexts, ListedFinding { finding, place }: ListedFinding) -> Self {
-        let code = finding.root_code.or(finding.terminal_code);
+        let (rule, code) = (rules.get(&finding.rule), finding.code());
         let object = name(finding.object);
         Self {
             id: format!("{:016x}", finding.id.0),
             place: place.to_string(),
-            title: texts::title(rules, &finding.rule, &object, code),
-            advice: texts::advice(rules, &finding.rule),
+            title: classify::title(rule, &object, code).into(),
+            advice: texts::advice(rule),
             rule: finding.rule,
             category: finding.category,
             severity: finding.severity.name(),
             root_code: finding.root_code.map(|code| code.to_string()),
-            root_name: finding.root_code.and_then(catalogue::name),
+            root_name: finding.root_code.and_then(Code::name),
             terminal_code: finding.terminal_code.map(|code| code.to_string()),
             object,
             kb: finding.kb,

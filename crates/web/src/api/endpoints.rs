@@ -78,7 +78,7 @@ impl Row {
     pub(crate) fn new(rules: &RuleTexts, endpoint: EndpointSummary) -> Self {
         let title = rules
             .get(&endpoint.rule)
-            .map(|_| texts::kind(rules, &endpoint.rule, None));
+            .map(|rule| classify::title(Some(rule), "", None).into());
         Self {
             build: texts::build(&endpoint.servicing_stack),
             endpoint: endpoint.endpoint,

@@ -1,6 +1,6 @@
 //! `/overview`: is the fleet failing, since when, with what cause, where.
 
-use super::{canonical, day, endpoints::Row, logged, name, read_code, read_day};
+use super::{day, endpoints::Row, logged, name, read_code, read_day};
 use crate::{error::Result, json::Json, server::Web, texts};
 use axum::extract::{Query, State};
 use event::Code;
@@ -37,7 +37,7 @@ pub(crate) async fn overview(
         code: given(asked.code)
             .map(|text| read_code(&text))
             .transpose()?
-            .and_then(canonical),
+            .and_then(Code::as_logged),
         endpoint: given(asked.endpoint),
     };
     let (found, pending_units, used_bytes) = tokio::try_join!(
@@ -57,9 +57,9 @@ pub(crate) async fn overview(
         .top_causes
         .into_iter()
         .map(|cause| Cause {
-            title: texts::kind(&rule_texts, &cause.rule, cause.root_code),
+            title: classify::title(rule_texts.get(&cause.rule), "", cause.root_code).into(),
             root_code: cause.root_code.map(|code| code.to_string()),
-            root_name: cause.root_code.and_then(classify::catalogue::name),
+            root_name: cause.root_code.and_then(event::Code::name),
             category: cause.category,
             rule: cause.rule,
             object: name(cause.object),
@@ -238,8 +238,8 @@ impl CodeCount {
         Self {
             code: code.to_string(),
             space: code.space().name(),
-            names: texts::names(code),
-            meaning: texts::meaning(texts::catalogued(code)),
+            names: classify::catalogue::names(code),
+            meaning: texts::meaning(code),
             events,
             noise,
             endpoints,

@@ -7,7 +7,7 @@ use crate::{
     server::Web,
 };
 use axum::extract::{Path, Query, State};
-use classify::{Spelling, catalogue, codes_in};
+use classify::{Spelling, codes_in};
 use event::{StreamId, UtcAnchor};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -337,7 +337,7 @@ fn code_places(text: &str, spellings: &mut [Spelling]) -> Vec<CodeAt> {
         let end = at + word.encode_utf16().count();
         codes.push(CodeAt {
             code: spelling.code.to_string(),
-            name: catalogue::name(spelling.code),
+            name: spelling.code.name(),
             at,
             end,
         });

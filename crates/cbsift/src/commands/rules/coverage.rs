@@ -6,7 +6,7 @@ use crate::report::counted;
 use clap::Args;
 use classify::{Clusters, Inspector, Rules, Sample};
 use event::Chunk;
-use ingest::files::{self, FileChunks, LogFile};
+use files::{FileChunks, LogFile};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ fn findings(scan: &Scan) -> Vec<(String, String)> {
         .iter()
         .filter(|one| one.severity > Severity::Info)
         .map(|one| {
-            let code = one.root_code.or(one.terminal_code);
+            let code = one.code();
             let code = code.map(|code| code.to_string()).unwrap_or_default();
             (code, one.category.clone())
         })

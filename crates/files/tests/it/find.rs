@@ -1,9 +1,8 @@
 //! What is found under paths, and how files are streamed.
 
-use crate::support::{encode, log};
+use crate::logs::{TEXTS, digest_of, encode, log};
 use event::{Source, TextEncoding};
-use ingest::files::{FileChunks, LogFile, find};
-use ingest::{FileDigest, FileError};
+use files::{FileChunks, FileError, LogFile, find};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -165,7 +164,7 @@ fn a_file_is_streamed_into_pieces_that_tile_it() {
     let path = folder.path().join("CBS.log");
     // More than two reads.
     let text = log(20_000);
-    for encoding in crate::support::TEXTS {
+    for encoding in TEXTS {
         let bytes = encode(encoding, &text);
         assert!(bytes.len() > 2 << 20 || encoding == TextEncoding::Gb18030);
         fs::write(&path, &bytes).unwrap();
@@ -199,7 +198,7 @@ fn a_file_is_streamed_into_pieces_that_tile_it() {
             assert!(raw == bytes && decoded == text, "{encoding:?} {target}");
             assert_eq!(open.iter().filter(|open| **open).count(), 1);
             assert_eq!(open.last(), Some(&true));
-            assert_eq!(chunks.digest(), Some(FileDigest::of(&bytes)));
+            assert_eq!(chunks.digest(), Some(digest_of(&bytes)));
             assert_eq!(chunks.first_record(), Some(parse::first_record_hash(&text)));
         }
     }

@@ -178,24 +178,8 @@ pub(super) fn list(kind: Kind, archive: File, bytes: u64, limits: &Limits) -> io
 pub(super) fn member_path(archive: &Path, name: &str) -> PathBuf {
     let mut path = OsString::from(archive);
     path.push("!");
-    path.push(clean_name(&name.replace('\\', "/")));
+    path.push(harmless::name(&name.replace('\\', "/")));
     PathBuf::from(path)
-}
-
-/// Longest name kept: four times what Windows allows without its long form. It is text for people.
-const NAME_MAX: usize = 1024;
-
-/// A name given from outside as people may see it: without what drives a terminal, turns the writing direction or hides, bounded.
-///
-/// It is kept and compared, so what is unsafe is left out rather than marked: a mark would be text that nobody gave.
-pub(crate) fn clean_name(name: &str) -> String {
-    let mut clean: String = name
-        .chars()
-        .filter(|c| !harmless::is_unsafe(*c) && *c != '\t')
-        .take(NAME_MAX)
-        .collect();
-    clean.truncate(clean.floor_char_boundary(NAME_MAX));
-    clean
 }
 
 /// The running sum of what is unpacked of one archive.

@@ -2,7 +2,7 @@
 
 use super::CabReader;
 use super::decode::{Compression, Folder};
-use crate::files::archive::{
+use crate::archive::{
     Inner, Limits, Listed, Listing, Member, State, Sum, TOO_DENSE, TOO_LOOSE, TOO_MANY, TOO_MUCH,
     cut_off, damaged, head_of,
 };
@@ -24,14 +24,14 @@ const CONTINUED: &str =
 const QUANTUM: &str = "compressed with Quantum, which is not read here (MSZIP and LZX are); expand the cabinet and scan the folder";
 const OVERLAPPING: &str =
     "its data overlap those of other members: the cabinet is damaged or crafted";
-pub(in crate::files::archive) const REASONS: [&str; 3] = [CONTINUED, QUANTUM, OVERLAPPING];
+pub(in crate::archive) const REASONS: [&str; 3] = [CONTINUED, QUANTUM, OVERLAPPING];
 
 /// Where a member's data stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::files::archive) struct Entry {
-    pub(in crate::files::archive) folder: Folder,
+pub(in crate::archive) struct Entry {
+    pub(in crate::archive) folder: Folder,
     /// In the folder's decoded bytes.
-    pub(in crate::files::archive) offset: u64,
+    pub(in crate::archive) offset: u64,
 }
 
 /// A member as the directory has it.
@@ -50,11 +50,7 @@ struct Directory {
     failed: Option<io::Error>,
 }
 
-pub(in crate::files::archive) fn list(
-    archive: File,
-    bytes: u64,
-    limits: &Limits,
-) -> io::Result<Listing> {
+pub(in crate::archive) fn list(archive: File, bytes: u64, limits: &Limits) -> io::Result<Listing> {
     let mut reader = BufReader::new(archive.try_clone()?);
     let directory = read_directory(&mut reader, limits)?;
     let mut sizes = Sizes {

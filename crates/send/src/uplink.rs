@@ -1,7 +1,7 @@
 //! Parts of streams that are no files on this machine.
 
-use super::client::{Client, ClientError, PutBody};
-use super::{SendError, SendOptions};
+use crate::client::{Client, ClientError, PutBody};
+use crate::{SendError, SendOptions};
 use event::{Format, Source, TextEncoding};
 
 /// Sends parts of streams for one endpoint, each until it is acknowledged.

@@ -1,11 +1,13 @@
 //! Files sent whole, through faults.
 
-use crate::support::{Fault, Proxy, RELAY, Server, encode, log};
+use crate::logs::{TEXTS, encode, log};
+use crate::proxy::{Fault, Proxy};
+use crate::support::{DEADLINE, RELAY, Server};
 use event::{Format, Source, TextEncoding};
-use ingest::send::{
+use ingest::{Config, SinkError};
+use send::{
     ClientError, Part, Progress, SendError, SendFailure, SendOptions, Summary, Uplink, send,
 };
-use ingest::{Config, SinkError};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,9 +17,13 @@ use std::time::Duration;
 fn options(url: &str) -> SendOptions {
     SendOptions {
         endpoint: Some("PC-0001".to_owned()),
-        patience: crate::support::DEADLINE,
+        patience: DEADLINE,
         ..SendOptions::new(url, RELAY)
     }
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}", server.address)
 }
 
 fn send_quietly(options: &SendOptions, path: &Path) -> Result<Summary, SendError> {
@@ -38,7 +44,7 @@ fn half_a_line_is_not_sent_and_a_copy_of_one_line_is() {
     for (text, sent) in [(xml, 1), (half, 0)] {
         let server = Server::start(Config::default());
         let folder = folder_with(text.as_bytes());
-        let summary = send_quietly(&options(&server.url()), folder.path()).unwrap();
+        let summary = send_quietly(&options(&url(&server)), folder.path()).unwrap();
         assert_eq!(
             (summary.sent.len(), summary.skipped.len()),
             (sent, 1 - sent),
@@ -50,7 +56,7 @@ fn half_a_line_is_not_sent_and_a_copy_of_one_line_is() {
 #[test]
 fn every_byte_is_covered_exactly_however_it_is_cut() {
     let text = log(3_000);
-    for encoding in crate::support::TEXTS {
+    for encoding in TEXTS {
         let bytes = encode(encoding, &text);
         let folder = folder_with(&bytes);
         for (chunk_bytes, body_bytes, compress) in [
@@ -65,7 +71,7 @@ fn every_byte_is_covered_exactly_however_it_is_cut() {
                 chunk_bytes,
                 body_bytes,
                 compress: Some(compress),
-                ..options(&server.url())
+                ..options(&url(&server))
             };
             let summary = send_quietly(&options, folder.path()).unwrap();
             assert!(
@@ -111,7 +117,7 @@ fn a_folder_is_sent_and_what_is_not_sent_is_told() {
         Progress::Waiting { error, .. } => panic!("{error}"),
     };
     let summary = send(
-        &options(&server.url()),
+        &options(&url(&server)),
         &[folder.path().to_owned(), missing],
         &progress,
     )
@@ -145,7 +151,7 @@ fn a_file_that_was_imported_is_skipped_until_it_changes_or_is_asked_for_again() 
     let server = Server::start(Config::default());
     let text = log(100);
     let folder = folder_with(text.as_bytes());
-    let usual = options(&server.url());
+    let usual = options(&url(&server));
     assert_eq!(send_quietly(&usual, folder.path()).unwrap().sent.len(), 1);
     let stored = server.sink.chunks().len();
 
@@ -187,7 +193,7 @@ fn growing_copies_are_one_stream_and_each_ends_open() {
     let text = log(300);
     for end in [text.len() / 3, text.len() / 2 + 11, text.len()] {
         let folder = folder_with(&text.as_bytes()[..text.floor_char_boundary(end)]);
-        send_quietly(&options(&server.url()), folder.path()).unwrap();
+        send_quietly(&options(&url(&server)), folder.path()).unwrap();
     }
     let chunks = server.sink.chunks();
     assert!(
@@ -220,7 +226,7 @@ fn a_busy_sink_is_asked_again_when_it_says() {
         }
     };
     send(
-        &options(&server.url()),
+        &options(&url(&server)),
         &[folder.path().to_owned()],
         &progress,
     )
@@ -268,7 +274,7 @@ fn a_wrong_token_stops_everything_at_once_with_a_hint() {
         let options = SendOptions {
             token: "wrong".to_owned(),
             again,
-            ..options(&server.url())
+            ..options(&url(&server))
         };
         let error = send_quietly(&options, folder.path()).unwrap_err();
         assert!(
@@ -322,7 +328,7 @@ fn a_file_that_is_refused_does_not_stop_the_others() {
     });
     let folder = folder_with(log(2_000).as_bytes());
     fs::write(folder.path().join("small.log"), log(10)).unwrap();
-    let summary = send_quietly(&options(&server.url()), folder.path()).unwrap();
+    let summary = send_quietly(&options(&url(&server)), folder.path()).unwrap();
     assert_eq!((summary.sent.len(), summary.failed.len()), (1, 1));
     let failure = summary.failed[0].to_string();
     assert!(
@@ -457,7 +463,7 @@ fn parts_that_are_no_files_are_sent_as_they_come() {
         bytes: &text.as_bytes()[cut..],
         ..part
     };
-    let uplink = Uplink::new(&options(&server.url())).unwrap();
+    let uplink = Uplink::new(&options(&url(&server))).unwrap();
     server.sink.with(|state| {
         state.errors.push_back(SinkError::Busy {
             retry_after: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! A file, streamed into runs of whole records.
 
-use super::{FileError, LogFile, LogReader, READ_BYTES};
-use crate::FileDigest;
+use crate::find::{FileError, LogFile, LogReader, READ_BYTES};
+use event::upload::FileDigest;
 use event::{Format, TextEncoding};
 use parse::{Cutter, Piece};
 use sha2::{Digest, Sha256};

@@ -1,11 +1,11 @@
 //! One file, from its first byte to its last acknowledgement.
 
-use super::client::{Client, ClientError, PutBody};
-use super::{Part, Progress, SendFailure, SendOptions, SentFile};
-use crate::FileDigest;
-use crate::files::{Cut, FileChunks, LogFile, SkippedFile};
+use crate::client::{Client, ClientError, PutBody};
+use crate::{Part, Progress, SendFailure, SendOptions, SentFile};
+use event::upload::FileDigest;
+use files::{Cut, FileChunks, LogFile, SkippedFile};
 
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Sent(SentFile),
     Skipped(SkippedFile),
 }
@@ -14,7 +14,7 @@ pub(super) enum Outcome {
 ///
 /// It starts at the first byte even where the store knows the stream: two files can start with the same record and differ later, and
 /// repeats fold. Only a file that is known whole by its digest is passed over. Within a run, each body is repeated until acknowledged.
-pub(super) fn upload(
+pub(crate) fn upload(
     client: &Client,
     options: &SendOptions,
     log: &LogFile,

@@ -1,16 +1,9 @@
 //! Sends files to an intake: each byte until it is acknowledged, or until patience ends.
 
-mod client;
-mod trust;
-mod uplink;
-mod upload;
-
-pub use client::ClientError;
-pub use uplink::{Part, Uplink};
-
-use self::client::Client;
-use crate::config::CHUNK_MAX;
-use crate::files::{FileError, SkippedFile, find};
+use crate::client::{Client, ClientError};
+use crate::upload;
+use event::upload::CHUNK_MAX;
+use files::{FileError, SkippedFile, find};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -1,10 +1,10 @@
 //! Logs inside zip archives and cabinets: the same bytes as outside, whatever the archive tries.
 
+use crate::logs::{digest_of, log};
 use crate::lzx;
-use crate::support::log;
 use cab::{CabinetBuilder, CompressionType};
-use ingest::files::{FileChunks, Found, LogFile, find};
-use ingest::{FileDigest, FileError};
+use event::upload::FileDigest;
+use files::{FileChunks, FileError, Found, LogFile, find};
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ fn a_log_is_the_same_stream_outside_and_inside_an_archive() {
         assert_eq!(identity(log), expected, "{name}");
         assert_eq!(
             log.digest().unwrap(),
-            (FileDigest::of(whole.as_bytes()), whole.len() as u64)
+            (digest_of(whole.as_bytes()), whole.len() as u64)
         );
         assert_eq!(text(&found.logs[1]).0, text_after, "{name}");
         assert_eq!(text(&found.logs[2]).0, text_before, "{name}");

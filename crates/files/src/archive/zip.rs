@@ -168,7 +168,7 @@ impl Seek for Budget {
 }
 
 /// Reads one member, exactly as long as the directory says, and checks it at its end.
-pub(in crate::files) struct ZipReader {
+pub(crate) struct ZipReader {
     data: Data,
     left: u64,
     expected: u32,

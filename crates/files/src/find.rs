@@ -1,24 +1,7 @@
 //! Paths to files: what is there, which of it is a log we know, and why the rest is not.
 
-// Names and bytes of strangers: nothing here may end the process that reads them.
-#![deny(clippy::string_slice, clippy::indexing_slicing)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::indexing_slicing,
-        reason = "a test that panics has failed, as it should"
-    )
-)]
-
-mod archive;
-mod chunks;
-
-pub use archive::Member;
-pub(crate) use archive::clean_name;
-pub use chunks::{Cut, FileChunks};
-
-use crate::FileDigest;
-use archive::{Limits, MemberReader, State};
+use crate::archive::{self, Limits, Member, MemberReader, State};
+use event::upload::FileDigest;
 use event::{Format, Source, TextEncoding};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -31,7 +14,7 @@ use std::path::{Path, PathBuf};
 const DEPTH_MAX: usize = 32;
 
 /// Bytes per read: large enough that a system call costs nothing, small enough to stay in the cache.
-const READ_BYTES: usize = 1024 * 1024;
+pub(crate) const READ_BYTES: usize = 1024 * 1024;
 
 const TOO_DEEP: &str = "folders are nested too deep";
 const SYMLINK: &str = "symbolic link: only links named themselves are followed";
@@ -163,7 +146,7 @@ pub struct FileError {
 
 impl FileError {
     /// What a panic on the bytes of one file comes to. It says nothing of the others.
-    pub(crate) fn defect(path: &Path) -> Self {
+    pub fn defect(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             doing: "read",

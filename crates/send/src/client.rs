@@ -1,12 +1,13 @@
 //! One intake over HTTP: requests, their retries, and what an answer means.
 
-use super::trust::{hint, trusted};
-use super::{Part, Progress, SendError, SendOptions};
-use crate::FileDigest;
-use crate::config::{CHUNK_MAX, CHUNK_MIN};
+use crate::trust::{hint, trusted};
+use crate::{Part, Progress, SendError, SendOptions};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use event::Source;
+use event::upload::{
+    CHUNK_MAX, CHUNK_MIN, ENDPOINT_HEADER, FILE_DIGEST_HEADER, FILE_SIZE_HEADER, FileDigest,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -39,7 +40,7 @@ const ASK_BYTES: usize = 64 * 1024;
 const RATIO_MAX: usize = 90;
 
 /// Speaks to one intake for one endpoint.
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
     authorization: String,
@@ -85,10 +86,10 @@ pub enum ClientError {
 }
 
 /// A part of a stream, as one body.
-pub(super) struct PutBody<'a> {
-    pub(super) part: Part<'a>,
+pub(crate) struct PutBody<'a> {
+    pub(crate) part: Part<'a>,
     /// Digest and size of the file that ends with this body.
-    pub(super) file: Option<(FileDigest, u64)>,
+    pub(crate) file: Option<(FileDigest, u64)>,
 }
 
 impl ClientError {
@@ -106,7 +107,7 @@ impl ClientError {
     }
 
     /// Whether every other file would end the same way.
-    pub(super) fn stops_everything(&self) -> bool {
+    pub(crate) fn stops_everything(&self) -> bool {
         match self {
             Self::Transport { .. } | Self::Untrusted { .. } => true,
             Self::Status { status, .. } => {
@@ -125,7 +126,7 @@ impl ClientError {
 
 impl Client {
     /// Checks the address; sends nothing yet.
-    pub(super) fn new(options: &SendOptions) -> Result<Self, SendError> {
+    pub(crate) fn new(options: &SendOptions) -> Result<Self, SendError> {
         if !(CHUNK_MIN..=CHUNK_MAX).contains(&options.chunk_bytes) {
             return Err(SendError::Options(format!(
                 "a chunk must have {CHUNK_MIN} to {CHUNK_MAX} bytes"
@@ -173,7 +174,7 @@ impl Client {
     }
 
     /// The size of the file of this digest that the intake has of this stream, where it has one.
-    pub(super) fn imported_bytes(
+    pub(crate) fn imported_bytes(
         &self,
         digest: FileDigest,
         source: Source,
@@ -190,7 +191,7 @@ impl Client {
                 // One that names no size does not say which file it means.
                 Ok(response) => Ok(response
                     .headers()
-                    .get(crate::http::FILE_SIZE_HEADER)
+                    .get(FILE_SIZE_HEADER)
                     .and_then(|value| value.to_str().ok()?.parse().ok())),
                 Err(ClientError::Status { status: 404, .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -199,7 +200,7 @@ impl Client {
     }
 
     /// Sends a body until it is acknowledged.
-    pub(super) fn put(
+    pub(crate) fn put(
         &self,
         body: &PutBody<'_>,
         progress: &(dyn Fn(Progress<'_>) + Sync),
@@ -235,8 +236,8 @@ impl Client {
             }
             if let Some((digest, bytes)) = body.file {
                 request = request
-                    .header(crate::http::FILE_DIGEST_HEADER, digest.to_string())
-                    .header(crate::http::FILE_SIZE_HEADER, bytes.to_string());
+                    .header(FILE_DIGEST_HEADER, digest.to_string())
+                    .header(FILE_SIZE_HEADER, bytes.to_string());
             }
             if content.len() >= ASK_BYTES {
                 request = request.header("expect", "100-continue");
@@ -257,7 +258,7 @@ impl Client {
     fn with_caller<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
         let request = request.header("authorization", &self.authorization);
         match &self.endpoint {
-            Some(endpoint) => request.header(crate::http::ENDPOINT_HEADER, endpoint),
+            Some(endpoint) => request.header(ENDPOINT_HEADER, endpoint),
             None => request,
         }
     }

@@ -6,5 +6,5 @@
 mod decode;
 mod directory;
 
-pub(in crate::files) use decode::CabReader;
+pub(crate) use decode::CabReader;
 pub(super) use directory::{Entry, REASONS, list};

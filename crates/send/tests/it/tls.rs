@@ -1,16 +1,15 @@
-//! TLS of the intake: who trusts whom, and what is refused. Certificates are made up anew in each test.
+//! TLS between a sender and the intake: who trusts whom, and what is refused. Certificates are made up anew in each test.
 
-use crate::support::{DEADLINE, RELAY, Request, Server, connect, log};
-use hyper_util::service::TowerToHyperService;
-use ingest::send::{ClientError, SendError, SendOptions, Summary, send};
-use ingest::{Config, Tokens};
+use crate::logs::log;
+use crate::support::{DEADLINE, RELAY, Request, Server, connect};
+use ingest::Config;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use send::{ClientError, SendError, SendOptions, Summary, send};
 use serve::{Tls, TlsError, TlsFiles};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -225,46 +224,4 @@ fn files_that_cannot_be_used_are_named() {
     let error = TlsFiles::check("ingest", "cert.pem", "").unwrap_err();
     assert!(error.contains("`ingest.tls_key`"), "{error}");
     assert_eq!(TlsFiles::check("ingest", "", ""), Ok(None));
-}
-
-#[test]
-fn pages_behind_tokens_answer_readers_only() {
-    let hash = ingest::FileDigest::of(b"made-up-secret");
-    let file = format!("reader ops sha256:{hash}\nrelay gateway sha256:{hash}\n");
-    let tokens = Arc::new(Tokens::parse(&file).unwrap());
-    let page = axum::Router::new().route("/", axum::routing::get(|| async { "the page" }));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = TowerToHyperService::new(ingest::for_readers(page, tokens));
-    let config = Config::default();
-    let serving = config.serving(&config.admission(), None);
-    runtime
-        .spawn(async move { serve::serve(listener, service, &serving, Default::default()).await });
-
-    let get = Request::new("GET", "/");
-    let refused = get.send(address);
-    assert_eq!(refused.status, 401);
-    assert!(
-        refused
-            .header("www-authenticate")
-            .unwrap()
-            .starts_with("Basic"),
-        "{refused:?}"
-    );
-    for (token, status) in [
-        ("ops.made-up-secret", 200),
-        ("gateway.made-up-secret", 401),
-        ("ops.other", 401),
-    ] {
-        let answer = get
-            .clone()
-            .header("authorization", &format!("Bearer {token}"))
-            .send(address);
-        assert_eq!(answer.status, status, "{token}");
-        assert_eq!(answer.body == "the page", status == 200, "{token}");
-    }
-    runtime.shutdown_background();
 }

@@ -1,12 +1,13 @@
 //! Whom a sender trusts over https.
 
-use serve::certificates;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
 use std::path::Path;
 use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// The system's CAs and those of a PEM file. What companies install on their machines is trusted, as browsers do.
-pub(super) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
+pub(crate) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
     let own = match ca {
         Some(path) => certificates(path)
             .map_err(|error| format!("cannot read the CA `{}`: {error}", path.display()))?,
@@ -32,8 +33,23 @@ pub(super) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
         .build())
 }
 
+/// Every certificate of a PEM file; none is an error.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| match error {
+            pem::Error::Io(error) => error.to_string(),
+            // The library's own words quote the file, which may be a key.
+            _ => "its PEM text is damaged".to_owned(),
+        })?;
+    if certificates.is_empty() {
+        return Err("no certificate stands in it".to_owned());
+    }
+    Ok(certificates)
+}
+
 /// What to do about a certificate that is not trusted; nothing where the error is another one.
-pub(super) fn hint(error: &ureq::Error) -> Option<&'static str> {
+pub(crate) fn hint(error: &ureq::Error) -> Option<&'static str> {
     let rustls = match error {
         ureq::Error::Rustls(error) => error,
         // A handshake that fails while it is driven comes wrapped.

@@ -1,6 +1,6 @@
 //! A cabinet's folder, decoded block by block.
 
-use crate::files::archive::{cut_off, damaged};
+use crate::archive::{cut_off, damaged};
 use flate2::{Decompress, FlushDecompress, Status};
 use lzxd::{Lzxd, WindowSize};
 use std::fs::File;
@@ -12,7 +12,7 @@ const BLOCK_BYTES: usize = 32 * 1024;
 
 /// A run of blocks that are decoded together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::files::archive) struct Folder {
+pub(in crate::archive) struct Folder {
     /// Offset of the first block in the cabinet.
     pub(super) start: u64,
     pub(super) blocks: u16,
@@ -48,7 +48,7 @@ impl Compression {
 }
 
 /// Reads a stretch of a folder. Memory: one block, and what the decoder looks back on.
-pub(in crate::files) struct CabReader {
+pub(crate) struct CabReader {
     archive: BufReader<File>,
     folder: Folder,
     decoder: Decoder,
@@ -71,7 +71,7 @@ enum Decoder {
 
 impl CabReader {
     /// Stands at the folder's start, with nothing to read: see [`CabReader::aim`].
-    pub(in crate::files::archive) fn new(mut archive: File, folder: Folder) -> io::Result<Self> {
+    pub(in crate::archive) fn new(mut archive: File, folder: Folder) -> io::Result<Self> {
         archive.seek(SeekFrom::Start(folder.start))?;
         Ok(Self {
             archive: BufReader::new(archive),
@@ -97,7 +97,7 @@ impl CabReader {
     }
 
     /// Makes `bytes` bytes from `offset`, which is not behind, what is read next.
-    pub(in crate::files::archive) fn aim(&mut self, offset: u64, bytes: u64) {
+    pub(in crate::archive) fn aim(&mut self, offset: u64, bytes: u64) {
         self.target = offset;
         self.left = bytes;
     }

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+// Names and bytes of strangers: nothing here may end the process that reads them.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
+mod archive;
+mod chunks;
+mod find;
+
+pub use archive::Member;
+pub use chunks::{Cut, FileChunks};
+pub use find::{FileError, Found, LogFile, LogReader, SkippedFile, find, skip_reasons};

@@ -1,0 +1,15 @@
+//! The client against a real intake, whose sink is in memory.
+//!
+//! - `proxy.rs`: breaks connections.
+//! - `send.rs`: files sent whole, through faults.
+//! - `tls.rs`: who trusts whom.
+
+#[path = "../../../files/tests/it/logs.rs"]
+#[expect(dead_code, reason = "shared with the tests of files")]
+mod logs;
+mod proxy;
+mod send;
+#[path = "../../../ingest/tests/it/support.rs"]
+#[expect(dead_code, reason = "shared with the tests of the intake")]
+mod support;
+mod tls;
