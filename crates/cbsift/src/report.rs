@@ -10,7 +10,9 @@
     )
 )]
 
+mod bearings;
 pub(crate) mod cells;
+mod facts;
 mod gaps;
 mod html;
 mod inputs;
@@ -30,6 +32,7 @@ pub(crate) use text::{Style, text};
 pub(crate) use view::view;
 pub(crate) use words::{Language, counted};
 
+use crate::scan::Scan;
 use classify::{Bilingual, Rules};
 use event::{Code, Finding};
 
@@ -55,13 +58,22 @@ pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> Str
     classify::naming(&text, &finding.object)
 }
 
-pub(crate) fn advice(rules: &Rules, finding: &Finding, language: Language) -> Vec<String> {
-    rules
-        .get(&finding.rule)
-        .map_or_else(Vec::new, |rule| match language {
-            Language::English => rule.advice.en.clone(),
-            Language::Chinese => rule.advice.zh.clone(),
-        })
+/// What to do: first what the facts about this machine say, then what holds on any.
+pub(crate) fn advice(
+    rules: &Rules,
+    scan: &Scan,
+    finding: &Finding,
+    language: Language,
+) -> Vec<String> {
+    let facts = scan.facts_of(finding.id);
+    let mut steps = facts.map_or_else(Vec::new, |facts| bearings::steps(finding, facts, language));
+    if let Some(rule) = rules.get(&finding.rule) {
+        steps.extend_from_slice(match language {
+            Language::English => &rule.advice.en,
+            Language::Chinese => &rule.advice.zh,
+        });
+    }
+    steps
 }
 
 fn of(text: &Bilingual, language: Language) -> &str {
