@@ -140,6 +140,21 @@ fn a_log_keeps_its_verdict_whatever_facts_stand_beside_it() {
 }
 
 #[test]
+fn narrowed_to_a_time_after_every_log_facts_make_no_health() {
+    let mut scan = scan_of_texts(&[
+        ("CBS.log", &failed("0x80070070 - ERROR_DISK_FULL")),
+        ("a.reg", POLICY),
+        ("list.txt", "milk\n"),
+    ]);
+    let to = report::narrow::Narrow {
+        kb: None,
+        since: event::LoggedAt::parse(b"2025-01-01 00:00:00"),
+    };
+    report::narrow::narrow(&mut scan, to);
+    assert_eq!(scan.verdict, Verdict::Inconclusive);
+}
+
+#[test]
 fn advice_names_the_server_that_policy_names() {
     let log = failed("0x800f0954 - CBS_E_INVALID_WINDOWS_UPDATE_COUNT_WSUS");
     let cbs = ("CBS.log", log.clone().into_bytes());
