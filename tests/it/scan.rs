@@ -111,6 +111,30 @@ fn what_is_no_log_is_skipped_with_a_reason_and_nothing_is_claimed() {
     );
 }
 
+#[test]
+fn facts_beside_a_log_stand_in_the_answer_and_change_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put("CBS.log", CUT_RECORD);
+    let alone = scan(&[folder.path()], "pc-1");
+    put(
+        "wu.reg",
+        "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\AU]\r\n\"UseWUServer\"=dword:00000001\r\n",
+    );
+    put(
+        "trace.csv",
+        "\"Time of Day\",\"Process Name\",\"PID\",\"Operation\",\"Path\",\"Result\",\"Detail\"\r\n\"1\",\"TiWorker.exe\",\"2\",\"CreateFile\",\"C:\\ProgramData\\Printers\",\"FILE CORRUPT\",\"\"\r\n",
+    );
+    let answer = scan(&[folder.path()], "pc-1");
+    check_schema(&answer);
+    assert_eq!(answer["verdict"], alone["verdict"]);
+    assert_eq!(answer["facts"][0]["name"], "use_wu_server");
+    assert_eq!(answer["inputs"][1]["facts"], "process_monitor");
+    assert_eq!(answer["findings"][0]["process_monitor"][0]["count"], 1);
+    assert!(alone.get("facts").is_none());
+    assert!(alone["findings"][0].get("process_monitor").is_none());
+}
+
 /// The same excerpt as a mail quotes it: the same answer, for a little less certain.
 #[test]
 fn a_quoted_copy_with_collapsed_blanks_is_answered_and_says_what_it_is() {

@@ -10,7 +10,9 @@
     )
 )]
 
+mod bearings;
 pub(crate) mod cells;
+mod facts;
 mod gaps;
 mod html;
 mod inputs;
@@ -30,6 +32,7 @@ pub(crate) use text::{Style, text};
 pub(crate) use view::view;
 pub(crate) use words::{Language, counted};
 
+use crate::scan::Scan;
 use classify::{Bilingual, Rules};
 use event::{Code, Finding};
 
@@ -52,12 +55,21 @@ pub(crate) fn title(rules: &Rules, finding: &Finding, language: Language) -> Str
     )
 }
 
-pub(crate) fn advice(rules: &Rules, finding: &Finding, language: Language) -> Vec<String> {
-    let steps = classify::advice(rules.get(&finding.rule));
-    match language {
-        Language::English => steps.en,
-        Language::Chinese => steps.zh,
-    }
+/// What to do: first what the facts about this machine say, then what holds on any.
+pub(crate) fn advice(
+    rules: &Rules,
+    scan: &Scan,
+    finding: &Finding,
+    language: Language,
+) -> Vec<String> {
+    let facts = scan.facts_of(finding.id);
+    let mut steps = facts.map_or_else(Vec::new, |facts| bearings::steps(finding, facts, language));
+    let of_rule = classify::advice(rules.get(&finding.rule));
+    steps.extend(match language {
+        Language::English => of_rule.en,
+        Language::Chinese => of_rule.zh,
+    });
+    steps
 }
 
 /// A text in one of its languages.

@@ -11,10 +11,12 @@
     )
 )]
 
+mod facts;
 mod machines;
 mod merge;
 mod shown;
 
+pub(crate) use facts::{FactsInput, MachineFacts, Whose};
 pub(crate) use machines::Told;
 
 use crate::progress::Progress;
@@ -26,7 +28,7 @@ use event::{
 use files::{FileChunks, FileError, LogFile};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Chunk size of `scan`; the answer does not depend on it.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -59,6 +61,8 @@ pub(crate) struct Input {
     pub(crate) problem: Option<Problem>,
     /// Bytes on which this build failed: what stands in them is not known.
     pub(crate) unexamined: Vec<Unexamined>,
+    /// What it tells of its machine, where it does.
+    pub(crate) facts: Option<FactsInput>,
 }
 
 impl Input {
@@ -82,6 +86,7 @@ impl Input {
             reason: String::new(),
             problem: None,
             unexamined: Vec::new(),
+            facts: None,
         }
     }
 
@@ -95,9 +100,9 @@ impl Input {
         }
     }
 
-    /// Whether all of it was read and examined; else a failure may stand in the rest.
+    /// Whether all of it was read and examined; else a failure may stand in the rest. In facts none stands.
     pub(crate) fn is_examined(&self) -> bool {
-        self.problem.is_none() && self.unexamined.is_empty()
+        self.source.is_none() || (self.problem.is_none() && self.unexamined.is_empty())
     }
 
     /// What is known of a chunk whatever stands in it.
@@ -171,6 +176,8 @@ pub(crate) struct Scan {
     pub(crate) servicing_stack: Option<String>,
     /// The machines where there are several; else nothing.
     pub(crate) machines: Vec<Machine>,
+    /// What is known of each machine, or of the only one; nothing where no file tells it.
+    pub(crate) facts: Vec<MachineFacts>,
     /// What could not be read, examined or derived, for people.
     pub(crate) failed: Vec<String>,
 }
@@ -200,6 +207,7 @@ impl Scan {
             is_derived: true,
             servicing_stack: None,
             machines: Vec::new(),
+            facts: Vec::new(),
             failed: Vec::new(),
         }
     }
@@ -257,7 +265,8 @@ fn scan_with(
     steps: &Steps,
 ) -> Scan {
     let found = files::find(paths);
-    let total = found.logs.iter().map(|log| log.bytes).sum();
+    let logs = found.logs.iter().map(|log| log.bytes);
+    let total = logs.chain(found.facts.iter().map(|file| file.bytes)).sum();
     progress.start(total);
     let base = shown::Base::of(paths);
     let (told, groups) = match endpoint {
@@ -268,6 +277,7 @@ fn scan_with(
         }
         None => machines::apart(&found.logs, &base),
     };
+    let owners = facts::Owners::of(&groups, &base);
     let scans = groups.into_iter().map(|group| {
         let name = if group.name.is_empty() {
             UNNAMED
@@ -282,7 +292,20 @@ fn scan_with(
         (group.name, gathered.finish())
     });
     let mut scan = merge::united(told, scans.collect());
-    for skipped in found.skipped {
+    let logs = scan.inputs.iter().enumerate();
+    let logs: HashMap<PathBuf, usize> = logs.map(|(at, log)| (log.path.clone(), at)).collect();
+    for file in &found.facts {
+        // What a tool printed may be its log too.
+        let known = logs.get(&file.path).copied();
+        let at = known.unwrap_or(scan.inputs.len());
+        if known.is_none() {
+            scan.inputs.push(facts::input_of(file, &base));
+        }
+        scan.take_facts(file, at, &owners, progress);
+    }
+    let facts: BTreeSet<&Path> = found.facts.iter().map(|file| file.path.as_path()).collect();
+    let skipped = found.skipped.into_iter();
+    for skipped in skipped.filter(|skipped| !facts.contains(skipped.path.as_path())) {
         scan.inputs.push(Input {
             shown: base.shown(&skipped.path),
             encoding: skipped.encoding.unwrap_or_default(),
@@ -602,6 +625,7 @@ impl<'r> Gathered<'r> {
             verdict,
             servicing_stack,
             machines: Vec::new(),
+            facts: Vec::new(),
             failed,
         };
         scan.doubt();

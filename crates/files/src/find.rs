@@ -1,6 +1,7 @@
 //! Paths to files: what is there, which of it is a log we know, and why the rest is not.
 
 use crate::archive::{self, Limits, Member, MemberReader, State};
+use crate::facts::FactsFile;
 use event::upload::FileDigest;
 use event::{Format, Source, TextEncoding};
 use sha2::{Digest, Sha256};
@@ -36,6 +37,8 @@ pub struct Found {
     pub logs: Vec<LogFile>,
     /// Files that are none, each with its reason.
     pub skipped: Vec<SkippedFile>,
+    /// Files that tell facts about a machine. They stand above too: whoever takes logs only skips them.
+    pub facts: Vec<FactsFile>,
     /// What could not be read; the rest went on.
     pub failed: Vec<FileError>,
 }
@@ -62,19 +65,7 @@ pub struct LogFile {
 impl LogFile {
     /// Reads the log, unpacked, up to the size it has now.
     pub fn reader(&self) -> Result<LogReader, FileError> {
-        let open = || {
-            let (file, bytes) = open(&self.real)?;
-            Ok(LogReader(match &self.member {
-                // A log that grows while it is read is read to the size it had, or it might never end.
-                None => Reader::File(file.take(bytes)),
-                Some(member) => Reader::Member(member.reader(file, self.bytes)?),
-            }))
-        };
-        open().map_err(|source| FileError {
-            path: self.path.clone(),
-            doing: "open",
-            source,
-        })
+        reader(&self.path, &self.real, self.member.as_ref(), self.bytes)
     }
 
     /// Hash of the log's bytes, unpacked, up to the size it has now; and that size.
@@ -100,6 +91,28 @@ impl LogFile {
             reader.consume(count);
         }
     }
+}
+
+/// Opens a file, or what stands in an archive, where it was found.
+pub(crate) fn reader(
+    path: &Path,
+    real: &Path,
+    member: Option<&Member>,
+    member_bytes: u64,
+) -> Result<LogReader, FileError> {
+    let open = || {
+        let (file, bytes) = open(real)?;
+        Ok(LogReader(match member {
+            // A log that grows while it is read is read to the size it had, or it might never end.
+            None => Reader::File(file.take(bytes)),
+            Some(member) => Reader::Member(member.reader(file, member_bytes)?),
+        }))
+    };
+    open().map_err(|source| FileError {
+        path: path.to_owned(),
+        doing: "open",
+        source,
+    })
 }
 
 /// The bytes of a log, wherever it stands. It ends by itself, and a damaged member of an archive ends with an error.
@@ -170,6 +183,7 @@ pub fn find(paths: &[PathBuf]) -> Found {
     let mut found = walk.found;
     found.logs.sort_by(|a, b| a.path.cmp(&b.path));
     found.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    found.facts.sort_by(|a, b| a.path.cmp(&b.path));
     found.failed.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
@@ -302,6 +316,16 @@ impl Walk {
         head: &[u8],
     ) {
         let detection = parse::detect(name, head);
+        if let Some(form) = detection.facts {
+            self.found.facts.push(FactsFile {
+                path: path.to_owned(),
+                real: real.to_owned(),
+                member: member.clone(),
+                bytes,
+                encoding: detection.encoding,
+                form,
+            });
+        }
         match detection.source {
             Some(source) => self.found.logs.push(LogFile {
                 path: path.to_owned(),

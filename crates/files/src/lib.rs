@@ -11,8 +11,10 @@
 
 mod archive;
 mod chunks;
+mod facts;
 mod find;
 
 pub use archive::Member;
 pub use chunks::{Cut, FileChunks};
+pub use facts::FactsFile;
 pub use find::{FileError, Found, LogFile, LogReader, SkippedFile, find, skip_reasons};

@@ -474,7 +474,7 @@ fn mark_length(encoding: TextEncoding, bytes: &[u8]) -> usize {
     }
 }
 
-fn codec(encoding: TextEncoding) -> &'static Encoding {
+pub(crate) fn codec(encoding: TextEncoding) -> &'static Encoding {
     match encoding {
         // What is asked for of an event log is UTF-8 already.
         TextEncoding::Utf8 | TextEncoding::Evtx => UTF_8,

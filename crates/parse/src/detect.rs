@@ -1,5 +1,6 @@
 //! What a file is, and its encoding, judged from its name and its first bytes.
 
+use crate::facts::FactsForm;
 use crate::{
     cmtrace, console, event_forms, event_json, evtx, formats, head, pasted, setup_diag, unread,
 };
@@ -22,6 +23,8 @@ pub struct Detection {
     pub format: Format,
     /// Why `source` is nothing, for people; empty otherwise.
     pub reason: &'static str,
+    /// What it tells of a machine: of a file that is no log, or of what a tool printed, which may be both.
+    pub facts: Option<FactsForm>,
 }
 
 /// Judges a file by its name and its first [`HEAD_BYTES`] bytes.
@@ -34,18 +37,20 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             bom: 0,
             format: Format::EventJson,
             reason: "",
+            facts: None,
         };
     }
     let (encoding, bom) = encoding(head);
-    let none = |reason| Detection {
+    let none = |(reason, facts)| Detection {
         source: None,
         encoding,
         bom,
         format: Format::Wds,
         reason,
+        facts,
     };
     if let Some(reason) = unread::by_bytes(name, head) {
-        return none(reason);
+        return none((reason, None));
     }
     let text = crate::cut::decode_all(encoding, head.get(bom..).unwrap_or_default());
     let (mut heads, mut without_stamp) = (Heads::default(), Heads::default());
@@ -87,6 +92,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
                 bom,
                 format: judged.format,
                 reason: "",
+                facts: None,
             };
         }
     }
@@ -103,6 +109,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             bom,
             format,
             reason: "",
+            facts: None,
         };
     }
     if holder.is_some() || heads.all() + without_stamp.all() == 0 {
@@ -113,6 +120,10 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
                 bom,
                 format,
                 reason: "",
+                facts: match format {
+                    Format::Console => unread::by_text(&text, head.len()).1,
+                    _ => None,
+                },
             },
             None => none(unread::by_text(&text, head.len())),
         };
@@ -128,6 +139,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         bom,
         format,
         reason: "",
+        facts: None,
     }
 }
 

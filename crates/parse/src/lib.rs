@@ -19,6 +19,7 @@ mod detect;
 mod event_forms;
 pub mod event_json;
 mod evtx;
+pub mod facts;
 mod formats;
 mod head;
 mod pasted;

@@ -1,6 +1,7 @@
 //! Why a file is not read, from its name and its first bytes: as exact as these tell, so that its owner knows what to do about it.
 
 use crate::HEAD_BYTES;
+use crate::facts::FactsForm;
 
 const EMPTY: &str = "empty file";
 const ZEROS: &str = "it begins with nothing but zero bytes: it was never written, or is damaged";
@@ -51,92 +52,127 @@ enum Sign {
 
 use Sign::{Holds, Starts};
 
-/// Texts of forms that are not read: logs of others, exports of tools, facts about a machine. They are named, so that nobody takes them for
+/// What a text is that is no log.
+enum Is {
+    /// Nothing that is read, and why.
+    Unread(&'static str),
+    /// Facts about a machine.
+    Facts(FactsForm),
+}
+
+use Is::{Facts, Unread};
+
+/// Texts of forms that are no logs: logs of others, exports of tools, facts about a machine. They are named, so that nobody takes them for
 /// read. The first that fits names the form: what starts a file is surer than what it holds, and exports may quote the words of others.
-const TEXTS: [(Sign, &str); 26] = [
-    (Starts("<!doctype html"), PAGE),
-    (Starts("<html"), PAGE),
-    (Starts("{\\rtf"), DOCUMENT),
-    (Starts("regedit4"), REGISTRY),
+const TEXTS: [(Sign, Is); 31] = [
+    (Starts("<!doctype html"), Unread(PAGE)),
+    (Starts("<html"), Unread(PAGE)),
+    (Starts("{\\rtf"), Unread(DOCUMENT)),
+    (Starts("regedit4"), Facts(FactsForm::Registry)),
+    (Starts("hkey_local_machine\\"), Facts(FactsForm::RegQuery)),
     (
         Starts("[device install log]"),
-        "log of driver setup (setupapi): not read",
+        Unread("log of driver setup (setupapi): not read"),
     ),
     (
         Starts("=== verbose logging started"),
-        "log of Windows Installer (MSI): not read",
+        Unread("log of Windows Installer (MSI): not read"),
     ),
-    (Starts("version=1\r\neventtype="), ERROR_REPORT),
-    (Starts("version=1\neventtype="), ERROR_REPORT),
+    (Starts("version=1\r\neventtype="), Unread(ERROR_REPORT)),
+    (Starts("version=1\neventtype="), Unread(ERROR_REPORT)),
     (
         Holds(&["\"Process Name\"", "\"Operation\"", "\"Result\""]),
-        "Process Monitor's CSV: no log of a failure; CBS.log of the same minutes names the object to look for in it",
+        Facts(FactsForm::ProcessMonitor),
     ),
-    (Holds(&["Windows Registry Editor Version"]), REGISTRY),
+    (
+        Holds(&["Windows Registry Editor Version"]),
+        Facts(FactsForm::Registry),
+    ),
     (
         Holds(&["HKEY_LOCAL_MACHINE\\", "REG_"]),
-        "output of reg query: facts about the machine, no log of a failure",
+        Facts(FactsForm::RegQuery),
     ),
     (
         Holds(&["Host Name:", "OS Name:", "OS Version:"]),
-        SYSTEMINFO,
+        Facts(FactsForm::SystemInfo),
     ),
-    (Holds(&["主机名:", "OS 名称:", "OS 版本:"]), SYSTEMINFO),
+    (
+        Holds(&["主机名:", "OS 名称:", "OS 版本:"]),
+        Facts(FactsForm::SystemInfo),
+    ),
     (
         Holds(&["System Manufacturer", "OS Name", "System Model"]),
-        "output of msinfo32: facts about the machine, no log of a failure",
+        Facts(FactsForm::MsInfo),
+    ),
+    (
+        Holds(&["系统制造商", "OS 名称", "系统型号"]),
+        Facts(FactsForm::MsInfo),
     ),
     (
         Holds(&["HotFixID", "InstalledBy"]),
-        "list of installed updates: facts about the machine, no log of a failure",
+        Facts(FactsForm::Updates),
     ),
     (
         Holds(&["HotFixID", "Description"]),
-        "list of installed updates: facts about the machine, no log of a failure",
+        Facts(FactsForm::Updates),
     ),
-    (Holds(&["Package Identity :", "State :"]), PACKAGES),
+    (
+        Holds(&["Package Identity :", "State :"]),
+        Facts(FactsForm::Packages),
+    ),
     (
         Holds(&["Package Identity", "Release Type", "Install Time"]),
-        PACKAGES,
+        Facts(FactsForm::Packages),
     ),
-    (Holds(&["程序包标识", "状态"]), PACKAGES),
+    (Holds(&["程序包标识", "状态"]), Facts(FactsForm::Packages)),
     (
         Holds(&["Filter Name", "Num Instances", "Altitude"]),
-        "output of fltmc: facts about the machine, no log of a failure",
+        Facts(FactsForm::Filters),
     ),
     (
+        Holds(&["筛选器名称", "高度", "-----"]),
+        Facts(FactsForm::Filters),
+    ),
+    (Holds(&["WinHTTP proxy settings"]), Facts(FactsForm::Proxy)),
+    (Holds(&["WinHTTP 代理服务器"]), Facts(FactsForm::Proxy)),
+    (
         Holds(&["SERVICE_NAME:", "STATE"]),
-        "output of sc query: facts about the machine, no log of a failure",
+        Unread("output of sc query: facts about the machine, no log of a failure"),
     ),
     (
         Holds(&["\"tables\"", "\"columns\"", "\"rows\""]),
-        "answer of Azure Monitor as rows without names: save the records as JSON objects or CSV",
+        Unread(
+            "answer of Azure Monitor as rows without names: save the records as JSON objects or CSV",
+        ),
     ),
     (
         Holds(&["ProviderName:", "LevelDisplayName", "TimeCreated"]),
-        "table of Get-WinEvent: it cuts messages off; save with Format-List, Export-Csv or wevtutil epl",
+        Unread(
+            "table of Get-WinEvent: it cuts messages off; save with Format-List, Export-Csv or wevtutil epl",
+        ),
     ),
     (
         Holds(&["EntryType", "InstanceID", "Source"]),
-        "table of Get-EventLog: it cuts messages off and has no years; save with Format-List, Export-Csv or wevtutil epl",
+        Unread(
+            "table of Get-EventLog: it cuts messages off and has no years; save with Format-List, Export-Csv or wevtutil epl",
+        ),
     ),
     (
         Holds(&["Windows Update logs are now generated using ETW"]),
-        "WindowsUpdate.log of Windows 10 and later is a note, no log: run Get-WindowsUpdateLog and give what it writes",
+        Unread(
+            "WindowsUpdate.log of Windows 10 and later is a note, no log: run Get-WindowsUpdateLog and give what it writes",
+        ),
     ),
-    (Starts("<"), "XML in a form that is not read"),
+    (Starts("<"), Unread("XML in a form that is not read")),
 ];
 
 const PAGE: &str = "web page: save the log in it as plain text";
-const REGISTRY: &str = "registry export: facts about the machine, no log of a failure";
 const ERROR_REPORT: &str = "report of Windows Error Reporting: not read";
-const SYSTEMINFO: &str = "output of systeminfo: facts about the machine, no log of a failure";
-const PACKAGES: &str = "output of dism /get-packages: facts about the machine, no log of a failure";
 
 /// Every reason, so that whoever translates them can see that none is missing.
 pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
     let magics = MAGICS.iter().map(|(_, reason)| *reason);
-    let texts = TEXTS.iter().map(|(_, reason)| *reason);
+    let texts = TEXTS.iter().map(|(_, is)| is.reason());
     [
         EMPTY,
         ZEROS,
@@ -150,6 +186,15 @@ pub fn unread_reasons() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .chain(magics)
     .chain(texts)
+}
+
+impl Is {
+    fn reason(&self) -> &'static str {
+        match self {
+            Unread(reason) => reason,
+            Facts(form) => form.reason(),
+        }
+    }
 }
 
 /// The reason that the bytes alone tell, before they are taken for text.
@@ -175,11 +220,18 @@ pub(crate) fn by_bytes(name: &str, head: &[u8]) -> Option<&'static str> {
         .map(|(_, reason)| *reason)
 }
 
-/// The reason of a text in which no record was found.
-pub(crate) fn by_text(text: &str, bytes: usize) -> &'static str {
+/// The reason of a text in which no record was found, and what facts it tells.
+pub(crate) fn by_text(text: &str, bytes: usize) -> (&'static str, Option<FactsForm>) {
+    match judged(text, bytes) {
+        Unread(reason) => (reason, None),
+        Facts(form) => (form.reason(), Some(form)),
+    }
+}
+
+fn judged(text: &str, bytes: usize) -> Is {
     let start = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
     if start.is_empty() {
-        return BLANK;
+        return Unread(BLANK);
     }
     // Beyond what a damaged line or a stray escape sequence leaves.
     let sample = || text.chars().take(4_096);
@@ -188,22 +240,19 @@ pub(crate) fn by_text(text: &str, bytes: usize) -> &'static str {
             || (letter.is_control() && !matches!(letter, '\t' | '\r' | '\n' | '\u{c}'))
     });
     if unreadable.count() * 10 > sample().count() {
-        return BINARY;
+        return Unread(BINARY);
     }
     let head: String = start.chars().take(64).collect::<String>().to_lowercase();
     let form = TEXTS.iter().find(|(sign, _)| match sign {
         Starts(words) => head.starts_with(words),
         Holds(all) => all.iter().all(|words| text.contains(words)),
     });
-    if let Some((_, reason)) = form {
-        return reason;
-    }
-    if looks_like_json(start) {
-        JSON
-    } else if bytes < HEAD_BYTES {
-        NO_HEAD
-    } else {
-        NO_HEAD_SO_FAR
+    match form {
+        Some((_, Unread(reason))) => Unread(reason),
+        Some((_, Facts(form))) => Facts(*form),
+        None if looks_like_json(start) => Unread(JSON),
+        None if bytes < HEAD_BYTES => Unread(NO_HEAD),
+        None => Unread(NO_HEAD_SO_FAR),
     }
 }
 

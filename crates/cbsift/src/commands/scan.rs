@@ -16,7 +16,7 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Logs, folders of logs, or zip and cab archives of them
+    /// Logs, folders of logs, or zip and cab archives of them; facts about the PC beside them (.reg, systeminfo, fltmc, …) are used
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Form of the answer

@@ -61,6 +61,9 @@ pub(crate) fn html(view: &View) -> String {
     for machine in &view.machines {
         pair(words.machines, machine);
     }
+    for fact in &view.facts {
+        pair(words.machine, fact);
+    }
     for gap in &view.gaps {
         pair(words.gaps, gap);
     }

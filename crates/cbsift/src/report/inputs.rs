@@ -1,8 +1,8 @@
 //! What a report says of each file that was handed over.
 
 use super::json::offset;
-use super::skipped;
 use super::words::{self, Language, Words};
+use super::{facts as machine_facts, skipped};
 use crate::scan::Input;
 use event::Source;
 use std::fmt::Write;
@@ -18,10 +18,21 @@ pub(crate) struct InputView {
 pub(super) fn input(input: &Input, words: &Words, language: Language) -> InputView {
     InputView {
         name: input.shown.clone(),
-        is_read: input.source.is_some(),
-        facts: match input.source {
-            Some(source) => facts(input, source, words, language),
-            None => skipped::reason(&input.reason, language),
+        is_read: input.source.is_some() || input.facts.is_some(),
+        facts: match (input.source, &input.facts) {
+            (Some(source), None) => facts(input, source, words, language),
+            (Some(source), Some(told)) => {
+                let log = facts(input, source, words, language);
+                log + words.semicolon + &machine_facts::input(told, words, language)
+            }
+            (None, Some(told)) => {
+                let mut line = machine_facts::input(told, words, language);
+                if let Some(problem) = &input.problem {
+                    let _ = write!(line, " — {}", skipped::problem(problem, language));
+                }
+                line
+            }
+            (None, None) => skipped::reason(&input.reason, language),
         },
     }
 }

@@ -1,7 +1,7 @@
 //! The stable form for machines; its schema is `crates/cbsift/scan.schema.json`.
 
 use super::{Language, advice, title, words};
-use crate::scan::Scan;
+use crate::scan::{Scan, Whose};
 use classify::{Rules, catalogue};
 use event::{Code, LoggedAt};
 use serde::Serialize;
@@ -19,6 +19,8 @@ struct Answer {
     gaps: Vec<Gap>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     machines: Vec<Machine>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    facts: Vec<Fact>,
     #[serde(skip_serializing_if = "Option::is_none")]
     narrowed: Option<Narrowed>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -34,6 +36,28 @@ struct Machine {
     inputs: Vec<usize>,
     attempts: Vec<usize>,
     findings: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<usize>,
+    is_agreed: bool,
+    values: Vec<FactValue>,
+}
+
+#[derive(Serialize)]
+struct FactValue {
+    value: String,
+    inputs: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct Traced {
+    process: &'static str,
+    result: String,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -72,6 +96,10 @@ struct Input {
     reason: String,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unexamined: Vec<Unexamined>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts_of: Option<String>,
 }
 
 fn is_none(count: &u64) -> bool {
@@ -139,6 +167,8 @@ struct Finding {
     count: u32,
     title: String,
     advice: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    process_monitor: Vec<Traced>,
     evidence: Vec<Evidence>,
 }
 
@@ -207,6 +237,12 @@ pub(crate) fn json(
                         length: one.length,
                     })
                     .collect(),
+                facts: input.facts.as_ref().map(|facts| facts.form.name()),
+                facts_of: input.facts.as_ref().and_then(|facts| match &facts.whose {
+                    Whose::Machine => None,
+                    Whose::Other(host) => Some(host.clone()),
+                    Whose::Unknown => Some(String::new()),
+                }),
             })
             .collect(),
         codes: scan
@@ -269,6 +305,7 @@ pub(crate) fn json(
             })
             .collect(),
         machines: machines(scan),
+        facts: facts(scan),
         narrowed: narrowed.map(|narrowed| Narrowed {
             kb: narrowed.to.kb.clone(),
             since: shown(narrowed.to.since),
@@ -305,6 +342,26 @@ fn machines(scan: &Scan) -> Vec<Machine> {
         .collect()
 }
 
+/// What is known of the machines; where there are several, each with its place in their list.
+fn facts(scan: &Scan) -> Vec<Fact> {
+    let machines = scan.facts.iter().enumerate();
+    machines
+        .flat_map(|(machine, facts)| facts.iter().map(move |one| (machine, facts, one)))
+        .map(|(machine, facts, (fact, values))| Fact {
+            name: fact.name(),
+            machine: (!scan.machines.is_empty()).then_some(machine),
+            is_agreed: facts.is_agreed(fact),
+            values: values
+                .iter()
+                .map(|(value, inputs)| FactValue {
+                    value: value.clone(),
+                    inputs: inputs.iter().copied().collect(),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
 fn places(is_own: impl Iterator<Item = bool>) -> Vec<usize> {
     let own = is_own.enumerate().filter(|(_, is_own)| *is_own);
     own.map(|(place, _)| place).collect()
@@ -332,7 +389,17 @@ fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: La
             .collect(),
         count: finding.count,
         title: title(rules, finding, language),
-        advice: advice(rules, finding, language),
+        advice: advice(rules, scan, finding, language),
+        process_monitor: scan
+            .facts_of(finding.id)
+            .into_iter()
+            .flat_map(|facts| facts.hits(&finding.object))
+            .map(|hit| Traced {
+                process: hit.process,
+                result: hit.result.clone(),
+                count: hit.count,
+            })
+            .collect(),
         evidence: finding
             .evidence
             .iter()
@@ -397,6 +464,13 @@ mod tests {
         }
         for source in event::Source::ALL {
             assert!(known(&input["source"], source.name()), "{source:?}");
+        }
+        for form in parse::facts::FactsForm::ALL {
+            assert!(known(&input["facts"], form.name()), "{form:?}");
+        }
+        for fact in parse::facts::Fact::all() {
+            let names = &schema["properties"]["facts"]["items"]["properties"]["name"];
+            assert!(known(names, fact.name()), "{fact:?}");
         }
         for verdict in classify::Verdict::ALL {
             assert!(

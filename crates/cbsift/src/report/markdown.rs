@@ -36,6 +36,12 @@ pub(crate) fn markdown(view: &View) -> String {
     for machine in &view.machines {
         let _ = writeln!(out, "- {}{colon}{}", words.machines, escaped(machine));
     }
+    if !view.facts.is_empty() {
+        let _ = writeln!(out, "- {}{colon}", words.machine);
+    }
+    for fact in &view.facts {
+        let _ = writeln!(out, "  - {}", escaped(fact));
+    }
     for gap in &view.gaps {
         let _ = writeln!(out, "- {}{colon}{}", words.gaps, escaped(gap));
     }

@@ -60,7 +60,8 @@ pub(crate) fn narrow(scan: &mut Scan, to: Narrow) -> Option<Narrowed> {
     // Of what was never seen nothing can be said, least of all that it is healthy.
     let is_unseen = |machine: Option<usize>| {
         let is_own = |input: &Input| machine.is_none_or(|machine| input.machine == machine);
-        let mut inputs = scan.inputs.iter();
+        // Only of a log: facts and skipped files show nothing of any time.
+        let mut inputs = scan.inputs.iter().filter(|input| input.source.is_some());
         to.kb.is_some() || !inputs.any(|input| is_own(input) && is_since(input.last))
     };
     let left = Left::of(&scan.derived, |_| true);

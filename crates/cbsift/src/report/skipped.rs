@@ -100,6 +100,9 @@ fn chinese(reason: &str) -> Option<&'static str> {
         "output of fltmc: facts about the machine, no log of a failure" => {
             "fltmc 的输出：机器信息，不是故障日志"
         }
+        "output of netsh winhttp: facts about the machine, no log of a failure" => {
+            "netsh winhttp 的输出：机器信息，不是故障日志"
+        }
         "output of sc query: facts about the machine, no log of a failure" => {
             "sc query 的输出：机器信息，不是故障日志"
         }

@@ -112,6 +112,9 @@ impl Page<'_> {
         for (number, machine) in view.machines.iter().enumerate() {
             self.labelled(if number == 0 { self.words.machines } else { "" }, machine);
         }
+        for (number, fact) in view.facts.iter().enumerate() {
+            self.labelled(if number == 0 { self.words.machine } else { "" }, fact);
+        }
         if let Some(narrowed) = &view.narrowed {
             self.led("", 0, narrowed);
         }

@@ -5,7 +5,7 @@ use super::inputs::{InputView, input};
 use super::json::{build_of, offset};
 use super::narrow::Narrowed;
 use super::words::{self, Words, words};
-use super::{Language, advice, is_unexplained, machines, named, title, upper};
+use super::{Language, advice, facts, is_unexplained, machines, named, title, upper};
 use crate::scan::Scan;
 use classify::{Rules, Verdict, catalogue};
 use event::{Code, Evidence, Finding, LoggedAt, Severity, Source};
@@ -25,6 +25,8 @@ pub(crate) struct View {
     pub(crate) more: String,
     /// The machines, where the logs are of several.
     pub(crate) machines: Vec<String>,
+    /// What files beside the logs tell of them.
+    pub(crate) facts: Vec<String>,
     pub(crate) inputs: Vec<InputView>,
     pub(crate) endpoint: Option<String>,
     pub(crate) gaps: Vec<String>,
@@ -111,6 +113,7 @@ pub(crate) fn view(
         word,
         more: within_reach(scan, words, more, failures),
         machines: machines::lines(scan, words),
+        facts: facts::lines(scan, words, language),
         inputs: scan
             .inputs
             .iter()
@@ -302,6 +305,9 @@ fn finding(
         confidence += &reasons.join(words.semicolon);
     }
     facts.push((words.confidence, confidence));
+    if let Some(trace) = super::facts::trace(scan, finding, words) {
+        facts.push((words.trace, trace));
+    }
     let stale: Vec<String> = stale_codes(scan, finding)
         .iter()
         .map(|code| upper(*code))
@@ -311,7 +317,7 @@ fn finding(
         rank: String::new(),
         title: head,
         facts,
-        steps: advice(rules, finding, language),
+        steps: advice(rules, scan, finding, language),
         stale: (!stale.is_empty()).then(|| (words.not_the_cause)(&stale.join(words.comma))),
         evidence: finding
             .evidence

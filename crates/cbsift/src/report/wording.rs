@@ -53,6 +53,12 @@ const FULL: &str = "0x80070070 - ERROR_DISK_FULL";
 const CORRUPT: &str = "0x80070570 - ERROR_FILE_CORRUPT";
 const HEALTHY: &str = "2024-05-06 10:00:00, Info                  CBS    Loaded Servicing Stack v10.0.19041.1220 with Core: C:\\x\n";
 
+fn export(value: u32) -> String {
+    format!(
+        "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\AU]\n\"UseWUServer\"=dword:{value}\n"
+    )
+}
+
 /// Of every kind of log one that is read, made up, and some that are not.
 fn every_kind() -> Scan {
     let cbs = failed("KB5000001", "31069300_1", FULL)
@@ -86,6 +92,32 @@ fn every_kind() -> Scan {
             ),
             ("empty.log", ""),
             ("list.txt", "milk\n"),
+            (
+                "systeminfo.txt",
+                "Host Name: PC-1\nOS Name: Microsoft Windows 10 Pro\nOS Version: 10.0.19045 N/A Build 19045\n",
+            ),
+            (
+                "other.txt",
+                "Host Name: PC-9\nOS Name: Microsoft Windows 10 Pro\nOS Version: 10.0.19045 N/A Build 19045\n",
+            ),
+            (
+                "pending.txt",
+                "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending\n",
+            ),
+            (
+                "fltmc.txt",
+                "Filter Name  Num Instances  Altitude  Frame\n-----------  -------------  --------  -----\nMadeUpGuard  3  389999  0\n",
+            ),
+            (
+                "proxy.txt",
+                "Current WinHTTP proxy settings:\n\n    Direct access (no proxy server).\n",
+            ),
+            ("one.reg", &export(1)),
+            ("two.reg", &export(0)),
+            (
+                "trace.csv",
+                "\"Process Name\",\"Operation\",\"Path\",\"Result\"\n\"TiWorker.exe\",\"CreateFile\",\"C:\\x\",\"SUCCESS\"\n",
+            ),
         ],
         None,
     )
@@ -125,6 +157,15 @@ fn a_chinese_report_has_no_english_word_of_ours() {
             "Windows Update reports",
             "Event 20",
             "in these",
+            "facts",
+            "rows",
+            "system",
+            "build",
+            "proxy",
+            "filters",
+            "restart",
+            "not used",
+            "Machine",
         ];
         let form = match form.split_once("</style>") {
             Some((_, page)) => page.to_owned(),
@@ -157,8 +198,30 @@ fn a_chinese_report_has_no_english_word_of_ours() {
             "空文件",
             "已跳过",
             "事件 20",
+            "机器信息：systeminfo，3 项信息",
+            "属于 PC-9，此处没有其日志：未采用",
+            "等待重启：RebootPending",
+            "系统：计算机名",
+            "文件说法不一，不予采用",
+            "无代理",
+            "非微软的",
+            "反映其保存时的状态",
         ] {
-            assert!(form.contains(word), "{word} not in\n{form}");
+            assert!(says(&form, word), "{word} not in\n{form}");
+        }
+    }
+    for form in forms(&scan, Language::English) {
+        for words in [
+            "facts: systeminfo, 3 facts",
+            "Process Monitor's CSV, 1 row",
+            "of PC-9, of which no log is here: not used",
+            "waits for a restart: RebootPending",
+            "the files do not agree, so it is not used",
+            "proxy: WinHTTP = no proxy",
+            "of the time when these were saved",
+        ] {
+            let form = form.replace("&#39;", "'");
+            assert!(says(&form, words), "{words} not in\n{form}");
         }
     }
 }

@@ -114,6 +114,17 @@ pub(crate) struct Words {
     pub(crate) told_by_folder: &'static str,
     pub(crate) told_by_computer: &'static str,
     pub(crate) machine_line: fn(name: &str, verdict: &str, files: usize, failures: usize) -> String,
+    pub(crate) facts_reach: &'static str,
+    pub(crate) facts_disagree: &'static str,
+    pub(crate) facts_of_several: &'static str,
+    pub(crate) facts_of_other: fn(host: &str) -> String,
+    pub(crate) facts_of_unknown: &'static str,
+    pub(crate) government_edition: &'static str,
+    pub(crate) no_proxy: &'static str,
+    pub(crate) trace: &'static str,
+    /// What servicing's processes met, and on which object.
+    pub(crate) traced: fn(met: &str, object: &str) -> String,
+    pub(crate) no_trace_needed: &'static str,
 }
 
 impl Words {
@@ -294,6 +305,16 @@ static ENGLISH: Words = Words {
             ),
         }
     },
+    facts_reach: "as files beside the logs tell it, of the time when these were saved",
+    facts_disagree: "the files do not agree, so it is not used",
+    facts_of_several: "the files name several computers, so no advice relies on them",
+    facts_of_other: |host| format!("of {host}, of which no log is here: not used"),
+    facts_of_unknown: "nothing says of which machine: not used",
+    government_edition: "this is CMGE (神州网信政府版), whose packages come from its supplier",
+    no_proxy: "no proxy",
+    trace: "Trace",
+    traced: |met, object| format!("Process Monitor, {met} on {object}"),
+    no_trace_needed: "Process Monitor is not needed: a record names the object and its error",
 };
 
 static CHINESE: Words = Words {
@@ -409,6 +430,16 @@ static CHINESE: Words = Words {
         0 => format!("{name}：{verdict}，{files} 份日志"),
         _ => format!("{name}：{verdict}，{files} 份日志，{failures} 项故障"),
     },
+    facts_reach: "据日志旁的文件所述，反映其保存时的状态",
+    facts_disagree: "文件说法不一，不予采用",
+    facts_of_several: "这些文件涉及多台电脑，建议不以其为依据",
+    facts_of_other: |host| format!("属于 {host}，此处没有其日志：未采用"),
+    facts_of_unknown: "无法判断属于哪台电脑：未采用",
+    government_edition: "即神州网信政府版（CMGE），程序包来自其供应商",
+    no_proxy: "无代理",
+    trace: "跟踪",
+    traced: |met, object| format!("Process Monitor 在 {object} 上看到：{met}"),
+    no_trace_needed: "不需要 Process Monitor：已有记录指明对象及其错误",
 };
 
 /// A kind of log, for people.

@@ -283,6 +283,14 @@ fn is_naming(source: Source) -> bool {
     )
 }
 
+/// The computers that logs name, in small letters: in their first pieces, or anywhere.
+pub(super) fn computers_of(logs: &[&LogFile], is_whole: bool) -> BTreeSet<String> {
+    let naming = logs.iter().filter(|log| is_naming(log.source));
+    naming
+        .flat_map(|log| peek(log, is_whole).computers.into_keys())
+        .collect()
+}
+
 /// What a look into a log tells of its machine.
 #[derive(Debug, Default)]
 struct Peek {

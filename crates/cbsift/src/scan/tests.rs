@@ -1,5 +1,6 @@
 //! Texts on which a step fails, whatever the reason: the rest is read, and the answer says what is missing.
 
+mod facts;
 mod forms;
 
 use super::*;

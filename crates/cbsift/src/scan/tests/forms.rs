@@ -1,6 +1,7 @@
 //! Forms that people copy, from file to answer. All values are made up.
 
 use super::*;
+use parse::facts::FactsForm;
 
 fn answer(name: &str, text: &str) -> Scan {
     scan_of(&[(name, text.to_owned())], &STEPS)
@@ -235,22 +236,19 @@ fn setupdiag_names_code_phase_and_package_in_each_of_its_forms() {
 
 #[test]
 fn what_is_no_log_is_inconclusive_with_its_name() {
-    for (text, reason) in [
+    for (text, form) in [
         (
             "Host Name:  PC-1\r\nOS Name:  Microsoft Windows 10 Pro\r\nOS Version:  10.0.19045\r\n",
-            "systeminfo",
+            FactsForm::SystemInfo,
         ),
         (
             "\"Time of Day\",\"Process Name\",\"PID\",\"Operation\",\"Path\",\"Result\",\"Detail\"\r\n\"1\",\"TiWorker.exe\",\"2\",\"CreateFile\",\"C:\\x\",\"ACCESS DENIED\",\"\"\r\n",
-            "Process Monitor",
+            FactsForm::ProcessMonitor,
         ),
     ] {
         let scan = answer("x.txt", text);
         assert_eq!(scan.verdict, Verdict::Inconclusive);
-        assert!(
-            scan.inputs[0].reason.contains(reason),
-            "{}",
-            scan.inputs[0].reason
-        );
+        let facts = scan.inputs[0].facts.as_ref();
+        assert_eq!(facts.map(|facts| facts.form), Some(form));
     }
 }
