@@ -1,6 +1,7 @@
 //! From chunks handed over to rows that are durable.
 
 mod lanes;
+mod wakes;
 
 use crate::{
     ActiveSet, Config, PipelineError,
@@ -29,6 +30,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use wakes::Streams;
 
 /// Gives chunks to the pipeline. Cheap to clone.
 #[derive(Clone)]
@@ -118,6 +120,7 @@ pub(crate) struct Intake {
     lanes: Lanes,
     turns: Turns,
     news: NewsIds,
+    streams: Streams,
 }
 
 /// Names of batches in the outbox: a random start and a counter, so that no two processes meet, however close they start. A name is
@@ -212,6 +215,7 @@ impl Intake {
             counters,
             workers,
             news: NewsIds::new(),
+            streams: Streams::default(),
         }
     }
 
@@ -390,12 +394,13 @@ impl Intake {
     async fn insert(
         &self,
         set: &ActiveSet,
-        rows: Vec<ChunkRows>,
+        mut rows: Vec<ChunkRows>,
         turns: Option<&Turns>,
     ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        let learnt = self.streams.decide(&mut rows);
         let news = self.news.next();
         self.outbox.begin(news);
         let mut stored = Vec::new();
@@ -408,6 +413,11 @@ impl Intake {
                 let reason = "storing the batch panicked".to_owned();
                 Err(PipelineError::Unavailable { reason })
             });
+        if let Ok(refused) = &result
+            && refused.is_empty()
+        {
+            self.streams.learn(learnt);
+        }
         let stored: Vec<&Batch> = if result.is_ok() {
             stored.iter().collect()
         } else {

@@ -1,6 +1,7 @@
 //! Storing a batch of classified chunks, in the order that makes a crash harmless.
 
 use crate::{
+    derivation::EndpointFacts,
     error::Result,
     rows::{
         ChunkRow, ChunkRows, CoverageRow, EventRow, LIVE_GENERATION, NewsRow, NoiseRow,
@@ -8,7 +9,7 @@ use crate::{
     },
     store::Store,
 };
-use event::{Chunk, Code, Event, Month, Noise, Unit};
+use event::{Chunk, Code, Event, LoggedAt, Month, Noise, Unit};
 use futures_util::future::{BoxFuture, try_join, try_join_all, try_join3};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Semaphore;
@@ -30,6 +31,7 @@ impl Batch {
         chunks.sort_by(|a, b| key(a).cmp(&key(b)));
         let units = chunks
             .iter()
+            .filter(|rows| rows.wakes)
             .flat_map(|rows| {
                 rows.months().into_iter().map(|month| Unit {
                     tenant: rows.chunk.tenant.clone(),
@@ -54,6 +56,30 @@ impl Batch {
     /// Units whose derivation it may change.
     pub fn units(&self) -> &BTreeSet<Unit> {
         &self.units
+    }
+
+    /// How far the logs of endpoints reach of which nothing is derived again: a derivation would have said it.
+    fn quiet_facts(&self) -> Vec<EndpointFacts> {
+        let quiet = self.chunks.iter().filter(|rows| !rows.wakes);
+        let mut facts: BTreeMap<(&str, &str), (Option<LoggedAt>, Option<LoggedAt>)> =
+            BTreeMap::new();
+        for rows in quiet {
+            let endpoint = (rows.chunk.tenant.as_str(), rows.chunk.endpoint.as_str());
+            let (first, last) = facts.entry(endpoint).or_default();
+            *first = first.iter().copied().chain(rows.first).min();
+            *last = (*last).max(rows.last);
+        }
+        let facts = facts.into_iter();
+        facts
+            .map(|((tenant, endpoint), (first, last))| EndpointFacts {
+                tenant: tenant.to_owned(),
+                endpoint: endpoint.to_owned(),
+                host: String::new(),
+                servicing_stack: None,
+                first,
+                last,
+            })
+            .collect()
     }
 
     /// The chunks, in the order they are stored.
@@ -120,7 +146,10 @@ impl Store {
     /// Order: events, noise and news, then chunks, then coverage. So a chunk implies its events and their news, and coverage,
     /// which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
-        let news = self.insert_news(batch);
+        let news = async {
+            self.insert_news(batch).await?;
+            self.insert_endpoint_facts(&batch.quiet_facts()).await
+        };
         let (events, noise) = (
             self.insert_events(batch, None),
             self.insert_noise(batch, None),
@@ -134,6 +163,7 @@ impl Store {
         self.insert_events(batch, Some(turns)).await?;
         self.insert_noise(batch, Some(turns)).await?;
         self.insert_news(batch).await?;
+        self.insert_endpoint_facts(&batch.quiet_facts()).await?;
         self.insert_chunks(batch, Some(turns)).await
     }
 

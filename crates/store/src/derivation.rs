@@ -91,6 +91,23 @@ impl Store {
         Ok(())
     }
 
+    /// Stores what was learnt about machines.
+    pub(crate) async fn insert_endpoint_facts(&self, facts: &[EndpointFacts]) -> Result<()> {
+        let endpoints = facts.iter().map(|facts| EndpointRow {
+            tenant: &facts.tenant,
+            endpoint: &facts.endpoint,
+            host: &facts.host,
+            servicing_stack: facts
+                .servicing_stack
+                .as_ref()
+                .map_or((i64::MIN, ""), |(at, stack)| (at.0, stack)),
+            first: facts.first,
+            last: facts.last,
+        });
+        self.insert_rows::<EndpointRow<'static>, _>("endpoints", endpoints)
+            .await
+    }
+
     /// Stores derivations and what was learnt about their machines. The rows go first; the row that makes a set current last.
     pub async fn insert_derivations(
         &self,
@@ -105,19 +122,7 @@ impl Store {
                 .or_default()
                 .push((derived, set));
         }
-        let endpoints = facts.iter().map(|facts| EndpointRow {
-            tenant: &facts.tenant,
-            endpoint: &facts.endpoint,
-            host: &facts.host,
-            servicing_stack: facts
-                .servicing_stack
-                .as_ref()
-                .map_or((i64::MIN, ""), |(at, stack)| (at.0, stack)),
-            first: facts.first,
-            last: facts.last,
-        });
-        self.insert_rows::<EndpointRow<'static>, _>("endpoints", endpoints)
-            .await?;
+        self.insert_endpoint_facts(facts).await?;
         try_join_all(by_month.values().map(|derived| async {
             let attempts = derived.iter().flat_map(|&(derived, set)| {
                 (0..derived.derivation.attempts.len())

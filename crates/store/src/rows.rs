@@ -36,6 +36,8 @@ pub struct ChunkRows {
     pub kbs: Vec<String>,
     /// Last day it is kept, in days since 1970, or [`ChunkRows::KEEP`].
     pub keep_until_day: u16,
+    /// It may change an answer, so its units are derived again.
+    pub wakes: bool,
 }
 
 impl ChunkRows {
@@ -57,6 +59,7 @@ impl ChunkRows {
             codes: Vec::new(),
             kbs: Vec::new(),
             keep_until_day: Self::KEEP,
+            wakes: true,
         }
     }
 

@@ -1,0 +1,237 @@
+//! Which chunks can change an answer: only those bring news, so that a line that says nothing wakes nobody.
+//!
+//! A chunk with events can. One without can where it goes on over a record that was an event while it was open, shows another offset from
+//! UTC, begins before what was known of its stream, or takes the stream into another month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself; of every
+//! other it takes the worst to be true.
+
+use event::{LoggedAt, MESSAGE_PATH};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use store::ChunkRows;
+
+/// Streams remembered; some 60 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
+const MAX_STREAMS: usize = 200_000;
+
+/// The last chunk of each stream that this process stored.
+#[derive(Default)]
+pub(super) struct Streams(Mutex<HashMap<u64, Seen>>);
+
+/// What is known of a stream after a chunk of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    start: u64,
+    end: u64,
+    /// Earliest head so far.
+    first: Option<LoggedAt>,
+    /// Latest head so far.
+    last: Option<LoggedAt>,
+    /// The one offset that its anchors show; none where they show several, or none.
+    minutes: Option<i32>,
+    is_open: bool,
+    has_open_event: bool,
+}
+
+/// What a batch makes known of its streams, once it is stored.
+pub(super) type Learnt = HashMap<u64, Seen>;
+
+impl Streams {
+    /// Decides for each chunk of a batch, in the order of their streams, whether it wakes its units.
+    pub(super) fn decide(&self, rows: &mut [ChunkRows]) -> Learnt {
+        rows.sort_by_key(|rows| (rows.chunk.stream, rows.chunk.offset, rows.chunk.length));
+        let mut learnt = Learnt::new();
+        let known = self.known();
+        for rows in rows {
+            let stream = rows.chunk.stream.0;
+            let before = learnt.get(&stream).or_else(|| known.get(&stream)).copied();
+            rows.wakes = wakes(before, rows);
+            learnt.insert(stream, Seen::after(before, rows));
+        }
+        learnt
+    }
+
+    /// The batch is stored.
+    pub(super) fn learn(&self, learnt: Learnt) {
+        let mut known = self.known();
+        if known.len() + learnt.len() > MAX_STREAMS {
+            known.clear();
+        }
+        known.extend(learnt);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Seen>> {
+        // Every change is complete when the lock is released.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn after(before: Option<Self>, rows: &ChunkRows) -> Self {
+        let chunk = &rows.chunk;
+        let known = before.and_then(|before| before.minutes);
+        let mut minutes = rows.anchors.iter().map(|anchor| anchor.minutes);
+        let newest = minutes.next_back().or(known);
+        let is_one = minutes.all(|minutes| Some(minutes) == newest);
+        let first = before.and_then(|before| before.first);
+        Self {
+            start: chunk.offset,
+            end: chunk.offset.saturating_add(chunk.length),
+            first: first.into_iter().chain(rows.first).min(),
+            last: before.and_then(|before| before.last).max(rows.last),
+            minutes: newest.filter(|_| is_one),
+            is_open: chunk.open,
+            has_open_event: rows.events.iter().any(|event| event.open),
+        }
+    }
+}
+
+/// Whether a chunk can change an answer, given what was known of its stream before it.
+fn wakes(before: Option<Seen>, rows: &ChunkRows) -> bool {
+    let chunk = &rows.chunk;
+    if !rows.events.is_empty() {
+        return true;
+    }
+    if chunk.path == MESSAGE_PATH {
+        // Each is a stream of its own, whole, and shows no offset.
+        return chunk.open;
+    }
+    let Some(before) = before else { return true };
+    // It goes on where the last one ended, or within its open record.
+    let goes_on = match before.is_open {
+        true => (before.start..=before.end).contains(&chunk.offset) && !before.has_open_event,
+        false => chunk.offset == before.end,
+    };
+    let is_earlier = match (before.first, rows.first) {
+        (Some(known), Some(own)) => own < known,
+        (None, own) => own.is_some(),
+        (Some(_), None) => false,
+    };
+    let month = |logged: Option<LoggedAt>| logged.map(LoggedAt::month);
+    let is_other_month = rows.last > before.last && month(rows.last) != month(before.last);
+    let is_other_offset = |minutes: i32| before.minutes != Some(minutes);
+    let mut minutes = rows.anchors.iter().map(|anchor| anchor.minutes);
+    !goes_on || is_earlier || is_other_month || minutes.any(is_other_offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event::{Chunk, UtcAnchor, UtcHow};
+    use store::testing;
+
+    const HARMLESS: &str = "2022-08-18 15:53:46, Info                  CBS    made up\n";
+
+    /// A chunk at an offset, without events.
+    fn rows(offset: u64, open: bool) -> ChunkRows {
+        let rows = testing::rows("e", offset, HARMLESS, open);
+        ChunkRows {
+            events: Vec::new(),
+            anchors: Vec::new(),
+            ..rows
+        }
+    }
+
+    fn with_event(rows: ChunkRows) -> ChunkRows {
+        let mut event = testing::event("2022-08-18 15:53:46", "e", rows.chunk.offset);
+        event.open = rows.chunk.open;
+        ChunkRows {
+            events: vec![event],
+            ..rows
+        }
+    }
+
+    fn with_offset(rows: ChunkRows, minutes: i32) -> ChunkRows {
+        let anchor = UtcAnchor {
+            offset: rows.chunk.offset,
+            minutes,
+            how: UtcHow::CsiStamp,
+            logged: LoggedAt(0),
+        };
+        ChunkRows {
+            anchors: vec![anchor],
+            ..rows
+        }
+    }
+
+    /// Which of these chunks, each a batch that is stored, wake their units.
+    fn woken(chunks: Vec<ChunkRows>) -> Vec<bool> {
+        let streams = Streams::default();
+        let one = |rows| {
+            let mut batch = [rows];
+            let learnt = streams.decide(&mut batch);
+            streams.learn(learnt);
+            batch[0].wakes
+        };
+        chunks.into_iter().map(one).collect()
+    }
+
+    fn length() -> u64 {
+        HARMLESS.len() as u64
+    }
+
+    #[test]
+    fn what_goes_on_and_says_nothing_wakes_nobody() {
+        let at = |place: u64| rows(place * length(), false);
+        assert_eq!(
+            woken(vec![at(0), at(1), at(2), at(2)]),
+            [true, false, false, true]
+        );
+        assert_eq!(
+            woken(vec![at(0), with_event(at(1)), at(2)]),
+            [true, true, false]
+        );
+        // What lies between is not known: another process may have stored it.
+        assert_eq!(woken(vec![at(0), at(2)]), [true, true]);
+    }
+
+    #[test]
+    fn an_event_that_was_open_is_superseded() {
+        let open = rows(0, true);
+        assert_eq!(woken(vec![open.clone(), rows(0, true)]), [true, false]);
+        assert_eq!(woken(vec![with_event(open), rows(0, false)]), [true, true]);
+    }
+
+    #[test]
+    fn another_offset_an_earlier_head_and_another_month_are_news() {
+        let first = with_offset(rows(0, false), 480);
+        let next = || rows(length(), false);
+        let woken_by = |next| woken(vec![first.clone(), next])[1];
+        assert!(!woken_by(with_offset(next(), 480)));
+        assert!(woken_by(with_offset(next(), 540)));
+        let mut earlier = next();
+        earlier.first = earlier.first.map(|first| LoggedAt(first.0 - 1));
+        assert!(woken_by(earlier));
+        let mut later = next();
+        later.last = later.last.map(|last| LoggedAt(last.0 + 40 * 86_400));
+        assert!(woken_by(later));
+        // The first offset that a stream shows.
+        assert!(woken(vec![rows(0, false), with_offset(next(), 480)])[1]);
+    }
+
+    #[test]
+    fn a_batch_that_is_not_stored_teaches_nothing() {
+        let streams = Streams::default();
+        let mut batch = [rows(0, false), rows(length(), false)];
+        streams.decide(&mut batch);
+        assert!(batch[0].wakes && !batch[1].wakes);
+        let mut again = [rows(length(), false)];
+        streams.decide(&mut again);
+        assert!(again[0].wakes);
+    }
+
+    #[test]
+    fn a_message_wakes_by_its_events_alone() {
+        let message = |rows: ChunkRows| {
+            let chunk = Chunk {
+                path: MESSAGE_PATH.to_owned(),
+                ..rows.chunk.as_ref().clone()
+            };
+            ChunkRows {
+                chunk: chunk.into(),
+                ..rows
+            }
+        };
+        let (quiet, loud) = (message(rows(0, false)), message(with_event(rows(0, false))));
+        assert_eq!(woken(vec![quiet]), [false]);
+        assert_eq!(woken(vec![loud]), [true]);
+    }
+}
