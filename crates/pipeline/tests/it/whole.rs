@@ -1,12 +1,13 @@
 //! However logs are cut and sent, the store answers what classifying and deriving in memory gives.
 
 use crate::{
-    harness::{quick, settle, store},
+    harness::{TENANT, quick, settle, store},
     logs::{chunks, cut, expected, logs, stored},
 };
 use classify::Rules;
 use event::Chunk;
 use pipeline::Pipeline;
+use std::time::Duration;
 
 /// Machines of the simulated fleet with different failures among them.
 const MACHINES: [usize; 4] = [0, 3, 11, 42];
@@ -74,5 +75,66 @@ async fn a_copy_sent_as_growing_prefixes_answers_like_the_whole() {
     }
     settle(&store, endpoint).await;
     assert_eq!(stored(&store, endpoint).await, expected);
+    pipeline.stop().await.expect("stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_says_nothing_is_stored_and_nothing_is_derived_again() {
+    let store = store().await;
+    let pipeline = Pipeline::start_with(quick(), store.clone())
+        .await
+        .expect("start");
+    let endpoint = "quiet-append";
+    let line = |hour: u32, text: &str| format!("2024-05-06 {hour:02}:00:00, {text}\r\n");
+    let harmless = |hour| line(hour, "Info                  CBS    Made up, and fine");
+    let failed = line(
+        8,
+        "Error                 CBS    Failed to feed the made-up tray [HRESULT = 0x8007aaab]",
+    );
+    let log = simulate::LogFile {
+        path: "CBS.log".to_owned(),
+        source: "cbs",
+        bytes: (harmless(7) + &failed).into_bytes(),
+    };
+    let mut first = cut(endpoint, &log, log.bytes.len(), 16 << 10).remove(0);
+    first.open = false;
+    let append = |after: &Chunk, text: String| Chunk {
+        offset: after.offset + after.length,
+        length: text.len() as u64,
+        text,
+        ..after.clone()
+    };
+    pipeline.handle().store(vec![first.clone()]).await.unwrap();
+    settle(&store, endpoint).await;
+    let derived = pipeline.status().counts().derivations;
+    let mut last = first;
+    for hour in 9..12 {
+        last = append(&last, harmless(hour));
+        pipeline.handle().store(vec![last.clone()]).await.unwrap();
+        // News is stored before the chunk is acknowledged.
+        let open = store.open_news(Duration::ZERO, 1_000_000).await.unwrap();
+        assert!(open.iter().all(|news| news.unit.endpoint != endpoint));
+    }
+    assert_eq!(pipeline.status().counts().derivations, derived);
+    let covered = store.covered_bytes(TENANT, endpoint).await.unwrap();
+    assert_eq!(covered, last.offset + last.length);
+    let page = store
+        .endpoint(TENANT, endpoint)
+        .await
+        .unwrap()
+        .expect("the endpoint is known");
+    assert_eq!(
+        page.head.last.map(|last| last.to_string()).as_deref(),
+        Some("2024-05-06 11:00:00")
+    );
+
+    let failed = line(
+        12,
+        "Error                 CBS    Failed to feed another made-up tray [HRESULT = 0x8007aaac]",
+    );
+    let next = append(&last, failed);
+    pipeline.handle().store(vec![next]).await.unwrap();
+    settle(&store, endpoint).await;
+    assert!(pipeline.status().counts().derivations > derived);
     pipeline.stop().await.expect("stop");
 }
