@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod chunk;
+pub mod civil;
 mod derived;
 mod endpoint;
 mod event;

@@ -1,11 +1,12 @@
 //! The fleet: who is in it, and what happens to each endpoint on which day.
 
 use crate::builds::{BUILDS, Build, Era};
-use crate::calendar::{DAY_MS, Release, days_from_civil};
+use crate::calendar::{DAY_MS, Release};
 use crate::random::{Random, mix};
 use crate::scenario::{SCENARIOS, Scenario, When, Where};
 use crate::update::{PLACEHOLDER, Update};
 use event::UtcMillis;
+use event::civil::days_from_civil;
 
 /// A made-up fleet. Equal values give equal bytes, on any machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! The one place that knows how a log is laid out: clock, heads, CSI counters and cuts, session ids, files, and the books of what was planted.
 
 use crate::builds::{Build, Era};
-use crate::calendar::{DAY_MS, civil_from_days};
+use crate::calendar::DAY_MS;
 use crate::codes::{FAIL, Hresult};
 use crate::random::{Random, hash};
 use crate::truth::{NoiseKind, TruthAttempt, TruthFile, TruthFinding, TruthNoise, code_text};
+use event::civil::civil_from_days;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
