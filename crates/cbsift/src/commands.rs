@@ -17,9 +17,9 @@ mod simulate;
 mod up;
 mod web;
 
+use crate::misuse::Misuse;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
-use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -82,18 +82,6 @@ impl Site {
             .collect()
     }
 }
-
-/// Wrong arguments or configuration: exit status 2.
-#[derive(Debug)]
-pub(crate) struct Misuse(pub(crate) String);
-
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Misuse {}
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {

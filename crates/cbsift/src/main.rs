@@ -8,11 +8,13 @@ mod feed;
 mod generator;
 mod keeper;
 mod log;
+mod misuse;
 mod progress;
 mod report;
 mod run;
 mod scan;
 mod settings;
+mod shipped_rules;
 mod token;
 
 use clap::Parser;
@@ -41,5 +43,5 @@ fn main() -> ExitCode {
 /// Says an error once, with its whole chain; the exit status that goes with it.
 fn report_error(error: &anyhow::Error) -> u8 {
     log::error(error);
-    if error.is::<commands::Misuse>() { 2 } else { 1 }
+    if error.is::<misuse::Misuse>() { 2 } else { 1 }
 }

@@ -2,8 +2,8 @@
 //!
 //! `config/default.toml` holds every key and is compiled in, so an unknown key is one that does not stand there.
 
-use crate::commands::Misuse;
 use crate::log;
+use crate::misuse::Misuse;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use serve::TlsFiles;
@@ -51,7 +51,7 @@ impl Settings {
     }
 }
 
-/// How a ClickHouse elsewhere is reached; [`crate::run::Remote`] is the connection to it.
+/// How a ClickHouse elsewhere is reached; `run::Remote` is the connection to it.
 #[derive(Clone, Debug)]
 pub(crate) struct ClickHouse {
     url: String,

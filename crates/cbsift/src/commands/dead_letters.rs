@@ -11,8 +11,8 @@
     )
 )]
 
-use super::Misuse;
 use crate::access::Access;
+use crate::misuse::Misuse;
 use crate::report::counted;
 use crate::run::{self, TENANT};
 use crate::settings;

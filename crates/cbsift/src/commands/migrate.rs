@@ -1,7 +1,7 @@
 //! `cbsift migrate`: brings the tables up to date.
 
 use crate::run::engine::{self, Engine};
-use crate::{access, run, settings, token};
+use crate::{run, settings, shipped_rules, token};
 use anyhow::Context;
 use clap::Args;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let remote = run::Remote::new(&settings)?;
             let store = remote.now().await?;
             migrate(store).await?;
-            access::publish_first(store).await
+            shipped_rules::publish_first(store).await
         });
     }
     run::role(async {

@@ -11,9 +11,10 @@
     )
 )]
 
+use super::rules;
 use super::rules::Files;
-use super::{Misuse, rules};
 use crate::access::Access;
+use crate::misuse::Misuse;
 use crate::progress::Progress as Bar;
 use crate::report::counted;
 use crate::run::{self, TENANT};

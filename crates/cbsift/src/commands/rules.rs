@@ -3,7 +3,7 @@
 mod coverage;
 mod publish;
 
-use super::Misuse;
+use crate::misuse::Misuse;
 use crate::report::counted;
 use clap::{Args, Subcommand};
 use classify::{Fault, Rules};

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (summary, stopped) = match outcome {
         Ok(summary) => (summary, None),
         Err(::send::SendError::Stopped { error, summary }) => (*summary, Some(error)),
-        Err(error) => return Err(super::Misuse(error.to_string()).into()),
+        Err(error) => return Err(crate::misuse::Misuse(error.to_string()).into()),
     };
     for skipped in &summary.skipped {
         let path = skipped.path.to_string_lossy();

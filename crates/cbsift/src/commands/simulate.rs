@@ -53,8 +53,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     fleet.days = arguments.days;
     fleet.records_per_day = arguments.records_per_day;
     if let Some(day) = &arguments.until {
-        let day = event::LoggedAt::parse(format!("{day} 00:00:00").as_bytes())
-            .ok_or_else(|| super::Misuse(format!("--until `{day}`: expected YYYY-MM-DD")))?;
+        let day =
+            event::LoggedAt::parse(format!("{day} 00:00:00").as_bytes()).ok_or_else(|| {
+                crate::misuse::Misuse(format!("--until `{day}`: expected YYYY-MM-DD"))
+            })?;
         fleet = fleet.ending(UtcMillis(day.0 * 1_000));
     }
     let uplink = match &arguments.to {

@@ -1,7 +1,7 @@
 //! An address that we answer on: opened first, with its certificate, so that a mistake costs nothing; served later.
 
-use super::listen;
-use crate::commands::Misuse;
+use super::process::listen;
+use crate::misuse::Misuse;
 use crate::settings::Settings;
 use anyhow::Context;
 use axum::Router;

@@ -82,7 +82,7 @@ impl Engine {
 
 /// Opens the address for ClickHouse clients.
 pub(crate) fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
-    super::listen(settings.engine_listen, "engine.listen", false)
+    super::process::listen(settings.engine_listen, "engine.listen", false)
 }
 
 /// A ClickHouse elsewhere. Roles start before it and outlive its absence, so it is connected to at the first need.
@@ -102,7 +102,7 @@ impl Remote {
     /// The store that the settings name; an error where they name none.
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let Some(config) = &settings.remote else {
-            bail!(crate::commands::Misuse(
+            bail!(crate::misuse::Misuse(
                 "`store.url` is empty, but this role needs a ClickHouse to speak to\nhint: set CBSIFT__STORE__URL=http://127.0.0.1:8123, or run everything in one process with `cbsift up`".to_owned()
             ));
         };

@@ -2,8 +2,9 @@
 
 use super::admin::Admin;
 use super::door::Doors;
+use super::engine::Remote;
 use super::intake::{Held, Kafka, tokens};
-use super::{Remote, Servers};
+use super::process::{self, Servers};
 use crate::settings::Settings;
 use ::ingest::Traffic;
 use anyhow::{Context, bail};
@@ -27,7 +28,7 @@ pub(crate) async fn ingest(
 ) -> anyhow::Result<()> {
     let tokens = tokens(settings)?;
     if tokens.is_empty() {
-        bail!(crate::commands::Misuse(
+        bail!(crate::misuse::Misuse(
             "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it".to_owned()
         ));
     }
@@ -71,13 +72,13 @@ pub(crate) async fn ingest(
         });
 
     let urls = (intake_door.url()?, admin_door.url()?);
-    let mut servers = Servers::new(&stop, super::drain(settings));
+    let mut servers = Servers::new(&stop, process::drain(settings));
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
     let topics = settings.queue.clone();
     servers.add("the topics", move |stop| async move {
-        super::topics(&topics, &stop).await?;
+        process::topics(&topics, &stop).await?;
         tokio::select! {
             () = stop.cancelled() => Ok(()),
             () = broken.cancelled() => bail!("Kafka's producer is broken for good, so this process ends; what was not acknowledged is sent again"),

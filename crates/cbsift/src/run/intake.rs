@@ -1,6 +1,7 @@
 //! What the intake is given: where chunks go, what the store holds, whose tokens are good.
 
-use super::Remote;
+use super::engine::Remote;
+use super::process::cut_short;
 use crate::keeper::Space;
 use crate::settings::Settings;
 use event::upload::FileDigest;
@@ -41,7 +42,7 @@ impl ChunkSink for Direct {
         });
         let stored = stored
             .await
-            .map_err(|error| SinkError::Unavailable(super::cut_short(error).to_string()))?;
+            .map_err(|error| SinkError::Unavailable(cut_short(error).to_string()))?;
         stored.map_err(|error| match error {
             PipelineError::Busy { retry_after } => SinkError::Busy { retry_after },
             full if full.is_full() => SinkError::Full(full.to_string()),

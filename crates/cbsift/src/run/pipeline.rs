@@ -2,7 +2,8 @@
 
 use super::admin::Admin;
 use super::door::Doors;
-use super::{Remote, Servers};
+use super::engine::Remote;
+use super::process::{self, Servers};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::log;
 use crate::settings::Settings;
@@ -21,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The feed takes its grace twice, and must not be cut before it has left the group.
 const DRAIN: Duration = Duration::from_secs(22);
 
-const _: () = assert!(DRAIN.as_secs() >= 2 * GRACE.as_secs() + super::CUT_AFTER.as_secs());
+const _: () = assert!(DRAIN.as_secs() >= 2 * GRACE.as_secs() + process::CUT_AFTER.as_secs());
 
 /// What runs once brokers and store are there.
 struct Running {
@@ -87,7 +88,7 @@ pub(crate) async fn pipeline(
             }
         });
 
-    let mut servers = Servers::new(&stop, DRAIN.max(super::drain(settings)));
+    let mut servers = Servers::new(&stop, DRAIN.max(process::drain(settings)));
     let url = admin_door.url()?;
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
@@ -99,7 +100,7 @@ pub(crate) async fn pipeline(
     };
     // It closes news by what it reads.
     let store = store.sequential();
-    if super::topics(&settings.queue, &stop).await?.is_none() {
+    if process::topics(&settings.queue, &stop).await?.is_none() {
         return servers.run().await;
     }
     let missing = missing_foreign(&settings.queue).await;

@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::door::{Doors, for_readers};
 use super::engine::{self, Engine};
 use super::intake::{Direct, Held, tokens};
-use super::{Servers, TENANT};
+use super::process::{self, Servers, TENANT};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
 use crate::token::{self, Holder};
@@ -48,7 +48,7 @@ pub(crate) async fn up(
     let store = engine.store().await?;
     store.migrate().await.context("migrate the store")?;
 
-    crate::access::publish_shipped(&store).await?;
+    crate::shipped_rules::publish_shipped(&store).await?;
     let rules = Rules::shipped();
     let pipeline = Pipeline::start_with(settings.pipeline.clone(), store.clone())
         .await
@@ -99,7 +99,7 @@ pub(crate) async fn up(
         engine: format!("http://{engine_address}"),
         admin: admin_door.url()?,
     };
-    let mut servers = Servers::new(&stop, super::drain(settings));
+    let mut servers = Servers::new(&stop, process::drain(settings));
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
     let pages = behind_tokens(web::router(web));
     servers.add("the pages", |stop| page_door.serve(pages, stop));

@@ -2,7 +2,8 @@
 
 use super::admin::Admin;
 use super::door::{Doors, for_readers};
-use super::{Remote, Servers, TENANT};
+use super::engine::Remote;
+use super::process::{self, Servers, TENANT};
 use crate::settings::Settings;
 use classify::Rules;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ pub(crate) async fn web(
         let remote = checked.clone();
         async move { remote.check().await }
     });
-    let mut servers = Servers::new(&stop, super::drain(settings));
+    let mut servers = Servers::new(&stop, process::drain(settings));
     let admin_url = admin_door.url()?;
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
