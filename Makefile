@@ -34,9 +34,10 @@ bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPU
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
 
-check: ui deny-there ## Formatting, lints, and what dependencies may be; warnings are errors
+check: ui deny-there ## Formatting, lints, docs, and what dependencies may be; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --features parse/corpus,windows-error-codes/corpus,cbsift/corpus -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
 	cd crates/web/ui && npm run check --silent
 
