@@ -1,7 +1,7 @@
 //! The engine's own process: what it is told, how it confines itself, and how it ends.
 //!
 //! It is started with an empty environment and these open files, and learns all else, secrets included, from the first line of
-//! [`CONTROL`]. It lives as long as that pipe is open: however its parent ends, the kernel closes the other end.
+//! `CONTROL`. It lives as long as that pipe is open: however its parent ends, the kernel closes the other end.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};

@@ -6,9 +6,9 @@
 //! {"ts_utc":"2024-05-01T08:00:05.293Z","host":"PC-1","channel":"System","provider":"Microsoft-Windows-Ntfs","event_id":98,"record_id":7,"level":"information","data":{"CorruptionActionState":"0"}}
 //! ```
 //!
-//! One file per shape; a new shape is a file and a line in [`shape`].
+//! One file per shape; a new shape is a file and a line in `shape`.
 //!
-//! Copies in other forms than JSON ([`crate::event_forms`]) become the same events: `fields`, `message` and `time` know what they share.
+//! Copies in other forms than JSON (`event_forms`) become the same events: `fields`, `message` and `time` know what they share.
 
 mod canonical;
 mod collector;

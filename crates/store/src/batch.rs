@@ -9,7 +9,7 @@ use crate::{
     },
     store::Store,
 };
-use event::{Chunk, Code, Event, LoggedAt, Month, Noise, Unit};
+use event::{Chunk, Code, Event, Month, Noise, Unit};
 use futures_util::future::{BoxFuture, try_join, try_join_all, try_join3};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Semaphore;
@@ -60,26 +60,23 @@ impl Batch {
 
     /// How far the logs of endpoints reach of which nothing is derived again: a derivation would have said it.
     fn quiet_facts(&self) -> Vec<EndpointFacts> {
-        let quiet = self.chunks.iter().filter(|rows| !rows.wakes);
-        let mut facts: BTreeMap<(&str, &str), (Option<LoggedAt>, Option<LoggedAt>)> =
-            BTreeMap::new();
-        for rows in quiet {
-            let endpoint = (rows.chunk.tenant.as_str(), rows.chunk.endpoint.as_str());
-            let (first, last) = facts.entry(endpoint).or_default();
-            *first = first.iter().copied().chain(rows.first).min();
-            *last = (*last).max(rows.last);
+        let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
+        for rows in self.chunks.iter().filter(|rows| !rows.wakes) {
+            let (tenant, endpoint) = (&rows.chunk.tenant, &rows.chunk.endpoint);
+            let of_endpoint = facts
+                .entry((tenant, endpoint))
+                .or_insert_with(|| EndpointFacts {
+                    tenant: tenant.clone(),
+                    endpoint: endpoint.clone(),
+                    host: String::new(),
+                    servicing_stack: None,
+                    first: rows.first,
+                    last: rows.last,
+                });
+            of_endpoint.first = of_endpoint.first.into_iter().chain(rows.first).min();
+            of_endpoint.last = of_endpoint.last.max(rows.last);
         }
-        let facts = facts.into_iter();
-        facts
-            .map(|((tenant, endpoint), (first, last))| EndpointFacts {
-                tenant: tenant.to_owned(),
-                endpoint: endpoint.to_owned(),
-                host: String::new(),
-                servicing_stack: None,
-                first,
-                last,
-            })
-            .collect()
+        facts.into_values().collect()
     }
 
     /// The chunks, in the order they are stored.
