@@ -112,6 +112,8 @@ impl Feed {
 
     async fn record(self, mut record: Record) {
         counter!("cbsift_pipeline_read_total").increment(1);
+        // Whoever had its partition before may have stored what comes before it.
+        let epoch = self.consumer.rebalances();
         // Without an outcome of its own, whatever the reason, it counts as given back.
         let open = self.open.begin();
         // A stranger's header says nothing of our format's version.
@@ -141,7 +143,8 @@ impl Feed {
         loop {
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
-            match self.pipeline.store(vec![Arc::clone(&chunk)]).await {
+            let chunks = vec![Arc::clone(&chunk)];
+            match self.pipeline.store_since(epoch, chunks).await {
                 Ok(()) => {
                     self.consumer.ack(&record.receipt);
                     return open.has_an_outcome();

@@ -39,12 +39,15 @@ pub struct Handle {
     room: Arc<Semaphore>,
     room_kib: u32,
     queue_wait: Duration,
+    streams: Arc<Streams>,
 }
 
 /// Chunks of one caller, acknowledged together.
 pub(crate) struct Request {
     chunks: Vec<Arc<Chunk>>,
     bytes: usize,
+    /// When its streams last changed hands before it came.
+    epoch: u64,
     reply: oneshot::Sender<Result<(), PipelineError>>,
     /// Held until the chunks are stored: what is taken and not stored is bounded.
     _room: OwnedSemaphorePermit,
@@ -65,6 +68,7 @@ impl Handle {
                 room,
                 room_kib,
                 queue_wait,
+                streams: Arc::default(),
             },
             receiver,
         )
@@ -75,6 +79,17 @@ impl Handle {
     /// May be called in parallel, and again after an error or when the caller gave up waiting: repeats fold.
     /// A caller that may have to repeat gives shared chunks, and keeps them.
     pub async fn store<C: Into<Arc<Chunk>>>(&self, chunks: Vec<C>) -> Result<(), PipelineError> {
+        self.store_since(self.streams.epoch(), chunks).await
+    }
+
+    /// The same, of chunks whose streams last changed hands at `epoch`, a number that grows each time: where several pipelines share a
+    /// fleet, others may have stored chunks of them before.
+    pub(crate) async fn store_since<C: Into<Arc<Chunk>>>(
+        &self,
+        epoch: u64,
+        chunks: Vec<C>,
+    ) -> Result<(), PipelineError> {
+        self.streams.moved(epoch);
         let chunks: Vec<Arc<Chunk>> = chunks.into_iter().map(Into::into).collect();
         if chunks.is_empty() {
             return Ok(());
@@ -94,6 +109,7 @@ impl Handle {
         let request = Request {
             chunks,
             bytes,
+            epoch,
             reply,
             _room: room,
         };
@@ -120,7 +136,7 @@ pub(crate) struct Intake {
     lanes: Lanes,
     turns: Turns,
     news: NewsIds,
-    streams: Streams,
+    streams: Arc<Streams>,
 }
 
 /// Names of batches in the outbox: a random start and a counter, so that no two processes meet, however close they start. A name is
@@ -198,6 +214,7 @@ pub(crate) async fn run(
 
 impl Intake {
     pub(crate) fn new(
+        handle: &Handle,
         config: Config,
         store: Store,
         rules: Arc<Current>,
@@ -215,7 +232,7 @@ impl Intake {
             counters,
             workers,
             news: NewsIds::new(),
-            streams: Streams::default(),
+            streams: handle.streams.clone(),
         }
     }
 
@@ -232,6 +249,7 @@ impl Intake {
             callers.push(Caller {
                 chunks: request.chunks.len(),
                 bytes: request.bytes,
+                epoch: request.epoch,
                 reply: request.reply,
                 _room: request._room,
             });
@@ -300,7 +318,16 @@ impl Intake {
             letters.extend(one.letters);
             callers.push(one.caller);
         }
+        // Taken before streams changed hands: who has them since may have gone on from there.
+        let epoch = self.streams.epoch();
+        let is_late = callers.iter().any(|caller| caller.epoch != epoch);
+        if is_late || !letters.is_empty() {
+            self.streams.clear();
+        }
         let result = self.store_all(&set, rows, letters, turns).await;
+        if is_late {
+            self.streams.clear();
+        }
         self.answer(callers, &result);
     }
 
@@ -413,10 +440,10 @@ impl Intake {
                 let reason = "storing the batch panicked".to_owned();
                 Err(PipelineError::Unavailable { reason })
             });
-        if let Ok(refused) = &result
-            && refused.is_empty()
-        {
-            self.streams.learn(learnt);
+        match &result {
+            Ok(refused) if refused.is_empty() => self.streams.learn(learnt),
+            // What of it is in the store, nobody knows for sure.
+            _ => self.streams.clear(),
         }
         let stored: Vec<&Batch> = if result.is_ok() {
             stored.iter().collect()

@@ -41,6 +41,7 @@ impl Pipeline {
         let counters = Arc::new(Counters::default());
         let (handle, requests) = Handle::new(&config);
         let intake = Intake::new(
+            &handle,
             config.clone(),
             store.clone(),
             Arc::clone(&rules),

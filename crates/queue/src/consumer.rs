@@ -314,6 +314,12 @@ impl Consumer {
         }
     }
 
+    /// How often partitions were given to this consumer or taken from it: a record that is received later may follow what another one
+    /// has read.
+    pub fn rebalances(&self) -> u64 {
+        self.shared.state().rebalances
+    }
+
     /// Hands nothing more out; what is in flight may still be acknowledged, for as long as `revoke_wait`.
     pub fn stop(&self) {
         self.shared.state().is_stopping = true;

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub(super) struct Caller {
     pub(super) chunks: usize,
     pub(super) bytes: usize,
+    pub(super) epoch: u64,
     pub(super) reply: oneshot::Sender<Result<(), PipelineError>>,
     /// Held until the chunks are stored: what is taken and not stored is bounded.
     pub(super) _room: OwnedSemaphorePermit,
@@ -222,6 +223,7 @@ mod tests {
             rows: rows.collect(),
             letters: Vec::new(),
             caller: Caller {
+                epoch: 0,
                 chunks: 1,
                 bytes,
                 reply,

@@ -1,24 +1,34 @@
 //! Which chunks can change an answer: only those bring news, so that a line that says nothing wakes nobody.
 //!
 //! A chunk with events can. One without can where it goes on over a record that was an event while it was open, shows another offset from
-//! UTC, begins before what was known of its stream, or takes the stream into another month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself; of every
-//! other it takes the worst to be true.
+//! UTC, begins before what was known of its stream, or takes the stream into another month, whose other logs then have its offset. This
+//! process knows that of the streams whose last chunk it stored itself; of every other it takes the worst to be true. Whatever may mean
+//! that somebody else stored a chunk in between, or that a chunk is stored in part, makes it forget all it knows.
 
 use event::{LoggedAt, MESSAGE_PATH};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::ChunkRows;
 
-/// Streams remembered; some 60 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
+/// Streams remembered; some 80 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
 const MAX_STREAMS: usize = 200_000;
 
 /// The last chunk of each stream that this process stored.
 #[derive(Default)]
-pub(super) struct Streams(Mutex<HashMap<u64, Seen>>);
+pub(crate) struct Streams(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    seen: HashMap<u64, Seen>,
+    /// Grows with everything that is forgotten: what was decided before teaches nothing after.
+    generation: u64,
+    /// The last time that streams changed hands, as whoever hands them out counts.
+    epoch: u64,
+}
 
 /// What is known of a stream after a chunk of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
     start: u64,
     end: u64,
     /// Earliest head so far.
@@ -32,35 +42,80 @@ pub(super) struct Seen {
 }
 
 /// What a batch makes known of its streams, once it is stored.
-pub(super) type Learnt = HashMap<u64, Seen>;
+pub(super) struct Learnt {
+    generation: u64,
+    /// By stream, what was known before, and what is after.
+    streams: HashMap<u64, (Option<Seen>, Seen)>,
+}
 
 impl Streams {
+    /// Streams may have changed hands since: what others stored meanwhile is not known here.
+    pub(crate) fn moved(&self, epoch: u64) {
+        let mut state = self.state();
+        if epoch > state.epoch {
+            state.epoch = epoch;
+            state.forget();
+        }
+    }
+
+    /// The last time that streams changed hands.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.state().epoch
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.state().forget();
+    }
+
     /// Decides for each chunk of a batch, in the order of their streams, whether it wakes its units.
     pub(super) fn decide(&self, rows: &mut [ChunkRows]) -> Learnt {
         rows.sort_by_key(|rows| (rows.chunk.stream, rows.chunk.offset, rows.chunk.length));
-        let mut learnt = Learnt::new();
-        let known = self.known();
+        let state = self.state();
+        let mut streams: HashMap<u64, (Option<Seen>, Seen)> = HashMap::new();
         for rows in rows {
             let stream = rows.chunk.stream.0;
-            let before = learnt.get(&stream).or_else(|| known.get(&stream)).copied();
+            let known = state.seen.get(&stream).copied();
+            let before = streams.get(&stream).map(|(_, last)| *last).or(known);
             rows.wakes = wakes(before, rows);
-            learnt.insert(stream, Seen::after(before, rows));
+            let after = Seen::after(before, rows);
+            streams.entry(stream).or_insert((known, after)).1 = after;
         }
-        learnt
+        Learnt {
+            generation: state.generation,
+            streams,
+        }
     }
 
-    /// The batch is stored.
+    /// The batch is stored, all of it.
     pub(super) fn learn(&self, learnt: Learnt) {
-        let mut known = self.known();
-        if known.len() + learnt.len() > MAX_STREAMS {
-            known.clear();
+        let mut state = self.state();
+        if state.generation != learnt.generation {
+            return;
         }
-        known.extend(learnt);
+        if state.seen.len() + learnt.streams.len() > MAX_STREAMS {
+            state.forget();
+        }
+        for (stream, (before, after)) in learnt.streams {
+            // Another batch of this stream was stored meanwhile, and nobody knows any more which is the last.
+            if state.seen.get(&stream) == before.as_ref() {
+                state.seen.insert(stream, after);
+            } else {
+                state.seen.remove(&stream);
+            }
+        }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Seen>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // Every change is complete when the lock is released.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.seen.clear();
+        self.generation += 1;
     }
 }
 
@@ -216,6 +271,43 @@ mod tests {
         let mut again = [rows(length(), false)];
         streams.decide(&mut again);
         assert!(again[0].wakes);
+    }
+
+    #[test]
+    fn batches_that_overtake_each_other_leave_nothing_known() {
+        let streams = Streams::default();
+        let mut first = [rows(0, false)];
+        let of_first = streams.decide(&mut first);
+        let mut open = [with_event(rows(length(), true))];
+        let of_open = streams.decide(&mut open);
+        streams.learn(of_open);
+        streams.learn(of_first);
+        // It may go on over the open event.
+        let mut next = [rows(length(), false)];
+        streams.decide(&mut next);
+        assert!(next[0].wakes);
+    }
+
+    #[test]
+    fn what_others_may_have_stored_is_not_known() {
+        let streams = Streams::default();
+        let wakes_at = |place: u64| {
+            let mut batch = [rows(place * length(), false)];
+            let learnt = streams.decide(&mut batch);
+            (batch[0].wakes, learnt)
+        };
+        streams.learn(wakes_at(0).1);
+        streams.moved(0);
+        let (wakes, late) = wakes_at(1);
+        assert!(!wakes);
+        streams.moved(1);
+        // Decided by what was known before.
+        streams.learn(late);
+        assert!(wakes_at(2).0);
+        streams.learn(wakes_at(2).1);
+        assert!(!wakes_at(3).0);
+        streams.clear();
+        assert!(wakes_at(3).0);
     }
 
     #[test]
