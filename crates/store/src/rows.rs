@@ -3,8 +3,8 @@
 use crate::version::{chunk_version, event_version};
 use clickhouse::Row;
 use event::{
-    Chunk, Code, Event, EventId, Format, Level, LoggedAt, Marker, Month, Noise, Source, StreamId,
-    TextEncoding, UtcAnchor, UtcHow, UtcMillis,
+    Chunk, Code, Day, Event, EventId, Format, Level, LoggedAt, Marker, Month, Noise, Source,
+    StreamId, TextEncoding, UtcAnchor, UtcHow, UtcMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -114,8 +114,7 @@ pub(crate) fn month_of(logged: Option<LoggedAt>) -> Month {
 
 /// The day whose key holds a time, as days since 1970, in the same month as [`month_of`]. All far-off times share one.
 pub(crate) fn day_of(logged: Option<LoggedAt>) -> u16 {
-    let at = logged.filter(|at| at.month() != Month::FAR_OFF);
-    days(at.unwrap_or_else(|| Month::FAR_OFF.start()))
+    Day::of(logged).number()
 }
 
 /// The day of a chunk's latest head: as [`day_of`], but never before the day of an earlier one, so that it bounds a stream.
