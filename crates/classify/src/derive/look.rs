@@ -12,9 +12,10 @@ use event::{Day, Event, Finding, Level, Marker, Outcome};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Records and codes that the tries of a day may look at together, by the log of one kind. The logs of real machines need a thousandth of
-/// it; where it does not do, each try looks at an equal share around the record that names it. A tenth of a second's work.
-const MAX_LOOKED_AT: usize = 2_000_000;
+/// Records and codes that the tries of a day may look at together, in the logs of one kind: 16 million in the 31 days of a month, a second's
+/// work. The logs of real machines need a thousandth of it; where it does not do, each try looks at an equal share around the record that
+/// names it.
+const MAX_LOOKED_AT: usize = 16_000_000 / 31;
 
 /// Records that name what is worked on that are looked through for what a failure is about. A servicing operation says it a handful of times.
 const MAX_NAMED: usize = 64;

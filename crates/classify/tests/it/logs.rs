@@ -39,3 +39,14 @@ pub(crate) fn check(files: &[(&str, &str)], code: u32, category: &str, object: &
     assert_eq!(finding.category, category, "{files:#?} {finding:#?}");
     assert!(finding.object.contains(object), "{files:#?} {finding:#?}");
 }
+
+/// A log of which there is nothing to say.
+pub(crate) fn quiet(path: &str, log: &str) {
+    let judged = judge(&[(path, log)]);
+    assert_eq!(
+        (judged.verdict, judged.all.findings.len()),
+        (Verdict::Healthy, 0),
+        "{:#?}",
+        judged.all.findings
+    );
+}

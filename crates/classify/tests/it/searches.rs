@@ -1,6 +1,6 @@
 //! Searches, downloads and calls of every generation of the update agent.
 
-use crate::logs::{check, tabbed, traced};
+use crate::logs::{check, quiet, tabbed, traced};
 use crate::pc::judge;
 use classify::Verdict;
 use event::Code;
@@ -255,13 +255,7 @@ fn what_an_old_agent_warns_of_every_day_is_quiet() {
             "Agent",
             "  * Found 0 updates and 80 categories in search; evaluated appl. rules of 900 out of 1200 deployed entities",
         );
-    let judged = judge(&[("WindowsUpdate.log", &day.repeat(8))]);
-    assert_eq!(
-        (judged.verdict, judged.all.findings.len()),
-        (Verdict::Healthy, 0),
-        "{:#?}",
-        judged.all.findings
-    );
+    quiet("WindowsUpdate.log", &day.repeat(8));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Setup and sysprep.
 
-use crate::logs::{check, errors, record};
+use crate::logs::{check, errors, quiet, record};
 use crate::pc::judge;
 use classify::Verdict;
 use event::Code;
@@ -109,13 +109,7 @@ fn an_operation_that_setup_tried_again_is_no_failure() {
             "ExecuteOperations: Successfully processed execution phase Downlevel",
         )
         + &record("08:00:09", "Info", "SP", "Made-up record that says nothing").repeat(20);
-    let judged = judge(&[("setupact.log", &log)]);
-    assert_eq!(
-        (judged.verdict, judged.all.findings.len()),
-        (Verdict::Healthy, 0),
-        "{:#?}",
-        judged.all.findings
-    );
+    quiet("setupact.log", &log);
 }
 
 #[test]
@@ -154,13 +148,7 @@ fn setup_that_hands_over_to_a_newer_copy_has_not_failed() {
         "Made-up record that says nothing",
     )
     .repeat(30);
-    let judged = judge(&[("setupact.log", &log)]);
-    assert_eq!(
-        (judged.verdict, judged.all.findings.len()),
-        (Verdict::Healthy, 0),
-        "{:#?}",
-        judged.all.findings
-    );
+    quiet("setupact.log", &log);
 }
 
 #[test]
