@@ -4,11 +4,12 @@
 //! Two pipelines read the same chunks, the second one from a topic that holds them in reverse, each into a store that was empty.
 //! What they sent is compared row by row, because which chunks share a batch is chance:
 //!
-//! - `events`, `open_noise`, `chunks`, `coverage`: every column of every row.
+//! - `events`, `inputs`, `open_noise`, `chunks`, `coverage`: every column of every row.
 //! - `noise`: one row of a batch names all of its members, so a row counts here as one row for each member.
-//! - `news`: without `id`, which names a batch.
-//! - `attempts`, `findings`, `derivations`: of each endpoint's month the set with the greatest version, which is the one that stays;
-//!   sets before it were derived from what had arrived by then.
+//! - `news`: which units, without `id`, which names a batch, and without the days and links, which are those of its chunks together.
+//! - `attempts`, `findings`, `derivations`, `day_parts`: of each endpoint's month or day what has the greatest version, which is what stays;
+//!   what was there before was derived from what had arrived by then. Without `version`, which says how much was known when it was derived,
+//!   and `set`, whose name holds the version that first stored it; `content` is a hash of what the set says.
 //! - `endpoints`: as the table folds it, for the same reason.
 //! - `housekeeping`: not at all; it is the one table that holds a day of the clock, which reaches no answer.
 
@@ -25,13 +26,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Tables that a pipeline fills from these logs; a table that nobody fills would be compared for nothing.
-const FILLED: [&str; 8] = [
+const FILLED: [&str; 10] = [
     "attempts",
     "chunks",
     "coverage",
+    "day_parts",
     "derivations",
     "events",
     "findings",
+    "inputs",
     "news",
     "noise",
 ];
@@ -131,9 +134,15 @@ fn run(cluster: &Cluster, sent: &BTreeMap<String, u64>, environment: &[(&str, &s
     }
     rows.remove("endpoints");
     rows.remove("housekeeping");
-    for table in ["attempts", "findings", "derivations"] {
+    let of_month = ["tenant", "endpoint", "month"].as_slice();
+    for (table, unit) in [
+        ("attempts", of_month),
+        ("findings", of_month),
+        ("derivations", of_month),
+        ("day_parts", &["tenant", "endpoint", "day"]),
+    ] {
         if let Some(rows) = rows.get_mut(table) {
-            keep_newest(rows);
+            keep_newest(rows, unit);
         }
     }
     Run { rows, endpoints }
@@ -162,7 +171,9 @@ fn in_order(insert: &Insert) {
 fn comparable(insert: &Insert) -> Vec<Row> {
     let rows = insert.rows.iter().cloned();
     match insert.table.as_str() {
-        "news" => rows.map(|row| row.without("id")).collect(),
+        "news" => rows
+            .map(|row| row.without("id").without("days").without("links"))
+            .collect(),
         "noise" => rows.flat_map(|row| members(&row)).collect(),
         _ => rows.collect(),
     }
@@ -176,9 +187,12 @@ fn members(row: &Row) -> Vec<Row> {
     ids.chunks(8).map(one).collect()
 }
 
-/// Of every endpoint's month the rows with the greatest version.
-fn keep_newest(rows: &mut BTreeSet<Row>) {
-    let unit = |row: &Row| ["tenant", "endpoint", "month"].map(|name| row.of(name).to_vec());
+/// Of every unit the rows with the greatest version, without that and the set's name.
+fn keep_newest(rows: &mut BTreeSet<Row>, unit: &[&str]) {
+    let unit = |row: &Row| -> Vec<Vec<u8>> {
+        let values = unit.iter().map(|name| row.of(name).to_vec());
+        values.collect()
+    };
     let version = |row: &Row| {
         let bytes = row.of("version").try_into();
         u128::from_le_bytes(bytes.expect("a UInt128 has 16 bytes"))
@@ -188,7 +202,15 @@ fn keep_newest(rows: &mut BTreeSet<Row>) {
         let found = newest.entry(unit(row)).or_default();
         *found = version(row).max(*found);
     }
-    rows.retain(|row| newest[&unit(row)] == version(row));
+    *rows = rows
+        .iter()
+        .filter(|row| newest[&unit(row)] == version(row))
+        .map(|row| {
+            let mut row = row.without("version");
+            row.0.remove("set");
+            row
+        })
+        .collect();
 }
 
 fn shown(row: &Row) -> String {

@@ -1,7 +1,7 @@
 //! The events of one endpoint to attempts and findings. Pure, and independent of the order of its input.
 //!
 //! The unit is an endpoint's month, put together from what its days tell. A day sees all of itself and of the day before, and the landmarks
-//! of [`HORIZON_DAYS`] on either side, so that a new record costs the days it may change and not the history beside it.
+//! of [`Day::HORIZON`] on either side, so that a new record costs the days it may change and not the history beside it.
 
 mod agent;
 mod attempts;
@@ -28,10 +28,6 @@ use crate::rules::Rules;
 use event::{Day, Derivation, Event, LoggedAt, Month, Source, StreamId, Unit, UtcAnchor};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use timeline::Timeline;
-
-/// How many days before and after it a day looks at landmarks. A judgement: a restart that is put off and a failure made good come within a
-/// month.
-pub const HORIZON_DAYS: i32 = 31;
 
 /// What is known of one stream beside its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +79,7 @@ pub fn derive_from(
 }
 
 /// What some days of a month tell. `events` are at least those that these days see: all of each and of the day before, and the landmarks
-/// of [`HORIZON_DAYS`] on either side. Others change nothing.
+/// of [`Day::HORIZON`] on either side. Others change nothing.
 pub fn derive_days(
     rules: &Rules,
     month: Month,

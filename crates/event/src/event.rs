@@ -232,6 +232,26 @@ impl Marker {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|marker| marker.name() == name)
     }
+
+    /// Whether every event it marks is a landmark, see [`Event::is_landmark`].
+    pub fn is_landmark(self) -> bool {
+        matches!(
+            self,
+            Self::SessionEnd
+                | Self::ExecStart
+                | Self::RepairStart
+                | Self::ExecEnd
+                | Self::RepairEnd
+                | Self::FailureReport
+                | Self::ChangeReport
+                | Self::StartupEnd
+                | Self::DetectionEnd
+                | Self::CommandStart
+                | Self::CommandEnd
+                | Self::SetupPhaseDone
+                | Self::UpdateInstalled
+        )
+    }
 }
 
 /// What classification made of a record that means something.
@@ -287,23 +307,7 @@ impl Event {
     /// Whether what other days tell may depend on it: it begins, changes or ends a try, says what went well after all, or is known to a
     /// rule. Every other event matters to its own day and the next alone.
     pub fn is_landmark(&self) -> bool {
-        !self.rule.is_empty()
-            || matches!(
-                self.marker,
-                Marker::SessionEnd
-                    | Marker::ExecStart
-                    | Marker::RepairStart
-                    | Marker::ExecEnd
-                    | Marker::RepairEnd
-                    | Marker::FailureReport
-                    | Marker::ChangeReport
-                    | Marker::StartupEnd
-                    | Marker::DetectionEnd
-                    | Marker::CommandStart
-                    | Marker::CommandEnd
-                    | Marker::SetupPhaseDone
-                    | Marker::UpdateInstalled
-            )
+        !self.rule.is_empty() || self.marker.is_landmark()
     }
 }
 

@@ -32,6 +32,10 @@ impl Day {
     /// All times outside of the months that stand for themselves, and what carries no time. In tables it is 1990-01-01.
     pub const FAR_OFF: Self = Self(7_305);
 
+    /// How many days before and after it a day looks at landmarks. A judgement: a restart that is put off and a failure made good come
+    /// within four weeks; and no month is shorter, so that a month and the ones beside it hold all that its days see.
+    pub const HORIZON: i32 = 28;
+
     /// The day of a time, or of none.
     pub fn of(logged: Option<LoggedAt>) -> Self {
         logged
@@ -213,6 +217,17 @@ impl Month {
     /// The first second after it.
     pub fn end(self) -> LoggedAt {
         start_of(self.0 + 1)
+    }
+
+    /// Its days; the far-off one has the far-off day alone.
+    pub fn days(self) -> impl Iterator<Item = Day> {
+        let (first, last) = match self {
+            Self::FAR_OFF => (0, 0),
+            _ => (self.start().0 / 86_400, self.end().0 / 86_400),
+        };
+        let far = (self == Self::FAR_OFF).then_some(Day::FAR_OFF);
+        let near = (first..last).filter_map(|day| u16::try_from(day).ok());
+        near.map(Day::new).chain(far)
     }
 
     /// Whether a stretch of a log, from its earliest head to its latest, reaches into this month or one beside it.

@@ -34,9 +34,9 @@ pub struct Config {
     pub derive_latest: Duration,
     /// Derivation jobs at the same time: one computes while the other waits for the store.
     pub derive_parallel: usize,
-    /// Bytes of answers that derivations hold at once, all jobs together; one unit alone may take all of it. In memory such rows
-    /// take about three times as much for the moment. An endpoint with 2,000 events a day needs some 120 MiB for a month and its
-    /// neighbours.
+    /// Bytes of answers that derivations hold at once, all jobs together; one day of one endpoint alone, with the day before it and the
+    /// landmarks around it, may take all of it. In memory such rows take about three times as much for the moment. A day of 2,000
+    /// events needs some 2 MiB.
     pub derive_memory: u64,
     /// A failed derivation is tried again after this: a store that hiccups is back by then.
     pub derive_retry: Duration,
@@ -88,7 +88,7 @@ impl Default for Config {
             derive_quiet: Duration::from_secs(1),
             derive_latest: Duration::from_secs(5),
             derive_parallel: 2,
-            derive_memory: 256 << 20,
+            derive_memory: 64 << 20,
             derive_retry: Duration::from_secs(5),
             sweep: Duration::from_secs(30),
             sweep_age: Duration::from_secs(120),

@@ -1,7 +1,9 @@
 //! From news to derivations.
 
+mod backfill;
 mod dead;
 mod job;
+mod plan;
 mod reads;
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     rule_sets::Current,
     status::Counters,
 };
+use backfill::Backfill;
 use dead::Dead;
 use event::Unit;
 use futures_util::FutureExt;
@@ -38,6 +41,7 @@ pub(crate) struct Deriver {
     counters: Arc<Counters>,
     reads: Reads,
     dead: Dead,
+    backfill: Backfill,
     /// Where the next sweep goes on; none where it begins again.
     sweep_place: Mutex<Option<Unit>>,
 }
@@ -58,6 +62,7 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     // Jobs start as far apart as a unit must be quiet: units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
     let mut switched = deriver.rules.subscribe();
+    let backfill = tokio::spawn(backfill::run(Arc::clone(&deriver), shutdown.clone()));
     while !shutdown.is_cancelled() {
         // Without a rule set that can be used nothing is derived: news stays open.
         let is_free = jobs.len() < deriver.config.derive_parallel && deriver.rules.get().is_ok();
@@ -98,6 +103,9 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
         }
     }
     jobs.join_all().await;
+    if let Err(error) = backfill.await {
+        tracing::error!(%error, "the back-fill ended by itself, which is a bug");
+    }
 }
 
 impl Deriver {
@@ -111,6 +119,7 @@ impl Deriver {
         Self {
             reads: Reads::new(config.derive_memory, config.derive_parallel),
             dead: Dead::default(),
+            backfill: Backfill::default(),
             sweep_place: Mutex::default(),
             config,
             store,

@@ -1,6 +1,6 @@
 //! What this process knows of news: batches in flight, and units that wait for their derivation.
 
-use event::{Month, Unit};
+use event::{Month, Unit, UnitNews};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -62,6 +62,7 @@ struct Queue {
 
 struct Waiting {
     ids: BTreeSet<u64>,
+    news: UnitNews,
     first: Instant,
     last: Instant,
 }
@@ -94,8 +95,9 @@ impl Outbox {
     pub(crate) fn finish(&self, news: u64, stored: &[&Batch], now: Instant) {
         let mut state = self.state();
         state.in_flight.remove(&news);
-        let (units, ids) = (stored.iter().flat_map(|batch| batch.units()), [news]);
-        let units = units.map(|unit| (unit, ids.as_slice()));
+        let ids = [news];
+        let units = stored.iter().flat_map(|batch| batch.news_of_units());
+        let units = units.map(|(unit, news)| (unit, ids.as_slice(), news));
         self.wake(&mut state, units, now, now);
         drop(state);
         self.changed.notify_one();
@@ -104,17 +106,19 @@ impl Outbox {
     /// News that the store holds and this process may not know of: due at once.
     pub(crate) fn absorb(&self, open: &[OpenNews], now: Instant) {
         let mut state = self.state();
-        let known: Vec<(&Unit, Vec<u64>)> = open
+        let known: Vec<(&Unit, Vec<u64>, &UnitNews)> = open
             .iter()
             .map(|news| {
                 let ids = news.ids.iter().copied();
                 let ids = ids.filter(|id| !state.in_flight.contains(id)).collect();
-                (&news.unit, ids)
+                (&news.unit, ids, &news.news)
             })
-            .filter(|(unit, ids): &(_, Vec<u64>)| !ids.is_empty() && !state.is_running(unit))
+            .filter(|(unit, ids, _): &(_, Vec<u64>, _)| !ids.is_empty() && !state.is_running(unit))
             .collect();
         let since = now.checked_sub(self.latest).unwrap_or(now);
-        let units = known.iter().map(|(unit, ids)| (*unit, ids.as_slice()));
+        let units = known
+            .iter()
+            .map(|(unit, ids, news)| (*unit, ids.as_slice(), *news));
         self.wake(&mut state, units, since, since);
         drop(state);
         self.changed.notify_one();
@@ -165,7 +169,7 @@ impl Outbox {
             let units = due
                 .news
                 .iter()
-                .map(|news| (&news.unit, news.ids.as_slice()));
+                .map(|news| (&news.unit, news.ids.as_slice(), &news.news));
             self.wake(&mut state, units, since, since);
         }
         drop(state);
@@ -225,14 +229,20 @@ impl Outbox {
     fn wake<'a>(
         &self,
         state: &mut State,
-        units: impl Iterator<Item = (&'a Unit, &'a [u64])>,
+        units: impl Iterator<Item = (&'a Unit, &'a [u64], &'a UnitNews)>,
         first: Instant,
         last: Instant,
     ) {
         let mut woken: BTreeSet<Endpoint> = BTreeSet::new();
-        for (unit, ids) in units {
+        for (unit, ids, news) in units {
             let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
-            if state.wake(&endpoint, unit.month, ids, first, last) {
+            let more = Waiting {
+                ids: ids.iter().copied().collect(),
+                news: news.clone(),
+                first,
+                last,
+            };
+            if state.wake(&endpoint, unit.month, more) {
                 woken.insert(endpoint);
             }
         }
@@ -256,35 +266,21 @@ impl State {
     }
 
     /// Returns whether the news is kept.
-    fn wake(
-        &mut self,
-        endpoint: &Endpoint,
-        month: Month,
-        ids: &[u64],
-        first: Instant,
-        last: Instant,
-    ) -> bool {
-        let is_full = self.units >= MAX_WAITING;
-        let is_known = self
+    fn wake(&mut self, endpoint: &Endpoint, month: Month, more: Waiting) -> bool {
+        let known = self
             .waiting
-            .get(endpoint)
-            .is_some_and(|queue| queue.units.contains_key(&month));
-        if is_full && !is_known {
+            .get_mut(endpoint)
+            .and_then(|queue| queue.units.get_mut(&month));
+        if let Some(known) = known {
+            known.add(more);
+            return true;
+        }
+        if self.units >= MAX_WAITING {
             return false;
         }
+        self.units += 1;
         let queue = self.waiting.entry(endpoint.clone()).or_default();
-        let waiting = queue.units.entry(month).or_insert_with(|| {
-            self.units += 1;
-            Waiting {
-                ids: BTreeSet::new(),
-                first,
-                last,
-            }
-        });
-        let room = MAX_NEWS.saturating_sub(waiting.ids.len());
-        waiting.ids.extend(ids.iter().take(room));
-        waiting.first = waiting.first.min(first);
-        waiting.last = waiting.last.max(last);
+        queue.units.insert(month, more.bounded());
         true
     }
 
@@ -356,6 +352,7 @@ impl State {
                     month,
                 },
                 ids: waiting.ids.into_iter().collect(),
+                news: waiting.news,
             });
         }
         if taken.is_empty() {
@@ -369,6 +366,21 @@ impl State {
 }
 
 impl Waiting {
+    fn add(&mut self, more: Self) {
+        let room = MAX_NEWS.saturating_sub(self.ids.len());
+        self.ids.extend(more.ids.into_iter().take(room));
+        self.news.add(&more.news);
+        self.first = self.first.min(more.first);
+        self.last = self.last.max(more.last);
+    }
+
+    fn bounded(mut self) -> Self {
+        while self.ids.len() > MAX_NEWS {
+            self.ids.pop_last();
+        }
+        self
+    }
+
     fn due(&self, quiet: Duration, latest: Duration) -> Instant {
         (self.last + quiet).min(self.first + latest)
     }
@@ -380,15 +392,12 @@ mod tests {
     use event::Month;
     use store::testing;
 
+    const LINE: &str = "2022-08-18 15:53:46 x\n";
     const QUIET: Duration = Duration::from_secs(1);
     const LATEST: Duration = Duration::from_secs(5);
 
     fn batch(endpoint: &str, news: u64) -> Batch {
-        Batch::new(
-            1,
-            news,
-            vec![testing::rows(endpoint, 0, "2022-08-18 15:53:46 x\n", false)],
-        )
+        Batch::new(1, news, vec![testing::rows(endpoint, 0, LINE, false)])
     }
 
     fn unit(endpoint: &str) -> Unit {
@@ -415,7 +424,10 @@ mod tests {
             due[0].news,
             [OpenNews {
                 unit: unit("a"),
-                ids: vec![1, 2, 3, 4, 5, 6]
+                ids: vec![1, 2, 3, 4, 5, 6],
+                news: testing::news(&testing::rows("a", 0, LINE, false))
+                    .remove(&unit("a").month)
+                    .unwrap()
             }]
         );
     }
@@ -428,6 +440,7 @@ mod tests {
             &[OpenNews {
                 unit: unit("a"),
                 ids: vec![6, 7],
+                news: UnitNews::of_all_days(),
             }],
             now,
         );
@@ -436,7 +449,8 @@ mod tests {
             due[0].news,
             [OpenNews {
                 unit: unit("a"),
-                ids: vec![6]
+                ids: vec![6],
+                news: UnitNews::of_all_days(),
             }]
         );
         outbox.done(&due);
@@ -447,6 +461,7 @@ mod tests {
             &[OpenNews {
                 unit: unit("a"),
                 ids: vec![7],
+                news: UnitNews::of_all_days(),
             }],
             now,
         );
@@ -460,6 +475,7 @@ mod tests {
             &[OpenNews {
                 unit: unit("a"),
                 ids: vec![1],
+                news: UnitNews::of_all_days(),
             }],
             now,
         );
@@ -478,6 +494,7 @@ mod tests {
                 ..unit(endpoint)
             },
             ids: vec![1],
+            news: UnitNews::of_all_days(),
         }
     }
 

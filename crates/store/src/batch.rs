@@ -3,14 +3,15 @@
 use crate::{
     derivation::EndpointFacts,
     error::Result,
+    inputs::InputRow,
     rows::{
         ChunkRow, ChunkRows, CoverageRow, EventRow, LIVE_GENERATION, NewsRow, NoiseRow,
         OpenNoiseRow, day_of, month_of,
     },
     store::Store,
 };
-use event::{Chunk, Code, Event, Month, Noise, Unit};
-use futures_util::future::{BoxFuture, try_join, try_join_all, try_join3};
+use event::{Chunk, Code, Event, Month, Noise, Unit, UnitNews};
+use futures_util::future::{BoxFuture, try_join, try_join_all, try_join4};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Semaphore;
 
@@ -20,7 +21,7 @@ pub struct Batch {
     rule_set: u32,
     news: u64,
     chunks: Vec<ChunkRows>,
-    units: BTreeSet<Unit>,
+    units: BTreeMap<Unit, UnitNews>,
 }
 
 impl Batch {
@@ -29,17 +30,20 @@ impl Batch {
     pub fn new(rule_set: u32, news: u64, mut chunks: Vec<ChunkRows>) -> Self {
         // Whatever the order of arrival, the same chunks make the same bytes.
         chunks.sort_by(|a, b| key(a).cmp(&key(b)));
-        let units = chunks
-            .iter()
-            .filter(|rows| rows.wakes)
-            .flat_map(|rows| {
-                rows.months().into_iter().map(|month| Unit {
+        let mut units: BTreeMap<Unit, UnitNews> = BTreeMap::new();
+        for rows in &chunks {
+            for (&month, news) in &rows.news {
+                let unit = Unit {
                     tenant: rows.chunk.tenant.clone(),
                     endpoint: rows.chunk.endpoint.clone(),
                     month,
-                })
-            })
-            .collect();
+                };
+                units
+                    .entry(unit)
+                    .and_modify(|known| known.add(news))
+                    .or_insert_with(|| news.clone());
+            }
+        }
         Self {
             rule_set,
             news,
@@ -54,14 +58,19 @@ impl Batch {
     }
 
     /// Units whose derivation it may change.
-    pub fn units(&self) -> &BTreeSet<Unit> {
+    pub fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.units.keys()
+    }
+
+    /// What it brings of each of them.
+    pub fn news_of_units(&self) -> &BTreeMap<Unit, UnitNews> {
         &self.units
     }
 
     /// How far the logs of endpoints reach of which nothing is derived again: a derivation would have said it.
     fn quiet_facts(&self) -> Vec<EndpointFacts> {
         let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
-        for rows in self.chunks.iter().filter(|rows| !rows.wakes) {
+        for rows in self.chunks.iter().filter(|rows| rows.news.is_empty()) {
             let (tenant, endpoint) = (&rows.chunk.tenant, &rows.chunk.endpoint);
             let of_endpoint = facts
                 .entry((tenant, endpoint))
@@ -89,16 +98,17 @@ impl Batch {
         self.chunks
     }
 
-    /// Two halves of the same name, to be stored both, or the batch itself where it holds one chunk.
+    /// Two halves of the same name, to be stored both, or the batch itself where it holds one chunk. Each brings the news of both:
+    /// rows of one name fold, and the one that stays must say it all.
     pub fn halve(mut self) -> (Self, Option<Self>) {
         if self.chunks.len() < 2 {
             return (self, None);
         }
-        let rest = self.chunks.split_off(self.chunks.len() / 2);
-        (
-            Self::new(self.rule_set, self.news, self.chunks),
-            Some(Self::new(self.rule_set, self.news, rest)),
-        )
+        let rest = Self {
+            chunks: self.chunks.split_off(self.chunks.len() / 2),
+            ..self.clone()
+        };
+        (self, Some(rest))
     }
 }
 
@@ -140,38 +150,37 @@ fn key(rows: &ChunkRows) -> (&str, &str, u64, u64, u64, u64) {
 impl Store {
     /// Stores a batch; when it returns `Ok`, every row is durable. May be called again after an error, and in parallel.
     ///
-    /// Order: events, noise and news, then chunks, then coverage. So a chunk implies its events and their news, and coverage,
+    /// Order: events, inputs, noise and news, then chunks, then coverage. So a chunk implies its events and their news, and coverage,
     /// which tells a sender where to go on, implies the chunk. A crash in between leaves rows that a repeat folds.
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
         let news = async {
             self.insert_news(batch).await?;
-            self.insert_endpoint_facts(&batch.quiet_facts()).await
+            self.insert_facts(&batch.quiet_facts()).await
         };
         let (events, noise) = (
             self.insert_events(batch, None),
             self.insert_noise(batch, None),
         );
-        try_join3(events, noise, news).await?;
+        let inputs = self.insert_inputs(batch, None);
+        try_join4(events, inputs, noise, news).await?;
         self.insert_chunks(batch, None).await
     }
 
     /// The same in the same order, but taking turns.
     pub async fn insert_batch_in_turns(&self, batch: &Batch, turns: &Turns) -> Result<()> {
         self.insert_events(batch, Some(turns)).await?;
+        self.insert_inputs(batch, Some(turns)).await?;
         self.insert_noise(batch, Some(turns)).await?;
         self.insert_news(batch).await?;
-        self.insert_endpoint_facts(&batch.quiet_facts()).await?;
+        self.insert_facts(&batch.quiet_facts()).await?;
         self.insert_chunks(batch, Some(turns)).await
     }
 
     async fn insert_news(&self, batch: &Batch) -> Result<()> {
-        let news = batch.units.iter().map(|unit| NewsRow {
-            tenant: &unit.tenant,
-            endpoint: &unit.endpoint,
-            month: unit.month.yyyymm(),
-            id: batch.news,
-            done: 0,
-        });
+        let news = batch
+            .units
+            .iter()
+            .map(|(unit, news)| NewsRow::open(unit, batch.news, news));
         self.insert_rows::<NewsRow<'static>, _>("news", news).await
     }
 
@@ -196,21 +205,25 @@ impl Store {
     }
 
     async fn insert_events(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
-        let mut by_month: BTreeMap<Month, Vec<(&Chunk, &Event)>> = BTreeMap::new();
-        for rows in &batch.chunks {
-            for event in &rows.events {
-                by_month
-                    .entry(month_of(event.logged))
-                    .or_default()
-                    .push((&rows.chunk, event));
-            }
-        }
+        let by_month = events_by_month(batch);
         let months: Vec<_> = by_month.values().collect();
         each(&months, turns, |events| {
             let rows = events
                 .iter()
                 .map(|(chunk, event)| EventRow::new(batch.rule_set, chunk, event));
             self.insert_rows::<EventRow<'static>, _>("events", rows)
+        })
+        .await
+    }
+
+    async fn insert_inputs(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
+        let by_month = events_by_month(batch);
+        let months: Vec<_> = by_month.values().collect();
+        each(&months, turns, |events| {
+            let rows = events
+                .iter()
+                .map(|(chunk, event)| InputRow::new(batch.rule_set, chunk, event));
+            self.insert_rows::<InputRow<'static>, _>("inputs", rows)
         })
         .await
     }
@@ -256,6 +269,19 @@ impl Store {
         try_join(closed, open).await?;
         Ok(())
     }
+}
+
+fn events_by_month(batch: &Batch) -> BTreeMap<Month, Vec<(&Chunk, &Event)>> {
+    let mut by_month: BTreeMap<Month, Vec<(&Chunk, &Event)>> = BTreeMap::new();
+    for rows in &batch.chunks {
+        for event in &rows.events {
+            by_month
+                .entry(month_of(event.logged))
+                .or_default()
+                .push((&rows.chunk, event));
+        }
+    }
+    by_month
 }
 
 /// Inserts months all at once, or in turns.

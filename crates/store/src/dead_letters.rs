@@ -1,9 +1,13 @@
 //! Dead letters: input that could not be processed, kept as it came until somebody sends it back.
 
-use crate::{error::Result, store::Store};
+use crate::{
+    bytes::{Bytes, OwnedBytes},
+    error::Result,
+    store::Store,
+};
 use clickhouse::Row;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{collections::BTreeMap, fmt};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Input that could not be processed.
@@ -418,45 +422,6 @@ impl StoredContent {
             headers: self.header_names.into_iter().zip(values).collect(),
             payload: self.payload.map(|payload| payload.0),
         }
-    }
-}
-
-/// A ClickHouse `String` that need not be text.
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-/// The same, read back.
-struct OwnedBytes(Vec<u8>);
-
-impl<'de> Deserialize<'de> for OwnedBytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = OwnedBytes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> std::result::Result<OwnedBytes, E> {
-                Ok(OwnedBytes(bytes.to_vec()))
-            }
-
-            fn visit_byte_buf<E: de::Error>(
-                self,
-                bytes: Vec<u8>,
-            ) -> std::result::Result<OwnedBytes, E> {
-                Ok(OwnedBytes(bytes))
-            }
-        }
-
-        deserializer.deserialize_byte_buf(Visitor)
     }
 }
 

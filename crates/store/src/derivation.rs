@@ -8,9 +8,9 @@ use crate::{
 };
 use clickhouse::Row;
 use event::{Code, Derivation, Finding, LoggedAt, Month, Unit, UtcMillis};
-use futures_util::future::try_join_all;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use futures_util::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A derivation ready to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,39 @@ pub struct UnitDerivation {
     pub unit: Unit,
     /// How well informed it was.
     pub version: DerivationVersion,
+    /// Hash of what was derived; 0 where nobody took one.
+    pub content: u64,
+    /// The set that readers see of the unit, as [`Store::current_sets`] said. One of the same content stays, and no row is written
+    /// again.
+    pub current: Option<CurrentSet>,
     /// What was derived.
     pub derivation: Derivation,
+}
+
+/// The set that readers see of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentSet {
+    /// Its name.
+    pub set: u64,
+    /// How well informed it is.
+    pub version: DerivationVersion,
+    /// Hash of what it holds; 0 where an older build stored it.
+    pub content: u64,
+}
+
+impl UnitDerivation {
+    /// The set that stays, where what was derived is what readers see already. Only the current one can: rows of others may be gone.
+    fn kept(&self) -> Option<u64> {
+        let same = self
+            .current
+            .filter(|current| current.content == self.content && self.content != 0);
+        same.map(|current| current.set)
+    }
+
+    fn set(&self) -> u64 {
+        let new = || self.version.set(&self.unit, LIVE_GENERATION, self.content);
+        self.kept().unwrap_or_else(new)
+    }
 }
 
 /// What derivation learnt about a machine. Every field folds, so a repeat changes nothing.
@@ -77,9 +108,10 @@ impl Store {
                     month,
                     generation: LIVE_GENERATION,
                     version: version.packed(),
-                    set: version.set(unit, LIVE_GENERATION),
+                    set: version.set(unit, LIVE_GENERATION, 0),
                     attempts: 0,
                     findings: 0,
+                    content: 0,
                 };
                 self.insert_rows::<DerivationRow<'static>, _>(
                     "derivations",
@@ -92,7 +124,7 @@ impl Store {
     }
 
     /// Stores what was learnt about machines.
-    pub(crate) async fn insert_endpoint_facts(&self, facts: &[EndpointFacts]) -> Result<()> {
+    pub async fn insert_facts(&self, facts: &[EndpointFacts]) -> Result<()> {
         let endpoints = facts.iter().map(|facts| EndpointRow {
             tenant: &facts.tenant,
             endpoint: &facts.endpoint,
@@ -108,22 +140,110 @@ impl Store {
             .await
     }
 
+    /// The sets that readers see of units, of those that have one.
+    pub async fn current_sets(&self, units: &[Unit]) -> Result<BTreeMap<Unit, CurrentSet>> {
+        let mut sets = BTreeMap::new();
+        for (tenant, endpoints, months) in asked(units) {
+            let rows: Vec<CurrentRow> = self
+                .fetch_all(
+                    "read current sets",
+                    self.sql(
+                        "SELECT ?fields FROM derivations FINAL \
+                         WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+                           AND month IN {months:Array(UInt32)} AND generation = 0",
+                    )
+                    .param("tenant", tenant)
+                    .param("endpoints", endpoints)
+                    .param("months", months),
+                )
+                .await?;
+            sets.extend(rows.into_iter().map(|row| {
+                let unit = Unit {
+                    tenant: tenant.to_owned(),
+                    endpoint: row.endpoint,
+                    month: Month::from_yyyymm(row.month),
+                };
+                let current = CurrentSet {
+                    set: row.set,
+                    version: DerivationVersion::unpacked(row.version),
+                    content: row.content,
+                };
+                (unit, current)
+            }));
+        }
+        // Of endpoints times months, those asked for.
+        let units: BTreeSet<&Unit> = units.iter().collect();
+        sets.retain(|unit, _| units.contains(unit));
+        Ok(sets)
+    }
+
     /// Stores derivations and what was learnt about their machines. The rows go first; the row that makes a set current last.
+    ///
+    /// Where the content is that of the current set, that set stays and only says how well informed it is now.
     pub async fn insert_derivations(
         &self,
         derivations: &[UnitDerivation],
         facts: &[EndpointFacts],
     ) -> Result<()> {
-        let mut by_month: BTreeMap<Month, Vec<(&UnitDerivation, u64)>> = BTreeMap::new();
-        for derived in derivations {
-            let set = derived.version.set(&derived.unit, LIVE_GENERATION);
-            by_month
-                .entry(derived.unit.month)
-                .or_default()
-                .push((derived, set));
+        self.insert_facts(facts).await?;
+        let (kept, new): (Vec<&UnitDerivation>, Vec<&UnitDerivation>) = derivations
+            .iter()
+            .partition(|derived| derived.kept().is_some());
+        try_join(self.insert_sets(&new), async {
+            self.insert_current(&kept).await?;
+            let incomplete = self.incomplete(&kept).await?;
+            self.insert_sets(&incomplete).await
+        })
+        .await?;
+        self.retire_far_off(derivations).await
+    }
+
+    /// Of kept sets, those whose rows are not all there. Another writer may have stored a set in between, and rows of this one were
+    /// cleared; or the engine lost a part.
+    async fn incomplete<'a>(&self, kept: &[&'a UnitDerivation]) -> Result<Vec<&'a UnitDerivation>> {
+        let mut held: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        let units: Vec<Unit> = kept.iter().map(|derived| derived.unit.clone()).collect();
+        let sets: Vec<u64> = kept.iter().map(|derived| derived.set()).collect();
+        for (tenant, endpoints, months) in asked(&units) {
+            let rows: Vec<(u64, u64, u64)> = self
+                .fetch_all(
+                    "count the rows of sets",
+                    self.sql(
+                        "SELECT `set`, uniqExactIf(ordinal, is_attempt), uniqExactIf(ordinal, NOT is_attempt) FROM (\
+                           SELECT `set`, ordinal, 1 AS is_attempt FROM attempts \
+                           WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+                             AND month IN {months:Array(UInt32)} AND `set` IN {sets:Array(UInt64)} \
+                           UNION ALL \
+                           SELECT `set`, ordinal, 0 AS is_attempt FROM findings \
+                           WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+                             AND month IN {months:Array(UInt32)} AND `set` IN {sets:Array(UInt64)}) \
+                         GROUP BY `set`",
+                    )
+                    .param("tenant", tenant)
+                    .param("endpoints", endpoints)
+                    .param("months", months)
+                    .param("sets", &sets),
+                )
+                .await?;
+            held.extend(
+                rows.into_iter()
+                    .map(|(set, attempts, findings)| (set, (attempts, findings))),
+            );
         }
-        self.insert_endpoint_facts(facts).await?;
-        try_join_all(by_month.values().map(|derived| async {
+        Ok(kept
+            .iter()
+            .copied()
+            .filter(|derived| {
+                let (attempts, findings) = held.get(&derived.set()).copied().unwrap_or_default();
+                attempts < derived.derivation.attempts.len() as u64
+                    || findings < derived.derivation.findings.len() as u64
+            })
+            .collect())
+    }
+
+    /// Stores the rows of sets, then the rows that make them current.
+    async fn insert_sets(&self, derivations: &[&UnitDerivation]) -> Result<()> {
+        try_join_all(by_month(derivations).values().map(|derived| async {
             let attempts = derived.iter().flat_map(|&(derived, set)| {
                 (0..derived.derivation.attempts.len())
                     .map(move |at| AttemptRow::new(derived, set, at))
@@ -135,7 +255,14 @@ impl Store {
                     .map(move |at| FindingRow::new(derived, set, at))
             });
             self.insert_rows::<FindingRow<'static>, _>("findings", findings)
-                .await?;
+                .await
+        }))
+        .await?;
+        self.insert_current(derivations).await
+    }
+
+    async fn insert_current(&self, derivations: &[&UnitDerivation]) -> Result<()> {
+        try_join_all(by_month(derivations).values().map(|derived| {
             let current = derived.iter().map(|&(derived, set)| DerivationRow {
                 tenant: &derived.unit.tenant,
                 endpoint: &derived.unit.endpoint,
@@ -145,13 +272,56 @@ impl Store {
                 set,
                 attempts: derived.derivation.attempts.len() as u32,
                 findings: derived.derivation.findings.len() as u32,
+                content: derived.content,
             });
             self.insert_rows::<DerivationRow<'static>, _>("derivations", current)
-                .await
         }))
         .await?;
-        self.retire_far_off(derivations).await
+        Ok(())
     }
+}
+
+/// By the partition that holds their rows, with the names of their sets.
+fn by_month<'a>(
+    derivations: &[&'a UnitDerivation],
+) -> BTreeMap<Month, Vec<(&'a UnitDerivation, u64)>> {
+    let mut by_month: BTreeMap<Month, Vec<(&UnitDerivation, u64)>> = BTreeMap::new();
+    for &derived in derivations {
+        by_month
+            .entry(derived.unit.month)
+            .or_default()
+            .push((derived, derived.set()));
+    }
+    by_month
+}
+
+/// Units as questions ask for them: by tenant, endpoints and months.
+fn asked(units: &[Unit]) -> Vec<(&str, Vec<&str>, Vec<u32>)> {
+    let mut by_tenant: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<u32>)> = BTreeMap::new();
+    for unit in units {
+        let (endpoints, months) = by_tenant.entry(&unit.tenant).or_default();
+        endpoints.insert(&unit.endpoint);
+        months.insert(unit.month.yyyymm());
+    }
+    by_tenant
+        .into_iter()
+        .map(|(tenant, (endpoints, months))| {
+            (
+                tenant,
+                endpoints.into_iter().collect(),
+                months.into_iter().collect(),
+            )
+        })
+        .collect()
+}
+
+#[derive(Row, Deserialize)]
+struct CurrentRow {
+    endpoint: String,
+    month: u32,
+    version: u128,
+    set: u64,
+    content: u64,
 }
 
 #[derive(Row, Serialize)]
@@ -174,6 +344,7 @@ struct DerivationRow<'a> {
     set: u64,
     attempts: u32,
     findings: u32,
+    content: u64,
 }
 
 #[derive(Row, Serialize)]

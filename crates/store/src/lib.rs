@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod backfill;
 mod batch;
+mod bytes;
 mod config;
+mod day_parts;
 mod dead_letters;
 mod dead_units;
 mod derivation;
 mod error;
 mod gaps;
+mod inputs;
 mod local;
 mod migrations;
 mod news;
@@ -18,6 +22,7 @@ mod retention;
 mod rows;
 mod rule_sets;
 mod store;
+mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod units;
@@ -25,13 +30,15 @@ mod version;
 
 pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};
+pub use day_parts::{DayMark, DayRow, StoredDay};
 pub use dead_letters::{
     DeadLetter, KafkaOrigin, LetterContent, LetterFilter, LetterState, StoredLetter,
 };
 pub use dead_units::{DEAD_UNITS_LISTED, DeadUnit};
-pub use derivation::{EndpointFacts, UnitDerivation};
+pub use derivation::{CurrentSet, EndpointFacts, UnitDerivation};
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
+pub use inputs::DayInputs;
 pub use migrations::ddl;
 pub use news::{OpenNews, OpenNewsState};
 pub use queries::*;
@@ -42,5 +49,6 @@ pub use retention::{Expired, Freed, TextHeld};
 pub use rows::{ChunkRows, Piece};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
+pub use streams::{EndpointStreams, StreamTimes};
 pub use units::{UnitRows, UnitView};
-pub use version::DerivationVersion;
+pub use version::{DayVersion, DerivationVersion};

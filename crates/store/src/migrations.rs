@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_topic_gaps"),
     migration!(7, "0007_housekeeping"),
     migration!(8, "0008_dead_units"),
+    migration!(9, "0009_inputs"),
 ];
 
 /// The table that says which of them ran. It cannot be a migration itself.

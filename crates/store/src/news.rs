@@ -2,10 +2,10 @@
 
 use crate::{error::Result, rows::NewsRow, store::Store};
 use clickhouse::Row;
-use event::{Month, Unit};
+use event::{Day, Month, Unit, UnitNews};
 use serde::Deserialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Duration,
 };
 
@@ -16,6 +16,8 @@ pub struct OpenNews {
     pub unit: Unit,
     /// Names of the batches that brought news.
     pub ids: Vec<u64>,
+    /// What all of it touches.
+    pub news: UnitNews,
 }
 
 /// What is left to derive.
@@ -35,7 +37,7 @@ impl Store {
 
     /// Units with open news that is at least so old, by endpoint, at most `limit` of them: those after `after`. So a caller that
     /// goes on where it stopped meets every endpoint, however much news one of them has. Of one unit a thousand names are read;
-    /// those beyond are found once these are closed.
+    /// those beyond are found once these are closed. What news touches is said of all of it.
     pub async fn open_news_after(
         &self,
         age: Duration,
@@ -47,8 +49,11 @@ impl Store {
             .fetch_all(
                 "read open news",
                 self.sql(
-                    "SELECT tenant, endpoint, month, arraySort(groupArray(1000)(id)) AS ids FROM (\
-                       SELECT tenant, endpoint, month, id FROM news \
+                    "SELECT tenant, endpoint, month, arraySort(groupArray(1000)(id)) AS ids, \
+                       toUInt8(max(empty(of_name))) AS all_days, \
+                       arraySort(groupUniqArrayArray(31)(of_name)) AS days, \
+                       arraySort(groupUniqArrayArray(5000)(links_of_name)) AS links FROM (\
+                       SELECT tenant, endpoint, month, id, any(days) AS of_name, any(links) AS links_of_name FROM news \
                        WHERE (tenant, endpoint, month) > ({tenant:String}, {endpoint:String}, {month:UInt32}) \
                        GROUP BY tenant, endpoint, month, id \
                        HAVING max(done) = 0 AND min(at) <= now() - toIntervalSecond({age:UInt32})) \
@@ -61,7 +66,7 @@ impl Store {
                 .param("limit", limit as u64),
             )
             .await?;
-        let mut open: BTreeMap<Unit, BTreeSet<u64>> = BTreeMap::new();
+        let mut open: BTreeMap<Unit, (BTreeSet<u64>, UnitNews)> = BTreeMap::new();
         let mut of_older_build = Vec::new();
         for row in rows {
             let unit = Unit {
@@ -72,39 +77,49 @@ impl Store {
             if unit.month.yyyymm() != row.month {
                 of_older_build.push((unit.clone(), row.month, row.ids.clone()));
             }
-            open.entry(unit).or_default().extend(row.ids);
+            let mut news = UnitNews::of_all_days();
+            if row.all_days == 0 {
+                news.days.extend(row.days.into_iter().map(Day::new));
+                // Too many links become all days here.
+                let links = row.links.into_iter().collect();
+                let days = news.days.clone();
+                news.add(&UnitNews { days, links });
+            }
+            match open.entry(unit) {
+                Entry::Vacant(entry) => {
+                    entry.insert((row.ids.into_iter().collect(), news));
+                }
+                Entry::Occupied(mut entry) => {
+                    let (ids, known) = entry.get_mut();
+                    ids.extend(row.ids);
+                    known.add(&news);
+                }
+            }
         }
         self.refile_news(&of_older_build).await?;
         Ok(open
             .into_iter()
-            .map(|(unit, ids)| OpenNews {
+            .map(|(unit, (ids, news))| OpenNews {
                 unit,
                 ids: ids.into_iter().collect(),
+                news,
             })
             .collect())
     }
 
     /// News of months that an older build kept by themselves becomes news of the far-off one.
     async fn refile_news(&self, open: &[(Unit, u32, Vec<u64>)]) -> Result<()> {
-        let rows = |done: u8| {
-            open.iter().flat_map(move |(unit, month, ids)| {
-                ids.iter().map(move |&id| NewsRow {
-                    tenant: &unit.tenant,
-                    endpoint: &unit.endpoint,
-                    month: if done == 0 {
-                        unit.month.yyyymm()
-                    } else {
-                        *month
-                    },
-                    id,
-                    done,
-                })
-            })
+        let all_days = UnitNews::of_all_days();
+        let named = || {
+            open.iter()
+                .flat_map(|(unit, month, ids)| ids.iter().map(move |&id| (unit, *month, id)))
         };
         // The new row first: a unit whose news is closed is forgotten.
-        self.insert_rows::<NewsRow<'static>, _>("news", rows(0))
+        let opened = named().map(|(unit, _, id)| NewsRow::open(unit, id, &all_days));
+        self.insert_rows::<NewsRow<'static>, _>("news", opened)
             .await?;
-        self.insert_rows::<NewsRow<'static>, _>("news", rows(1))
+        let closed = named().map(|(unit, month, id)| NewsRow::done(unit, month, id));
+        self.insert_rows::<NewsRow<'static>, _>("news", closed)
             .await
     }
 
@@ -135,46 +150,12 @@ impl Store {
     /// Marks news as done. Only after the derivations that read it are stored.
     pub async fn close_news(&self, news: &[OpenNews]) -> Result<()> {
         let rows = news.iter().flat_map(|news| {
-            news.ids.iter().map(|&id| NewsRow {
-                tenant: &news.unit.tenant,
-                endpoint: &news.unit.endpoint,
-                month: news.unit.month.yyyymm(),
-                id,
-                done: 1,
-            })
+            let month = news.unit.month.yyyymm();
+            news.ids
+                .iter()
+                .map(move |&id| NewsRow::done(&news.unit, month, id))
         });
         self.insert_rows::<NewsRow<'static>, _>("news", rows).await
-    }
-
-    /// Of some months, those in which endpoints have events or a derivation: the neighbours that news must wake too.
-    pub async fn known_months(
-        &self,
-        tenant: &str,
-        endpoints: &[&str],
-        months: &[Month],
-    ) -> Result<Vec<(String, Month)>> {
-        let wanted: Vec<u32> = months.iter().map(|month| month.yyyymm()).collect();
-        let rows: Vec<(String, u32)> = self
-            .fetch_all(
-                "read months of endpoints",
-                self.sql(
-                    "SELECT DISTINCT endpoint, month FROM (\
-                       SELECT endpoint, toYYYYMM(day) AS month FROM events \
-                       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND toYYYYMM(day) IN {months:Array(UInt32)} \
-                       UNION ALL \
-                       SELECT endpoint, month FROM derivations \
-                       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND month IN {months:Array(UInt32)}) \
-                     ORDER BY endpoint, month",
-                )
-                .param("tenant", tenant)
-                .param("endpoints", endpoints)
-                .param("months", wanted),
-            )
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(endpoint, month)| (endpoint, Month::from_yyyymm(month)))
-            .collect())
     }
 }
 
@@ -184,4 +165,7 @@ struct OpenNewsRow {
     endpoint: String,
     month: u32,
     ids: Vec<u64>,
+    all_days: u8,
+    days: Vec<u16>,
+    links: Vec<u64>,
 }

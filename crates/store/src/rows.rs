@@ -4,10 +4,10 @@ use crate::version::{chunk_version, event_version};
 use clickhouse::Row;
 use event::{
     Chunk, Code, Day, Event, EventId, Format, Level, LoggedAt, Marker, Month, Noise, Source,
-    StreamId, TextEncoding, UtcAnchor, UtcHow, UtcMillis,
+    StreamId, TextEncoding, Unit, UnitNews, UtcAnchor, UtcHow, UtcMillis,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -36,8 +36,8 @@ pub struct ChunkRows {
     pub kbs: Vec<String>,
     /// Last day it is kept, in days since 1970, or [`ChunkRows::KEEP`].
     pub keep_until_day: u16,
-    /// It may change an answer, so its units are derived again.
-    pub wakes: bool,
+    /// What it brings of each month whose answer it may change; none where it can change none.
+    pub news: BTreeMap<Month, UnitNews>,
 }
 
 impl ChunkRows {
@@ -59,7 +59,7 @@ impl ChunkRows {
             codes: Vec::new(),
             kbs: Vec::new(),
             keep_until_day: Self::KEEP,
-            wakes: true,
+            news: BTreeMap::new(),
         }
     }
 
@@ -365,13 +365,13 @@ impl<'a> EventRow<'a> {
 #[derive(Row, Deserialize)]
 pub(crate) struct StoredEvent {
     pub(crate) endpoint: String,
-    source: String,
+    pub(crate) source: String,
     pub(crate) id: u64,
-    open: u8,
-    stream: u64,
-    offset: u64,
-    length: u64,
-    logged: Option<i64>,
+    pub(crate) open: u8,
+    pub(crate) stream: u64,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) logged: Option<i64>,
     stamp: Option<i64>,
     level: String,
     component: String,
@@ -388,7 +388,8 @@ pub(crate) struct StoredEvent {
     fields: Vec<(String, String)>,
     text: String,
     pub(crate) version: u128,
-    pub(crate) superseded: u8,
+    /// What the question says beside the row: of `events` that it is superseded, of `inputs` that it is a landmark.
+    pub(crate) flag: u8,
 }
 
 impl StoredEvent {
@@ -477,6 +478,36 @@ pub(crate) struct NewsRow<'a> {
     pub(crate) month: u32,
     pub(crate) id: u64,
     pub(crate) done: u8,
+    pub(crate) days: Vec<u16>,
+    pub(crate) links: Vec<u64>,
+}
+
+impl<'a> NewsRow<'a> {
+    /// News of a name that touches days of a unit.
+    pub(crate) fn open(unit: &'a Unit, id: u64, news: &UnitNews) -> Self {
+        Self {
+            tenant: &unit.tenant,
+            endpoint: &unit.endpoint,
+            month: unit.month.yyyymm(),
+            id,
+            done: 0,
+            days: news.days.iter().map(|day| day.number()).collect(),
+            links: news.links.iter().copied().collect(),
+        }
+    }
+
+    /// News of that name is done with, in the month that it stands in.
+    pub(crate) fn done(unit: &'a Unit, month: u32, id: u64) -> Self {
+        Self {
+            tenant: &unit.tenant,
+            endpoint: &unit.endpoint,
+            month,
+            id,
+            done: 1,
+            days: Vec::new(),
+            links: Vec::new(),
+        }
+    }
 }
 
 /// A piece of a stream that is or was held, as it is read back.

@@ -289,6 +289,23 @@ impl Store {
         })
     }
 
+    /// A statement that inserts what it selects, with the settings of every insert and blocks that fit the engine's memory.
+    pub(crate) fn insertion(&self, statement: &str) -> Query {
+        self.inserts
+            .query(statement)
+            .with_setting("min_insert_block_size_bytes", "33554432")
+    }
+
+    /// Runs one; may be run again after an error.
+    pub(crate) async fn insert_selected(&self, table: &'static str, query: Query) -> Result<()> {
+        let _turn = match &self.gates {
+            Some(gates) => Some(gates.pass(table).await),
+            None => None,
+        };
+        let doing = format!("copy rows into `{table}`");
+        self.within(doing, query.execute()).await
+    }
+
     /// Bounds a read: a store that hangs must not hang its callers. Remembers which part was damaged, if that is why it failed.
     async fn within<T>(
         &self,

@@ -2,8 +2,10 @@
 
 use crate::{ChunkRows, StoreError};
 use event::{
-    Chunk, Event, EventId, Format, Level, LoggedAt, Marker, Noise, Source, StreamId, TextEncoding,
+    Chunk, Day, Event, EventId, Format, Level, LoggedAt, Marker, Month, Noise, Source, StreamId,
+    TextEncoding, UnitNews,
 };
+use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a store says that refuses the rows themselves.
@@ -110,5 +112,22 @@ pub fn rows(endpoint: &str, offset: u64, text: &str, open: bool) -> ChunkRows {
     }
     rows.codes.sort_unstable();
     rows.codes.dedup();
+    rows.news = news(&rows);
     rows
+}
+
+/// News of every day of a chunk's events; where an open record may have been superseded, of every day of every month it spans.
+pub fn news(rows: &ChunkRows) -> BTreeMap<Month, UnitNews> {
+    let mut news: BTreeMap<Month, UnitNews> = BTreeMap::new();
+    for event in &rows.events {
+        let day = Day::of(event.logged);
+        news.entry(day.month()).or_default().days.insert(day);
+    }
+    if news.is_empty() {
+        let months = rows.months().into_iter();
+        return months
+            .map(|month| (month, UnitNews::of_all_days()))
+            .collect();
+    }
+    news
 }

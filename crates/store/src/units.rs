@@ -155,7 +155,7 @@ impl Store {
         let mut last_kept: Option<(String, u64)> = None;
         for mut stored in events {
             let endpoint = std::mem::take(&mut stored.endpoint);
-            let (id, version, superseded) = (stored.id, stored.version, stored.superseded != 0);
+            let (id, version, superseded) = (stored.id, stored.version, stored.flag != 0);
             let Some(event) = stored.into_event() else {
                 continue;
             };
@@ -187,7 +187,7 @@ impl Store {
     }
 
     /// A read whose answer has a bound.
-    fn bounded(&self, statement: &str, max_bytes: u64) -> Query {
+    pub(crate) fn bounded(&self, statement: &str, max_bytes: u64) -> Query {
         let query = self.sql(statement);
         if max_bytes == UNBOUNDED {
             return query;
@@ -258,12 +258,12 @@ const UNIT_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, le
          INNER JOIN (SELECT endpoint, stream, offset, `end` FROM coverage \
                      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)}) AS piece \
            ON record.endpoint = piece.endpoint AND record.stream = piece.stream \
-         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length)) AS superseded \
+         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length)) AS flag \
      FROM events FINAL \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND generation = 0 \
        AND {days}";
 
-fn hash_parts(parts: &[u64]) -> u64 {
+pub(crate) fn hash_parts(parts: &[u64]) -> u64 {
     let mut hasher = Xxh3::new();
     for part in parts {
         hasher.update(&part.to_le_bytes());

@@ -5,7 +5,7 @@
 
 use super::attempts::Try;
 use super::timeline::is_near;
-use super::{HORIZON_DAYS, Line, agent};
+use super::{Line, agent};
 use event::{Day, Event, Marker, Month, Outcome, Source, StreamId, UnitNews};
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_64;
@@ -115,7 +115,7 @@ pub fn news_of<'a>(events: impl IntoIterator<Item = &'a Event>) -> BTreeMap<Mont
 }
 
 /// Which days are to be derived again for news of some days, given what the days near them wait for. `known` = days that tell something, or
-/// did; days further away than [`HORIZON_DAYS`] are left alone.
+/// did; days further away than [`Day::HORIZON`] are left alone.
 pub fn days_to_derive(news: &UnitNews, known: &BTreeMap<Day, Vec<u64>>) -> BTreeSet<Day> {
     let mut days = news.days.clone();
     let (Some(&first), Some(&last)) = (news.days.first(), news.days.last()) else {
@@ -134,7 +134,7 @@ pub fn days_to_derive(news: &UnitNews, known: &BTreeMap<Day, Vec<u64>>) -> BTree
     let before = news.days.iter().map(|day| day.plus(-1));
     days.extend(before.filter(|day| known.contains_key(day)));
     // … on every later day, where it comes late …
-    let later = known.range(first..=last.plus(HORIZON_DAYS));
+    let later = known.range(first..=last.plus(Day::HORIZON));
     days.extend(
         later
             .map(|(day, _)| *day)
@@ -142,7 +142,7 @@ pub fn days_to_derive(news: &UnitNews, known: &BTreeMap<Day, Vec<u64>>) -> BTree
     );
     // … and on earlier ones that wait for it; with a try those between, whose records may belong to it.
     let mut try_since = None;
-    for (day, waits) in known.range(first.plus(-HORIZON_DAYS)..first) {
+    for (day, waits) in known.range(first.plus(-Day::HORIZON)..first) {
         let waits_for = |link: &u64| *link == ANY || news.links.contains(link);
         let mut found = waits.iter().filter(|link| waits_for(link)).peekable();
         if found.peek().is_some() {

@@ -1,6 +1,6 @@
 //! Events in the order they happened, and their times in UTC.
 
-use super::{Changes, HORIZON_DAYS, StreamFacts};
+use super::{Changes, StreamFacts};
 use event::{Day, Event, LoggedAt, Source, StreamId, UtcAnchor, UtcMillis};
 use std::collections::{BTreeMap, HashMap};
 
@@ -114,7 +114,7 @@ pub(super) fn is_seen(event: &Event, own: Day, day: Day) -> bool {
 pub(super) fn is_near(one: Day, other: Day) -> bool {
     let is_far_off = one == Day::FAR_OFF || other == Day::FAR_OFF;
     let apart = i32::from(one.number()) - i32::from(other.number());
-    one == other || (!is_far_off && apart.abs() <= HORIZON_DAYS)
+    one == other || (!is_far_off && apart.abs() <= Day::HORIZON)
 }
 
 /// The UTC time of an event: its own stamp, else its head with the offset in force there. `changes` as [`parse::utc_changes`] gives them.

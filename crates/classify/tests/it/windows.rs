@@ -2,8 +2,8 @@
 
 use crate::pc::{Random, chunks};
 use classify::{
-    Classified, DayParts, HORIZON_DAYS, Rules, StreamFacts, classify, days_to_derive, derive_days,
-    derive_from, merge, news_of,
+    Classified, DayParts, Rules, StreamFacts, classify, days_to_derive, derive_days, derive_from,
+    merge, news_of,
 };
 use event::{Chunk, Day, Derivation, Event, EventId, Month, StreamId, Unit, UnitNews};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +138,7 @@ fn is_seen(event: &Event, days: &BTreeSet<Day>) -> bool {
         let apart = i32::from(own.number()) - i32::from(day.number());
         own == *day
             || own == day.plus(-1)
-            || (event.is_landmark() && apart.abs() <= HORIZON_DAYS && *day != Day::FAR_OFF)
+            || (event.is_landmark() && apart.abs() <= Day::HORIZON && *day != Day::FAR_OFF)
     })
 }
 

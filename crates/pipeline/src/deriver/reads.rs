@@ -1,26 +1,22 @@
 //! What is read at once, and how much of it may be held.
 
-use event::{Month, Unit};
+use super::plan::Plan;
+use event::{Day, Month, Unit};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use store::{Store, StoreError, UnitRows};
+use store::{DayInputs, EndpointStreams, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Months read together: units of a run share their neighbours, and memory stays bounded by months and not by history.
-pub(super) const MONTHS_OF_A_RUN: usize = 6;
-
 /// Endpoints read together at most: enough to share the cost of a question.
-const MAX_ENDPOINTS: usize = 16;
+const MAX_ENDPOINTS: usize = 64;
 
-/// Months of endpoints that are read with one question.
+/// Days of endpoints that are read with one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Read {
     pub(super) tenant: String,
-    pub(super) endpoints: Vec<String>,
-    /// They follow each other.
-    pub(super) months: Vec<Month>,
+    pub(super) endpoints: BTreeMap<String, Plan>,
 }
 
 /// What reads share: the memory for their answers, and what was learnt of how much fits.
@@ -33,10 +29,17 @@ pub(super) struct Reads {
     endpoints: AtomicUsize,
 }
 
-/// Rows, and the room that they take until they are derived.
+/// What is held of endpoints, and the room that it takes until it is derived.
 pub(super) struct Answer<'a> {
-    pub(super) rows: BTreeMap<String, UnitRows>,
+    pub(super) endpoints: BTreeMap<String, Held>,
     _room: SemaphorePermit<'a>,
+}
+
+/// What is held of an endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) inputs: DayInputs,
+    pub(super) streams: EndpointStreams,
 }
 
 impl Reads {
@@ -55,7 +58,12 @@ impl Reads {
         self.endpoints.load(Ordering::Relaxed).max(1)
     }
 
-    /// Reads it within a share of the memory; what is one unit alone within all of it, if it needs that.
+    /// What one answer may take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads it within a share of the memory; what is one day alone within all of it, if it needs that.
     pub(super) async fn read(&self, store: &Store, read: &Read) -> Result<Answer<'_>, StoreError> {
         let result = self.read_within(store, read, self.share).await;
         match &result {
@@ -63,7 +71,7 @@ impl Reads {
                 if read.endpoints.len() > 1 {
                     let fewer = (read.endpoints.len() / 2).max(1);
                     self.endpoints.fetch_min(fewer, Ordering::Relaxed);
-                } else if read.months.len() == 1 && !error.is_timeout() {
+                } else if read.possible().len() <= 1 && !error.is_timeout() {
                     return self.read_within(store, read, self.bytes).await;
                 }
             }
@@ -86,36 +94,78 @@ impl Reads {
         let room = self.room.acquire_many(kib(bytes)).await;
         #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
         let room = room.expect("the room is never closed");
-        let names: Vec<&str> = read.endpoints.iter().map(String::as_str).collect();
-        let (Some(&from), Some(&to)) = (read.months.first(), read.months.last()) else {
-            return Ok(Answer {
-                rows: BTreeMap::new(),
-                _room: room,
-            });
-        };
-        let rows = store
-            .unit_rows_of(&read.tenant, &names, from, to, bytes)
-            .await?;
-        Ok(Answer { rows, _room: room })
+        let names: Vec<&str> = read.endpoints.keys().map(String::as_str).collect();
+        let mut endpoints: BTreeMap<String, Held> = BTreeMap::new();
+        // Streams first: they are written after the events they stand for, so the events read next miss none of theirs, and whatever
+        // arrives in between only makes this derivation count as less informed than the one that follows.
+        let months = read.months();
+        if let (Some(&first), Some(&last)) = (months.first(), months.last()) {
+            let streams = store
+                .stream_facts_of(&read.tenant, &names, first, last, bytes)
+                .await?;
+            for (endpoint, streams) in streams {
+                endpoints.entry(endpoint).or_default().streams = streams;
+            }
+        }
+        let full: Vec<Day> = read.read_in_full().into_iter().collect();
+        if let (Some(&first), Some(&last)) = (full.first(), full.last()) {
+            let (from, to) = (first.plus(-Day::HORIZON), last.plus(Day::HORIZON));
+            let inputs = store
+                .day_inputs(&read.tenant, &names, &full, from, to, bytes)
+                .await?;
+            for (endpoint, inputs) in inputs {
+                endpoints.entry(endpoint).or_default().inputs = inputs;
+            }
+        }
+        Ok(Answer {
+            endpoints,
+            _room: room,
+        })
     }
 }
 
 impl Read {
-    /// Two that ask for as much: first the endpoints are parted, then the months. None of one unit.
+    /// Months that get another answer.
+    fn months(&self) -> BTreeSet<Month> {
+        let plans = self.endpoints.values();
+        plans
+            .flat_map(|plan| plan.months().iter().copied())
+            .collect()
+    }
+
+    fn possible(&self) -> BTreeSet<Day> {
+        self.endpoints.values().flat_map(Plan::possible).collect()
+    }
+
+    fn read_in_full(&self) -> BTreeSet<Day> {
+        let plans = self.endpoints.values();
+        plans.flat_map(Plan::read_in_full).collect()
+    }
+
+    /// Two that ask for as much: first the endpoints are parted, then the days. None of one day.
     pub(super) fn halve(mut self) -> Result<(Self, Self), Unit> {
         let mut rest = self.clone();
-        if self.endpoints.len() > 1 {
-            rest.endpoints = self.endpoints.split_off(self.endpoints.len() / 2);
-        } else if self.months.len() > 1 {
-            rest.months = self.months.split_off(self.months.len() / 2);
-        } else {
-            return Err(Unit {
-                tenant: self.tenant,
-                endpoint: self.endpoints.pop().unwrap_or_default(),
-                month: self.months.pop().unwrap_or(Month::FAR_OFF),
-            });
+        let days: Vec<Day> = self.possible().into_iter().collect();
+        let middle = self.endpoints.keys().nth(self.endpoints.len() / 2);
+        if let Some(middle) = middle.cloned().filter(|_| self.endpoints.len() > 1) {
+            rest.endpoints = self.endpoints.split_off(&middle);
+            return Ok((self, rest));
         }
-        Ok((self, rest))
+        if days.len() > 1 {
+            let middle = days[days.len() / 2];
+            let plans = self.endpoints.iter_mut();
+            let halves = plans.map(|(name, plan)| (name.clone(), plan.split_off(middle)));
+            rest.endpoints = halves.collect();
+            return Ok((self, rest));
+        }
+        let of_day = days.first().map(|day| day.month());
+        let of_news = self.months().pop_first();
+        let endpoint = self.endpoints.pop_first();
+        Err(Unit {
+            tenant: self.tenant,
+            endpoint: endpoint.map(|(name, _)| name).unwrap_or_default(),
+            month: of_day.or(of_news).unwrap_or(Month::FAR_OFF),
+        })
     }
 }
 
@@ -126,14 +176,29 @@ fn kib(bytes: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use event::UnitNews;
+    use store::OpenNews;
 
     #[test]
-    fn a_read_is_halved_down_to_its_units() {
+    fn a_read_is_halved_down_to_its_days() {
         let month = Month::from_yyyymm(202208);
+        let news: Vec<OpenNews> = [month.before(), month, month.after()]
+            .map(|month| OpenNews {
+                unit: Unit {
+                    tenant: "t".to_owned(),
+                    endpoint: String::new(),
+                    month,
+                },
+                ids: vec![1],
+                news: UnitNews::of_all_days(),
+            })
+            .into();
+        let plan = Plan::of(&news.iter().collect::<Vec<_>>(), &[], |_| true);
         let mut open = vec![Read {
             tenant: "t".to_owned(),
-            endpoints: (0..5).map(|number| format!("e{number}")).collect(),
-            months: vec![month.before(), month, month.after()],
+            endpoints: (0..5)
+                .map(|number| (format!("e{number}"), plan.clone()))
+                .collect(),
         }];
         let mut units = Vec::new();
         while let Some(read) = open.pop() {
@@ -142,6 +207,7 @@ mod tests {
                 Err(unit) => units.push(unit),
             }
         }
+        assert_eq!(units.len(), 5 * (31 + 31 + 30));
         units.sort();
         units.dedup();
         assert_eq!(units.len(), 15);

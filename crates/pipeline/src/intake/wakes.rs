@@ -1,16 +1,19 @@
-//! Which chunks can change an answer: only those bring news, so that a line that says nothing wakes nobody.
+//! What chunks bring of news: of a month, the days whose answer they may change. One that can change none brings none, so that a line that
+//! says nothing wakes nobody.
 //!
-//! A chunk with events can. One without can where it goes on over a record that was an event while it was open, shows another offset from
-//! UTC, begins before what was known of its stream, or takes the stream into another month, whose other logs then have its offset. This
-//! process knows that of the streams whose last chunk it stored itself; of every other it takes the worst to be true. Whatever may mean
-//! that somebody else stored a chunk in between, or that a chunk is stored in part, makes it forget all it knows.
+//! Events concern their days. A chunk concerns the day of a record that was an event while it was open, where it goes on over it, and all
+//! days of its months where it shows another offset from UTC, begins before what was known of its stream, or takes the stream into another
+//! month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself; of every other
+//! it takes the worst to be true. Whatever may mean that somebody else stored a chunk in between, or that a chunk is stored in part, makes
+//! it forget all it knows.
 
-use event::{LoggedAt, MESSAGE_PATH};
-use std::collections::HashMap;
+use classify::news_of;
+use event::{Event, LoggedAt, MESSAGE_PATH, Month, UnitNews};
+use std::collections::{BTreeMap, HashMap, btree_map, hash_map::Entry};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::ChunkRows;
 
-/// Streams remembered; some 80 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
+/// Streams remembered; some 120 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
 const MAX_STREAMS: usize = 200_000;
 
 /// The last chunk of each stream that this process stored.
@@ -27,7 +30,7 @@ struct State {
 }
 
 /// What is known of a stream after a chunk of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
     start: u64,
     end: u64,
@@ -38,8 +41,12 @@ struct Seen {
     /// The one offset that its anchors show; none where they show several, or none.
     minutes: Option<i32>,
     is_open: bool,
-    has_open_event: bool,
+    /// What its open record brought, where that is an event.
+    of_open: News,
 }
+
+/// By month.
+type News = BTreeMap<Month, UnitNews>;
 
 /// What a batch makes known of its streams, once it is stored.
 pub(super) struct Learnt {
@@ -68,18 +75,23 @@ impl Streams {
         self.state().forget();
     }
 
-    /// Decides for each chunk of a batch, in the order of their streams, whether it wakes its units.
+    /// Decides what each chunk of a batch brings of news, in the order of their streams.
     pub(super) fn decide(&self, rows: &mut [ChunkRows]) -> Learnt {
         rows.sort_by_key(|rows| (rows.chunk.stream, rows.chunk.offset, rows.chunk.length));
         let state = self.state();
         let mut streams: HashMap<u64, (Option<Seen>, Seen)> = HashMap::new();
         for rows in rows {
             let stream = rows.chunk.stream.0;
-            let known = state.seen.get(&stream).copied();
-            let before = streams.get(&stream).map(|(_, last)| *last).or(known);
-            rows.wakes = wakes(before, rows);
+            let known = state.seen.get(&stream);
+            let before = streams.get(&stream).map(|(_, last)| last).or(known);
+            rows.news = news(before, rows);
             let after = Seen::after(before, rows);
-            streams.entry(stream).or_insert((known, after)).1 = after;
+            match streams.entry(stream) {
+                Entry::Occupied(mut entry) => entry.get_mut().1 = after,
+                Entry::Vacant(entry) => {
+                    entry.insert((known.cloned(), after));
+                }
+            }
         }
         Learnt {
             generation: state.generation,
@@ -120,7 +132,7 @@ impl State {
 }
 
 impl Seen {
-    fn after(before: Option<Self>, rows: &ChunkRows) -> Self {
+    fn after(before: Option<&Self>, rows: &ChunkRows) -> Self {
         let chunk = &rows.chunk;
         let known = before.and_then(|before| before.minutes);
         let mut minutes = rows.anchors.iter().map(|anchor| anchor.minutes);
@@ -134,25 +146,33 @@ impl Seen {
             last: before.and_then(|before| before.last).max(rows.last),
             minutes: newest.filter(|_| is_one),
             is_open: chunk.open,
-            has_open_event: rows.events.iter().any(|event| event.open),
+            of_open: news_of(rows.events.iter().filter(|event: &&Event| event.open)),
         }
     }
 }
 
-/// Whether a chunk can change an answer, given what was known of its stream before it.
-fn wakes(before: Option<Seen>, rows: &ChunkRows) -> bool {
+/// What a chunk brings, given what was known of its stream before it.
+fn news(before: Option<&Seen>, rows: &ChunkRows) -> News {
     let chunk = &rows.chunk;
-    if !rows.events.is_empty() {
-        return true;
-    }
+    let all_days = || {
+        let months = rows.months().into_iter();
+        months.map(|month| (month, UnitNews::of_all_days()))
+    };
+    let mut news = news_of(&rows.events);
     if chunk.path == MESSAGE_PATH {
         // Each is a stream of its own, whole, and shows no offset.
-        return chunk.open;
+        if chunk.open {
+            add(&mut news, all_days());
+        }
+        return news;
     }
-    let Some(before) = before else { return true };
+    let Some(before) = before else {
+        add(&mut news, all_days());
+        return news;
+    };
     // It goes on where the last one ended, or within its open record.
     let goes_on = match before.is_open {
-        true => (before.start..=before.end).contains(&chunk.offset) && !before.has_open_event,
+        true => (before.start..=before.end).contains(&chunk.offset),
         false => chunk.offset == before.end,
     };
     let is_earlier = match (before.first, rows.first) {
@@ -164,7 +184,26 @@ fn wakes(before: Option<Seen>, rows: &ChunkRows) -> bool {
     let is_other_month = rows.last > before.last && month(rows.last) != month(before.last);
     let is_other_offset = |minutes: i32| before.minutes != Some(minutes);
     let mut minutes = rows.anchors.iter().map(|anchor| anchor.minutes);
-    !goes_on || is_earlier || is_other_month || minutes.any(is_other_offset)
+    if !goes_on || is_earlier || is_other_month || minutes.any(is_other_offset) {
+        add(&mut news, all_days());
+    }
+    let of_open = before.of_open.iter();
+    add(
+        &mut news,
+        of_open.map(|(month, news)| (*month, news.clone())),
+    );
+    news
+}
+
+fn add(news: &mut News, more: impl Iterator<Item = (Month, UnitNews)>) {
+    for (month, more) in more {
+        match news.entry(month) {
+            btree_map::Entry::Occupied(mut entry) => entry.get_mut().add(&more),
+            btree_map::Entry::Vacant(entry) => {
+                entry.insert(more);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +253,7 @@ mod tests {
             let mut batch = [rows];
             let learnt = streams.decide(&mut batch);
             streams.learn(learnt);
-            batch[0].wakes
+            !batch[0].news.is_empty()
         };
         chunks.into_iter().map(one).collect()
     }
@@ -267,10 +306,10 @@ mod tests {
         let streams = Streams::default();
         let mut batch = [rows(0, false), rows(length(), false)];
         streams.decide(&mut batch);
-        assert!(batch[0].wakes && !batch[1].wakes);
+        assert!(!batch[0].news.is_empty() && batch[1].news.is_empty());
         let mut again = [rows(length(), false)];
         streams.decide(&mut again);
-        assert!(again[0].wakes);
+        assert!(!again[0].news.is_empty());
     }
 
     #[test]
@@ -285,7 +324,7 @@ mod tests {
         // It may go on over the open event.
         let mut next = [rows(length(), false)];
         streams.decide(&mut next);
-        assert!(next[0].wakes);
+        assert!(!next[0].news.is_empty());
     }
 
     #[test]
@@ -294,7 +333,7 @@ mod tests {
         let wakes_at = |place: u64| {
             let mut batch = [rows(place * length(), false)];
             let learnt = streams.decide(&mut batch);
-            (batch[0].wakes, learnt)
+            (!batch[0].news.is_empty(), learnt)
         };
         streams.learn(wakes_at(0).1);
         streams.moved(0);

@@ -127,8 +127,9 @@ async fn a_unit_that_panics_is_dead_and_those_beside_it_are_derived() {
 async fn reads_above_the_bound_are_halved_and_only_what_is_too_large_alone_is_dead() {
     let store = store().await;
     let config = Config {
-        // Two jobs: a read beside others may take 256 KiB. An endpoint below needs some 50 KiB, all of them three times as much.
-        derive_memory: 1 << 20,
+        // Two jobs: a read beside others may take 128 KiB. An endpoint below needs some 50 KiB, all of them six times as much; a day of
+        // 3,600 attempts needs more than all there is.
+        derive_memory: 1 << 19,
         ..quick()
     };
     let pipeline = Pipeline::start_with(config, store.clone())

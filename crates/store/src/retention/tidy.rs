@@ -5,7 +5,8 @@ use crate::{error::Result, store::Store};
 impl Store {
     /// Clears what nobody reads any more: rows of superseded sets, and news that is done.
     ///
-    /// Only sets of a lower version than the current one go: a set that is being written has a higher one.
+    /// Only sets of a lower version than the current one go: a set that is being written has a higher one. The current set itself stays
+    /// although its rows have the version that stored them first, which may be lower.
     pub async fn tidy(&self) -> Result<()> {
         self.tidy_when(STALE_ROWS_WORTH_CLEARING, NEWS_ROWS_WORTH_CLEARING)
             .await
@@ -36,9 +37,11 @@ impl Store {
                     &format!(
                         "ALTER TABLE {table} DELETE WHERE (tenant, endpoint, month, `set`) IN (\
                            SELECT row.tenant, row.endpoint, row.month, row.`set` FROM {table} AS row INNER JOIN \
-                             (SELECT tenant, endpoint, month, generation, max(version) AS version FROM derivations \
+                             (SELECT tenant, endpoint, month, generation, max(derivations.version) AS version, \
+                                     argMax(derivations.`set`, derivations.version) AS `set` FROM derivations \
                               GROUP BY tenant, endpoint, month, generation) AS current \
-                             USING (tenant, endpoint, month, generation) WHERE row.version < current.version)"
+                             USING (tenant, endpoint, month, generation) \
+                           WHERE row.version < current.version AND row.`set` != current.`set`)"
                     ),
                 )
                 .await?;

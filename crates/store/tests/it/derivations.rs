@@ -7,7 +7,7 @@ use event::{
 };
 use store::{DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing};
 
-fn unit(endpoint: &str) -> Unit {
+pub(crate) fn unit(endpoint: &str) -> Unit {
     Unit {
         tenant: TENANT.to_owned(),
         endpoint: endpoint.to_owned(),
@@ -59,7 +59,7 @@ fn finding(id: u64) -> Finding {
     }
 }
 
-fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDerivation {
+pub(crate) fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDerivation {
     UnitDerivation {
         unit: unit(endpoint),
         version: DerivationVersion {
@@ -67,6 +67,8 @@ fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDerivation {
             inputs,
             hash: inputs * 31,
         },
+        content: 0,
+        current: None,
         derivation: Derivation {
             attempts: (0..attempts)
                 .map(|at| attempt(at as u64, &format!("KB{inputs}{at}")))
@@ -76,7 +78,7 @@ fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDerivation {
     }
 }
 
-async fn kbs(store: &Store, endpoint: &str) -> Vec<String> {
+pub(crate) async fn kbs(store: &Store, endpoint: &str) -> Vec<String> {
     let (attempts, findings) = store.derived(TENANT, endpoint).await.expect("derived");
     assert!(attempts.iter().all(|attempt| {
         attempt
@@ -281,30 +283,6 @@ async fn more_input_makes_a_greater_version_even_when_less_counts() {
             .version,
         alone
     );
-}
-
-#[tokio::test]
-async fn neighbours_are_known_by_events_or_derivations() {
-    let store = store().await;
-    let endpoint = "neighbours";
-    put(
-        &store,
-        vec![testing::rows(endpoint, 0, "2022-09-18 15:53:46 x\n", false)],
-    )
-    .await;
-    store
-        .insert_derivations(&[derived(endpoint, 1, 1)], &[])
-        .await
-        .expect("insert");
-    let months: Vec<Month> = [202207, 202208, 202209, 202210]
-        .map(Month::from_yyyymm)
-        .to_vec();
-    let known = store
-        .known_months(TENANT, &[endpoint], &months)
-        .await
-        .expect("read");
-    let known: Vec<u32> = known.iter().map(|(_, month)| month.yyyymm()).collect();
-    assert_eq!(known, [202208, 202209]);
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ fn month(endpoint: &str, month: u32, from: i64, attempts: u64, inputs: u64) -> U
             inputs,
             hash: inputs,
         },
+        content: 0,
+        current: None,
         derivation: Derivation {
             attempts: tried,
             findings,

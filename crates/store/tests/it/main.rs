@@ -5,13 +5,16 @@
 //! - `first_release`: rows of the first release go into the tables of today
 //! - `replay`: repeats and orders of inserts change no answer
 //! - `open_records`: growing copies and live tails
+//! - `days`: inputs and parts of days, streams, what news touches
 //! - `derivations`: news, versions, current sets
+//! - `sets`: which derived rows stay and which go
 //! - `raw`: windows of text, resuming, imports
 //! - `pages`: what the pages ask
 //! - `dead_letters`: kept as they came, folded, sent back
 //! - `replicas`: what a made-up server with replicas hears
 
 mod coverage;
+mod days;
 mod dead_letters;
 mod derivations;
 mod first_release;
@@ -23,3 +26,4 @@ mod raw;
 mod replay;
 mod replicas;
 mod schema;
+mod sets;

@@ -97,6 +97,8 @@ async fn fleet() -> Store {
                     inputs: 1,
                     hash: 1,
                 },
+                content: 0,
+                current: None,
                 derivation: Derivation { attempts, findings },
             };
             let facts = EndpointFacts {

@@ -4,10 +4,13 @@
 
 use crate::harness::TENANT;
 use axum::{Router, body::Bytes, extract::State, http::Uri};
-use event::{Month, Unit};
+use event::{Day, Month, Unit, UnitNews};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use store::{Batch, Import, OpenNews, Profile, Store, StoreConfig, TopicGap, ddl, testing};
+use store::{
+    Batch, DayRow, DayVersion, Import, OpenNews, Profile, Store, StoreConfig, TopicGap, ddl,
+    testing,
+};
 
 const QUORUM: [(&str, &str); 3] = [
     ("insert_quorum", "auto"),
@@ -249,7 +252,21 @@ async fn write(store: &Store) {
     };
     let written = async {
         store.insert_batch(&Batch::new(1, 2, pieces)).await?;
-        store.close_news(&[OpenNews { unit, ids: vec![2] }]).await?;
+        store
+            .close_news(&[OpenNews {
+                unit: unit.clone(),
+                ids: vec![2],
+                news: UnitNews::of_all_days(),
+            }])
+            .await?;
+        let days = [DayRow {
+            unit,
+            day: Day::new(19_723),
+            version: DayVersion::default(),
+            waits: vec![1],
+            body: b"made up".to_vec(),
+        }];
+        store.insert_days(&days).await?;
         store
             .record_import(&Import {
                 tenant: TENANT.to_owned(),
@@ -308,6 +325,8 @@ async fn every_insert_into_replicas_waits_for_a_quorum_and_none_into_an_engine_o
         "events",
         "noise",
         "news",
+        "inputs",
+        "day_parts",
         "chunks",
         "coverage",
         "imports",

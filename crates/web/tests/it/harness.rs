@@ -232,6 +232,8 @@ async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: 
             &[UnitDerivation {
                 unit,
                 version,
+                content: 0,
+                current: None,
                 derivation,
             }],
             &[facts],

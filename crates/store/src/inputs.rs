@@ -1,0 +1,321 @@
+//! Events as derivations read them: by endpoint and day, landmarks apart, so that a day is derived without reading the others.
+
+use crate::{
+    error::Result,
+    rows::{StoredEvent, day_of},
+    store::Store,
+    version::{DayVersion, event_version, place_of, rule_set_of},
+};
+use clickhouse::Row;
+use event::{Chunk, Code, Day, Event, LoggedAt, UtcMillis};
+use futures_util::future::{OptionFuture, try_join};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Text kept of an input, in bytes: evidence of findings keeps no more.
+pub(crate) const MAX_INPUT_TEXT: usize = 2 << 10;
+
+/// What derivations of some days read of one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayInputs {
+    /// Events that count, each identity once, in the order of their streams: all of the days read in full, and landmarks of the
+    /// others.
+    pub events: Vec<Event>,
+    /// Of days read in full all rows, …
+    all: BTreeMap<Day, Weight>,
+    /// … and of every day those of landmarks: the same, whether it was read in full or not.
+    landmarks: BTreeMap<Day, Weight>,
+}
+
+/// How much rows weigh: superseded ones included, because this must never shrink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Weight {
+    inputs: u64,
+    places: u64,
+}
+
+impl Weight {
+    /// A row that a newer rule set replaces leaves their number as it is, so each weighs as much as its set is new. To know that an
+    /// open row is superseded is to know more.
+    fn of(version: u128, is_superseded: bool) -> Self {
+        Self {
+            inputs: u64::from(rule_set_of(version).max(1)) + u64::from(is_superseded),
+            places: place_of(version),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.inputs = self.inputs.saturating_add(other.inputs);
+        self.places = self.places.saturating_add(other.places);
+    }
+}
+
+impl DayInputs {
+    /// How well informed the part of a day is that is derived from this: by all rows of the day and the one before, which must have
+    /// been read in full, and by the landmarks around them.
+    pub fn version(&self, rule_set: u32, day: Day) -> DayVersion {
+        let in_full = [day.plus(-1), day];
+        let mut weight = Weight::default();
+        for own in BTreeSet::from(in_full) {
+            weight.add(self.all.get(&own).copied().unwrap_or_default());
+        }
+        let around = self
+            .landmarks
+            .range(day.plus(-Day::HORIZON)..=day.plus(Day::HORIZON));
+        for (_, &landmarks) in around.filter(|(other, _)| !in_full.contains(other)) {
+            weight.add(landmarks);
+        }
+        DayVersion {
+            rule_set,
+            inputs: weight.inputs,
+            places: weight.places,
+        }
+    }
+
+    /// Takes all rows of one identity.
+    fn take(&mut self, mut rows: Vec<StoredEvent>, others: &Others, full: &BTreeSet<Day>) {
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.version));
+        let Some(first) = rows.first() else {
+            return;
+        };
+        let (id, day) = (first.id, Day::of(first.logged.map(LoggedAt)));
+        let is_full = full.contains(&day);
+        let landmarks = rows.iter().filter(|row| row.flag != 0);
+        // A newer rule set may say that it is none.
+        let made_by = landmarks.map(|row| rule_set_of(row.version)).max();
+        let is_newer = |version| made_by.is_some_and(|made_by| rule_set_of(version) > made_by);
+        let mut newest_other = 0;
+        if !is_full {
+            for &version in others.plain.get(&id).into_iter().flatten() {
+                if is_newer(version) {
+                    self.landmark(day).add(Weight::of(version, false));
+                    newest_other = newest_other.max(version);
+                }
+            }
+        }
+        let mut counts = None;
+        for row in rows {
+            let reference = (row.stream, row.offset, row.length);
+            let is_superseded = row.open != 0 && others.superseded.contains(&reference);
+            let weight = Weight::of(row.version, is_superseded);
+            if is_full {
+                self.all.entry(day).or_default().add(weight);
+            }
+            if row.flag != 0 {
+                self.landmark(day).add(weight);
+            } else if row.open == 0 && is_newer(row.version) {
+                self.landmark(day).add(Weight::of(row.version, false));
+            }
+            if !is_superseded && counts.is_none() {
+                counts = Some(row);
+            }
+        }
+        let counts = counts.filter(|row| row.version > newest_other);
+        self.events.extend(counts.and_then(StoredEvent::into_event));
+    }
+
+    fn landmark(&mut self, day: Day) -> &mut Weight {
+        self.landmarks.entry(day).or_default()
+    }
+}
+
+/// What is known of an endpoint's rows beside the rows read.
+#[derive(Default)]
+struct Others {
+    /// References of open rows that a longer piece has covered.
+    superseded: HashSet<(u64, u64, u64)>,
+    /// By identity, versions of rows that are no landmarks although an older rule set made one of them.
+    plain: HashMap<u64, Vec<u128>>,
+}
+
+impl Store {
+    /// What endpoints have of some days: all of the days in `full`, and the landmarks of the days `from` to `to`. Of the far-off day,
+    /// which has none beside it, `from` and `to` are that day.
+    ///
+    /// `max_bytes` bounds the answer, in the engine and here; a larger one is an error that [`StoreError::is_too_large`]: ask for less
+    /// at once.
+    ///
+    /// [`StoreError::is_too_large`]: crate::StoreError::is_too_large
+    pub async fn day_inputs(
+        &self,
+        tenant: &str,
+        endpoints: &[&str],
+        full: &[Day],
+        from: Day,
+        to: Day,
+        max_bytes: u64,
+    ) -> Result<BTreeMap<String, DayInputs>> {
+        let full_days: BTreeSet<Day> = full.iter().copied().collect();
+        let numbers: Vec<u16> = full_days.iter().map(|day| day.number()).collect();
+        let ask = |statement: &str| {
+            self.bounded(&statement.replace("{days}", DAYS), max_bytes)
+                .param("tenant", tenant)
+                .param("endpoints", endpoints)
+                .param("full", &numbers)
+                .param("from", from.number())
+                .param("to", to.number())
+        };
+        let rows = self.fetch_all::<StoredEvent>("read inputs of days", ask(INPUTS));
+        let is_part = (from.number()..=to.number()).any(|day| numbers.binary_search(&day).is_err());
+        let plain: OptionFuture<_> = is_part
+            .then(|| {
+                self.fetch_all::<PlainRow>("read what is no landmark any more", ask(NO_LANDMARKS))
+            })
+            .into();
+        let plain = async { plain.await.transpose() };
+        let (rows, plain) = try_join(rows, plain).await?;
+
+        let mut others: BTreeMap<String, Others> = BTreeMap::new();
+        for row in plain.into_iter().flatten() {
+            let of_endpoint = others.entry(row.endpoint).or_default();
+            of_endpoint
+                .plain
+                .entry(row.id)
+                .or_default()
+                .push(row.newest);
+        }
+        // After the events: a piece that supersedes one of them was stored after it, and whoever reads later weighs more.
+        if rows.iter().any(|row| row.open != 0) {
+            let superseded: Vec<(String, u64, u64, u64)> = self
+                .fetch_all("read what is superseded", ask(SUPERSEDED))
+                .await?;
+            for (endpoint, stream, offset, length) in superseded {
+                let of_endpoint = others.entry(endpoint).or_default();
+                of_endpoint.superseded.insert((stream, offset, length));
+            }
+        }
+
+        let mut by_endpoint: BTreeMap<String, HashMap<u64, Vec<StoredEvent>>> = BTreeMap::new();
+        for mut row in rows {
+            let endpoint = std::mem::take(&mut row.endpoint);
+            let identities = by_endpoint.entry(endpoint).or_default();
+            identities.entry(row.id).or_default().push(row);
+        }
+        Ok(by_endpoint
+            .into_iter()
+            .map(|(endpoint, identities)| {
+                let others = others.remove(&endpoint).unwrap_or_default();
+                let mut inputs = DayInputs::default();
+                for rows in identities.into_values() {
+                    inputs.take(rows, &others, &full_days);
+                }
+                inputs
+                    .events
+                    .sort_unstable_by_key(|event| (event.stream, event.offset, event.id));
+                (endpoint, inputs)
+            })
+            .collect())
+    }
+}
+
+/// The rows asked for, of the parameters `full`, `from` and `to`.
+const DAYS: &str = "tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND \
+     ((landmark = 0 AND day IN {full:Array(UInt16)}) OR \
+      (landmark = 1 AND (day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) OR \
+        day IN {full:Array(UInt16)})))";
+
+const INPUTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \
+       object, kb, package, component_identity, session, client, trace, fields, text, version, landmark AS flag \
+     FROM inputs FINAL WHERE {days}";
+
+/// Copies of landmarks, by rule sets newer than that of the oldest landmark, that are none: what is read of a day is as if all of it
+/// had been. While all rows are of one rule set, the index of versions rules every granule out.
+///
+/// Only complete ones: whether an open one counts would take another look at what covers it, for a record that was cut at one place
+/// twice, under two rule sets.
+const NO_LANDMARKS: &str = "WITH (SELECT min(bitShiftRight(version, 108)) FROM inputs \
+       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 1 \
+         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})) AS oldest \
+     SELECT endpoint, id, max(version) AS newest FROM inputs \
+     WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 0 AND open = 0 \
+       AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+       AND version >= bitShiftLeft(toUInt128(ifNull(oldest, 0)) + 1, 108) \
+       AND (endpoint, day, source, id) IN (SELECT endpoint, day, source, id FROM inputs \
+         WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 1 \
+           AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})) \
+     GROUP BY endpoint, day, source, id";
+
+/// References of open rows, of those asked for, that a piece of their stream covers and goes on beyond.
+const SUPERSEDED: &str = "SELECT DISTINCT record.endpoint, record.stream, record.offset, record.length \
+     FROM (SELECT endpoint, stream, offset, length FROM inputs WHERE {days} AND open = 1) AS record \
+     INNER JOIN (SELECT endpoint, stream, offset, `end` FROM coverage \
+       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+         AND stream IN (SELECT stream FROM inputs WHERE {days} AND open = 1)) AS piece \
+       ON record.endpoint = piece.endpoint AND record.stream = piece.stream \
+     WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length";
+
+#[derive(Row, Deserialize)]
+struct PlainRow {
+    endpoint: String,
+    id: u64,
+    newest: u128,
+}
+
+#[derive(Row, Serialize)]
+pub(crate) struct InputRow<'a> {
+    tenant: &'a str,
+    endpoint: &'a str,
+    landmark: u8,
+    day: u16,
+    source: &'a str,
+    id: u64,
+    open: u8,
+    open_stream: u64,
+    open_offset: u64,
+    stream: u64,
+    offset: u64,
+    length: u64,
+    logged: Option<LoggedAt>,
+    stamp: Option<UtcMillis>,
+    level: &'a str,
+    component: &'a str,
+    marker: &'a str,
+    codes: &'a [Code],
+    rule: &'a str,
+    object: &'a str,
+    kb: &'a str,
+    package: &'a str,
+    component_identity: &'a str,
+    session: &'a str,
+    client: &'a str,
+    trace: &'a str,
+    fields: &'a [(String, String)],
+    text: &'a str,
+    version: u128,
+}
+
+impl<'a> InputRow<'a> {
+    pub(crate) fn new(rule_set: u32, chunk: &'a Chunk, event: &'a Event) -> Self {
+        Self {
+            tenant: &chunk.tenant,
+            endpoint: &chunk.endpoint,
+            landmark: event.is_landmark().into(),
+            day: day_of(event.logged),
+            source: event.source.name(),
+            id: event.id.0,
+            open: event.open.into(),
+            open_stream: if event.open { event.stream.0 } else { 0 },
+            open_offset: if event.open { event.offset } else { 0 },
+            stream: event.stream.0,
+            offset: event.offset,
+            length: event.length,
+            logged: event.logged,
+            stamp: event.stamp,
+            level: event.level.name(),
+            component: &event.component,
+            marker: event.marker.name(),
+            codes: &event.codes,
+            rule: &event.rule,
+            object: &event.object,
+            kb: &event.kb,
+            package: &event.package,
+            component_identity: &event.component_identity,
+            session: &event.session,
+            client: &event.client,
+            trace: &event.trace,
+            fields: &event.fields,
+            text: &event.text[..event.text.floor_char_boundary(MAX_INPUT_TEXT)],
+            version: event_version(rule_set, event),
+        }
+    }
+}
