@@ -2,8 +2,11 @@
 //!
 //! `config/default.toml` holds every key and is compiled in, so an unknown key is one that does not stand there.
 
+mod bounds;
+
 use crate::log;
 use crate::misuse::Misuse;
+use bounds::RawPipeline;
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::Deserialize;
 use serve::TlsFiles;
@@ -150,15 +153,6 @@ struct RawEngine {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawPipeline {
-    sweep: String,
-    sweep_age: String,
-    derive_parallel: usize,
-    derive_memory: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawWeb {
     listen: String,
     tls_cert: String,
@@ -177,12 +171,6 @@ struct RawAdmin {
 
 /// The engine needs this much: with less, inserts fail.
 const MIN_MEMORY: u64 = 500 << 20;
-
-/// Less would make dead units of ordinary months.
-const MIN_DERIVE_MEMORY: u64 = 32 << 20;
-
-/// More would only wait for the store.
-const MAX_DERIVE_PARALLEL: usize = 64;
 
 /// Below this the engine's own files, a batch and its merges leave no room for logs.
 const MIN_DISK: u64 = 64 << 20;
@@ -286,24 +274,7 @@ pub(crate) fn load(
             }
         },
     };
-    settings.pipeline.sweep = check.time("pipeline.sweep", &raw.pipeline.sweep);
-    settings.pipeline.sweep_age = check.time("pipeline.sweep_age", &raw.pipeline.sweep_age);
-    settings.pipeline.derive_memory = check.size(
-        "pipeline.derive_memory",
-        &raw.pipeline.derive_memory,
-        MIN_DERIVE_MEMORY,
-    );
-    if quantity::size(&raw.pipeline.derive_memory) == Some(0) {
-        let problem = "`pipeline.derive_memory` is \"0\", but derivations need a bound";
-        check.problems.push(problem.to_owned());
-    }
-    settings.pipeline.derive_parallel = raw.pipeline.derive_parallel;
-    if !(1..=MAX_DERIVE_PARALLEL).contains(&raw.pipeline.derive_parallel) {
-        check.problems.push(format!(
-            "`pipeline.derive_parallel`: {} is not a number from 1 to {MAX_DERIVE_PARALLEL}",
-            raw.pipeline.derive_parallel
-        ));
-    }
+    settings.pipeline = raw.pipeline.check(&mut check);
     if settings.web_tokens_file.is_none() && !settings.web_listen.ip().to_canonical().is_loopback()
     {
         check.problems.push(format!(
@@ -344,6 +315,31 @@ impl Check<'_> {
                 0
             }
         }
+    }
+
+    /// A size of something that must have a bound.
+    fn bound(&mut self, key: &str, text: &str, min: u64) -> u64 {
+        match quantity::size(text) {
+            Some(bytes) if bytes >= min => bytes,
+            _ => {
+                let least = match min {
+                    0..1_048_576 => format!("{min} bytes"),
+                    _ => format!("{} MiB", min >> 20),
+                };
+                self.problems.push(format!(
+                    "`{key}` is \"{text}\", but must be a size of {least} or more, such as \"64 MiB\""
+                ));
+                min
+            }
+        }
+    }
+
+    fn count(&mut self, key: &str, number: usize, max: usize) -> usize {
+        if !(1..=max).contains(&number) {
+            self.problems
+                .push(format!("`{key}`: {number} is not a number from 1 to {max}"));
+        }
+        number
     }
 
     fn log_format(&mut self, text: &str) -> log::Format {

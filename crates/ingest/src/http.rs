@@ -18,7 +18,7 @@ use crate::http::refusal::Refusal;
 use crate::http::room::Room;
 use crate::offsets::{Import, Offsets};
 use crate::tokens::{Caller, Tokens};
-use crate::{ChunkSink, Config, SinkError};
+use crate::{ChunkSink, Config, Pace, SinkError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -158,7 +158,12 @@ async fn put_stream<S: ChunkSink, O: Offsets>(
     }
 
     let count = chunks.len() as u64;
-    within(&intake.config, intake.sink.store(chunks)).await?;
+    // Only whoever has a whole file says its digest.
+    let pace = match file {
+        Some(_) => Pace::AtOnce,
+        None => Pace::Together,
+    };
+    within(&intake.config, intake.sink.store(chunks, pace)).await?;
     counter!("cbsift_ingest_chunks_total").increment(count);
     counter!("cbsift_ingest_bytes_total").increment(end - query.offset);
     match (file, digest) {

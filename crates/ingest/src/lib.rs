@@ -11,5 +11,5 @@ pub mod tokens;
 pub use config::{Config, RawConfig};
 pub use http::{Traffic, for_readers, router};
 pub use offsets::{Import, Imported, Offsets, Owner};
-pub use sink::{ChunkSink, SinkError};
+pub use sink::{ChunkSink, Pace, SinkError};
 pub use tokens::Tokens;

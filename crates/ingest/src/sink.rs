@@ -13,7 +13,21 @@ use std::time::Duration;
 /// - It waits while there is no room, as long as that is short; where it is not, it answers [`SinkError::Busy`].
 pub trait ChunkSink: Clone + Send + Sync + 'static {
     /// Returns when the chunks are durable.
-    fn store(&self, chunks: Vec<Chunk>) -> impl Future<Output = Result<(), SinkError>> + Send;
+    fn store(
+        &self,
+        chunks: Vec<Chunk>,
+        pace: Pace,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+}
+
+/// How soon chunks are to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// At once: the sender waits for the answer before it sends its next file.
+    AtOnce,
+    /// Together with what others send within a second or two: the log goes on while it is written, and each INSERT costs the same whatever
+    /// it holds.
+    Together,
 }
 
 /// Why chunks were not taken. Each passes: the sender waits and sends them again.

@@ -9,8 +9,13 @@ pub struct Config {
     /// An INSERT costs some 15 ms of CPU and 16 fsyncs whatever it holds (measured on the engine), a batch makes five or more
     /// of them, and one block of this size fits the engine's memory well.
     pub batch_bytes: usize,
-    /// … or this long after its first chunk came when no other is being stored: a live tail waits no longer than that.
+    /// … or this long after its first chunk came when no other is being stored …
     pub batch_linger: Duration,
+    /// … but where it holds less than this, and nobody waits for it, …
+    pub batch_little: usize,
+    /// … not before this long after the one before it began: live tails are stored together, as an INSERT costs the same for one line as
+    /// for a thousand. Two of the five seconds from a record to its answer.
+    pub batch_pause: Duration,
     /// Months of a batch, or of one endpoint's part of it, that are stored at once; an endpoint that sends more is stored so many
     /// at a time, apart from the others. Each costs an INSERT of some 15 ms per table, and a log of one machine's life that comes
     /// in one body has hundreds; logs that are sent as they are written have two.
@@ -28,10 +33,12 @@ pub struct Config {
     /// How long an insert is tried again before its senders are told; they keep their data and send it again.
     /// None tries for ever, which is right where the sender is Kafka.
     pub give_up: Option<Duration>,
-    /// A unit is derived this long after its last news …
+    /// A unit is derived this long after its last news: what one log brings in many bodies is derived at once …
     pub derive_quiet: Duration,
     /// … or this long after its first, when news keeps coming.
     pub derive_latest: Duration,
+    /// Jobs begin so far apart, unless units wait for their turn: those due meanwhile are stored together.
+    pub derive_pause: Duration,
     /// Derivation jobs at the same time: one computes while the other waits for the store.
     pub derive_parallel: usize,
     /// Bytes of answers that derivations hold at once, all jobs together; one day of one endpoint alone, with the day before it and the
@@ -73,11 +80,20 @@ pub struct Planted {
     pub derive_panics: String,
 }
 
+impl Config {
+    /// No other process writes to the store.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.first_sweep_age.is_zero()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             batch_bytes: 16 << 20,
             batch_linger: Duration::from_millis(20),
+            batch_little: 256 << 10,
+            batch_pause: Duration::from_secs(2),
             months_at_once: 8,
             wide_bytes: 16 << 20,
             batches_in_flight: 2,
@@ -85,8 +101,9 @@ impl Default for Config {
             queue_bytes: 64 << 20,
             queue_wait: Duration::from_secs(5),
             give_up: Some(Duration::from_secs(20)),
-            derive_quiet: Duration::from_secs(1),
+            derive_quiet: Duration::from_millis(300),
             derive_latest: Duration::from_secs(5),
+            derive_pause: Duration::from_secs(1),
             derive_parallel: 2,
             derive_memory: 64 << 20,
             derive_retry: Duration::from_secs(5),

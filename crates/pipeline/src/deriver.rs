@@ -54,12 +54,12 @@ const UNITS_OF_A_SWEEP: usize = 50_000;
 
 /// Derives what has news until shutdown. What is left stays open in the store.
 pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
-    let quiet = deriver.config.derive_quiet;
+    let (quiet, pause) = (deriver.config.derive_quiet, deriver.config.derive_pause);
     let mut sweep = interval(deriver.config.sweep);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut age = deriver.config.first_sweep_age;
     let mut jobs: JoinSet<()> = JoinSet::new();
-    // Jobs start as far apart as a unit must be quiet: units that are due meanwhile share the next one's inserts.
+    // Units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
     let mut switched = deriver.rules.subscribe();
     let backfill = tokio::spawn(backfill::run(Arc::clone(&deriver), shutdown.clone()));
@@ -73,7 +73,7 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
             if !due.is_empty() {
                 // Where others wait for their turn already, nothing is gained by waiting.
                 if !deriver.outbox.has_turns() {
-                    next_job = Instant::now() + quiet;
+                    next_job = Instant::now() + pause;
                 }
                 let deriver = Arc::clone(&deriver);
                 jobs.spawn(async move { deriver.job(due).await });

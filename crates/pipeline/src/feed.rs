@@ -144,7 +144,7 @@ impl Feed {
             // What cannot be classified or stored by itself the pipeline keeps as a dead letter; every other error passes, or
             // waits for a person.
             let chunks = vec![Arc::clone(&chunk)];
-            match self.pipeline.store_since(epoch, chunks).await {
+            match self.pipeline.store_together_since(epoch, chunks).await {
                 Ok(()) => {
                     self.consumer.ack(&record.receipt);
                     return open.has_an_outcome();

@@ -1,5 +1,6 @@
 //! From chunks handed over to rows that are durable.
 
+mod answered;
 mod lanes;
 mod wakes;
 
@@ -11,6 +12,7 @@ use crate::{
     status::Counters,
     step::{Poison, rows_of},
 };
+use answered::Answered;
 use event::Chunk;
 use futures_util::{FutureExt, future::join_all};
 use lanes::{Caller, Classified, Lane, Lanes};
@@ -40,6 +42,7 @@ pub struct Handle {
     room_kib: u32,
     queue_wait: Duration,
     streams: Arc<Streams>,
+    answered: Arc<Answered>,
 }
 
 /// Chunks of one caller, acknowledged together.
@@ -48,6 +51,8 @@ pub(crate) struct Request {
     bytes: usize,
     /// When its streams last changed hands before it came.
     epoch: u64,
+    /// Its caller does nothing before it is stored.
+    at_once: bool,
     reply: oneshot::Sender<Result<(), PipelineError>>,
     /// Held until the chunks are stored: what is taken and not stored is bounded.
     _room: OwnedSemaphorePermit,
@@ -69,6 +74,7 @@ impl Handle {
                 room_kib,
                 queue_wait,
                 streams: Arc::default(),
+                answered: Arc::default(),
             },
             receiver,
         )
@@ -79,14 +85,32 @@ impl Handle {
     /// May be called in parallel, and again after an error or when the caller gave up waiting: repeats fold.
     /// A caller that may have to repeat gives shared chunks, and keeps them.
     pub async fn store<C: Into<Arc<Chunk>>>(&self, chunks: Vec<C>) -> Result<(), PipelineError> {
-        self.store_since(self.streams.epoch(), chunks).await
+        self.take(self.streams.epoch(), true, chunks).await
+    }
+
+    /// The same, but where little comes it may wait for others to be stored with, for [`Config::batch_pause`] at most. Not so what comes
+    /// right after an answer: whoever sends it had waited for that, and would wait again and again.
+    pub async fn store_together<C: Into<Arc<Chunk>>>(
+        &self,
+        chunks: Vec<C>,
+    ) -> Result<(), PipelineError> {
+        self.take(self.streams.epoch(), false, chunks).await
     }
 
     /// The same, of chunks whose streams last changed hands at `epoch`, a number that grows each time: where several pipelines share a
     /// fleet, others may have stored chunks of them before.
-    pub(crate) async fn store_since<C: Into<Arc<Chunk>>>(
+    pub(crate) async fn store_together_since<C: Into<Arc<Chunk>>>(
         &self,
         epoch: u64,
+        chunks: Vec<C>,
+    ) -> Result<(), PipelineError> {
+        self.take(epoch, false, chunks).await
+    }
+
+    async fn take<C: Into<Arc<Chunk>>>(
+        &self,
+        epoch: u64,
+        at_once: bool,
         chunks: Vec<C>,
     ) -> Result<(), PipelineError> {
         self.streams.moved(epoch);
@@ -105,11 +129,14 @@ impl Handle {
                 });
             }
         };
+        let sender = self.answered.sender(&chunks[0]);
+        let at_once = at_once || self.answered.waits(sender);
         let (reply, answer) = oneshot::channel();
         let request = Request {
             chunks,
             bytes,
             epoch,
+            at_once,
             reply,
             _room: room,
         };
@@ -117,7 +144,9 @@ impl Handle {
             .send(request)
             .await
             .map_err(|_| PipelineError::Stopping)?;
-        answer.await.unwrap_or(Err(PipelineError::Stopping))
+        let result = answer.await.unwrap_or(Err(PipelineError::Stopping));
+        self.answered.now(sender);
+        result
     }
 }
 
@@ -167,6 +196,8 @@ pub(crate) async fn run(
     let slots = Arc::new(Semaphore::new(intake.config.batches_in_flight));
     let all_slots = u32::try_from(intake.config.batches_in_flight).unwrap_or(u32::MAX);
     let mut batches: JoinSet<()> = JoinSet::new();
+    // When the last batch began.
+    let mut last: Option<Instant> = None;
     loop {
         let first = tokio::select! {
             request = requests.recv() => request,
@@ -178,14 +209,18 @@ pub(crate) async fn run(
             }
         };
         let Some(first) = first else { break };
-        let mut bytes = first.bytes;
+        let (mut bytes, mut at_once) = (first.bytes, first.at_once);
         let mut taken = vec![first];
-        let linger = Instant::now() + intake.config.batch_linger;
+        let soon = Instant::now() + intake.config.batch_linger;
+        let next = last.map_or(soon, |last| soon.max(last + intake.config.batch_pause));
         let mut has_lingered = false;
         let slot = loop {
             let is_full = bytes >= intake.config.batch_bytes;
             // While a batch is being stored, the next one grows: what an INSERT costs hardly depends on what it holds.
             let may_start = bytes >= intake.config.batch_bytes / 2;
+            // Where little comes, it waits until the next batch is due.
+            let is_little = !at_once && bytes < intake.config.batch_little;
+            let linger = if is_little { next } else { soon };
             tokio::select! {
                 slot = Arc::clone(&slots).acquire_owned(), if may_start => break slot,
                 // Asked of the slots and not of the batches: one that goes on with an endpoint's lane has given its slot back, and
@@ -197,15 +232,18 @@ pub(crate) async fn run(
                 request = requests.recv(), if !is_full => match request {
                     Some(request) => {
                         bytes += request.bytes;
+                        at_once |= request.at_once;
                         taken.push(request);
                     }
                     // Stopping: no reason to linger.
                     None => break Arc::clone(&slots).acquire_owned().await,
                 },
                 () = sleep_until(linger), if !has_lingered => has_lingered = true,
+                () = shutdown.cancelled(), if !requests.is_closed() => requests.close(),
                 Some(_) = batches.join_next() => {}
             }
         };
+        last = Some(Instant::now());
         let intake = Arc::clone(&intake);
         batches.spawn(async move { intake.batch(taken, slot).await });
     }
@@ -232,7 +270,7 @@ impl Intake {
             counters,
             workers,
             news: NewsIds::new(),
-            streams: handle.streams.clone(),
+            streams: Arc::clone(&handle.streams),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::keeper::Space;
 use crate::settings::Settings;
 use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
-use ingest::{ChunkSink, Import, Imported, Offsets, Owner, SinkError, Tokens};
+use ingest::{ChunkSink, Import, Imported, Offsets, Owner, Pace, SinkError, Tokens};
 use pipeline::PipelineError;
 use queue::{Producer, SendError};
 use std::sync::Arc;
@@ -29,14 +29,17 @@ pub(super) struct Direct {
 }
 
 impl ChunkSink for Direct {
-    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+    async fn store(&self, chunks: Vec<Chunk>, pace: Pace) -> Result<(), SinkError> {
         let text = chunks.iter().map(|chunk| chunk.text.len() as u64).sum();
         let taken = self.space.take(text).await;
         let taken = taken.map_err(|full| SinkError::Full(full.to_string()))?;
         let pipeline = self.pipeline.clone();
         // It goes on where the caller gives up: what the pipeline has taken is stored all the same, and needs its room until then.
         let stored = tokio::spawn(async move {
-            let stored = pipeline.store(chunks).await;
+            let stored = match pace {
+                Pace::AtOnce => pipeline.store(chunks).await,
+                Pace::Together => pipeline.store_together(chunks).await,
+            };
             drop(taken);
             stored
         });
@@ -66,7 +69,7 @@ impl Kafka {
 }
 
 impl ChunkSink for Kafka {
-    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+    async fn store(&self, chunks: Vec<Chunk>, _pace: Pace) -> Result<(), SinkError> {
         self.producer.send(chunks).await.map_err(|error| {
             if error.is_fatal() {
                 self.broken.cancel();

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
 use hyper_util::service::TowerToHyperService;
-use ingest::{ChunkSink, Config, Import, Imported, Offsets, Owner, SinkError, Tokens};
+use ingest::{ChunkSink, Config, Import, Imported, Offsets, Owner, Pace, SinkError, Tokens};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
@@ -91,7 +91,7 @@ impl MemorySink {
 }
 
 impl ChunkSink for MemorySink {
-    async fn store(&self, chunks: Vec<Chunk>) -> Result<(), SinkError> {
+    async fn store(&self, chunks: Vec<Chunk>, _pace: Pace) -> Result<(), SinkError> {
         loop {
             let released = self.0.2.notified();
             tokio::pin!(released);

@@ -389,7 +389,8 @@ impl<'a> Job<'a> {
     /// Somebody else may have derived a day that is seen from these, or these for what came meanwhile, and know nothing of each other. Where
     /// news may have been closed since they were read, they are derived again if there is more now.
     async fn check(&mut self, set: &ActiveSet, source: Source) {
-        if source.at.elapsed() < self.deriver.config.derive_quiet {
+        let config = &self.deriver.config;
+        if config.is_alone() || source.at.elapsed() < config.derive_quiet {
             return;
         }
         match self

@@ -125,3 +125,49 @@ async fn more_than_there_is_room_for_waits_and_then_comes_again() {
     );
     pipeline.stop().await.expect("stop");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn little_that_comes_waits_until_the_next_batch_is_due_or_somebody_waits_for_one() {
+    let config = Config {
+        // Never, as far as this test goes.
+        batch_pause: Duration::from_secs(3_600),
+        ..quick()
+    };
+    let pipeline = Pipeline::start_with(config, store().await)
+        .await
+        .expect("start");
+    let handle = pipeline.handle();
+    let logs = logs(8);
+    let mut endpoints = 0..;
+    // Each for an endpoint of its own, as a fleet sends.
+    let mut next = || {
+        let endpoint = format!("beside-others-{}", endpoints.next().unwrap_or(0));
+        chunks(&endpoint, &logs, 4 << 10)[..1].to_vec()
+    };
+    // The first one has none before it.
+    handle.store_together(next()).await.expect("stored");
+    // Longer than who was answered takes to come back.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let (handle, chunks) = (handle.clone(), next());
+            tokio::spawn(async move { handle.store_together(chunks).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(waiting.iter().all(|one| !one.is_finished()));
+    handle.store(next()).await.expect("stored");
+    for one in waiting {
+        one.await.expect("no panic").expect("stored with it");
+    }
+    // A stop stores what waits.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let last = {
+        let (handle, chunks) = (handle.clone(), next());
+        tokio::spawn(async move { handle.store_together(chunks).await })
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!last.is_finished());
+    pipeline.stop().await.expect("stop");
+    last.await.expect("no panic").expect("stored");
+}

@@ -56,6 +56,7 @@ pub(crate) fn quick() -> Config {
     Config {
         derive_quiet: Duration::from_millis(50),
         derive_latest: Duration::from_millis(500),
+        derive_pause: Duration::from_millis(50),
         derive_retry: Duration::from_millis(200),
         first_sweep_age: Duration::from_secs(3_600),
         sweep_age: Duration::from_secs(3_600),
