@@ -4,6 +4,7 @@ use anyhow::Context;
 use event::{Format, Source, TextEncoding, UtcMillis};
 use send::{Part, SendOptions, Uplink};
 use simulate::{Fleet, Live, LogFile, Pace};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -45,59 +46,17 @@ impl Feed {
             let Some(source) = detection.source else {
                 continue;
             };
-            self.put(
-                &uplink,
+            put(&Stretch {
+                uplink: &uplink,
                 source,
-                detection.encoding,
-                detection.format,
-                &log.path,
-                0,
-                &log.bytes,
-                first_record(log, &detection),
-            )
+                encoding: detection.encoding,
+                format: detection.format,
+                path: &log.path,
+                offset: 0,
+                bytes: Cow::Borrowed(&log.bytes),
+                first_record: first_record(log, &detection),
+            })
             .with_context(|| format!("send `{}` of `{endpoint}`", log.path))?;
-        }
-        Ok(())
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are the fields of one request"
-    )]
-    fn put(
-        &self,
-        uplink: &Uplink,
-        source: Source,
-        encoding: TextEncoding,
-        format: Format,
-        path: &str,
-        offset: u64,
-        bytes: &[u8],
-        first_record: u64,
-    ) -> anyhow::Result<()> {
-        let mut cutter = parse::Cutter::new(encoding, format, offset, parse::MAX_RECORD_BYTES);
-        let mut pieces = Vec::new();
-        cutter.push(bytes, &mut pieces);
-        cutter.finish(&mut pieces);
-        let mut from = 0_usize;
-        let mut length = 0_usize;
-        for (number, piece) in pieces.iter().enumerate() {
-            length += usize::try_from(piece.length)?;
-            let is_last = number + 1 == pieces.len();
-            if is_last || length >= BODY_BYTES {
-                uplink.put(&Part {
-                    source,
-                    first_record,
-                    offset: offset + from as u64,
-                    open: is_last,
-                    encoding,
-                    format,
-                    path,
-                    bytes: &bytes[from..from + length],
-                })?;
-                from += length;
-                length = 0;
-            }
         }
         Ok(())
     }
@@ -130,37 +89,22 @@ impl Feed {
         }
         while !stop.is_cancelled() {
             let tick = now();
-            // All that write in this moment send side by side, as the machines they stand for would.
-            for some in senders.chunks_mut(SENDERS_AT_ONCE) {
-                std::thread::scope(|scope| {
-                    let sent: Vec<_> = some
-                        .iter_mut()
-                        .filter_map(|(live, uplink, first)| {
-                            let offset = live.offset();
-                            let bytes = live.next(tick);
-                            (!bytes.is_empty()).then(|| {
-                                let (path, uplink, first) = (live.path(), &*uplink, *first);
-                                scope.spawn(move || {
-                                    self.put(
-                                        uplink,
-                                        Source::Cbs,
-                                        TextEncoding::Utf8,
-                                        Format::Wds,
-                                        path,
-                                        offset,
-                                        &bytes,
-                                        first,
-                                    )
-                                })
-                            })
-                        })
-                        .collect();
-                    for one in sent {
-                        one.join()
-                            .map_err(|_| anyhow::anyhow!("a sender panicked"))??;
-                    }
-                    anyhow::Ok(())
-                })?;
+            let due: Vec<Stretch<'_>> = senders
+                .iter_mut()
+                .map(|(live, uplink, first)| Stretch {
+                    uplink,
+                    source: Source::Cbs,
+                    encoding: TextEncoding::Utf8,
+                    format: Format::Wds,
+                    path: live.path(),
+                    offset: live.offset(),
+                    bytes: Cow::Owned(live.next(tick)),
+                    first_record: *first,
+                })
+                .filter(|stretch| !stretch.bytes.is_empty())
+                .collect();
+            for some in due.chunks(SENDERS_AT_ONCE) {
+                put_side_by_side(some)?;
                 if stop.is_cancelled() {
                     break;
                 }
@@ -169,6 +113,62 @@ impl Feed {
         }
         Ok(())
     }
+}
+
+/// Bytes of a log that follow what was sent of it before.
+struct Stretch<'a> {
+    uplink: &'a Uplink,
+    source: Source,
+    encoding: TextEncoding,
+    format: Format,
+    path: &'a str,
+    offset: u64,
+    bytes: Cow<'a, [u8]>,
+    first_record: u64,
+}
+
+/// All at once, as the machines they stand for would.
+fn put_side_by_side(stretches: &[Stretch<'_>]) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let sent = stretches.iter().map(|one| scope.spawn(|| put(one)));
+        let sent: Vec<_> = sent.collect();
+        sent.into_iter().try_for_each(|one| {
+            let panicked = |_| anyhow::anyhow!("a sender panicked");
+            one.join().map_err(panicked)?
+        })
+    })
+}
+
+fn put(stretch: &Stretch<'_>) -> anyhow::Result<()> {
+    let mut cutter = parse::Cutter::new(
+        stretch.encoding,
+        stretch.format,
+        stretch.offset,
+        parse::MAX_RECORD_BYTES,
+    );
+    let mut pieces = Vec::new();
+    cutter.push(&stretch.bytes, &mut pieces);
+    cutter.finish(&mut pieces);
+    let (mut from, mut length) = (0_usize, 0_usize);
+    for (number, piece) in pieces.iter().enumerate() {
+        length += usize::try_from(piece.length)?;
+        let is_last = number + 1 == pieces.len();
+        if is_last || length >= BODY_BYTES {
+            stretch.uplink.put(&Part {
+                source: stretch.source,
+                first_record: stretch.first_record,
+                offset: stretch.offset + from as u64,
+                open: is_last,
+                encoding: stretch.encoding,
+                format: stretch.format,
+                path: stretch.path,
+                bytes: &stretch.bytes[from..from + length],
+            })?;
+            from += length;
+            length = 0;
+        }
+    }
+    Ok(())
 }
 
 fn first_record(log: &LogFile, detection: &parse::Detection) -> u64 {
