@@ -30,9 +30,10 @@ disk: ui libchdb ## The bound on the disk at CBSIFT_DISK_MIB (default 300) on a 
 corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
 
-bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer
+bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer; what one more record costs with months behind it
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
+	$(CARGO) bench -p cbsift --bench history
 
 check: ui deny-there ## Formatting, lints, docs, and what dependencies may be; warnings are errors
 	$(CARGO) fmt --all --check
