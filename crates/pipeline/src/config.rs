@@ -42,8 +42,8 @@ pub struct Config {
     /// Derivation jobs at the same time: one computes while the other waits for the store.
     pub derive_parallel: usize,
     /// Bytes of answers that derivations hold at once, all jobs together; one day of one endpoint alone, with the day before it and the
-    /// landmarks around it, may take all of it. In memory such rows take about three times as much for the moment. A day of 2,000
-    /// events needs some 2 MiB.
+    /// landmarks around it, may take all of it. In memory such rows take about three times as much for the moment. Two days of 1,000
+    /// events each are 0.4 MB (made-up records of 100 bytes, as `benches/history` of the binary has them).
     pub derive_memory: u64,
     /// A failed derivation is tried again after this: a store that hiccups is back by then.
     pub derive_retry: Duration,

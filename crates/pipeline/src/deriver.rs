@@ -2,6 +2,7 @@
 
 mod backfill;
 mod dead;
+mod held;
 mod job;
 mod plan;
 mod reads;
@@ -29,8 +30,6 @@ use tokio::{
     time::{Instant, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-
-pub(crate) use job::stream_facts;
 
 /// What every job needs.
 pub(crate) struct Deriver {

@@ -6,15 +6,15 @@ pub use diff::{
     Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Plan, UnitChange,
 };
 
-use crate::{Config, deriver::stream_facts, step::rows_of};
-use classify::{Rules, UnitInput, derive};
+use crate::{Config, step::rows_of};
+use classify::{Rules, StreamFacts, UnitInput, derive};
 use diff::{differences, example_of};
 use event::{Chunk, Event, EventId, Finding, Month, StreamId, Unit};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use store::{ChunkMonth, ChunkRows, Store, UnitRows, merged};
+use store::{ChunkMonth, ChunkRows, Piece, Store, UnitRows, merged};
 
 /// What to classify again, and with what.
 pub struct Asked {
@@ -281,7 +281,7 @@ impl Endpoint<'_> {
 
     async fn derive(&self, month: Month) -> anyhow::Result<Vec<Finding>> {
         let rows = self.rows(month, month).await?;
-        let view = rows.unit(0, month);
+        let view = rows.unit(month);
         let near = month.before()..=month.after();
         let mut events: Vec<Event> = Vec::with_capacity(view.events.len());
         let mut known: BTreeSet<EventId> = BTreeSet::new();
@@ -350,4 +350,23 @@ fn drop_superseded(events: &mut BTreeMap<EventId, Event>, rows: &UnitRows) {
                     && piece.end > event.offset.saturating_add(event.length)
             })
     });
+}
+
+/// What the pieces of one stream say of it; nothing where there is none.
+fn stream_facts(pieces: &[Piece]) -> Option<StreamFacts> {
+    let piece = pieces.first()?;
+    Some(StreamFacts {
+        stream: piece.stream,
+        source: piece.source,
+        anchors: pieces
+            .iter()
+            .flat_map(|piece| piece.anchors.iter().copied())
+            .collect(),
+        ranges: pieces
+            .iter()
+            .map(|piece| (piece.offset, piece.end))
+            .collect(),
+        first: pieces.iter().filter_map(|piece| piece.first).min(),
+        last: pieces.iter().filter_map(|piece| piece.last).max(),
+    })
 }

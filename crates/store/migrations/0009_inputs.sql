@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS inputs {{on_cluster}}
     client             LowCardinality(String),
     trace              String CODEC(ZSTD(1)),
     fields             Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    text               String COMMENT 'cut at 2 KiB, as findings keep no more' CODEC(ZSTD(1)),
+    text               String CODEC(ZSTD(1)),
     version            UInt128 COMMENT 'of the event''s row'
 )
 ENGINE = {{engine:ReplacingMergeTree}}(version)

@@ -2,7 +2,6 @@
 
 use crate::{
     error::Result,
-    inputs::MAX_INPUT_TEXT,
     news::OpenNews,
     rows::{Days, NewsRow},
     store::Store,
@@ -173,13 +172,12 @@ fn news_name(unit: &Unit) -> u64 {
 /// One month's events of endpoints, as `inputs` would have them.
 fn copy_statement() -> String {
     const SAME: &str = "source, id, open, open_stream, open_offset, stream, offset, length, logged, stamp, level, component, \
-         marker, codes, rule, object, kb, package, component_identity, session, client, trace, fields";
+         marker, codes, rule, object, kb, package, component_identity, session, client, trace, fields, text, version";
     let landmark = landmark_expression();
-    let text = cut_expression();
     format!(
-        "INSERT INTO inputs (tenant, endpoint, landmark, day, {SAME}, text, version) \
+        "INSERT INTO inputs (tenant, endpoint, landmark, day, {SAME}) \
          SELECT tenant, endpoint, {landmark}, \
-           if(toUInt16(day) BETWEEN {{first:UInt16}} AND {{last:UInt16}}, day, toDate({{far:UInt16}})), {SAME}, {text}, version \
+           if(toUInt16(day) BETWEEN {{first:UInt16}} AND {{last:UInt16}}, day, toDate({{far:UInt16}})), {SAME} \
          FROM events WHERE tenant = {{tenant:String}} AND endpoint IN {{endpoints:Array(String)}} AND generation = 0 \
            AND toYYYYMM(day) = {{month:UInt32}}"
     )
@@ -193,22 +191,4 @@ fn landmark_expression() -> String {
         .map(|marker| format!("'{}'", marker.name()))
         .collect();
     format!("toUInt8(rule != '' OR marker IN ({}))", markers.join(", "))
-}
-
-/// The text's first bytes up to the bound, and no piece of a character: one has three bytes at most beside its first.
-fn cut_expression() -> String {
-    let starts_at = |kept: usize| {
-        format!(
-            "bitAnd(reinterpretAsUInt8(substring(text, {}, 1)), 0xC0) != 0x80",
-            kept + 1
-        )
-    };
-    let [all, less, least] = [0, 1, 2].map(|fewer| MAX_INPUT_TEXT - fewer);
-    format!(
-        "if(length(text) <= {all}, text, substring(text, 1, multiIf({}, {all}, {}, {less}, {}, {least}, {})))",
-        starts_at(all),
-        starts_at(less),
-        starts_at(least),
-        MAX_INPUT_TEXT - 3,
-    )
 }

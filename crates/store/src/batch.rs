@@ -57,12 +57,7 @@ impl Batch {
         self.news
     }
 
-    /// Units whose derivation it may change.
-    pub fn units(&self) -> impl Iterator<Item = &Unit> {
-        self.units.keys()
-    }
-
-    /// What it brings of each of them.
+    /// What it brings of each unit whose derivation it may change.
     pub fn news_of_units(&self) -> &BTreeMap<Unit, UnitNews> {
         &self.units
     }
@@ -105,8 +100,10 @@ impl Batch {
             return (self, None);
         }
         let rest = Self {
+            rule_set: self.rule_set,
+            news: self.news,
             chunks: self.chunks.split_off(self.chunks.len() / 2),
-            ..self.clone()
+            units: self.units.clone(),
         };
         (self, Some(rest))
     }

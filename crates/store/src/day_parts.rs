@@ -4,7 +4,7 @@ use crate::{
     bytes::{Bytes, OwnedBytes},
     error::Result,
     store::Store,
-    version::DayVersion,
+    version::DerivationVersion,
 };
 use clickhouse::Row;
 use event::{Day, Month, Unit};
@@ -12,13 +12,11 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is stored of a day, without its body.
+/// What is stored of a day, without what was derived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayMark {
     /// Which.
     pub day: Day,
-    /// How well informed it is.
-    pub version: DayVersion,
     /// Hashes of what landmarks of other days may tell of it.
     pub waits: Vec<u64>,
 }
@@ -29,7 +27,7 @@ pub struct StoredDay {
     /// Which.
     pub day: Day,
     /// How well informed it is.
-    pub version: DayVersion,
+    pub version: DerivationVersion,
     /// As it was stored.
     pub body: Vec<u8>,
 }
@@ -42,7 +40,7 @@ pub struct DayRow {
     /// Which.
     pub day: Day,
     /// How well informed it is; the best informed one stays.
-    pub version: DayVersion,
+    pub version: DerivationVersion,
     /// Hashes of what landmarks of other days may tell of it.
     pub waits: Vec<u64>,
     /// What only the deriver reads.
@@ -74,21 +72,28 @@ impl Store {
 
     /// What is stored of the days `from` to `to` of endpoints, without what was derived. Of the far-off day, which has none beside
     /// it, `from` and `to` are that day.
+    ///
+    /// `max_bytes` bounds the answer, in the engine and here; a larger one is an error that [`StoreError::is_too_large`]: ask for less
+    /// at once.
+    ///
+    /// [`StoreError::is_too_large`]: crate::StoreError::is_too_large
     pub async fn day_marks(
         &self,
         tenant: &str,
         endpoints: &[&str],
         from: Day,
         to: Day,
+        max_bytes: u64,
     ) -> Result<BTreeMap<String, Vec<DayMark>>> {
         let rows: Vec<MarkRow> = self
             .fetch_all(
                 "read marks of days",
-                self.sql(
+                self.bounded(
                     "SELECT ?fields FROM day_parts FINAL \
                      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
                        AND month BETWEEN {first:UInt32} AND {last:UInt32} \
                        AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) ORDER BY endpoint, day",
+                    max_bytes,
                 )
                 .param("tenant", tenant)
                 .param("endpoints", endpoints)
@@ -102,7 +107,6 @@ impl Store {
         for row in rows {
             marks.entry(row.endpoint).or_default().push(DayMark {
                 day: Day::new(row.day),
-                version: DayVersion::unpacked(row.version),
                 waits: row.waits,
             });
         }
@@ -146,7 +150,7 @@ impl Store {
             };
             days.entry(unit).or_default().push(StoredDay {
                 day: Day::new(row.day),
-                version: DayVersion::unpacked(row.version),
+                version: DerivationVersion::unpacked(row.version),
                 body: row.body.0,
             });
         }
@@ -169,7 +173,6 @@ struct PartRow<'a> {
 struct MarkRow {
     endpoint: String,
     day: u16,
-    version: u128,
     waits: Vec<u64>,
 }
 

@@ -177,15 +177,10 @@ impl Store {
         Ok(sets)
     }
 
-    /// Stores derivations and what was learnt about their machines. The rows go first; the row that makes a set current last.
+    /// Stores derivations. The rows go first; the row that makes a set current last.
     ///
     /// Where the content is that of the current set, that set stays and only says how well informed it is now.
-    pub async fn insert_derivations(
-        &self,
-        derivations: &[UnitDerivation],
-        facts: &[EndpointFacts],
-    ) -> Result<()> {
-        self.insert_facts(facts).await?;
+    pub async fn insert_derivations(&self, derivations: &[UnitDerivation]) -> Result<()> {
         let (kept, new): (Vec<&UnitDerivation>, Vec<&UnitDerivation>) = derivations
             .iter()
             .partition(|derived| derived.kept().is_some());

@@ -4,16 +4,13 @@ use crate::{
     error::Result,
     rows::{StoredEvent, day_of},
     store::Store,
-    version::{DayVersion, event_version, place_of, rule_set_of},
+    version::{DerivationVersion, event_version, place_of, rule_set_of},
 };
 use clickhouse::Row;
 use event::{Chunk, Code, Day, Event, LoggedAt, UtcMillis};
 use futures_util::future::{OptionFuture, try_join};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// Text kept of an input, in bytes: evidence of findings keeps no more.
-pub(crate) const MAX_INPUT_TEXT: usize = 2 << 10;
 
 /// What derivations of some days read of one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +50,7 @@ impl Weight {
 impl DayInputs {
     /// How well informed the part of a day is that is derived from this: by all rows of the day and the one before, which must have
     /// been read in full, and by the landmarks around them.
-    pub fn version(&self, rule_set: u32, day: Day) -> DayVersion {
+    pub fn version(&self, rule_set: u32, day: Day) -> DerivationVersion {
         let in_full = [day.plus(-1), day];
         let mut weight = Weight::default();
         for own in BTreeSet::from(in_full) {
@@ -65,7 +62,7 @@ impl DayInputs {
         for (_, &landmarks) in around.filter(|(other, _)| !in_full.contains(other)) {
             weight.add(landmarks);
         }
-        DayVersion {
+        DerivationVersion {
             rule_set,
             inputs: weight.inputs,
             places: weight.places,
@@ -314,7 +311,7 @@ impl<'a> InputRow<'a> {
             client: &event.client,
             trace: &event.trace,
             fields: &event.fields,
-            text: &event.text[..event.text.floor_char_boundary(MAX_INPUT_TEXT)],
+            text: &event.text,
             version: event_version(rule_set, event),
         }
     }

@@ -51,4 +51,4 @@ pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
 pub use streams::{EndpointStreams, StreamTimes};
 pub use units::{UnitRows, UnitView};
-pub use version::{DayVersion, DerivationVersion};
+pub use version::DerivationVersion;

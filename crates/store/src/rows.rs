@@ -513,7 +513,6 @@ impl<'a> NewsRow<'a> {
 /// A piece of a stream that is or was held, as it is read back.
 #[derive(Row, Deserialize)]
 pub(crate) struct StoredPiece {
-    pub(crate) endpoint: String,
     stream: u64,
     source: String,
     path: String,

@@ -289,6 +289,18 @@ impl Store {
         })
     }
 
+    /// A read whose answer has a bound.
+    pub(crate) fn bounded(&self, statement: &str, max_bytes: u64) -> Query {
+        self.sql(statement)
+            .with_setting("max_result_bytes", max_bytes.to_string())
+            .with_setting("result_overflow_mode", "throw")
+            // What it takes to fold copies beside the answer, which the engine holds whole; the rest is other readers'.
+            .with_setting(
+                "max_memory_usage",
+                (3 * max_bytes + (128 << 20)).to_string(),
+            )
+    }
+
     /// A statement that inserts what it selects, with the settings of every insert and blocks that fit the engine's memory.
     pub(crate) fn insertion(&self, statement: &str) -> Query {
         self.inserts

@@ -1,13 +1,13 @@
 //! What derivations read of streams: their times, and where their clock's offset from UTC shows.
 
 use crate::queries::messages::is_message;
-use crate::{error::Result, rows::Days, store::Store, units::hash_parts};
+use crate::{error::Result, rows::Days, store::Store};
 use clickhouse::Row;
 use event::{LoggedAt, MESSAGE_PATH, Month, Source, StreamId, UtcAnchor, UtcHow};
 use futures_util::future::try_join;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What all pieces of a stream that are or were held say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,14 @@ pub struct EndpointStreams {
     pub streams: Vec<StreamTimes>,
     /// Earliest and latest time of such messages.
     pub messages: Option<(LoggedAt, LoggedAt)>,
+}
+
+fn hash_parts(parts: &[u64]) -> u64 {
+    let mut hasher = Xxh3::new();
+    for part in parts {
+        hasher.update(&part.to_le_bytes());
+    }
+    hasher.digest()
 }
 
 impl Store {

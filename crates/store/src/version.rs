@@ -44,13 +44,13 @@ pub(crate) fn place_of(event_version: u128) -> u64 {
     stream << 28 | (LAST - offset.min(LAST))
 }
 
-/// How well informed a part of a day was: the better informed one stays, whoever writes last.
+/// How well informed what was derived of a day or a month was: the better informed one stays, whoever writes last.
 ///
 /// Both numbers only grow while rows come, whatever their order. A row that comes adds to `inputs`, and so does a newer rule set's
-/// copy of one; a copy of the same rule set that stands earlier adds to `places`. Nothing of it is a hash, because of two that
+/// copy of one; a copy of the same rule set that stands earlier adds to `places`. Nothing decides by a hash alone, because of two that
 /// read one after the other the later one must win.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DayVersion {
+pub struct DerivationVersion {
     /// Sequence of the rule set that derived.
     pub rule_set: u32,
     /// Weight of the rows: each weighs the sequence of the rule set that made it.
@@ -59,10 +59,33 @@ pub struct DayVersion {
     pub places: u64,
 }
 
-impl DayVersion {
+/// What 40 bits hold.
+const MAX_WEIGHT: u64 = 0xFF_FFFF_FFFF;
+
+/// What a month weighs beside its days. Older builds weighed the rows of a month otherwise, some months with half of what a version holds
+/// on top; under the same rule set what they derived must not outrank what is derived now.
+const PUT_TOGETHER: u64 = 3 << 38;
+
+impl DerivationVersion {
+    /// Of a month that is put together from its days: each of their versions only grows, so this does.
+    pub fn put_together(rule_set: u32, days: impl IntoIterator<Item = Self>) -> Self {
+        let mut month = Self {
+            rule_set,
+            inputs: PUT_TOGETHER,
+            places: 0,
+        };
+        for day in days {
+            month.inputs = month.inputs.saturating_add(day.inputs);
+            month.places = month.places.saturating_add(day.places);
+        }
+        month
+    }
+
     /// 24 bits rule set, 40 bits weight, 64 bits places.
     pub(crate) fn packed(self) -> u128 {
-        packed(self.rule_set, self.inputs, self.places)
+        u128::from(self.rule_set.min(0xFF_FFFF)) << 104
+            | u128::from(self.inputs.min(MAX_WEIGHT)) << 64
+            | u128::from(self.places)
     }
 
     pub(crate) fn unpacked(version: u128) -> Self {
@@ -70,45 +93,6 @@ impl DayVersion {
             rule_set: (version >> 104) as u32,
             inputs: (version >> 64) as u64 & MAX_WEIGHT,
             places: version as u64,
-        }
-    }
-}
-
-/// What 40 bits hold.
-const MAX_WEIGHT: u64 = 0xFF_FFFF_FFFF;
-
-fn packed(rule_set: u32, weight: u64, rest: u64) -> u128 {
-    u128::from(rule_set.min(0xFF_FFFF)) << 104
-        | u128::from(weight.min(MAX_WEIGHT)) << 64
-        | u128::from(rest)
-}
-
-/// How well informed a derivation was: the better informed one stays, whoever writes last.
-///
-/// `inputs` weighs rows that never go away again (events with every open copy, pieces of coverage), each event by the sequence
-/// of the rule set that made it. So whoever has seen more, or the newer copy of a row, has the greater version; the hash only
-/// decides between two that each lack something, and the news that is still open then makes a third that has seen both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DerivationVersion {
-    /// Sequence of the rule set that derived.
-    pub rule_set: u32,
-    /// Weight of the distinct inputs: how many, and how new the rule sets are that made them.
-    pub inputs: u64,
-    /// Hash over them, whatever their order.
-    pub hash: u64,
-}
-
-impl DerivationVersion {
-    /// 24 bits rule set, 40 bits count, 64 bits hash.
-    pub(crate) fn packed(self) -> u128 {
-        packed(self.rule_set, self.inputs, self.hash)
-    }
-
-    pub(crate) fn unpacked(version: u128) -> Self {
-        Self {
-            rule_set: (version >> 104) as u32,
-            inputs: (version >> 64) as u64 & MAX_WEIGHT,
-            hash: version as u64,
         }
     }
 
@@ -182,27 +166,43 @@ mod tests {
 
     #[test]
     fn versions_come_back_from_what_is_stored() {
-        let day = DayVersion {
+        let version = DerivationVersion {
             rule_set: 7,
             inputs: 9,
             places: u64::MAX,
         };
-        assert_eq!(DayVersion::unpacked(day.packed()), day);
-        let unit = DerivationVersion {
-            rule_set: 7,
-            inputs: 9,
-            hash: u64::MAX,
+        assert_eq!(DerivationVersion::unpacked(version.packed()), version);
+    }
+
+    /// The first release weighed the far-off months with more than their rows, and those at the edges with a month more.
+    #[test]
+    fn a_month_put_together_outranks_what_older_builds_derived_under_the_same_rule_set() {
+        let older = DerivationVersion {
+            rule_set: 1,
+            inputs: (1 << 39) + 1_000_000_000,
+            places: u64::MAX,
         };
-        assert_eq!(DerivationVersion::unpacked(unit.packed()), unit);
+        let day = DerivationVersion {
+            rule_set: 1,
+            inputs: 1,
+            places: 1,
+        };
+        let none = DerivationVersion::put_together(1, []);
+        let one = DerivationVersion::put_together(1, [day]);
+        let two = DerivationVersion::put_together(1, [day, day]);
+        assert!(older.packed() < none.packed());
+        assert!(none.packed() < one.packed() && one.packed() < two.packed());
+        let newer = DerivationVersion::put_together(2, []);
+        assert!(two.packed() < newer.packed());
     }
 
     #[test]
     fn the_better_informed_derivation_is_greater() {
-        let version = |rule_set, inputs, hash| {
+        let version = |rule_set, inputs, places| {
             DerivationVersion {
                 rule_set,
                 inputs,
-                hash,
+                places,
             }
             .packed()
         };

@@ -2,12 +2,13 @@
 
 use super::{
     Deriver,
+    held::{Held, Made},
     plan::Plan,
-    reads::{Held, Read},
+    reads::Read,
 };
 use crate::{ActiveSet, letters::now_ms, outbox::Due};
-use classify::{DayParts, StreamFacts, derive_days, merge};
-use event::{Day, Event, LoggedAt, Marker, Month, Unit};
+use classify::{DayParts, merge};
+use event::{Day, Month, Unit};
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,8 +16,8 @@ use std::{
     time::Instant,
 };
 use store::{
-    DayRow, DayVersion, DeadUnit, DerivationVersion, EndpointFacts, ErrorClass, OpenNews, Piece,
-    StoreError, StoredDay, StreamTimes, UnitDerivation,
+    CurrentSet, DayRow, DeadUnit, DerivationVersion, EndpointFacts, ErrorClass, OpenNews,
+    StoreError, StoredDay, UnitDerivation,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -43,8 +44,10 @@ pub(super) struct Job<'a> {
     facts: Vec<EndpointFacts>,
     /// What days were derived from, where it may have changed before they are stored.
     sources: Vec<Source>,
+    /// News that the back-fill has opened of these endpoints.
+    opened: Vec<OpenNews>,
     /// Units that died in this job.
-    dead: Vec<DeadUnit>,
+    dead: BTreeMap<Unit, DeadUnit>,
     /// Units that were derived and stored.
     stored: Vec<Unit>,
     /// Endpoints that are to be tried again, and why the last of them.
@@ -57,7 +60,7 @@ pub(super) struct Job<'a> {
 struct Source {
     read: Read,
     at: Instant,
-    versions: BTreeMap<(String, Day), DayVersion>,
+    versions: BTreeMap<(String, Day), DerivationVersion>,
 }
 
 impl<'a> Job<'a> {
@@ -69,7 +72,8 @@ impl<'a> Job<'a> {
             units: BTreeSet::new(),
             facts: Vec::new(),
             sources: Vec::new(),
-            dead: Vec::new(),
+            opened: Vec::new(),
+            dead: BTreeMap::new(),
             stored: Vec::new(),
             again: BTreeSet::new(),
             trouble: None,
@@ -143,10 +147,14 @@ impl<'a> Job<'a> {
     }
 
     fn read_again(&mut self, read: &Read, error: String) {
+        self.endpoints_again(read);
+        self.trouble = Some(error);
+    }
+
+    fn endpoints_again(&mut self, read: &Read) {
         let endpoints = read.endpoints.keys().cloned();
         self.again
             .extend(endpoints.map(|name| (read.tenant.clone(), name)));
-        self.trouble = Some(error);
     }
 
     fn unit_again(&mut self, unit: Unit, error: &StoreError) {
@@ -183,16 +191,17 @@ impl<'a> Job<'a> {
             detail = message,
             "a unit cannot be derived and is kept as a dead unit"
         );
-        self.units.remove(&unit);
-        self.dead.push(DeadUnit {
-            unit,
+        let dead = DeadUnit {
+            unit: unit.clone(),
             reason: reason.to_owned(),
             message,
             rule_set: set.sequence,
             attempts: 1,
             first_seen_ms: now,
             last_seen_ms: now,
-        });
+        };
+        // The days of one unit may be read apart, and one of them is enough.
+        self.dead.entry(unit).or_insert(dead);
     }
 
     fn bytes(&self) -> usize {
@@ -210,42 +219,20 @@ impl<'a> Job<'a> {
         #[cfg(feature = "testing")]
         let planted = self.deriver.config.planted.derive_panics.clone();
         let work = move || {
-            let mut made: Vec<(Unit, Option<Vec<DayRow>>)> = Vec::new();
-            let mut facts: Vec<EndpointFacts> = Vec::new();
-            for (endpoint, plan) in of_read.endpoints {
-                let held = held.remove(&endpoint).unwrap_or_default();
-                facts.push(facts_of(&of_read.tenant, &endpoint, &held));
-                let streams: Vec<StreamFacts> = held.streams.streams.iter().map(of_times).collect();
-                let events: Vec<&Event> = held.inputs.events.iter().collect();
-                let on = events.iter().map(|event| Day::of(event.logged)).collect();
-                let days = plan.days(&on);
-                for &month in plan.months() {
-                    let unit = unit_of(&of_read.tenant, &endpoint, month);
-                    let of_month = days.iter().copied().filter(|day| day.month() == month);
-                    let derive = || {
-                        #[cfg(feature = "testing")]
-                        if !planted.is_empty() && endpoint == planted {
-                            panic!("planted by a test");
-                        }
-                        derive_days(
-                            &set_of_read.rules,
-                            month,
-                            &of_month.collect(),
-                            &events,
-                            &streams,
-                        )
-                    };
-                    let parts = catch_unwind(AssertUnwindSafe(derive)).ok();
-                    let row = |(day, parts): (Day, DayParts)| DayRow {
-                        unit: unit.clone(),
-                        day,
-                        version: held.version(set_of_read.sequence, day),
-                        waits: parts.waits().iter().copied().collect(),
-                        body: serde_json::to_vec(&parts).unwrap_or_default(),
-                    };
-                    let rows = parts.map(|parts| parts.into_iter().map(row).collect());
-                    made.push((unit, rows));
-                }
+            let (mut made, mut facts): (Vec<Made>, Vec<EndpointFacts>) = Default::default();
+            let tenant = &of_read.tenant;
+            for (endpoint, plan) in &of_read.endpoints {
+                let held = held.remove(endpoint).unwrap_or_default();
+                facts.push(held.facts(tenant, endpoint));
+                let plant = || {
+                    #[cfg(feature = "testing")]
+                    assert!(
+                        planted.is_empty() || *endpoint != planted,
+                        "planted by a test"
+                    );
+                };
+                let unit = |month| unit_of(tenant, endpoint, month);
+                made.extend(held.derive(&set_of_read, plan, unit, plant));
             }
             (made, facts)
         };
@@ -256,18 +243,18 @@ impl<'a> Job<'a> {
         self.facts.extend(facts);
         let mut versions = BTreeMap::new();
         for (unit, days) in made {
-            match days {
-                Some(days) => {
-                    for row in &days {
-                        versions.insert((row.unit.endpoint.clone(), row.day), row.version);
-                    }
-                    self.days.extend(days);
-                    self.units.insert(unit);
-                }
-                None => self.panicked(set, unit),
-            }
+            let Some(days) = days else {
+                self.panicked(set, unit);
+                continue;
+            };
+            let of_days = days.iter();
+            versions.extend(of_days.map(|row| ((row.unit.endpoint.clone(), row.day), row.version)));
+            self.days.extend(days);
+            self.units.insert(unit);
         }
-        self.sources.push(Source { read, at, versions });
+        if !self.deriver.config.is_alone() {
+            self.sources.push(Source { read, at, versions });
+        }
     }
 
     fn panicked(&mut self, set: &ActiveSet, unit: Unit) {
@@ -278,15 +265,20 @@ impl<'a> Job<'a> {
 
     /// What the store has refused, of one unit alone.
     fn refused(&mut self, set: &ActiveSet, unit: Unit, error: &StoreError) {
-        match error.class() {
-            ErrorClass::Data => {
-                let code = error.code().unwrap_or_default();
-                let message = format!("the store refuses its rows (code {code})");
-                self.dies(set, unit, "refused", message);
-            }
-            ErrorClass::Halve => self.too_large(set, unit, error),
-            _ => self.unit_again(unit, error),
+        if error.class() == ErrorClass::Data {
+            let code = error.code().unwrap_or_default();
+            let message = format!("the store refuses its rows (code {code})");
+            self.dies(set, unit, "refused", message);
+        } else if error.is_too_large() && self.timeouts <= MAX_TIMEOUTS {
+            self.too_large(set, unit, error);
+        } else {
+            self.unit_again(unit, error);
         }
+    }
+
+    /// Whether one of several things that the store refused together may be at fault.
+    fn may_be_one_alone(&mut self, error: &StoreError) -> bool {
+        error.class() == ErrorClass::Data || error.is_too_large() && self.may_halve(error)
     }
 
     /// Stores what was derived of days; what the store refuses by itself dies.
@@ -296,7 +288,7 @@ impl<'a> Job<'a> {
             let Err(error) = self.deriver.store.insert_days(&days).await else {
                 continue;
             };
-            if may_be_one_alone(&error) && days.len() > 1 {
+            if days.len() > 1 && self.may_be_one_alone(&error) {
                 let rest = days.split_off(days.len() / 2);
                 open.extend([rest, days]);
                 continue;
@@ -310,11 +302,11 @@ impl<'a> Job<'a> {
 
     /// Stores the answers of units whose days are stored; what the store refuses by itself dies.
     async fn store_units(&mut self, set: &ActiveSet) {
-        // Of those that are tried again some days may be missing.
+        // Of those that are dead or tried again some days are missing.
         let mut units = std::mem::take(&mut self.units);
         units.retain(|unit| {
             let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
-            !self.again.contains(&endpoint)
+            !self.again.contains(&endpoint) && !self.dead.contains_key(unit)
         });
         let units: Vec<Unit> = units.into_iter().collect();
         let mut open: Vec<Vec<Unit>> = units.chunks(UNITS_AT_ONCE).map(<[Unit]>::to_vec).collect();
@@ -324,22 +316,19 @@ impl<'a> Job<'a> {
         }
         while let Some(mut units) = open.pop() {
             let error = match self.publish(set, &units).await {
-                Ok(panicked) => {
-                    let count = (units.len() - panicked.len()) as u64;
+                Ok(left) => {
+                    units.retain(|unit| !left.contains(unit));
+                    let count = units.len() as u64;
                     self.deriver
                         .counters
                         .derivations
                         .fetch_add(count, Ordering::Relaxed);
-                    units.retain(|unit| !panicked.contains(unit));
                     self.stored.extend(units);
-                    for unit in panicked {
-                        self.panicked(set, unit);
-                    }
                     continue;
                 }
                 Err(error) => error,
             };
-            if may_be_one_alone(&error) && units.len() > 1 {
+            if units.len() > 1 && self.may_be_one_alone(&error) {
                 let rest = units.split_off(units.len() / 2);
                 open.extend([rest, units]);
                 continue;
@@ -351,10 +340,16 @@ impl<'a> Job<'a> {
     }
 
     /// Stores what months say by all their days that are stored: of two writers that each derived other days the one that read last knows
-    /// them all, and has the greater version. Returns units whose days cannot be put together.
-    async fn publish(&self, set: &ActiveSet, units: &[Unit]) -> Result<BTreeSet<Unit>, StoreError> {
-        let store = &self.deriver.store;
-        let (mut merged, mut panicked) = (Vec::new(), BTreeSet::new());
+    /// them all, and has the greater version. Returns units that were left out, as their days cannot be
+    /// put together.
+    async fn publish(
+        &mut self,
+        set: &ActiveSet,
+        units: &[Unit],
+    ) -> Result<BTreeSet<Unit>, StoreError> {
+        let deriver = self.deriver;
+        let store = &deriver.store;
+        let (mut merged, mut left) = (Vec::new(), BTreeSet::new());
         let mut current = store.current_sets(units).await?;
         for of_tenant in units.chunk_by(|a, b| a.tenant == b.tenant) {
             let tenant = &of_tenant[0].tenant;
@@ -362,35 +357,50 @@ impl<'a> Job<'a> {
             let endpoints: Vec<&str> = endpoints.into_iter().collect();
             let months: BTreeSet<Month> = of_tenant.iter().map(|unit| unit.month).collect();
             let months: Vec<Month> = months.into_iter().collect();
-            let bytes = self.deriver.reads.bytes();
+            let (_room, bytes) = deriver.reads.room(units.len() == 1).await;
             let mut stored = store.day_bodies(tenant, &endpoints, &months, bytes).await?;
-            for unit in of_tenant {
-                let days = stored.remove(unit).unwrap_or_default();
-                let (of_unit, rule_set) = (unit.clone(), set.sequence);
-                let current = current.remove(unit);
-                let work = move || {
-                    let merge = || put_together(of_unit, rule_set, &days);
-                    let mut derived = catch_unwind(AssertUnwindSafe(merge)).ok().flatten()?;
-                    derived.current = current;
-                    Some(derived)
+            let of_units: Vec<_> = of_tenant
+                .iter()
+                .map(|unit| {
+                    (
+                        unit.clone(),
+                        stored.remove(unit).unwrap_or_default(),
+                        current.remove(unit),
+                    )
+                })
+                .collect();
+            let rule_set = set.sequence;
+            let work = move || -> Vec<_> {
+                let one = |(unit, days, current): (Unit, Vec<StoredDay>, _)| {
+                    let merge = || put_together(&unit, rule_set, &days, current);
+                    let derived = catch_unwind(AssertUnwindSafe(merge)).ok().flatten();
+                    derived.ok_or(unit)
                 };
-                match tokio::task::spawn_blocking(work).await.ok().flatten() {
-                    Some(derived) => merged.push(derived),
-                    None => {
-                        panicked.insert(unit.clone());
+                of_units.into_iter().map(one).collect()
+            };
+            // The runtime ends: the news stays open.
+            let Ok(made) = tokio::task::spawn_blocking(work).await else {
+                self.all_again("putting months together was cut short".to_owned());
+                return Ok(units.iter().cloned().collect());
+            };
+            for one in made {
+                match one {
+                    Ok(derived) => merged.push(derived),
+                    Err(unit) => {
+                        self.panicked(set, unit.clone());
+                        left.insert(unit);
                     }
                 }
             }
         }
-        store.insert_derivations(&merged, &[]).await?;
-        Ok(panicked)
+        store.insert_derivations(&merged).await?;
+        Ok(left)
     }
 
     /// Somebody else may have derived a day that is seen from these, or these for what came meanwhile, and know nothing of each other. Where
     /// news may have been closed since they were read, they are derived again if there is more now.
     async fn check(&mut self, set: &ActiveSet, source: Source) {
-        let config = &self.deriver.config;
-        if config.is_alone() || source.at.elapsed() < config.derive_quiet {
+        if source.at.elapsed() < self.deriver.config.derive_quiet {
             return;
         }
         match self
@@ -406,7 +416,7 @@ impl<'a> Job<'a> {
                         || held.is_none() && version.inputs == 0
                 });
                 if !is_same {
-                    self.read_again(&source.read, "more came while it was derived".to_owned());
+                    self.endpoints_again(&source.read);
                 }
             }
             Err(error) => self.read_again(&source.read, error.to_string()),
@@ -424,8 +434,9 @@ impl<'a> Job<'a> {
             set.sequence
         );
         // The row of a dead unit stands for its news from now on: who retries it opens news again.
-        deriver.store.insert_dead_units(&self.dead).await?;
-        deriver.dead.add(&self.dead);
+        let dead: Vec<DeadUnit> = self.dead.values().cloned().collect();
+        deriver.store.insert_dead_units(&dead).await?;
+        deriver.dead.add(&dead);
         let news: Vec<OpenNews> = self
             .due
             .iter()
@@ -435,7 +446,13 @@ impl<'a> Job<'a> {
             })
             .flat_map(|due| due.news.iter().cloned())
             .collect();
+        // What was copied for these endpoints was read by this job, and its units were derived whole.
+        let (derived, rest): (Vec<OpenNews>, Vec<OpenNews>) = std::mem::take(&mut self.opened)
+            .into_iter()
+            .partition(|news| self.stored.contains(&news.unit));
         deriver.store.close_news(&news).await?;
+        deriver.store.close_news(&derived).await?;
+        deriver.outbox.absorb(&rest, Instant::now());
         let revived = deriver.dead.of(&self.stored);
         deriver.store.mark_derived(&revived).await?;
         // Forgotten last: where the row cannot be written, the next try finds them again.
@@ -444,71 +461,104 @@ impl<'a> Job<'a> {
     }
 
     /// What to derive, of endpoints with news of the same months together.
-    async fn reads(&self, set: &ActiveSet) -> Result<Vec<Read>, StoreError> {
-        for of_tenant in self.due.chunk_by(|a, b| a.tenant == b.tenant) {
+    async fn reads(&mut self, set: &ActiveSet) -> Result<Vec<Read>, StoreError> {
+        let (deriver, all) = (self.deriver, self.due);
+        for of_tenant in all.chunk_by(|a, b| a.tenant == b.tenant) {
             let names: Vec<&str> = of_tenant.iter().map(|due| &*due.endpoint).collect();
-            let (deriver, tenant) = (self.deriver, &of_tenant[0].tenant);
-            let opened = deriver
-                .backfill
-                .ensure(&deriver.store, tenant, &names)
-                .await?;
-            deriver.outbox.absorb(&opened, Instant::now());
+            let tenant = &of_tenant[0].tenant;
+            let opened = deriver.backfill.ensure(&deriver.store, tenant, &names);
+            self.opened.extend(opened.await?);
         }
         let mut runs: BTreeMap<(&str, Vec<Month>), Vec<&Due>> = BTreeMap::new();
-        for due in self.due {
+        for due in all {
             let months = due.news.iter().map(|news| news.unit.month).collect();
             for run in consecutive(months) {
                 runs.entry((&due.tenant, run)).or_default().push(due);
             }
         }
         let mut reads = Vec::new();
-        for ((tenant, months), all) in runs {
-            let (Some(first), Some(last)) = (months.first(), months.last()) else {
-                continue;
-            };
-            let first = first.days().next().unwrap_or(Day::FAR_OFF);
-            let last = last.days().last().unwrap_or(Day::FAR_OFF);
-            // Days that are seen from there are derived again too, and with them their months.
-            let from = first.plus(-Day::HORIZON - 1).month();
-            let to = last.plus(Day::HORIZON + 1).month();
-            let from = from.days().next().unwrap_or(first);
-            let to = to.days().last().unwrap_or(last);
-            for all in all.chunks(self.deriver.reads.endpoints()) {
-                let names: Vec<&str> = all.iter().map(|due| &*due.endpoint).collect();
-                let store = &self.deriver.store;
-                let mut marks = store.day_marks(tenant, &names, from, to).await?;
-                let may_change = months_between(from.month(), to.month());
-                let units = names.iter().flat_map(|name| {
-                    let months = may_change.iter();
-                    months.map(|month| unit_of(tenant, name, *month))
-                });
-                let current = store.current_sets(&units.collect::<Vec<_>>()).await?;
-                let mut endpoints = BTreeMap::new();
-                for due in all {
-                    let marks = marks.remove(&due.endpoint).unwrap_or_default();
-                    let news: Vec<&OpenNews> = due
-                        .news
-                        .iter()
-                        .filter(|news| months.contains(&news.unit.month))
-                        .collect();
-                    let unit = |month| unit_of(tenant, &due.endpoint, month);
-                    let mut plan = Plan::of(&news, &marks, |month| {
-                        let current = current.get(&unit(month));
-                        current.is_some_and(|current| current.version.rule_set >= set.sequence)
-                    });
-                    plan.without(|month| {
-                        !months.contains(&month) && self.deriver.dead.has(&unit(month))
-                    });
-                    endpoints.insert(due.endpoint.clone(), plan);
+        for ((tenant, months), due) in &runs {
+            let at_once = deriver.reads.endpoints();
+            let mut open: Vec<&[&Due]> = due.chunks(at_once).collect();
+            while let Some(some) = open.pop() {
+                match self.planned(set, tenant, months, some).await {
+                    Ok(read) => reads.push(read),
+                    Err(error)
+                        if error.is_too_large() && some.len() > 1 && self.may_halve(&error) =>
+                    {
+                        let (half, rest) = some.split_at(some.len() / 2);
+                        open.extend([rest, half]);
+                    }
+                    Err(error) => return Err(error),
                 }
-                reads.push(Read {
-                    tenant: tenant.to_owned(),
-                    endpoints,
-                });
             }
         }
         Ok(reads)
     }
+
+    /// What to derive of endpoints that have news of these months, which follow each other.
+    async fn planned(
+        &self,
+        set: &ActiveSet,
+        tenant: &str,
+        months: &[Month],
+        due: &[&Due],
+    ) -> Result<Read, StoreError> {
+        let (first, last) = match months {
+            [] => (Month::FAR_OFF, Month::FAR_OFF),
+            [first, .., last] => (*first, *last),
+            [one] => (*one, *one),
+        };
+        // Days that are seen from there are derived again too, those between a try's and the day before it, and with them their months.
+        let from = first_day(first).plus(-Day::HORIZON - 1).month();
+        let to = last_day(last).plus(Day::HORIZON + 1).month();
+        let months_seen = months_between(from, to);
+        let (from, to) = (first_day(from), last_day(to));
+        let names: Vec<&str> = due.iter().map(|due| &*due.endpoint).collect();
+        let units: Vec<Unit> = names
+            .iter()
+            .flat_map(|name| {
+                months_seen
+                    .iter()
+                    .map(|month| unit_of(tenant, name, *month))
+            })
+            .collect();
+        let store = &self.deriver.store;
+        let (_room, bytes) = self.deriver.reads.room(false).await;
+        let mut marks = store.day_marks(tenant, &names, from, to, bytes).await?;
+        let current = store.current_sets(&units).await?;
+        let plan = |due: &Due| {
+            let marks = marks.remove(&due.endpoint).unwrap_or_default();
+            let news = due.news.iter();
+            let news: Vec<&OpenNews> = news
+                .filter(|news| months.contains(&news.unit.month))
+                .collect();
+            let unit = |month| unit_of(tenant, &due.endpoint, month);
+            let mut plan = Plan::of(&news, &marks, |month| {
+                let current = current.get(&unit(month));
+                current.is_some_and(|current| is_put_together(current, set.sequence))
+            });
+            plan.without(|month| !months.contains(&month) && self.deriver.dead.has(&unit(month)));
+            (due.endpoint.clone(), plan)
+        };
+        Ok(Read {
+            tenant: tenant.to_owned(),
+            endpoints: due.iter().copied().map(plan).collect(),
+        })
+    }
+}
+
+/// Whether an answer was made from days of this rule set, or a newer one: older builds read whole months, and hashed no content.
+fn is_put_together(current: &CurrentSet, rule_set: u32) -> bool {
+    current.content != 0 && current.version.rule_set >= rule_set
+}
+
+fn first_day(month: Month) -> Day {
+    month.days().next().unwrap_or(Day::FAR_OFF)
+}
+
+fn last_day(month: Month) -> Day {
+    month.days().last().unwrap_or(Day::FAR_OFF)
 }
 
 fn unit_of(tenant: &str, endpoint: &str, month: Month) -> Unit {
@@ -541,99 +591,43 @@ fn consecutive(months: BTreeSet<Month>) -> Vec<Vec<Month>> {
     runs
 }
 
-/// Whether one of several things that were to be stored may be at fault.
-fn may_be_one_alone(error: &StoreError) -> bool {
-    matches!(error.class(), ErrorClass::Data | ErrorClass::Halve)
-}
-
 /// What a month says, by what was derived of its days. Nothing where one of them cannot be read.
-fn put_together(unit: Unit, rule_set: u32, days: &[StoredDay]) -> Option<UnitDerivation> {
-    let mut version = DerivationVersion {
-        rule_set,
-        ..DerivationVersion::default()
-    };
-    let mut parts: Vec<DayParts> = Vec::with_capacity(days.len());
-    for day in days {
-        // Each only grows, so their sum does.
-        version.inputs = version.inputs.saturating_add(day.version.inputs);
-        version.hash = version.hash.saturating_add(day.version.places);
-        parts.push(serde_json::from_slice(&day.body).ok()?);
-    }
-    let derivation = merge(&parts);
-    let content = xxh3_64(&serde_json::to_vec(&derivation).ok()?);
+fn put_together(
+    unit: &Unit,
+    rule_set: u32,
+    days: &[StoredDay],
+    current: Option<CurrentSet>,
+) -> Option<UnitDerivation> {
+    let parts: Option<Vec<DayParts>> = days
+        .iter()
+        .map(|day| serde_json::from_slice(&day.body).ok())
+        .collect();
+    let derivation = merge(&parts?);
+    // 0 stands for none.
+    let content = xxh3_64(&serde_json::to_vec(&derivation).ok()?).max(1);
     Some(UnitDerivation {
-        unit,
-        version,
+        unit: unit.clone(),
+        version: DerivationVersion::put_together(rule_set, days.iter().map(|day| day.version)),
         content,
-        current: None,
+        current,
         derivation,
     })
 }
 
-fn of_times(times: &StreamTimes) -> StreamFacts {
-    StreamFacts {
-        stream: times.stream,
-        source: times.source,
-        anchors: times.anchors.clone(),
-        ranges: Vec::new(),
-        first: times.first,
-        last: times.last,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What the pieces of one stream say of it; nothing where there is none.
-pub(crate) fn stream_facts(pieces: &[Piece]) -> Option<StreamFacts> {
-    let piece = pieces.first()?;
-    Some(StreamFacts {
-        stream: piece.stream,
-        source: piece.source,
-        anchors: pieces
-            .iter()
-            .flat_map(|piece| piece.anchors.iter().copied())
-            .collect(),
-        ranges: pieces
-            .iter()
-            .map(|piece| (piece.offset, piece.end))
-            .collect(),
-        first: pieces.iter().filter_map(|piece| piece.first).min(),
-        last: pieces.iter().filter_map(|piece| piece.last).max(),
-    })
-}
-
-impl Held {
-    /// How well informed what is derived of a day is.
-    fn version(&self, rule_set: u32, day: Day) -> DayVersion {
-        let mut version = self.inputs.version(rule_set, day);
-        let reach = |times: &&StreamTimes| {
-            let last = times.last.or(times.first);
-            day.month().is_reached(times.first, last)
+    #[test]
+    fn an_answer_of_an_older_build_or_rule_set_is_derived_whole() {
+        let current = |content, rule_set| CurrentSet {
+            set: 1,
+            version: DerivationVersion::put_together(rule_set, []),
+            content,
         };
-        for times in self.streams.streams.iter().filter(reach) {
-            let (anchors, hash) = times.weight();
-            version.inputs = version.inputs.saturating_add(anchors);
-            version.places = version.places.saturating_add(hash);
-        }
-        version
-    }
-}
-
-/// What is held says of the machine.
-fn facts_of(tenant: &str, endpoint: &str, held: &Held) -> EndpointFacts {
-    let stack: Option<(LoggedAt, &str)> = held
-        .inputs
-        .events
-        .iter()
-        .filter(|event| event.marker == Marker::StackLoaded)
-        .filter_map(|event| Some((event.logged?, event.field("version")?)))
-        .max();
-    let (first, last) = held.streams.messages.unzip();
-    let streams = || held.streams.streams.iter();
-    EndpointFacts {
-        tenant: tenant.to_owned(),
-        endpoint: endpoint.to_owned(),
-        host: String::new(),
-        servicing_stack: stack.map(|(at, version)| (at, version.to_owned())),
-        first: streams().filter_map(|times| times.first).chain(first).min(),
-        last: streams().filter_map(|times| times.last).chain(last).max(),
+        assert!(is_put_together(&current(7, 2), 2));
+        assert!(is_put_together(&current(7, 3), 2));
+        assert!(!is_put_together(&current(7, 1), 2));
+        assert!(!is_put_together(&current(0, 2), 2));
     }
 }

@@ -100,7 +100,6 @@ impl Plan {
 mod tests {
     use super::*;
     use event::{LoggedAt, Unit, UnitNews};
-    use store::DayVersion;
 
     fn day(text: &str) -> Day {
         Day::of(LoggedAt::parse(format!("{text} 00:00:00").as_bytes()))
@@ -124,7 +123,6 @@ mod tests {
     fn mark(text: &str) -> DayMark {
         DayMark {
             day: day(text),
-            version: DayVersion::default(),
             waits: Vec::new(),
         }
     }

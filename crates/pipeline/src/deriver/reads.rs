@@ -1,12 +1,12 @@
 //! What is read at once, and how much of it may be held.
 
-use super::plan::Plan;
+use super::{held::Held, plan::Plan};
 use event::{Day, Month, Unit};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use store::{DayInputs, EndpointStreams, Store, StoreError};
+use store::{Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Endpoints read together at most: enough to share the cost of a question.
@@ -35,13 +35,6 @@ pub(super) struct Answer<'a> {
     _room: SemaphorePermit<'a>,
 }
 
-/// What is held of an endpoint.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) inputs: DayInputs,
-    pub(super) streams: EndpointStreams,
-}
-
 impl Reads {
     pub(super) fn new(bytes: u64, parallel: usize) -> Self {
         let jobs = u64::try_from(parallel.max(1)).unwrap_or(1);
@@ -58,21 +51,25 @@ impl Reads {
         self.endpoints.load(Ordering::Relaxed).max(1)
     }
 
-    /// What one answer may take.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Room for an answer of its own, and how much: a share of the memory, or all of it for what is nothing but one unit or day.
+    pub(super) async fn room(&self, is_one: bool) -> (SemaphorePermit<'_>, u64) {
+        let bytes = if is_one { self.bytes } else { self.share };
+        let room = self.room.acquire_many(kib(bytes)).await;
+        #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
+        let room = room.expect("the room is never closed");
+        (room, bytes)
     }
 
     /// Reads it within a share of the memory; what is one day alone within all of it, if it needs that.
     pub(super) async fn read(&self, store: &Store, read: &Read) -> Result<Answer<'_>, StoreError> {
-        let result = self.read_within(store, read, self.share).await;
+        let result = self.read_within(store, read, false).await;
         match &result {
             Err(error) if error.is_too_large() => {
                 if read.endpoints.len() > 1 {
                     let fewer = (read.endpoints.len() / 2).max(1);
                     self.endpoints.fetch_min(fewer, Ordering::Relaxed);
                 } else if read.possible().len() <= 1 && !error.is_timeout() {
-                    return self.read_within(store, read, self.bytes).await;
+                    return self.read_within(store, read, true).await;
                 }
             }
             // What fits may be more the next time: one more after each success, half after a failure.
@@ -89,11 +86,9 @@ impl Reads {
         &self,
         store: &Store,
         read: &Read,
-        bytes: u64,
+        is_one: bool,
     ) -> Result<Answer<'_>, StoreError> {
-        let room = self.room.acquire_many(kib(bytes)).await;
-        #[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
-        let room = room.expect("the room is never closed");
+        let (room, bytes) = self.room(is_one).await;
         let names: Vec<&str> = read.endpoints.keys().map(String::as_str).collect();
         let mut endpoints: BTreeMap<String, Held> = BTreeMap::new();
         // Streams first: they are written after the events they stand for, so the events read next miss none of theirs, and whatever

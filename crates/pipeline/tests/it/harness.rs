@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 pub(crate) const TENANT: &str = "default";
 
 /// The engine of all tests. Without the library the test fails with the way to get it.
-async fn engine() -> &'static TestEngine {
+pub(crate) async fn engine() -> &'static TestEngine {
     static ENGINE: OnceCell<TestEngine> = OnceCell::const_new();
     let start = || async {
         // Under target/tmp, so that a process that is killed leaves nothing elsewhere; emptied by the next run of the same name.

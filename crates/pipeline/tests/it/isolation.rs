@@ -140,6 +140,12 @@ async fn reads_above_the_bound_are_halved_and_only_what_is_too_large_alone_is_de
         .collect();
     let logs = of_a_month(60);
     let mut all: Vec<Chunk> = chunks("too-large-alone", &of_a_month(6_000), 64 << 10);
+    // One day is too large; those far from it are not, but a month is told whole or not at all.
+    let one_day = (0..3_600).chain((5..20).map(|day| day * 3_600));
+    let one_day = log(one_day
+        .map(|number| failed(2024 * 12 + 4, number))
+        .collect());
+    all.extend(chunks("one-day-too-large", &one_day, 64 << 10));
     all.extend(
         fitting
             .iter()
@@ -149,7 +155,7 @@ async fn reads_above_the_bound_are_halved_and_only_what_is_too_large_alone_is_de
     for endpoint in fitting
         .iter()
         .map(String::as_str)
-        .chain(["too-large-alone"])
+        .chain(["too-large-alone", "one-day-too-large"])
     {
         settle(&store, endpoint).await;
     }
@@ -161,12 +167,15 @@ async fn reads_above_the_bound_are_halved_and_only_what_is_too_large_alone_is_de
             .expect("dead units");
         assert_eq!(dead, [], "{endpoint}");
     }
-    let dead = store
-        .dead_units(TENANT, "too-large-alone")
-        .await
-        .expect("dead units");
-    assert_eq!(dead.len(), 1);
-    assert_eq!(dead[0].reason, "too_large");
+    for endpoint in ["too-large-alone", "one-day-too-large"] {
+        let dead = store
+            .dead_units(TENANT, endpoint)
+            .await
+            .expect("dead units");
+        assert_eq!(dead.len(), 1, "{endpoint}");
+        assert_eq!(dead[0].reason, "too_large");
+        assert_eq!(attempts(&store, endpoint).await, 0, "{endpoint}");
+    }
     pipeline.stop().await.expect("stop");
 }
 

@@ -2,10 +2,12 @@
 
 use crate::harness::{TENANT, put, put_as, store};
 use event::{
-    Attempt, Code, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,
+    Attempt, Code, Day, Derivation, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity,
     Source, StreamId, Unit, UtcMillis,
 };
-use store::{DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing};
+use store::{
+    DayInputs, DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing,
+};
 
 pub(crate) fn unit(endpoint: &str) -> Unit {
     Unit {
@@ -65,7 +67,7 @@ pub(crate) fn derived(endpoint: &str, inputs: u64, attempts: usize) -> UnitDeriv
         version: DerivationVersion {
             rule_set: 1,
             inputs,
-            hash: inputs * 31,
+            places: inputs * 31,
         },
         content: 0,
         current: None,
@@ -93,7 +95,7 @@ async fn what_was_derived_comes_back_whole() {
     let store = store().await;
     let unit = derived("derived-whole", 1, 1);
     store
-        .insert_derivations(std::slice::from_ref(&unit), &[])
+        .insert_derivations(std::slice::from_ref(&unit))
         .await
         .expect("insert");
     let (attempts, findings) = store
@@ -112,7 +114,7 @@ async fn a_less_informed_writer_never_wins() {
     for (endpoint, order) in [("informed-last", [3u64, 5]), ("informed-first", [5, 3])] {
         for inputs in order {
             store
-                .insert_derivations(&[derived(endpoint, inputs, 2)], &[])
+                .insert_derivations(&[derived(endpoint, inputs, 2)])
                 .await
                 .expect("insert");
         }
@@ -125,19 +127,19 @@ async fn rows_without_a_current_set_are_not_seen_and_repeats_fold() {
     let store = store().await;
     let endpoint = "derived-shrinks";
     store
-        .insert_derivations(&[derived(endpoint, 1, 3)], &[])
+        .insert_derivations(&[derived(endpoint, 1, 3)])
         .await
         .expect("insert");
     // The better informed one has fewer rows: nothing of the larger old set may shine through.
     for _ in 0..2 {
         store
-            .insert_derivations(&[derived(endpoint, 2, 1)], &[])
+            .insert_derivations(&[derived(endpoint, 2, 1)])
             .await
             .expect("insert");
     }
     assert_eq!(kbs(&store, endpoint).await, ["KB20"]);
     store
-        .insert_derivations(&[derived(endpoint, 3, 0)], &[])
+        .insert_derivations(&[derived(endpoint, 3, 0)])
         .await
         .expect("insert");
     assert_eq!(kbs(&store, endpoint).await, Vec::<String>::new());
@@ -148,11 +150,11 @@ async fn tidying_removes_only_what_nobody_sees() {
     let store = store().await;
     let endpoint = "derived-tidied";
     store
-        .insert_derivations(&[derived(endpoint, 1, 3)], &[])
+        .insert_derivations(&[derived(endpoint, 1, 3)])
         .await
         .expect("insert");
     store
-        .insert_derivations(&[derived(endpoint, 2, 2)], &[])
+        .insert_derivations(&[derived(endpoint, 2, 2)])
         .await
         .expect("insert");
     store.tidy_beyond(0).await.expect("tidy");
@@ -210,13 +212,11 @@ async fn more_input_makes_a_greater_version_even_when_less_counts() {
     let store = store().await;
     let endpoint = "versions";
     let month = Month::from_yyyymm(202208);
+    let today = Day::of(LoggedAt::parse(b"2022-08-18 00:00:00"));
     let version = async || {
-        store
-            .unit_rows(TENANT, endpoint, month, month)
+        inputs_of(&store, endpoint, today, today)
             .await
-            .expect("read")
-            .unit(1, month)
-            .version
+            .version(1, today)
     };
     put(
         &store,
@@ -261,7 +261,7 @@ async fn more_input_makes_a_greater_version_even_when_less_counts() {
     )
     .await;
     assert_eq!(version().await, closed);
-    // Read along with other months, a month's version is the same.
+    // Read along with other days, a day's version is the same.
     put(
         &store,
         vec![testing::rows(
@@ -272,17 +272,19 @@ async fn more_input_makes_a_greater_version_even_when_less_counts() {
         )],
     )
     .await;
-    let later = Month::from_yyyymm(202308);
+    let later = Day::of(LoggedAt::parse(b"2023-08-18 00:00:00"));
     let alone = version().await;
-    assert_eq!(
-        store
-            .unit_rows(TENANT, endpoint, month, later)
-            .await
-            .expect("read")
-            .unit(1, month)
-            .version,
-        alone
-    );
+    let with_others = inputs_of(&store, endpoint, today, later).await;
+    assert_eq!(with_others.version(1, today), alone);
+}
+
+/// What is held of a day, with the landmarks until another.
+async fn inputs_of(store: &Store, endpoint: &str, day: Day, until: Day) -> DayInputs {
+    let full = [day.plus(-1), day];
+    let inputs = store
+        .day_inputs(TENANT, &[endpoint], &full, day.plus(-1), until, 64 << 20)
+        .await;
+    inputs.expect("read").remove(endpoint).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -319,10 +321,7 @@ async fn facts_of_a_machine_fold_in_any_order() {
             all.reverse();
         }
         for facts in all {
-            store
-                .insert_derivations(&[], &[facts])
-                .await
-                .expect("insert");
+            store.insert_facts(&[facts]).await.expect("insert");
         }
         let head = store
             .endpoint(TENANT, endpoint)
@@ -342,15 +341,15 @@ async fn facts_of_a_machine_fold_in_any_order() {
 async fn a_row_of_a_newer_rule_set_makes_a_greater_version_although_none_is_added() {
     let store = store().await;
     let endpoint = "news-rule-set";
-    let month = Month::from_yyyymm(202208);
+    let today = Day::of(LoggedAt::parse(b"2022-08-18 00:00:00"));
     let log = "2022-08-18 15:53:46 first 0x80070570\n2022-08-18 15:53:47 second 0x80070570\n";
     let mut versions = Vec::new();
     for rule_set in [1, 2, 3] {
         let rows = vec![testing::rows(endpoint, 0, log, false)];
         put_as(&store, rule_set, rows).await;
-        let rows = store.unit_rows(TENANT, endpoint, month, month).await;
+        let rows = inputs_of(&store, endpoint, today, today).await;
         // Derived with one and the same set each time: only what was read differs.
-        versions.push(rows.expect("rows").unit(3, month).version);
+        versions.push(rows.version(3, today));
     }
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
     assert!(
@@ -403,19 +402,19 @@ async fn far_off_months_of_an_older_build_are_read_derived_and_said_once() {
     let texts = |view: store::UnitView<'_>| -> Vec<String> {
         view.events.iter().map(|event| event.text.clone()).collect()
     };
-    assert_eq!(texts(rows.unit(1, far_off)), ["old", "ahead"]);
-    assert_eq!(rows.unit(1, far_off).streams.len(), 1);
+    assert_eq!(texts(rows.unit(far_off)), ["old", "ahead"]);
+    assert_eq!(rows.unit(far_off).streams.len(), 1);
     let month = Month::from_yyyymm(202208);
     let rows = store
         .unit_rows(TENANT, endpoint, month, month)
         .await
         .expect("read");
-    assert_eq!(texts(rows.unit(1, month)), ["new"]);
-    assert_eq!(rows.unit(1, month).streams.len(), 1);
+    assert_eq!(texts(rows.unit(month)), ["new"]);
+    assert_eq!(rows.unit(month).streams.len(), 1);
 
     // What it derived of them goes once the far-off unit is derived, and not before.
     store
-        .insert_derivations(&[derived(template, 5, 2)], &[])
+        .insert_derivations(&[derived(template, 5, 2)])
         .await
         .expect("insert");
     for table in ["attempts", "findings", "derivations"] {
@@ -433,7 +432,7 @@ async fn far_off_months_of_an_older_build_are_read_derived_and_said_once() {
         },
         ..derived(endpoint, 4, 1)
     };
-    store.insert_derivations(&[far], &[]).await.expect("insert");
+    store.insert_derivations(&[far]).await.expect("insert");
     assert_eq!(kbs(&store, endpoint).await, ["KB40"]);
 
     // News that it left open is news of the far-off unit.
@@ -479,26 +478,6 @@ async fn sweeps_that_go_on_meet_every_unit() {
         .iter()
         .filter(|unit| unit.endpoint.starts_with("sweep-"));
     assert!(own.count() >= 6);
-}
-
-#[tokio::test]
-async fn a_read_above_its_bound_is_refused_as_too_large() {
-    let store = store().await;
-    let endpoint = "bounded-read";
-    let text: String = (0..200)
-        .map(|number| format!("2022-08-18 15:53:46 line {number}\n"))
-        .collect();
-    put(&store, vec![testing::rows(endpoint, 0, &text, false)]).await;
-    let month = Month::from_yyyymm(202208);
-    let read = async |bytes| {
-        let rows = store
-            .unit_rows_of(TENANT, &[endpoint], month, month, bytes)
-            .await;
-        rows.map(|rows| rows[endpoint].events.len())
-    };
-    assert_eq!(read(16 << 20).await.expect("fits"), 200);
-    let error = read(4 << 10).await.expect_err("is too large");
-    assert!(error.is_too_large(), "{error}");
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn month(endpoint: &str, month: u32, from: i64, attempts: u64, inputs: u64) -> U
         version: DerivationVersion {
             rule_set: 1,
             inputs,
-            hash: inputs,
+            places: inputs,
         },
         content: 0,
         current: None,
@@ -101,10 +101,8 @@ async fn put(store: &Store, units: &[UnitDerivation]) {
         last: None,
     };
     let facts = [facts];
-    store
-        .insert_derivations(units, &facts)
-        .await
-        .expect("insert");
+    store.insert_derivations(units).await.expect("insert");
+    store.insert_facts(&facts).await.expect("insert");
 }
 
 async fn page(store: &Store, endpoint: &str, from: &Lists<Place>) -> EndpointDetail {

@@ -95,7 +95,7 @@ async fn fleet() -> Store {
                 version: DerivationVersion {
                     rule_set: 1,
                     inputs: 1,
-                    hash: 1,
+                    places: 1,
                 },
                 content: 0,
                 current: None,
@@ -109,10 +109,8 @@ async fn fleet() -> Store {
                 first: at("2022-08-18 10:00:00"),
                 last: at("2022-08-18 10:00:01"),
             };
-            store
-                .insert_derivations(&[derived], &[facts])
-                .await
-                .expect("insert");
+            store.insert_derivations(&[derived]).await.expect("insert");
+            store.insert_facts(&[facts]).await.expect("insert");
         }
     })
     .await;
@@ -466,14 +464,23 @@ async fn messages_of_one_path_are_one_log_of_an_endpoint() {
 
     // A derivation takes their events and their times, and is spared the rest.
     let month = Month::from_yyyymm(202405);
+    let facts = async |month| {
+        let facts = store
+            .stream_facts_of("default", &[endpoint], month, month, 64 << 20)
+            .await;
+        let mut facts = facts.expect("streams");
+        facts.remove(endpoint).unwrap_or_default()
+    };
+    let of_month = facts(month).await;
+    let streams = of_month.streams.iter().map(|times| times.stream.0);
+    assert_eq!(streams.collect::<Vec<_>>(), [7 << 32]);
+    assert_eq!(of_month.messages, log.first.zip(log.last));
     let rows = store.unit_rows("default", endpoint, month, month).await;
     let rows = rows.expect("rows");
     let streams: Vec<_> = rows.pieces.iter().map(|piece| piece.stream.0).collect();
     assert_eq!(streams, [7 << 32]);
-    assert_eq!(rows.messages, log.first.zip(log.last));
     let events: Vec<_> = rows.events.iter().map(|event| event.stream.0).collect();
     assert_eq!(events, [9, 7 << 32]);
     let later = Month::from_yyyymm(202408);
-    let rows = store.unit_rows("default", endpoint, later, later).await;
-    assert_eq!(rows.expect("rows").messages, None);
+    assert_eq!(facts(later).await.messages, None);
 }

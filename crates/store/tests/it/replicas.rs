@@ -8,7 +8,7 @@ use event::{Day, Month, Unit, UnitNews};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use store::{
-    Batch, DayRow, DayVersion, Import, OpenNews, Profile, Store, StoreConfig, TopicGap, ddl,
+    Batch, DayRow, DerivationVersion, Import, OpenNews, Profile, Store, StoreConfig, TopicGap, ddl,
     testing,
 };
 
@@ -262,7 +262,7 @@ async fn write(store: &Store) {
         let days = [DayRow {
             unit,
             day: Day::new(19_723),
-            version: DayVersion::default(),
+            version: DerivationVersion::default(),
             waits: vec![1],
             body: b"made up".to_vec(),
         }];

@@ -29,7 +29,7 @@ fn of(endpoint: &str, inputs: u64, rows: u64, current: Option<CurrentSet>) -> Un
 
 async fn insert(store: &Store, derivation: UnitDerivation) {
     store
-        .insert_derivations(&[derivation], &[])
+        .insert_derivations(&[derivation])
         .await
         .unwrap_or_else(|error| panic!("{error}"));
 }

@@ -225,21 +225,19 @@ async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: 
     let version = DerivationVersion {
         rule_set,
         inputs: 1,
-        hash: 1,
+        places: 1,
     };
     store
-        .insert_derivations(
-            &[UnitDerivation {
-                unit,
-                version,
-                content: 0,
-                current: None,
-                derivation,
-            }],
-            &[facts],
-        )
+        .insert_derivations(&[UnitDerivation {
+            unit,
+            version,
+            content: 0,
+            current: None,
+            derivation,
+        }])
         .await
         .expect("derived rows");
+    store.insert_facts(&[facts]).await.expect("facts");
     let news = store
         .open_news(std::time::Duration::ZERO, 100)
         .await
