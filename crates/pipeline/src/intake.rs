@@ -129,8 +129,8 @@ impl Handle {
                 });
             }
         };
-        let sender = self.answered.sender(&chunks[0]);
-        let at_once = at_once || self.answered.waits(sender);
+        let visit = self.answered.visit(&chunks[0]);
+        let at_once = at_once || visit.had_waited;
         let (reply, answer) = oneshot::channel();
         let request = Request {
             chunks,
@@ -144,9 +144,7 @@ impl Handle {
             .send(request)
             .await
             .map_err(|_| PipelineError::Stopping)?;
-        let result = answer.await.unwrap_or(Err(PipelineError::Stopping));
-        self.answered.now(sender);
-        result
+        answer.await.unwrap_or(Err(PipelineError::Stopping))
     }
 }
 
