@@ -32,7 +32,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use wakes::Streams;
+use wakes::{StreamEnds, Streams};
 
 /// Gives chunks to the pipeline. Cheap to clone.
 #[derive(Clone)]
@@ -357,10 +357,13 @@ impl Intake {
         // Taken before streams changed hands: who has them since may have gone on from there.
         let epoch = self.streams.epoch();
         let is_late = callers.iter().any(|caller| caller.epoch != epoch);
+        let mut ends = StreamEnds::new();
         if is_late || !letters.is_empty() {
             self.streams.clear();
+        } else {
+            ends = self.streams.ask(&self.store, &rows).await;
         }
-        let result = self.store_all(&set, rows, letters, turns).await;
+        let result = self.store_all(&set, rows, &ends, letters, turns).await;
         if is_late {
             self.streams.clear();
         }
@@ -371,6 +374,7 @@ impl Intake {
         &self,
         set: &ActiveSet,
         rows: Vec<ChunkRows>,
+        ends: &StreamEnds,
         mut letters: Vec<DeadLetter>,
         turns: Option<&Turns>,
     ) -> Result<(), PipelineError> {
@@ -383,7 +387,7 @@ impl Intake {
             events += rows.events.len() as u64;
             noise += rows.noise.len() as u64;
         }
-        for (rows, reason) in self.insert(set, rows, turns).await? {
+        for (rows, reason) in self.insert(set, rows, ends, turns).await? {
             letters.push(letter_of(
                 &rows.chunk,
                 Death::Refused,
@@ -458,12 +462,13 @@ impl Intake {
         &self,
         set: &ActiveSet,
         mut rows: Vec<ChunkRows>,
+        ends: &StreamEnds,
         turns: Option<&Turns>,
     ) -> Result<Vec<(ChunkRows, String)>, PipelineError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let learnt = self.streams.decide(&mut rows);
+        let learnt = self.streams.decide(&mut rows, ends);
         let news = self.news.next();
         self.outbox.begin(news);
         let mut stored = Vec::new();

@@ -22,6 +22,7 @@ mod retention;
 mod rows;
 mod rule_sets;
 mod store;
+mod stream_ends;
 mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -49,6 +50,7 @@ pub use retention::{Expired, Freed, TextHeld};
 pub use rows::{ChunkRows, Piece};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
+pub use stream_ends::{StreamEnd, StreamPlace};
 pub use streams::{EndpointStreams, StreamTimes};
 pub use units::{UnitRows, UnitView};
 pub use version::DerivationVersion;

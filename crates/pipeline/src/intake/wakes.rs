@@ -3,15 +3,16 @@
 //!
 //! Events concern their days. A chunk concerns the day of a record that was an event while it was open, where it goes on over it, and all
 //! days of its months where it shows another offset from UTC, begins before what was known of its stream, or takes the stream into another
-//! month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself; of every other
-//! it takes the worst to be true. Whatever may mean that somebody else stored a chunk in between, or that a chunk is stored in part, makes
-//! it forget all it knows.
+//! month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself, and asks the
+//! store about every other: a piece of which the store says that it is held has its events and their news in the store. Where that
+//! says nothing, it takes the worst to be true. Whatever may mean that somebody else stored a chunk in between, or that a chunk is stored
+//! in part, makes it forget all it knows, and asks nobody.
 
 use classify::news_of;
-use event::{Event, LoggedAt, MESSAGE_PATH, Month, UnitNews};
+use event::{Event, LoggedAt, MESSAGE_PATH, Month, StreamId, UnitNews};
 use std::collections::{BTreeMap, HashMap, btree_map, hash_map::Entry};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use store::ChunkRows;
+use store::{ChunkRows, Store, StreamEnd, StreamPlace};
 
 /// Streams remembered; some 120 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
 const MAX_STREAMS: usize = 200_000;
@@ -48,6 +49,9 @@ struct Seen {
 /// By month.
 type News = BTreeMap<Month, UnitNews>;
 
+/// What the store says of streams.
+pub(super) type StreamEnds = HashMap<StreamId, StreamEnd>;
+
 /// What a batch makes known of its streams, once it is stored.
 pub(super) struct Learnt {
     generation: u64,
@@ -75,15 +79,60 @@ impl Streams {
         self.state().forget();
     }
 
-    /// Decides what each chunk of a batch brings of news, in the order of their streams.
-    pub(super) fn decide(&self, rows: &mut [ChunkRows]) -> Learnt {
+    /// What the store says of streams of a batch that nothing is known of here.
+    pub(super) async fn ask(&self, store: &Store, rows: &[ChunkRows]) -> StreamEnds {
+        let mut ends = StreamEnds::new();
+        let mut by_tenant: BTreeMap<&str, Vec<StreamPlace>> = BTreeMap::new();
+        for (tenant, place) in self.unknown(rows) {
+            by_tenant.entry(tenant).or_default().push(place);
+        }
+        for (tenant, places) in by_tenant {
+            match store.stream_ends(tenant, &places).await {
+                Ok(more) => ends.extend(more),
+                // Nothing is lost: more is derived than has to be.
+                Err(error) => tracing::debug!(%error, "where streams go on is not known"),
+            }
+        }
+        ends
+    }
+
+    /// Where streams of a batch go on of which nothing is known here.
+    fn unknown<'a>(&self, rows: &'a [ChunkRows]) -> Vec<(&'a str, StreamPlace<'a>)> {
+        let state = self.state();
+        let mut places: BTreeMap<StreamId, (&str, StreamPlace)> = BTreeMap::new();
+        for chunk in rows.iter().map(|rows| &rows.chunk) {
+            let is_known = state.seen.contains_key(&chunk.stream.0);
+            // Nothing is before the start of a stream.
+            if is_known || chunk.offset == 0 || chunk.path == MESSAGE_PATH {
+                continue;
+            }
+            let (stream, offset) = (chunk.stream, chunk.offset);
+            let place = StreamPlace {
+                endpoint: &chunk.endpoint,
+                stream,
+                offset,
+            };
+            let first = places.entry(stream).or_insert((&chunk.tenant, place));
+            first.1.offset = first.1.offset.min(offset);
+        }
+        places.into_values().collect()
+    }
+
+    /// Decides what each chunk of a batch brings of news, in the order of their streams, given what the store says of those that are not
+    /// known here.
+    pub(super) fn decide(&self, rows: &mut [ChunkRows], ends: &StreamEnds) -> Learnt {
         rows.sort_by_key(|rows| (rows.chunk.stream, rows.chunk.offset, rows.chunk.length));
         let state = self.state();
         let mut streams: HashMap<u64, (Option<Seen>, Seen)> = HashMap::new();
         for rows in rows {
             let stream = rows.chunk.stream.0;
             let known = state.seen.get(&stream);
-            let before = streams.get(&stream).map(|(_, last)| last).or(known);
+            let of_store = || ends.get(&rows.chunk.stream).map(Seen::of_store);
+            let before = match streams.get(&stream).map(|(_, last)| last).or(known) {
+                Some(before) => Some(before.clone()),
+                None => of_store(),
+            };
+            let before = before.as_ref();
             rows.news = news(before, rows);
             let after = Seen::after(before, rows);
             match streams.entry(stream) {
@@ -132,6 +181,23 @@ impl State {
 }
 
 impl Seen {
+    /// A later head than the stream's first makes more of what follows look earlier, and an earlier than its last more of it look like
+    /// another month's: never less.
+    fn of_store(end: &StreamEnd) -> Self {
+        let mut minutes = end.minutes.iter().copied();
+        let newest = minutes.next_back();
+        let is_one = minutes.all(|minutes| Some(minutes) == newest);
+        Self {
+            start: end.start,
+            end: end.end,
+            first: end.first,
+            last: end.last,
+            minutes: newest.filter(|_| is_one),
+            is_open: end.is_open,
+            of_open: news_of(&end.open_events),
+        }
+    }
+
     fn after(before: Option<&Self>, rows: &ChunkRows) -> Self {
         let chunk = &rows.chunk;
         let known = before.and_then(|before| before.minutes);
@@ -251,7 +317,7 @@ mod tests {
         let streams = Streams::default();
         let one = |rows| {
             let mut batch = [rows];
-            let learnt = streams.decide(&mut batch);
+            let learnt = streams.decide(&mut batch, &StreamEnds::new());
             streams.learn(learnt);
             !batch[0].news.is_empty()
         };
@@ -305,10 +371,10 @@ mod tests {
     fn a_batch_that_is_not_stored_teaches_nothing() {
         let streams = Streams::default();
         let mut batch = [rows(0, false), rows(length(), false)];
-        streams.decide(&mut batch);
+        streams.decide(&mut batch, &StreamEnds::new());
         assert!(!batch[0].news.is_empty() && batch[1].news.is_empty());
         let mut again = [rows(length(), false)];
-        streams.decide(&mut again);
+        streams.decide(&mut again, &StreamEnds::new());
         assert!(!again[0].news.is_empty());
     }
 
@@ -316,14 +382,14 @@ mod tests {
     fn batches_that_overtake_each_other_leave_nothing_known() {
         let streams = Streams::default();
         let mut first = [rows(0, false)];
-        let of_first = streams.decide(&mut first);
+        let of_first = streams.decide(&mut first, &StreamEnds::new());
         let mut open = [with_event(rows(length(), true))];
-        let of_open = streams.decide(&mut open);
+        let of_open = streams.decide(&mut open, &StreamEnds::new());
         streams.learn(of_open);
         streams.learn(of_first);
         // It may go on over the open event.
         let mut next = [rows(length(), false)];
-        streams.decide(&mut next);
+        streams.decide(&mut next, &StreamEnds::new());
         assert!(!next[0].news.is_empty());
     }
 
@@ -332,7 +398,7 @@ mod tests {
         let streams = Streams::default();
         let wakes_at = |place: u64| {
             let mut batch = [rows(place * length(), false)];
-            let learnt = streams.decide(&mut batch);
+            let learnt = streams.decide(&mut batch, &StreamEnds::new());
             (!batch[0].news.is_empty(), learnt)
         };
         streams.learn(wakes_at(0).1);
@@ -347,6 +413,53 @@ mod tests {
         assert!(!wakes_at(3).0);
         streams.clear();
         assert!(wakes_at(3).0);
+    }
+
+    #[test]
+    fn what_the_store_says_is_known() {
+        let wakes = |end: StreamEnd, mut rows: ChunkRows| {
+            let streams = Streams::default();
+            assert_eq!(streams.unknown(std::slice::from_ref(&rows)).len(), 1);
+            let ends = [(rows.chunk.stream, end)].into();
+            let learnt = streams.decide(std::slice::from_mut(&mut rows), &ends);
+            streams.learn(learnt);
+            assert!(streams.unknown(std::slice::from_ref(&rows)).is_empty());
+            rows.news
+        };
+        let head = rows(0, false).first;
+        let end = || StreamEnd {
+            start: 0,
+            end: length(),
+            first: head,
+            last: head,
+            minutes: vec![480],
+            is_open: false,
+            open_events: Vec::new(),
+        };
+        let next = || rows(length(), false);
+        assert!(wakes(end(), next()).is_empty());
+        assert!(wakes(end(), with_offset(next(), 480)).is_empty());
+        assert!(!wakes(end(), with_offset(next(), 540)).is_empty());
+        let longer = StreamEnd {
+            end: 2 * length(),
+            ..end()
+        };
+        assert!(!wakes(longer, next()).is_empty());
+        let several = StreamEnd {
+            minutes: vec![540, 480],
+            ..end()
+        };
+        assert!(!wakes(several, with_offset(next(), 480)).is_empty());
+        // What was open and an event is superseded, on its day alone.
+        let events = with_event(rows(0, true)).events;
+        let open = StreamEnd {
+            is_open: true,
+            open_events: events.clone(),
+            ..end()
+        };
+        assert_eq!(wakes(open, rows(length() - 1, false)), news_of(&events));
+        // Nothing is before a start, and messages are whole.
+        assert!(Streams::default().unknown(&[rows(0, false)]).is_empty());
     }
 
     #[test]

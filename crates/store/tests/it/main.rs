@@ -8,6 +8,7 @@
 //! - `days`: inputs and parts of days, streams, what news touches
 //! - `derivations`: news, versions, current sets
 //! - `sets`: which derived rows stay and which go
+//! - `stream_ends`: where streams go on
 //! - `raw`: windows of text, resuming, imports
 //! - `pages`: what the pages ask
 //! - `dead_letters`: kept as they came, folded, sent back
@@ -27,3 +28,4 @@ mod replay;
 mod replicas;
 mod schema;
 mod sets;
+mod stream_ends;
