@@ -16,6 +16,7 @@ use crate::http::caller::Speaks;
 use crate::http::prefixes::{Place, Prefix, Prefixes};
 use crate::http::refusal::Refusal;
 use crate::http::room::Room;
+use crate::http::traffic::REPLACEMENTS;
 use crate::offsets::{Import, Offsets};
 use crate::tokens::{Caller, Tokens};
 use crate::{ChunkSink, Config, Pace, SinkError};
@@ -324,6 +325,7 @@ impl Cut {
                 return Err(Refusal::not_tiled(next, piece.offset));
             }
             next = piece.offset + piece.length;
+            counter!(REPLACEMENTS).increment(piece.replacements);
             chunks.push(Chunk {
                 tenant: self.caller.owner.tenant.clone(),
                 endpoint: self.caller.owner.endpoint.clone(),

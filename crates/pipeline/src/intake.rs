@@ -9,7 +9,7 @@ use crate::{
     letters::{Death, letter_of},
     outbox::Outbox,
     rule_sets::Current,
-    status::Counters,
+    status::{Counters, Counts},
     step::{Poison, rows_of},
 };
 use answered::Answered;
@@ -145,6 +145,21 @@ impl Handle {
             .await
             .map_err(|_| PipelineError::Stopping)?;
         answer.await.unwrap_or(Err(PipelineError::Stopping))
+    }
+}
+
+/// What a chunk adds to what was stored, or takes from it where it is refused.
+fn add(sums: &mut Counts, rows: &ChunkRows, change: fn(u64, u64) -> u64) {
+    for (sum, own) in [
+        (&mut sums.chunks, 1),
+        (&mut sums.bytes, rows.chunk.length),
+        (&mut sums.events, rows.events.len() as u64),
+        (&mut sums.noise, rows.noise.len() as u64),
+        (&mut sums.orphans, rows.unread.orphans),
+        (&mut sums.loose_bytes, rows.unread.loose_bytes),
+        (&mut sums.half_read, rows.unread.half_read),
+    ] {
+        *sum = change(*sum, own);
     }
 }
 
@@ -380,12 +395,9 @@ impl Intake {
     ) -> Result<(), PipelineError> {
         let panicked = letters.len();
         let count = |what: &AtomicU64, more: u64| what.fetch_add(more, Ordering::Relaxed);
-        let (mut stored, mut bytes, mut events, mut noise) = (0, 0, 0, 0);
+        let mut sums = Counts::default();
         for rows in &rows {
-            stored += 1;
-            bytes += rows.chunk.length;
-            events += rows.events.len() as u64;
-            noise += rows.noise.len() as u64;
+            add(&mut sums, rows, u64::wrapping_add);
         }
         for (rows, reason) in self.insert(set, rows, ends, turns).await? {
             letters.push(letter_of(
@@ -394,17 +406,17 @@ impl Intake {
                 &reason,
                 set.sequence,
             ));
-            stored -= 1;
-            bytes -= rows.chunk.length;
-            events -= rows.events.len() as u64;
-            noise -= rows.noise.len() as u64;
+            add(&mut sums, &rows, u64::wrapping_sub);
         }
         let refused = letters.len() - panicked;
         self.bury(&letters).await?;
-        count(&self.counters.chunks, stored);
-        count(&self.counters.bytes, bytes);
-        count(&self.counters.events, events);
-        count(&self.counters.noise, noise);
+        count(&self.counters.chunks, sums.chunks);
+        count(&self.counters.bytes, sums.bytes);
+        count(&self.counters.events, sums.events);
+        count(&self.counters.noise, sums.noise);
+        count(&self.counters.orphans, sums.orphans);
+        count(&self.counters.loose_bytes, sums.loose_bytes);
+        count(&self.counters.half_read, sums.half_read);
         count(&self.counters.dead_lettered_panic, panicked as u64);
         count(&self.counters.dead_lettered_refused, refused as u64);
         Ok(())

@@ -28,6 +28,12 @@ pub struct Counts {
     pub events: u64,
     /// Noise records written.
     pub noise: u64,
+    /// What of the chunks stored was not understood: continuations without a start, …
+    pub orphans: u64,
+    /// … bytes that belong to no record, …
+    pub loose_bytes: u64,
+    /// … and events that name no provider, time or id.
+    pub half_read: u64,
     /// Chunks not stored, whose senders were told: they send again.
     pub refused: u64,
     /// Chunks in `dead_letters` because classifying them panicked.
@@ -45,6 +51,9 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) noise: AtomicU64,
+    pub(crate) orphans: AtomicU64,
+    pub(crate) loose_bytes: AtomicU64,
+    pub(crate) half_read: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) dead_lettered_panic: AtomicU64,
     pub(crate) dead_lettered_refused: AtomicU64,
@@ -100,6 +109,9 @@ impl Status {
             bytes: read(&self.counters.bytes),
             events: read(&self.counters.events),
             noise: read(&self.counters.noise),
+            orphans: read(&self.counters.orphans),
+            loose_bytes: read(&self.counters.loose_bytes),
+            half_read: read(&self.counters.half_read),
             refused: read(&self.counters.refused),
             dead_lettered_panic: read(&self.counters.dead_lettered_panic),
             dead_lettered_refused: read(&self.counters.dead_lettered_refused),

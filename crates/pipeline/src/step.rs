@@ -16,7 +16,7 @@ use classify::{Rules, classify};
 use event::Chunk;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use store::ChunkRows;
+use store::{ChunkRows, Unread};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -57,6 +57,11 @@ pub(crate) fn rows_of(
     rows.noise = classified.noise;
     rows.anchors = classified.anchors;
     rows.records = u32::try_from(classified.records).unwrap_or(u32::MAX);
+    rows.unread = Unread {
+        orphans: classified.orphans,
+        loose_bytes: classified.loose_bytes,
+        half_read: classified.half_read,
+    };
     rows.first = classified.first;
     rows.last = classified.last;
     rows.codes = classified.codes;
@@ -89,6 +94,22 @@ fn keep_until(received_ms: i64, keep_days: Option<u16>) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_understood_is_counted() {
+        let text = "no record\n2022-08-18 15:53:46, Info                  CBS    made up\n";
+        let chunk = store::testing::chunk("e", 0, text, false);
+        let rows = rows_of(classify::Rules::shipped(), &Config::default(), chunk.into());
+        let unread = rows.map(|rows| rows.unread).unwrap_or_default();
+        let loose_bytes = "no record\n".len() as u64;
+        assert_eq!(
+            unread,
+            Unread {
+                loose_bytes,
+                ..Unread::default()
+            }
+        );
+    }
 
     #[test]
     fn text_is_kept_from_its_receipt_on() {

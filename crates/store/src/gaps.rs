@@ -2,10 +2,11 @@
 
 use crate::{Store, error::Result};
 use clickhouse::Row;
+use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 
 /// Offsets of a topic that nobody read. Which streams lost bytes by it follows from `coverage`.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct TopicGap {
     /// The topic.
     pub topic: String,
@@ -26,6 +27,23 @@ impl Store {
     pub async fn insert_topic_gap(&self, gap: &TopicGap) -> Result<()> {
         self.insert_rows::<TopicGap, _>("topic_gaps", std::iter::once(gap.clone()))
             .await
+    }
+
+    /// What was ever noted: how many, and the last of them, newest first.
+    pub async fn topic_gaps(&self, limit: u64) -> Result<(u64, Vec<TopicGap>)> {
+        let count = self.fetch_one(
+            "count the gaps of topics",
+            self.sql("SELECT count() FROM topic_gaps FINAL"),
+        );
+        let gaps = self.fetch_all(
+            "read the gaps of topics",
+            self.sql(
+                "SELECT ?fields FROM topic_gaps FINAL \
+                 ORDER BY first_after_ms DESC, topic, partition, `from` LIMIT {limit:UInt64}",
+            )
+            .param("limit", limit),
+        );
+        try_join(count, gaps).await
     }
 }
 

@@ -47,7 +47,7 @@ pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use readable::READABLE;
 pub use reprocess::{ChunkMonth, ChunkPlace};
 pub use retention::{Expired, Freed, TextHeld};
-pub use rows::{ChunkRows, Piece};
+pub use rows::{ChunkRows, Piece, Unread};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
 pub use stream_ends::{StreamEnd, StreamPlace};

@@ -26,6 +26,8 @@ pub struct ChunkRows {
     pub anchors: Vec<UtcAnchor>,
     /// Records in it.
     pub records: u32,
+    /// What of it was not understood; it is counted, and not stored.
+    pub unread: Unread,
     /// Earliest head.
     pub first: Option<LoggedAt>,
     /// Latest head.
@@ -38,6 +40,17 @@ pub struct ChunkRows {
     pub keep_until_day: u16,
     /// What it brings of each month whose answer it may change; none where it can change none.
     pub news: BTreeMap<Month, UnitNews>,
+}
+
+/// What of a chunk was not understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Continuations of CSI records whose start is missing.
+    pub orphans: u64,
+    /// Bytes of text that belong to no record.
+    pub loose_bytes: u64,
+    /// Events of event logs that name no provider, time or id.
+    pub half_read: u64,
 }
 
 impl ChunkRows {
@@ -54,6 +67,7 @@ impl ChunkRows {
             noise: Vec::new(),
             anchors: Vec::new(),
             records: 0,
+            unread: Unread::default(),
             first: None,
             last: None,
             codes: Vec::new(),

@@ -276,6 +276,9 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
     counter!("cbsift_pipeline_bytes_total").absolute(counts.bytes);
     counter!("cbsift_pipeline_events_total").absolute(counts.events);
     counter!("cbsift_pipeline_noise_total").absolute(counts.noise);
+    counter!("cbsift_pipeline_orphans_total").absolute(counts.orphans);
+    counter!("cbsift_pipeline_loose_bytes_total").absolute(counts.loose_bytes);
+    counter!("cbsift_pipeline_half_read_total").absolute(counts.half_read);
     counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
     // Those that are no chunk at all are counted where they come from Kafka, under other reasons.
     for (reason, letters) in [
@@ -419,6 +422,10 @@ fn describe() {
             "Bodies whose connection ended before their answer.",
         ),
         (
+            "cbsift_ingest_replacements_total",
+            "Characters of bodies that could not be decoded.",
+        ),
+        (
             "cbsift_ingest_unproven_imports_total",
             "Files whose digest was named and not proven.",
         ),
@@ -477,6 +484,18 @@ fn describe() {
         ),
         ("cbsift_pipeline_events_total", "Event rows written."),
         ("cbsift_pipeline_noise_total", "Noise records written."),
+        (
+            "cbsift_pipeline_orphans_total",
+            "Continuations of CSI records whose start is missing, of the chunks stored.",
+        ),
+        (
+            "cbsift_pipeline_loose_bytes_total",
+            "Bytes that belong to no record, of the chunks stored.",
+        ),
+        (
+            "cbsift_pipeline_half_read_total",
+            "Events that name no provider, time or id, of the chunks stored.",
+        ),
         ("cbsift_pipeline_derivations_total", "Units derived."),
     ] {
         describe_counter!(name, what);

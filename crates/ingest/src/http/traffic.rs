@@ -33,6 +33,9 @@ const ACKNOWLEDGED: &str = "cbsift_ingest_acknowledged_total";
 /// Of these: without an answer, because the connection ended before. What they held may be durable.
 const ABANDONED: &str = "cbsift_ingest_abandoned_total";
 
+/// Characters that could not be decoded, and stand replaced in the text.
+pub(crate) const REPLACEMENTS: &str = "cbsift_ingest_replacements_total";
+
 /// Why a body was not taken; a refusal leaves it with its answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Refused(pub(crate) &'static str);
@@ -45,6 +48,7 @@ impl Traffic {
             "cbsift_ingest_bytes_total",
             "cbsift_ingest_chunks_total",
             "cbsift_ingest_unproven_imports_total",
+            REPLACEMENTS,
             BODIES,
             ACKNOWLEDGED,
             ABANDONED,

@@ -6,11 +6,32 @@ use event::{
 };
 use std::collections::BTreeSet;
 use store::{
-    DerivationVersion, EndpointDetail, EndpointFacts, Ends, Lists, Place, Store, UnitDerivation,
+    DerivationVersion, EndpointDetail, EndpointFacts, Ends, Lists, Place, Store, TopicGap,
+    UnitDerivation,
 };
 
 /// 2022-08-01 as logged.
 const AUGUST: i64 = 1_659_312_000;
+
+#[tokio::test]
+async fn gaps_of_topics_are_counted_and_the_last_are_told() {
+    let store = store().await;
+    let gap = |from: i64| TopicGap {
+        topic: "gaps".to_owned(),
+        partition: 0,
+        from,
+        to: from + 5,
+        last_before_ms: None,
+        first_after_ms: Some(from),
+    };
+    for from in [10, 30, 20, 30] {
+        let noted = store.insert_topic_gap(&gap(from)).await;
+        noted.unwrap_or_else(|error| panic!("{error}"));
+    }
+    let told = store.topic_gaps(2).await;
+    let told = told.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(told, (3, vec![gap(30), gap(20)]));
+}
 
 fn attempt(number: u64, start: Option<i64>, finding: Option<u32>) -> Attempt {
     Attempt {

@@ -184,6 +184,7 @@ async fn of_store(settings: &Settings, store: &Store, found: &mut Vec<Check>) {
     found.push(or_why("disk", disk(settings, store).await));
     found.push(rules(store).await);
     found.push(or_why("lost parts", lost(store).await));
+    found.push(or_why("topic gaps", topic_gaps(store).await));
     found.push(or_why("clock", clock(store).await));
     found.push(or_why("dead letters", letters(store).await));
     found.push(or_why("dead units", dead_units(store).await));
@@ -259,6 +260,39 @@ async fn rules(store: &Store) -> Check {
         }
         Err(error) => could_not("rules", &error),
     }
+}
+
+/// Records that had left the topic before a pipeline read them.
+async fn topic_gaps(store: &Store) -> Result<Check, StoreError> {
+    const SHOWN: u64 = 5;
+    let (count, gaps) = store.topic_gaps(SHOWN).await?;
+    if count == 0 {
+        return Ok(check("topic gaps", State::Ok, text("none", "无")));
+    }
+    let at = |ms: Option<i64>| ms.map_or("?".to_owned(), |ms| event::UtcMillis(ms).to_string());
+    let places: Vec<String> = gaps
+        .iter()
+        .map(|gap| {
+            format!(
+                "`{}` {}: {}..{} ({} .. {})",
+                gap.topic,
+                gap.partition,
+                gap.from,
+                gap.to,
+                at(gap.last_before_ms),
+                at(gap.first_after_ms)
+            )
+        })
+        .collect();
+    let places = places.join(", ");
+    let said = text(
+        format!("{count} times records had left the topic before they were read, last: {places}"),
+        format!("有 {count} 次记录在读取之前已从主题中删除，最近：{places}"),
+    );
+    Ok(check("topic gaps", State::Warn, said).hint(
+        "endpoints whose logs lost bytes by it show a gap on their page: send those logs again (`cbsift send --again`)",
+        "日志因此缺失的终端会在其页面上显示缺口：请重新发送这些日志（`cbsift send --again`）",
+    ))
 }
 
 async fn lost(store: &Store) -> Result<Check, StoreError> {
