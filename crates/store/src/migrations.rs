@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_housekeeping"),
     migration!(8, "0008_dead_units"),
     migration!(9, "0009_inputs"),
+    migration!(10, "0010_merges"),
 ];
 
 /// The table that says which of them ran. It cannot be a migration itself.
