@@ -88,7 +88,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
                 (first.min(stamp), last.max(stamp))
             }));
             if may_show_utc(record.raw.as_bytes()) {
-                utc.observe(&record, &examiner, &mut out);
+                utc.observe(&record, &mut examiner, &mut out);
             }
         } else if is_other
             && !is_undecoded
@@ -102,7 +102,7 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
             out.last = out.last.max(Some(logged));
             // Event logs write UTC, which says nothing of the machine's own clock.
             if !chunk.format.is_of_events() {
-                utc.observe(&record, &examiner, &mut out);
+                utc.observe(&record, &mut examiner, &mut out);
             }
         }
         // Nobody knows where a literal was broken in pasted text, and other copies have no words that are the same in every form of
@@ -149,7 +149,7 @@ struct UtcChanges {
 }
 
 impl UtcChanges {
-    fn observe(&mut self, record: &Record<'_>, examiner: &Examiner<'_>, out: &mut Classified) {
+    fn observe(&mut self, record: &Record<'_>, examiner: &mut Examiner<'_>, out: &mut Classified) {
         let Some(mut anchor) = parse::utc_anchor(record, 0) else {
             return;
         };
@@ -174,6 +174,8 @@ struct Examiner<'a> {
     identity_seed: u64,
     /// Source offset of the first character.
     base: u64,
+    /// A place of the text, and the source bytes in front of it: records are asked for in their order, so what was counted is not counted again.
+    counted: (usize, u64),
     scratch: Scratch,
     spellings: Vec<Spelling>,
 }
@@ -192,13 +194,14 @@ impl<'a> Examiner<'a> {
             identity_seed: seed.digest(),
             // Its offset is what a sender says.
             base: chunk.offset.saturating_add(mark),
+            counted: (0, 0),
             scratch: Scratch::default(),
             spellings: Vec::new(),
         }
     }
 
     /// Where a record stands in the source, and how many bytes it takes there.
-    fn place(&self, record: &Record<'_>) -> (u64, u64) {
+    fn place(&mut self, record: &Record<'_>) -> (u64, u64) {
         if let Some(place) = record.place(self.chunk.encoding) {
             return place;
         }
@@ -209,13 +212,16 @@ impl<'a> Examiner<'a> {
         (self.source_offset(record.offset), length)
     }
 
-    /// Where a place of the text stands in the source.
-    fn source_offset(&self, at: usize) -> u64 {
+    /// Where a place of the text stands in the source; each place at or behind the one asked for before.
+    fn source_offset(&mut self, at: usize) -> u64 {
         let before = match self.chunk.encoding {
             TextEncoding::Utf8 => at as u64,
             other => {
-                let before = self.chunk.text.get(..at).unwrap_or_default();
-                parse::source_length(other, before)
+                let (from, before) = self.counted;
+                let between = self.chunk.text.get(from..at).unwrap_or_default();
+                let before = before.saturating_add(parse::source_length(other, between));
+                self.counted = (at, before);
+                before
             }
         };
         self.base.saturating_add(before)

@@ -161,6 +161,23 @@ fn offsets_of_a_copy_that_ends_within_a_utf16_unit_are_those_of_the_whole() {
 }
 
 #[test]
+fn each_event_of_a_utf16_log_stands_where_its_row_starts() {
+    let failed = row("148 [AGENT_DETECTION_FAILED]", "80240438", "Failure", "é😀");
+    let between = row("147 [X]", "0", "Success", "中😀");
+    let (mut text, mut expected) = ("\u{feff}".to_owned(), Vec::new());
+    for number in 0..5 {
+        text.push_str(&between.repeat(number));
+        expected.push(2 * text.encode_utf16().count() as u64);
+        text.push_str(&failed);
+    }
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let chunks = chunks(1, "ReportingEvents.log", &bytes);
+    let events = classify(Rules::shipped(), &chunks[0]).events;
+    let offsets: Vec<u64> = events.iter().map(|event| event.offset).collect();
+    assert_eq!(offsets, expected);
+}
+
+#[test]
 fn what_the_agent_says_of_a_known_failure_is_its_evidence() {
     let same = row(
         "182 [AGENT_INSTALLING_FAILED]",
