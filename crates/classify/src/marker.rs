@@ -15,7 +15,7 @@ pub(crate) struct Marked<'a> {
 }
 
 /// Literals one of which, or of [`failure::COMMAND_FAILED`], stands in every marking record.
-pub(crate) const LITERALS: [&str; 32] = [
+pub(crate) const LITERALS: [&str; 35] = [
     " finalized. Reboot",
     "Exec: Addsource called",
     "rocessing started.",
@@ -29,7 +29,10 @@ pub(crate) const LITERALS: [&str; 32] = [
     "Failed to process single phase",
     "Checking System Update Readiness",
     "Loaded Servicing Stack ",
-    "[SR] ",
+    "[SR] Cannot repair member file ",
+    "[SR] Repairing corrupted file ",
+    "[SR] Repairing file ",
+    "[SR] Repaired file ",
     AGENT_TARGET,
     DETECTED,
     REPAIRED,
