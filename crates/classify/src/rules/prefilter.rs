@@ -6,7 +6,7 @@
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, MatchKind, Span};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Made-up lines in the wording of healthy logs: what is frequent in them is a poor word. It decides on speed alone.
 const HEALTHY: &str = include_str!("healthy.txt");
@@ -20,15 +20,26 @@ const LONG: usize = 2 * WORD - 1;
 /// Bits of the table of words: 8 KiB, which stay in the innermost cache, and one in a hundred set by a thousand words.
 const TABLE_BITS: u32 = 16;
 
-/// A long literal, and where in it the word stands.
-type Word = (Box<[u8]>, usize);
+/// Slots of the table.
+const SLOTS: usize = 1 << (TABLE_BITS - 6);
+
+/// A word of a long literal.
+#[derive(Debug)]
+struct Word {
+    word: u32,
+    literal: Box<[u8]>,
+    /// Where in the literal the word stands.
+    at: usize,
+}
 
 #[derive(Debug)]
 pub(crate) struct Prefilter {
     /// One bit per hash of a word.
-    table: Box<[u64; 1 << (TABLE_BITS - 6)]>,
-    /// The long literals in which a word stands, and where.
-    words: HashMap<u32, Vec<Word>>,
+    table: Box<[u64; SLOTS]>,
+    /// How many bits are set in front of each slot.
+    ranks: Box<[usize; SLOTS]>,
+    /// The words of each bit that is set, by its rank.
+    words: Vec<Vec<Word>>,
     /// The short literals.
     short: Short,
 }
@@ -57,20 +68,29 @@ impl Prefilter {
         }
         let (long, short): (Vec<&str>, Vec<&str>) =
             kept.into_iter().partition(|literal| literal.len() >= LONG);
-        let mut table = Box::new([0; 1 << (TABLE_BITS - 6)]);
-        let mut words: HashMap<u32, Vec<Word>> = HashMap::new();
+        let mut table = Box::new([0; SLOTS]);
+        let mut words: BTreeMap<(usize, u64), Vec<Word>> = BTreeMap::new();
         for literal in long.iter().map(|literal| literal.as_bytes()) {
             let rarest = healthy.rarest(literal);
             for at in rarest..rarest + WORD {
                 let word = word(&literal[at..]);
                 let (slot, bit) = place(word);
                 table[slot] |= bit;
-                words.entry(word).or_default().push((literal.into(), at));
+                words.entry((slot, bit)).or_default().push(Word {
+                    word,
+                    literal: literal.into(),
+                    at,
+                });
             }
+        }
+        let mut ranks = Box::new([0; SLOTS]);
+        for slot in 1..SLOTS {
+            ranks[slot] = ranks[slot - 1] + table[slot - 1].count_ones() as usize;
         }
         Self {
             table,
-            words,
+            ranks,
+            words: words.into_values().collect(),
             short: Short::new(&short),
         }
     }
@@ -88,7 +108,7 @@ impl Prefilter {
     /// Where the first long literal that starts at or after `from` is seen; beyond any text if there is none.
     #[expect(
         clippy::indexing_slicing,
-        reason = "this looks at every fourth byte of every log: a slot is of a table as large as slots are many, `at` is where a whole word was found, `before` is at most `at`"
+        reason = "this looks at every fourth byte of every log: a slot is of a table as large as slots are many, there are as many lists of words as bits set, `at` is where a whole word was found, what stands before it there is at most as long"
     )]
     fn long(&self, text: &[u8], from: usize) -> usize {
         let mut start = from.next_multiple_of(WORD);
@@ -104,12 +124,16 @@ impl Prefilter {
                 return usize::MAX;
             };
             let at = start + at * WORD;
-            let is_whole = |(literal, before): &(Box<[u8]>, usize)| {
-                at >= from + before && text[at - before..].starts_with(literal)
+            let found = word(&text[at..]);
+            let (slot, bit) = place(found);
+            // A bit's rank: how many are set in front of it.
+            let rank = self.ranks[slot] + (self.table[slot] & (bit - 1)).count_ones() as usize;
+            let is_whole = |known: &Word| {
+                known.word == found
+                    && at >= from + known.at
+                    && text[at - known.at..].starts_with(&known.literal)
             };
-            if let Some(uses) = self.words.get(&word(&text[at..]))
-                && uses.iter().any(is_whole)
-            {
+            if self.words[rank].iter().any(is_whole) {
                 return at;
             }
             start = at + WORD;
