@@ -88,21 +88,21 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
                 (first.min(stamp), last.max(stamp))
             }));
             if may_show_utc(record.raw.as_bytes()) {
-                utc.observe(&record, &mut examiner, &mut out);
+                let anchor = parse::utc_anchor(&record, 0);
+                utc.observe(anchor, &record, &mut examiner, &mut out);
             }
-        } else if is_other
-            && !is_undecoded
-            && let Some(logged) = match &event {
-                Some(event) => event.time.logged(),
-                None if is_foreign && !record.is_canonical() => None,
-                None => record.logged(),
-            }
-        {
-            out.first = Some(out.first.map_or(logged, |first| first.min(logged)));
-            out.last = out.last.max(Some(logged));
+        } else if is_other && !is_undecoded {
             // Event logs write UTC, which says nothing of the machine's own clock.
-            if !chunk.format.is_of_events() {
-                utc.observe(&record, &mut examiner, &mut out);
+            let clock = match &event {
+                Some(event) => event.time.logged().map(|logged| (logged, None)),
+                None if is_foreign && !record.is_canonical() => None,
+                None if chunk.format.is_of_events() => record.logged().map(|logged| (logged, None)),
+                None => parse::clock(&record, 0),
+            };
+            if let Some((logged, anchor)) = clock {
+                out.first = Some(out.first.map_or(logged, |first| first.min(logged)));
+                out.last = out.last.max(Some(logged));
+                utc.observe(anchor, &record, &mut examiner, &mut out);
             }
         }
         // Nobody knows where a literal was broken in pasted text, and other copies have no words that are the same in every form of
@@ -149,8 +149,14 @@ struct UtcChanges {
 }
 
 impl UtcChanges {
-    fn observe(&mut self, record: &Record<'_>, examiner: &mut Examiner<'_>, out: &mut Classified) {
-        let Some(mut anchor) = parse::utc_anchor(record, 0) else {
+    fn observe(
+        &mut self,
+        anchor: Option<UtcAnchor>,
+        record: &Record<'_>,
+        examiner: &mut Examiner<'_>,
+        out: &mut Classified,
+    ) {
+        let Some(mut anchor) = anchor else {
             return;
         };
         let last = if anchor.how.is_weak() {

@@ -56,9 +56,18 @@ pub(crate) fn is_csi(line: &[u8]) -> bool {
         .is_some_and(|component| component.starts_with(b"CSI "))
 }
 
+/// A text's first line, without its end.
+pub(crate) fn first_line(text: &str) -> &str {
+    let end = memchr::memchr(b'\n', text.as_bytes());
+    match end.and_then(|end| text.get(..end)) {
+        Some(line) => line.strip_suffix('\r').unwrap_or(line),
+        None => text,
+    }
+}
+
 /// Whether a head starts here with its fields in their columns, as the logger writes it and nobody else.
 pub(crate) fn is_exact(line: &str) -> bool {
-    let first_line = line.lines().next().unwrap_or_default();
+    let first_line = first_line(line);
     starts_head(line.as_bytes()) && by_column(first_line).is_some()
 }
 
@@ -116,7 +125,7 @@ fn plain(line: &str) -> Option<(Head<'_>, usize)> {
 }
 
 fn unusual(line: &str) -> Option<(Head<'_>, usize)> {
-    let first_line = line.lines().next().unwrap_or_default();
+    let first_line = first_line(line);
     if let Some(fields) = by_column(first_line) {
         let (level_word, message_id, component) = fields;
         let head = Head {

@@ -40,4 +40,4 @@ pub use head::Head;
 pub use record::{MAX_RECORD_BYTES, Record, Records, records};
 pub use stream::{first_record_hash, start_bytes, start_hash, stream_id};
 pub use unread::unread_reasons;
-pub use utc::{utc_anchor, utc_changes};
+pub use utc::{clock, utc_anchor, utc_changes};

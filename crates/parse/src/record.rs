@@ -19,6 +19,7 @@ pub fn records(text: &str, format: Format) -> Records<'_> {
         text,
         format,
         position: 0,
+        is_start: false,
     }
 }
 
@@ -28,6 +29,8 @@ pub struct Records<'a> {
     text: &'a str,
     format: Format,
     position: usize,
+    /// A head is known to start at the position: it ended the record before. Else it has to be looked for.
+    is_start: bool,
 }
 
 /// One logical log entry, possibly over several lines; or text that belongs to none.
@@ -57,7 +60,12 @@ impl<'a> Iterator for Records<'a> {
             Format::EventJson | Format::CmtraceCopied => measure_line(rest, self.format),
             format if format.is_pasted() => pasted::measure(rest, format),
             format if elements::are_in(format) => measure_element(rest, format),
-            format => measure_lines(rest, format),
+            format => {
+                let has_head = self.is_start || formats::starts(rest, format);
+                let (length, is_start) = measure_lines(rest, format);
+                self.is_start = is_start && length <= MAX_RECORD_BYTES;
+                (length, false, has_head)
+            }
         };
         // Ends of records are behind a line feed or between characters.
         let raw = rest.get(..bounded(rest, length))?;
@@ -124,19 +132,19 @@ fn measure_element(rest: &str, format: Format) -> (usize, bool, bool) {
     (length, false, formats::starts(element, format))
 }
 
-/// The same for formats in which a record is what stands between two heads.
-fn measure_lines(rest: &str, format: Format) -> (usize, bool, bool) {
-    let has_head = formats::starts(rest, format);
+/// Length of the record at the start of `rest` in a format in which a record is what stands between two heads, and whether a head ends it.
+fn measure_lines(rest: &str, format: Format) -> (usize, bool) {
     let mut end = 0;
     let mut line = rest;
     while let Some(newline) = memchr(b'\n', line.as_bytes()) {
         end += newline + 1;
         line = rest.get(end..).unwrap_or_default();
-        if formats::starts(line, format) || end > MAX_RECORD_BYTES {
-            return (end, false, has_head);
+        let is_start = formats::starts(line, format);
+        if is_start || end > MAX_RECORD_BYTES {
+            return (end, is_start);
         }
     }
-    (rest.len(), false, has_head)
+    (rest.len(), false)
 }
 
 /// Cuts what is longer than [`MAX_RECORD_BYTES`] at its last line end within, or at a character.
@@ -257,10 +265,21 @@ impl<'a> Record<'a> {
             Format::CmtraceCopied => return Cow::Borrowed(cmtrace::copied_message(self.raw)),
             _ => {}
         }
-        let message = match self.read_untimed() {
-            Some((_, at)) => self.raw.get(at..).unwrap_or_default(),
-            None => self.raw,
-        };
+        self.message(self.read_untimed().map_or(0, |(_, at)| at))
+    }
+
+    /// The same where the head was read, which told that the message starts at `at`.
+    pub(crate) fn text_from(&self, at: usize) -> Cow<'a, str> {
+        match self.format {
+            Format::Wds | Format::WindowsUpdate | Format::WindowsUpdateOld | Format::Pfro => {
+                self.message(at)
+            }
+            _ => self.text(),
+        }
+    }
+
+    fn message(&self, at: usize) -> Cow<'a, str> {
+        let message = self.raw.get(at..).unwrap_or_default();
         if self.format == Format::Cmtrace {
             return Cow::Borrowed(trim_end(cmtrace::message(message)));
         }
@@ -294,16 +313,19 @@ impl<'a> Record<'a> {
 
     /// Sequence number, stamp and flag of a CSI record; none elsewhere.
     pub fn csi(&self) -> Option<Csi> {
-        if self.format.is_pasted() {
-            let head = self.head()?;
-            return (head.component == "CSI").then(|| csi::read(&self.text()))?;
-        }
         let (head, at) = self.read_untimed()?;
-        if head.component == "CSI" {
-            csi::read(self.raw.get(at..)?)
-        } else {
-            None
+        self.csi_from(&head, at)
+    }
+
+    /// The same where the head was read, which told that the message starts at `at`.
+    pub(crate) fn csi_from(&self, head: &Head<'_>, at: usize) -> Option<Csi> {
+        if head.component != "CSI" {
+            return None;
         }
+        if self.format.is_pasted() {
+            return csi::read(&self.text());
+        }
+        csi::read(self.raw.get(at..)?)
     }
 
     /// Minutes ahead of UTC, where the record's own stamp carries them.
@@ -325,8 +347,9 @@ impl<'a> Record<'a> {
         self.has_head && is_rest
     }
 
+    /// The head, and where the message starts.
     #[inline]
-    fn read_head(&self) -> Option<(Head<'a>, usize)> {
+    pub(crate) fn read_head(&self) -> Option<(Head<'a>, usize)> {
         if !self.has_head {
             return None;
         }
@@ -460,12 +483,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_kept_whole(lines in proptest::collection::vec("(2024-05-01 08:00:00, (Info|Error)       {4,12}(CBS|CSI|)    ?[0-9a-f]{0,9}.{0,30}|.{0,40})", 0..40), crlf in any::<bool>()) {
+        fn any_text_is_kept_whole(lines in proptest::collection::vec("(2024-05-01 08:00:00, (Info|Error)       {4,12}(CBS|CSI|)    ?[0-9a-f]{0,9}.{0,30}|2024/05/01 08:00:00[.]1 1 2 Agent .{0,9}|.{0,40})", 0..40), crlf in any::<bool>()) {
             let text = lines.join(if crlf { "\r\n" } else { "\n" });
             for format in Format::ALL {
                 let mut end = 0;
                 for record in records(&text, format) {
                     prop_assert_eq!(record.offset, end);
+                    // Of the others a record alone tells, not what stands behind it.
+                    if !format.is_pasted() && !format.is_of_events() && format != Format::CmtraceCopied {
+                        let is_start = formats::starts(&text[end..], format);
+                        prop_assert_eq!(record.has_head(), is_start, "{:?}", format);
+                    }
                     end += record.raw.len();
                     let _ = (record.head(), record.csi(), record.text());
                 }

@@ -6,7 +6,7 @@
 //!
 //! Columns are separated by TABs; the one after the stamp and a number names what happened, and the message starts there.
 
-use crate::head::Head;
+use crate::head::{Head, first_line};
 use event::{Level, LoggedAt};
 
 /// `{…}` and the TAB behind it.
@@ -20,16 +20,23 @@ const OUTCOME: usize = 6;
 
 /// Whether a row starts here, told from its first 58 characters.
 pub(crate) fn starts(line: &str) -> bool {
+    start(line).is_some()
+}
+
+/// The time of a row that starts here.
+fn start(line: &str) -> Option<LoggedAt> {
     let line = line.as_bytes();
-    line.first() == Some(&b'{') && line.get(37..STAMP) == Some(b"}\t") && logged(line).is_some()
+    if line.first() == Some(&b'{') && line.get(37..STAMP) == Some(b"}\t") {
+        LoggedAt::parse(line.get(STAMP..STAMP + STAMP_LENGTH)?)
+    } else {
+        None
+    }
 }
 
 /// Reads a row's head; returns it with the place of the message.
 pub(crate) fn read(row: &str) -> Option<(Head<'_>, usize)> {
-    if !starts(row) {
-        return None;
-    }
-    let line = row.lines().next().unwrap_or_default();
+    let logged = start(row)?;
+    let line = first_line(row);
     let at = line
         .match_indices('\t')
         .nth(COLUMNS_BEFORE - 1)
@@ -42,7 +49,7 @@ pub(crate) fn read(row: &str) -> Option<(Head<'_>, usize)> {
         .map_or("", |(name, _)| name);
     let level_word = columns.nth(OUTCOME - 1).unwrap_or_default();
     let head = Head {
-        logged: logged(line.as_bytes()),
+        logged: Some(logged),
         level: match level_word {
             "Success" => Level::Info,
             "Failure" => Level::Error,
@@ -71,10 +78,6 @@ pub(crate) fn utc_minutes(row: &str) -> Option<i32> {
     let (hours, minutes): (i32, i32) =
         (zone.get(1..3)?.parse().ok()?, zone.get(3..5)?.parse().ok()?);
     (zone.len() == 5 && hours <= 14 && minutes < 60).then_some(sign * (hours * 60 + minutes))
-}
-
-fn logged(line: &[u8]) -> Option<LoggedAt> {
-    LoggedAt::parse(line.get(STAMP..STAMP + STAMP_LENGTH)?)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A head is local wall clock without a zone. CSI stamps, `Universal Time is` lines and session ids carry UTC beside it.
 
 use crate::Record;
+use crate::head::Head;
 use event::{LoggedAt, UtcAnchor, UtcHow, UtcMillis};
 
 /// How far head and UTC stamp of one record may lie apart after rounding, in seconds.
@@ -20,20 +21,36 @@ const FILETIME_TO_UNIX_S: i64 = 11_644_473_600;
 
 /// The UTC offset that a record shows, if any. `offset` = where the record stands in its source.
 pub fn utc_anchor(record: &Record<'_>, offset: u64) -> Option<UtcAnchor> {
-    let head = record.head()?;
+    clock(record, offset)?.1
+}
+
+/// A record's time and the UTC offset that it shows: its head, read once for both.
+pub fn clock(record: &Record<'_>, offset: u64) -> Option<(LoggedAt, Option<UtcAnchor>)> {
+    let (head, at) = record.read_head()?;
     let logged = head.logged?;
+    let anchor = shown(record, &head, at, logged).map(|(minutes, how)| UtcAnchor {
+        offset,
+        minutes,
+        how,
+        logged,
+    });
+    Some((logged, anchor))
+}
+
+/// Minutes ahead of UTC, and what shows them. `at` = where the record's message starts.
+fn shown(
+    record: &Record<'_>,
+    head: &Head<'_>,
+    at: usize,
+    logged: LoggedAt,
+) -> Option<(i32, UtcHow)> {
     if let Some(minutes) = record.stamp_offset() {
-        return Some(UtcAnchor {
-            offset,
-            minutes,
-            how: UtcHow::StampOffset,
-            logged,
-        });
+        return Some((minutes, UtcHow::StampOffset));
     }
     let (utc, how) = match head.component {
-        "CSI" => (record.csi()?.stamp?, UtcHow::CsiStamp),
+        "CSI" => (record.csi_from(head, at)?.stamp?, UtcHow::CsiStamp),
         _ => {
-            let text = record.text();
+            let text = record.text_from(at);
             if let Some(stamp) = text.strip_prefix("Universal Time is: ") {
                 (universal_time(stamp)?, UtcHow::UniversalTime)
             } else {
@@ -44,13 +61,7 @@ pub fn utc_anchor(record: &Record<'_>, offset: u64) -> Option<UtcAnchor> {
             }
         }
     };
-    let minutes = whole_quarters(logged, utc)?;
-    Some(UtcAnchor {
-        offset,
-        minutes,
-        how,
-        logged,
-    })
+    Some((whole_quarters(logged, utc)?, how))
 }
 
 /// When a session was made: its id `high_low` is a FILETIME. Nothing for ids that are no times.

@@ -6,29 +6,24 @@
 //! [0]04B0.0D48::05/22/2023-08:08:32.629 [Agent]text                      the same traces as tracefmt writes them, read as the newer form
 //! ```
 
-use crate::head::Head;
+use crate::head::{Head, first_line};
 use event::{Level, LoggedAt};
 
 /// Whether a record of the newer form starts here, told from its first 20 characters.
 pub(crate) fn starts(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    (stamp(bytes, b' ').is_some() && bytes.get(19) == Some(&b'.'))
-        || (bytes.first() == Some(&b'[') && tracefmt(line).is_some())
+    start(line, b' ', b'.').is_some() || tracefmt(line).is_some()
 }
 
 /// Whether a record of the older form starts here, told from its first 20 characters.
 pub(crate) fn starts_old(line: &str) -> bool {
-    let line = line.as_bytes();
-    stamp(line, b'\t').is_some() && line.get(19) == Some(&b':')
+    start(line, b'\t', b':').is_some()
 }
 
 /// Reads the head of the newer form; returns it with the place of the message.
 pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
-    if !starts(record) {
-        return None;
-    }
-    let line = record.lines().next().unwrap_or_default();
-    if let Some((logged, after)) = tracefmt(line) {
+    let line = first_line(record);
+    let Some(logged) = start(record, b' ', b'.') else {
+        let (logged, after) = tracefmt(line)?;
         let rest = line.get(after..)?;
         let blanks = rest.len() - rest.trim_start_matches(' ').len();
         let inside = rest.get(blanks..)?.strip_prefix('[').unwrap_or_default();
@@ -37,10 +32,9 @@ pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
             "" => after + blanks,
             component => after + blanks + component.len() + 2,
         };
-        let mut head = head(record, b' ', component, line.get(message_at..)?);
-        head.logged = Some(logged);
+        let head = head(logged, component, line.get(message_at..)?);
         return Some((head, message_at));
-    }
+    };
     let mut at = skip_digits(line, 20);
     // Process and thread are padded, so the component does not start at a fixed column; it is padded to 16 itself.
     for _ in 0..2 {
@@ -50,15 +44,13 @@ pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
     let component = line.get(component_at..)?.split(' ').next()?;
     let message_at = skip_blanks(line, component_at + component.len());
     let message = line.get(message_at..)?;
-    Some((head(record, b' ', component, message), message_at))
+    Some((head(logged, component, message), message_at))
 }
 
 /// Reads the head of the older form; returns it with the place of the message.
 pub(crate) fn read_old(record: &str) -> Option<(Head<'_>, usize)> {
-    if !starts_old(record) {
-        return None;
-    }
-    let line = record.lines().next().unwrap_or_default();
+    let logged = start(record, b'\t', b':')?;
+    let line = first_line(record);
     // Date, time, process, thread, component.
     let mut tabs = line.match_indices('\t').map(|(tab, _)| tab).skip(3);
     let component_at = tabs.next().map_or(line.len(), |tab| tab + 1);
@@ -67,10 +59,10 @@ pub(crate) fn read_old(record: &str) -> Option<(Head<'_>, usize)> {
         .map_or((line.len(), line.len()), |tab| (tab, tab + 1));
     let component = line.get(component_at..end)?.trim();
     let message = line.get(message_at..)?;
-    Some((head(record, b'\t', component, message), message_at))
+    Some((head(logged, component, message), message_at))
 }
 
-fn head<'a>(record: &'a str, between: u8, component: &'a str, message: &'a str) -> Head<'a> {
+fn head<'a>(logged: LoggedAt, component: &'a str, message: &'a str) -> Head<'a> {
     // The agent writes no level; words in front of a message stand for one.
     let message = message.trim_start_matches(' ');
     let (level, level_word) = if message.starts_with("FATAL: ") {
@@ -81,7 +73,7 @@ fn head<'a>(record: &'a str, between: u8, component: &'a str, message: &'a str) 
         (Level::Unknown, "")
     };
     Head {
-        logged: stamp(record.as_bytes(), between),
+        logged: Some(logged),
         level,
         level_word,
         message_id: None,
@@ -89,10 +81,14 @@ fn head<'a>(record: &'a str, between: u8, component: &'a str, message: &'a str) 
     }
 }
 
-/// `2023/05/22 08:08:32` with any of the separators that locales use.
-fn stamp(line: &[u8], between: u8) -> Option<LoggedAt> {
-    let mut text: [u8; 19] = line.get(..19)?.try_into().ok()?;
-    if text[4] != text[7] || !matches!(text[4], b'/' | b'-' | b'.') || text[10] != between {
+/// The time of a record that starts here: `2023/05/22 08:08:32` with any of the separators that locales use, and what stands before the clock and behind it.
+fn start(line: &str, between: u8, behind: u8) -> Option<LoggedAt> {
+    let [mut text @ .., last]: [u8; 20] = *line.as_bytes().first_chunk()?;
+    if text[4] != text[7]
+        || !matches!(text[4], b'/' | b'-' | b'.')
+        || text[10] != between
+        || last != behind
+    {
         return None;
     }
     text[4] = b'-';
@@ -104,11 +100,13 @@ fn stamp(line: &[u8], between: u8) -> Option<LoggedAt> {
 /// The head that tracefmt writes, `[0]04B0.0D48::05/22/2023-08:08:32.629`: its time, and where it ends. The order of the date is fixed.
 fn tracefmt(line: &str) -> Option<(LoggedAt, usize)> {
     let bytes = line.as_bytes();
+    if bytes.first() != Some(&b'[') {
+        return None;
+    }
     let close = skip_digits(line, 1);
     let ids = bytes.get(close..close + 12)?;
     let (process, thread) = (ids.get(1..5)?, ids.get(6..10)?);
-    let is_head = bytes.first() == Some(&b'[')
-        && ids.first() == Some(&b']')
+    let is_head = ids.first() == Some(&b']')
         && ids.get(5) == Some(&b'.')
         && ids.get(10..12) == Some(b"::")
         && process.iter().chain(thread).all(u8::is_ascii_hexdigit);
