@@ -370,16 +370,18 @@ impl Intake {
             callers.push(one.caller);
         }
         // Taken before streams changed hands: who has them since may have gone on from there.
-        let epoch = self.streams.epoch();
-        let is_late = callers.iter().any(|caller| caller.epoch != epoch);
-        let mut ends = StreamEnds::new();
-        if is_late || !letters.is_empty() {
+        let is_late = || {
+            let epoch = self.streams.epoch();
+            callers.iter().any(|caller| caller.epoch != epoch)
+        };
+        let mut ends = StreamEnds::default();
+        if is_late() || !letters.is_empty() {
             self.streams.clear();
         } else {
             ends = self.streams.ask(&self.store, &rows).await;
         }
         let result = self.store_all(&set, rows, &ends, letters, turns).await;
-        if is_late {
+        if is_late() {
             self.streams.clear();
         }
         self.answer(callers, &result);

@@ -46,12 +46,15 @@ pub struct StreamEnd {
 /// Pieces that begin longer before a place are not looked at: there is none larger.
 const REACH: u64 = 1 << 20;
 
-/// Places asked for with one question; each is a range of the key.
+/// Places asked for with one question, which reads a range of the key for each stream.
 const PLACES_AT_ONCE: usize = 200;
+
+/// Open pieces so many days before the newest of them tell nothing: the days of all are read together, and of all their endpoints.
+const OPEN_DAYS: u16 = 7;
 
 impl Store {
     /// What is stored before places of streams, by stream; nothing of one where no piece reaches its place, or where the last one is
-    /// open and has no head. No two places are of one stream.
+    /// open and has no head or is days older than others. No two places are of one stream.
     pub async fn stream_ends(
         &self,
         tenant: &str,
@@ -92,17 +95,20 @@ impl Store {
             .iter()
             .map(|place| (place.stream, place.offset))
             .collect();
+        let open = || rows.iter().filter(|row| row.open != 0);
+        let newest = open().map(|row| row.day).max().unwrap_or_default();
+        let from = newest.saturating_sub(OPEN_DAYS);
+        // Without a head nothing tells on which days an open record would have to be looked for.
+        let tells =
+            |row: &EndRow| row.open == 0 || row.day != Day::FAR_OFF.number() && row.day >= from;
+        let to = open().filter(|row| tells(row)).map(|row| row.last_day);
+        let to = to.max();
         let mut ends: HashMap<StreamId, StreamEnd> = HashMap::new();
-        let mut open_from: Option<u16> = None;
         for row in rows {
             let (stream, is_open) = (StreamId(row.stream), row.open != 0);
             let reaches = wanted.get(&stream).is_some_and(|&at| row.stop >= at);
-            // Without a head nothing tells on which days its open record would have to be looked for.
-            if !reaches || is_open && row.day == Day::FAR_OFF.number() {
+            if !reaches || !tells(&row) {
                 continue;
-            }
-            if is_open {
-                open_from = open_from.into_iter().chain([row.day]).min();
             }
             let end = StreamEnd {
                 start: row.start,
@@ -115,7 +121,7 @@ impl Store {
             };
             ends.insert(stream, end);
         }
-        let Some(from) = open_from else {
+        let Some(to) = to else {
             return Ok(ends);
         };
         let is_open = |end: &(&StreamId, &StreamEnd)| end.1.is_open;
@@ -133,7 +139,8 @@ impl Store {
                     .param("streams", &streams)
                     .param("generation", LIVE_GENERATION)
                     .param("far_off", Day::FAR_OFF.number())
-                    .param("from", from),
+                    .param("from", from)
+                    .param("to", to),
             )
             .await?;
         for event in events.into_iter().filter_map(StoredEvent::into_event) {
@@ -151,6 +158,7 @@ impl Store {
 /// The piece that ends last, and of those the shortest. Heads are none of a piece without any, so they are those of one before it.
 const ENDS: &str = "SELECT stream, argMax(offset, (`end`, offset, open)) AS start, max(`end`) AS stop, \
        argMax(open, (`end`, offset, open)) AS is_open, argMax(toUInt16(day), (`end`, offset, open)) AS on_day, \
+       max(toUInt16(last_day)) AS to_day, \
        argMax(first, (`end`, offset, open)) AS first_head, argMax(last, (`end`, offset, open)) AS last_head, \
        argMaxIf(anchor_minutes, (`end`, offset, open), notEmpty(anchor_minutes)) AS minutes \
      FROM coverage \
@@ -161,7 +169,7 @@ const OPEN_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, le
        object, kb, package, component_identity, session, client, trace, fields, text, version, toUInt8(0) AS flag \
      FROM events FINAL \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND generation = {generation:UInt32} AND open = 1 \
-       AND open_stream IN {streams:Array(UInt64)} AND (day >= toDate({from:UInt16}) OR day = toDate({far_off:UInt16}))";
+       AND open_stream IN {streams:Array(UInt64)} AND (day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) OR day = toDate({far_off:UInt16}))";
 
 #[derive(Row, Deserialize)]
 struct EndRow {
@@ -172,6 +180,8 @@ struct EndRow {
     open: u8,
     #[serde(rename = "on_day")]
     day: u16,
+    #[serde(rename = "to_day")]
+    last_day: u16,
     first_head: Option<i64>,
     last_head: Option<i64>,
     minutes: Vec<i32>,

@@ -6,7 +6,7 @@
 //! month, whose other logs then have its offset. This process knows that of the streams whose last chunk it stored itself, and asks the
 //! store about every other: a piece of which the store says that it is held has its events and their news in the store. Where that
 //! says nothing, it takes the worst to be true. Whatever may mean that somebody else stored a chunk in between, or that a chunk is stored
-//! in part, makes it forget all it knows, and asks nobody.
+//! in part, makes it forget all it knows; a batch for which that is so asks nobody.
 
 use classify::news_of;
 use event::{Event, LoggedAt, MESSAGE_PATH, Month, StreamId, UnitNews};
@@ -49,8 +49,12 @@ struct Seen {
 /// By month.
 type News = BTreeMap<Month, UnitNews>;
 
-/// What the store says of streams.
-pub(super) type StreamEnds = HashMap<StreamId, StreamEnd>;
+/// What the store says of streams, and what it is worth: nothing once more was forgotten since it was asked.
+#[derive(Default)]
+pub(super) struct StreamEnds {
+    generation: u64,
+    ends: HashMap<StreamId, StreamEnd>,
+}
 
 /// What a batch makes known of its streams, once it is stored.
 pub(super) struct Learnt {
@@ -81,11 +85,12 @@ impl Streams {
 
     /// What the store says of streams of a batch that nothing is known of here.
     pub(super) async fn ask(&self, store: &Store, rows: &[ChunkRows]) -> StreamEnds {
-        let mut ends = StreamEnds::new();
+        let (generation, unknown) = self.unknown(rows);
         let mut by_tenant: BTreeMap<&str, Vec<StreamPlace>> = BTreeMap::new();
-        for (tenant, place) in self.unknown(rows) {
+        for (tenant, place) in unknown {
             by_tenant.entry(tenant).or_default().push(place);
         }
+        let mut ends = HashMap::new();
         for (tenant, places) in by_tenant {
             match store.stream_ends(tenant, &places).await {
                 Ok(more) => ends.extend(more),
@@ -93,11 +98,11 @@ impl Streams {
                 Err(error) => tracing::debug!(%error, "where streams go on is not known"),
             }
         }
-        ends
+        StreamEnds { generation, ends }
     }
 
-    /// Where streams of a batch go on of which nothing is known here.
-    fn unknown<'a>(&self, rows: &'a [ChunkRows]) -> Vec<(&'a str, StreamPlace<'a>)> {
+    /// Where streams of a batch go on of which nothing is known here, and what was forgotten until now.
+    fn unknown<'a>(&self, rows: &'a [ChunkRows]) -> (u64, Vec<(&'a str, StreamPlace<'a>)>) {
         let state = self.state();
         let mut places: BTreeMap<StreamId, (&str, StreamPlace)> = BTreeMap::new();
         for chunk in rows.iter().map(|rows| &rows.chunk) {
@@ -115,7 +120,7 @@ impl Streams {
             let first = places.entry(stream).or_insert((&chunk.tenant, place));
             first.1.offset = first.1.offset.min(offset);
         }
-        places.into_values().collect()
+        (state.generation, places.into_values().collect())
     }
 
     /// Decides what each chunk of a batch brings of news, in the order of their streams, given what the store says of those that are not
@@ -123,11 +128,15 @@ impl Streams {
     pub(super) fn decide(&self, rows: &mut [ChunkRows], ends: &StreamEnds) -> Learnt {
         rows.sort_by_key(|rows| (rows.chunk.stream, rows.chunk.offset, rows.chunk.length));
         let state = self.state();
+        let is_of_now = ends.generation == state.generation;
         let mut streams: HashMap<u64, (Option<Seen>, Seen)> = HashMap::new();
         for rows in rows {
             let stream = rows.chunk.stream.0;
             let known = state.seen.get(&stream);
-            let of_store = || ends.get(&rows.chunk.stream).map(Seen::of_store);
+            let of_store = || {
+                let end = ends.ends.get(&rows.chunk.stream);
+                end.filter(|_| is_of_now).map(Seen::of_store)
+            };
             let before = match streams.get(&stream).map(|(_, last)| last).or(known) {
                 Some(before) => Some(before.clone()),
                 None => of_store(),
@@ -317,7 +326,7 @@ mod tests {
         let streams = Streams::default();
         let one = |rows| {
             let mut batch = [rows];
-            let learnt = streams.decide(&mut batch, &StreamEnds::new());
+            let learnt = streams.decide(&mut batch, &StreamEnds::default());
             streams.learn(learnt);
             !batch[0].news.is_empty()
         };
@@ -371,10 +380,10 @@ mod tests {
     fn a_batch_that_is_not_stored_teaches_nothing() {
         let streams = Streams::default();
         let mut batch = [rows(0, false), rows(length(), false)];
-        streams.decide(&mut batch, &StreamEnds::new());
+        streams.decide(&mut batch, &StreamEnds::default());
         assert!(!batch[0].news.is_empty() && batch[1].news.is_empty());
         let mut again = [rows(length(), false)];
-        streams.decide(&mut again, &StreamEnds::new());
+        streams.decide(&mut again, &StreamEnds::default());
         assert!(!again[0].news.is_empty());
     }
 
@@ -382,14 +391,14 @@ mod tests {
     fn batches_that_overtake_each_other_leave_nothing_known() {
         let streams = Streams::default();
         let mut first = [rows(0, false)];
-        let of_first = streams.decide(&mut first, &StreamEnds::new());
+        let of_first = streams.decide(&mut first, &StreamEnds::default());
         let mut open = [with_event(rows(length(), true))];
-        let of_open = streams.decide(&mut open, &StreamEnds::new());
+        let of_open = streams.decide(&mut open, &StreamEnds::default());
         streams.learn(of_open);
         streams.learn(of_first);
         // It may go on over the open event.
         let mut next = [rows(length(), false)];
-        streams.decide(&mut next, &StreamEnds::new());
+        streams.decide(&mut next, &StreamEnds::default());
         assert!(!next[0].news.is_empty());
     }
 
@@ -398,7 +407,7 @@ mod tests {
         let streams = Streams::default();
         let wakes_at = |place: u64| {
             let mut batch = [rows(place * length(), false)];
-            let learnt = streams.decide(&mut batch, &StreamEnds::new());
+            let learnt = streams.decide(&mut batch, &StreamEnds::default());
             (!batch[0].news.is_empty(), learnt)
         };
         streams.learn(wakes_at(0).1);
@@ -419,11 +428,13 @@ mod tests {
     fn what_the_store_says_is_known() {
         let wakes = |end: StreamEnd, mut rows: ChunkRows| {
             let streams = Streams::default();
-            assert_eq!(streams.unknown(std::slice::from_ref(&rows)).len(), 1);
+            let (generation, unknown) = streams.unknown(std::slice::from_ref(&rows));
+            assert_eq!(unknown.len(), 1);
             let ends = [(rows.chunk.stream, end)].into();
+            let ends = StreamEnds { generation, ends };
             let learnt = streams.decide(std::slice::from_mut(&mut rows), &ends);
             streams.learn(learnt);
-            assert!(streams.unknown(std::slice::from_ref(&rows)).is_empty());
+            assert!(streams.unknown(std::slice::from_ref(&rows)).1.is_empty());
             rows.news
         };
         let head = rows(0, false).first;
@@ -458,8 +469,17 @@ mod tests {
             ..end()
         };
         assert_eq!(wakes(open, rows(length() - 1, false)), news_of(&events));
-        // Nothing is before a start, and messages are whole.
-        assert!(Streams::default().unknown(&[rows(0, false)]).is_empty());
+        // What was asked before streams changed hands is worth nothing after.
+        let streams = Streams::default();
+        let mut late = [next()];
+        let (generation, _) = streams.unknown(&late);
+        let ends = [(late[0].chunk.stream, end())].into();
+        streams.moved(1);
+        streams.decide(&mut late, &StreamEnds { generation, ends });
+        assert!(!late[0].news.is_empty());
+        // Nothing is before a start.
+        let first = [rows(0, false)];
+        assert!(Streams::default().unknown(&first).1.is_empty());
     }
 
     #[test]

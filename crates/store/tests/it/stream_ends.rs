@@ -93,3 +93,35 @@ async fn an_open_piece_without_a_head_tells_nothing() {
     // Two copies of one piece, one of them open: it may be.
     assert_eq!(closed, None);
 }
+
+#[tokio::test]
+async fn days_of_open_records_that_lie_far_apart_are_not_read_together() {
+    let (store, endpoint) = (store().await, "stream-ends-apart");
+    let texts = ["2022-08-18 10:00:00 old\n", "2022-09-18 10:00:00 new\n"];
+    let mut places = Vec::new();
+    for (stream, text) in (8..).map(StreamId).zip(texts) {
+        let mut rows = testing::rows(endpoint, 0, text, true);
+        Arc::make_mut(&mut rows.chunk).stream = stream;
+        rows.events[0].stream = stream;
+        put(&store, vec![rows]).await;
+        let offset = text.len() as u64;
+        places.push(StreamPlace {
+            endpoint,
+            stream,
+            offset,
+        });
+    }
+    let told = async |places: &[StreamPlace<'_>]| {
+        let ends = store.stream_ends(TENANT, places).await;
+        let ends = ends.unwrap_or_else(|error| panic!("{error}"));
+        let mut texts: Vec<String> = ends
+            .into_values()
+            .flat_map(|end| end.open_events)
+            .map(|event| event.text)
+            .collect();
+        texts.sort();
+        texts
+    };
+    assert_eq!(told(&places).await, ["new"]);
+    assert_eq!(told(&places[..1]).await, ["old"]);
+}
