@@ -63,6 +63,14 @@ const NO_SUCH_DATA_PART: u32 = 232;
 /// ClickHouse's own bound on what a merge makes.
 const LARGEST_MERGE: u64 = 150 << 30;
 
+/// Where parts may not grow beyond this, they are merged as eagerly as ClickHouse does by itself: a removal passes over each part of its
+/// month, so they must be few. Elsewhere small ones wait for each other, as the table's definition has it.
+const SMALL_PARTS: u64 = 256 << 20;
+
+/// `merge_selector_base` of ClickHouse itself, and of `chunks`.
+const EAGER: u8 = 5;
+const PATIENT: u8 = 50;
+
 impl Store {
     /// Bytes that our tables hold on disk. Parts that merges and rewrites have replaced are not counted: they go within moments,
     /// and counted in they would make room be made twice.
@@ -104,10 +112,15 @@ impl Store {
             0 => LARGEST_MERGE,
             bound => (bound / PARTS_OF_BOUND).min(LARGEST_MERGE),
         };
+        let base = if largest < SMALL_PARTS {
+            EAGER
+        } else {
+            PATIENT
+        };
         self.execute(
             "bound the parts of `chunks`",
             &format!(
-                "ALTER TABLE chunks MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = {largest}"
+                "ALTER TABLE chunks MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = {largest}, merge_selector_base = {base}"
             ),
         )
         .await
