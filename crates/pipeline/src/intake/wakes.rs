@@ -12,10 +12,15 @@ use classify::news_of;
 use event::{Event, LoggedAt, MESSAGE_PATH, Month, StreamId, UnitNews};
 use std::collections::{BTreeMap, HashMap, btree_map, hash_map::Entry};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::{ChunkRows, Store, StreamEnd, StreamPlace};
+use tokio::time::timeout;
 
 /// Streams remembered; some 120 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
 const MAX_STREAMS: usize = 200_000;
+
+/// Chunks wait for an answer so long: of the three seconds from the intake to what can be read not all.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The last chunk of each stream that this process stored.
 #[derive(Default)]
@@ -92,10 +97,11 @@ impl Streams {
         }
         let mut ends = HashMap::new();
         for (tenant, places) in by_tenant {
-            match store.stream_ends(tenant, &places).await {
-                Ok(more) => ends.extend(more),
-                // Nothing is lost: more is derived than has to be.
-                Err(error) => tracing::debug!(%error, "where streams go on is not known"),
+            // Without an answer nothing is lost: more is derived than has to be.
+            match timeout(PATIENCE, store.stream_ends(tenant, &places)).await {
+                Ok(Ok(more)) => ends.extend(more),
+                Ok(Err(error)) => tracing::debug!(%error, "where streams go on is not known"),
+                Err(_) => tracing::debug!("where streams go on is not known: no answer"),
             }
         }
         StreamEnds { generation, ends }
@@ -107,8 +113,7 @@ impl Streams {
         let mut places: BTreeMap<StreamId, (&str, StreamPlace)> = BTreeMap::new();
         for chunk in rows.iter().map(|rows| &rows.chunk) {
             let is_known = state.seen.contains_key(&chunk.stream.0);
-            // Nothing is before the start of a stream.
-            if is_known || chunk.offset == 0 || chunk.path == MESSAGE_PATH {
+            if is_known || chunk.path == MESSAGE_PATH {
                 continue;
             }
             let (stream, offset) = (chunk.stream, chunk.offset);
@@ -120,6 +125,8 @@ impl Streams {
             let first = places.entry(stream).or_insert((&chunk.tenant, place));
             first.1.offset = first.1.offset.min(offset);
         }
+        // Nothing is before the start of a stream.
+        places.retain(|_, (_, place)| place.offset > 0);
         (state.generation, places.into_values().collect())
     }
 
@@ -477,8 +484,8 @@ mod tests {
         streams.moved(1);
         streams.decide(&mut late, &StreamEnds { generation, ends });
         assert!(!late[0].news.is_empty());
-        // Nothing is before a start.
-        let first = [rows(0, false)];
+        // Nothing is before a start, and of what goes on in the same batch nothing is asked.
+        let first = [next(), rows(0, false), rows(9999, false)];
         assert!(Streams::default().unknown(&first).1.is_empty());
     }
 
