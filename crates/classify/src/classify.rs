@@ -218,12 +218,14 @@ impl<'a> Examiner<'a> {
         (self.source_offset(record.offset), length)
     }
 
-    /// Where a place of the text stands in the source; each place at or behind the one asked for before.
+    /// Where a place of the text stands in the source.
     fn source_offset(&mut self, at: usize) -> u64 {
         let before = match self.chunk.encoding {
             TextEncoding::Utf8 => at as u64,
             other => {
-                let (from, before) = self.counted;
+                // In front of what was counted, it is counted from the start.
+                let is_behind = self.counted.0 <= at;
+                let (from, before) = if is_behind { self.counted } else { (0, 0) };
                 let between = self.chunk.text.get(from..at).unwrap_or_default();
                 let before = before.saturating_add(parse::source_length(other, between));
                 self.counted = (at, before);

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 /// Streams remembered; some 120 bytes each. Beyond them all are forgotten, and each wakes its unit once more.
 const MAX_STREAMS: usize = 200_000;
 
-/// Chunks wait for an answer so long: of the three seconds from the intake to what can be read not all.
+/// Chunks wait so long for the store's answer; without it more is derived than has to be.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The last chunk of each stream that this process stored.
@@ -140,15 +140,11 @@ impl Streams {
         for rows in rows {
             let stream = rows.chunk.stream.0;
             let known = state.seen.get(&stream);
-            let of_store = || {
-                let end = ends.ends.get(&rows.chunk.stream);
-                end.filter(|_| is_of_now).map(Seen::of_store)
-            };
-            let before = match streams.get(&stream).map(|(_, last)| last).or(known) {
-                Some(before) => Some(before.clone()),
-                None => of_store(),
-            };
-            let before = before.as_ref();
+            let here = streams.get(&stream).map(|(_, last)| last).or(known);
+            let stored = ends.ends.get(&rows.chunk.stream);
+            let stored = stored.filter(|_| is_of_now && here.is_none());
+            let stored = stored.map(Seen::of_store);
+            let before = here.or(stored.as_ref());
             rows.news = news(before, rows);
             let after = Seen::after(before, rows);
             match streams.entry(stream) {

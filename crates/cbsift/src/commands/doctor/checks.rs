@@ -286,7 +286,9 @@ async fn topic_gaps(store: &Store) -> Result<Check, StoreError> {
         .collect();
     let places = places.join(", ");
     let said = text(
-        format!("{count} times records had left the topic before they were read, last: {places}"),
+        format!(
+            "records had left the topic before they were read: gaps {count}, the last of them {places}"
+        ),
         format!("有 {count} 次记录在读取之前已从主题中删除，最近：{places}"),
     );
     Ok(check("topic gaps", State::Warn, said).hint(
