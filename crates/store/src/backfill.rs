@@ -93,6 +93,17 @@ impl Store {
         Ok(progress.unwrap_or_default())
     }
 
+    /// Notes that rows of older builds were counted or copied.
+    pub(crate) async fn note_backfilled(&self, name: &str) -> Result<()> {
+        let done = Progress {
+            name: name.to_owned(),
+            done: 1,
+            ..Progress::default()
+        };
+        self.insert_rows::<Progress, _>("backfills", std::iter::once(done))
+            .await
+    }
+
     /// Copies what these endpoints have, whether it was copied before or not: who derives one of them for new events must not wait for
     /// all. Returns the news it opens of each of their months.
     pub async fn backfill_inputs_of(

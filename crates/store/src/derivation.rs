@@ -4,6 +4,7 @@ use crate::{
     error::Result,
     rows::{LIVE_GENERATION, day_of},
     store::Store,
+    told::{self, ToldAttempt, ToldFinding},
     version::DerivationVersion,
 };
 use clickhouse::Row;
@@ -112,6 +113,9 @@ impl Store {
                     attempts: 0,
                     findings: 0,
                     content: 0,
+                    told: 1,
+                    told_attempts: Vec::new(),
+                    told_findings: Vec::new(),
                 };
                 self.insert_rows::<DerivationRow<'static>, _>(
                     "derivations",
@@ -268,6 +272,9 @@ impl Store {
                 attempts: derived.derivation.attempts.len() as u32,
                 findings: derived.derivation.findings.len() as u32,
                 content: derived.content,
+                told: 1,
+                told_attempts: told::attempts(&derived.derivation),
+                told_findings: told::findings(&derived.derivation),
             });
             self.insert_rows::<DerivationRow<'static>, _>("derivations", current)
         }))
@@ -340,6 +347,9 @@ struct DerivationRow<'a> {
     attempts: u32,
     findings: u32,
     content: u64,
+    told: u8,
+    told_attempts: Vec<ToldAttempt<'a>>,
+    told_findings: Vec<ToldFinding<'a>>,
 }
 
 #[derive(Row, Serialize)]

@@ -26,6 +26,7 @@ mod stream_ends;
 mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod told;
 mod units;
 mod version;
 

@@ -8,6 +8,9 @@ mod endpoints;
 pub(crate) mod messages;
 mod overview;
 mod place;
+mod seen;
+mod sets;
+mod told;
 
 pub use codes::{CodeSeen, EndpointCode};
 pub use coverage::{Gap, StreamSummary, UtcSegment};

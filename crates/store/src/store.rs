@@ -272,10 +272,7 @@ impl Store {
             let Some(first) = rows.next() else {
                 return Ok(());
             };
-            let _turn = match &self.gates {
-                Some(gates) => Some(gates.pass(table).await),
-                None => None,
-            };
+            let _turn = self.turn(table).await;
             // The first one of a table asks for its columns, which the timeouts of an insert do not cover.
             let mut insert = tokio::time::timeout(READ_TIMEOUT, self.inserts.insert::<T>(table))
                 .await
@@ -287,6 +284,14 @@ impl Store {
             }
             insert.end().await.map_err(failed)
         })
+    }
+
+    /// Held while a table is inserted into, where only one insert at a time may be.
+    async fn turn(&self, table: &'static str) -> Option<OwnedMutexGuard<()>> {
+        match &self.gates {
+            Some(gates) => Some(gates.pass(table).await),
+            None => None,
+        }
     }
 
     /// A read whose answer has a bound.
@@ -310,12 +315,21 @@ impl Store {
 
     /// Runs one; may be run again after an error.
     pub(crate) async fn insert_selected(&self, table: &'static str, query: Query) -> Result<()> {
-        let _turn = match &self.gates {
-            Some(gates) => Some(gates.pass(table).await),
-            None => None,
-        };
+        let _turn = self.turn(table).await;
         let doing = format!("copy rows into `{table}`");
         self.within(doing, query.execute()).await
+    }
+
+    /// As [`Store::insert_selected`], for as long as it takes: whoever calls this sets the statement's own bound.
+    pub(crate) async fn insert_selected_at_leisure(
+        &self,
+        table: &'static str,
+        query: Query,
+    ) -> Result<()> {
+        let _turn = self.turn(table).await;
+        let doing = format!("count rows into `{table}`");
+        let done = query.execute().await;
+        done.map_err(|error| StoreError::new(doing, error))
     }
 
     /// Bounds a read: a store that hangs must not hang its callers. Remembers which part was damaged, if that is why it failed.

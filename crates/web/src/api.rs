@@ -38,6 +38,17 @@ fn read_code(text: &str) -> Result<Code, ApiError> {
         })
 }
 
+/// A code and those that say exactly the same, as records carry them.
+fn alike(code: Code) -> Vec<Code> {
+    let mut codes: Vec<Code> = std::iter::once(code)
+        .chain(code.equivalents())
+        .filter_map(Code::as_logged)
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
 /// `2022-08-18`
 fn read_day(text: &str, name: &str) -> Result<Day, ApiError> {
     let wrong = || ApiError::Request {
@@ -128,5 +139,27 @@ mod tests {
             );
         }
         assert!(read_code("<script>").is_err());
+    }
+
+    #[test]
+    fn codes_that_say_the_same_are_looked_up_together() {
+        let corrupt = [Code::new(0x8007_0570), Code::new(0xC000_0102)];
+        for text in [
+            "0x80070570",
+            "0xC0000102",
+            "0xD0000102",
+            "ERROR_FILE_CORRUPT",
+        ] {
+            let codes = alike(read_code(text).unwrap());
+            assert!(
+                corrupt.iter().all(|code| codes.contains(code)),
+                "{text}: {codes:?}"
+            );
+        }
+        // A status that is one of several with the same Win32 number does not name the others.
+        let locked = alike(read_code("0xC0000022").unwrap());
+        assert!(locked.contains(&Code::new(0x8007_0005)));
+        assert!(!locked.contains(&Code::new(0xC000_001E)), "{locked:?}");
+        assert_eq!(alike(Code::win32(0x0001_0000)), []);
     }
 }

@@ -1,6 +1,11 @@
 //! Codes: of an endpoint, and where one was seen.
 
-use super::place::{Ends, Place};
+use super::{
+    Day, Filter,
+    place::{Ends, Place},
+    seen::{records, sketches, superseded},
+    told::narrowed,
+};
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::{Code, LoggedAt};
@@ -16,6 +21,10 @@ pub struct EndpointCode {
     /// Those of them that are noise.
     pub noise: u64,
 }
+
+/// Days that a page tells an endpoint's codes of, the last ones of its logs: a season. The tables go by day, so each day more is a
+/// granule more to read, and what a machine logged a year ago explains nothing today.
+const CODE_DAYS: Day = 90;
 
 /// Codes of one answer. Healthy logs carry a few dozen.
 const CODES: u64 = 100;
@@ -44,9 +53,9 @@ struct RankedCode {
 /// Where a code was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
 pub struct CodeSeen {
-    /// Distinct identities that carry it, noise included.
+    /// Distinct identities that carry it, noise included: exact up to some hundreds, within some 3 % above.
     pub events: u64,
-    /// Endpoints.
+    /// Endpoints, counted in the same way.
     pub endpoints: u64,
     /// Earliest day, as its first second.
     pub first: LoggedAt,
@@ -75,22 +84,48 @@ impl Store {
         .await
     }
 
-    /// A page of an endpoint's codes, most records first. By rank: a code has no other place, and its rank moves as it is counted.
+    /// A page of an endpoint's codes, most records first, and the days that it tells of. By rank: a code has no other place, and its rank
+    /// moves as it is counted.
     pub(super) async fn codes_page(
         &self,
         tenant: &str,
         endpoint: &str,
         from: &Place,
-    ) -> Result<(Vec<EndpointCode>, Ends)> {
+    ) -> Result<(Vec<EndpointCode>, Ends, Option<(Day, Day)>)> {
+        let last: Option<Day> = self
+            .fetch_optional(
+                "read the last day of an endpoint's logs",
+                self.page(
+                    "SELECT toUInt16(max(last_day)) FROM coverage \
+                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} HAVING count() > 0",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint),
+            )
+            .await?;
+        let Some(last) = last else {
+            return Ok((Vec::new(), Ends::default(), None));
+        };
+        let days = (last.saturating_sub(CODE_DAYS - 1), last);
+        let everything = Filter {
+            tenant: tenant.to_owned(),
+            ..Filter::default()
+        };
         let rows: Vec<RankedCode> = self
             .fetch_all(
                 "read the codes of an endpoint",
-                self.page(concat!(
-                    "SELECT ?fields FROM (SELECT *, count() OVER () AS total FROM ",
-                    codes_of!(),
-                    ") ORDER BY events DESC, code LIMIT {limit:UInt64} OFFSET {skip:UInt64}"
-                ))
-                .param("tenant", tenant)
+                narrowed(
+                    self.page(concat!(
+                        "SELECT *, count() OVER () AS total FROM (\
+                           SELECT code, uniqExact(id) AS events, uniqExactIf(id, is_noise = 1) AS noise FROM ",
+                        records!(),
+                        " ARRAY JOIN codes AS code WHERE code != 0 GROUP BY code) \
+                         ORDER BY events DESC, code LIMIT {limit:UInt64} OFFSET {skip:UInt64}"
+                    )),
+                    &everything,
+                    days.0,
+                    days.1,
+                )
                 .param("endpoint", endpoint)
                 .param("skip", from.rank())
                 .param("limit", CODES),
@@ -103,24 +138,29 @@ impl Store {
             events: row.events,
             noise: row.noise,
         });
-        Ok((codes.collect(), ends))
+        Ok((codes.collect(), ends, Some(days)))
     }
 
-    /// Where a code was seen, or nothing.
-    pub async fn code_seen(&self, tenant: &str, code: Code) -> Result<Option<CodeSeen>> {
+    /// Where codes that say the same were seen, a record that carries several of them once, or nothing.
+    pub async fn code_seen(&self, tenant: &str, codes: &[Code]) -> Result<Option<CodeSeen>> {
+        let any_of = Filter {
+            tenant: tenant.to_owned(),
+            codes: codes.to_vec(),
+            ..Filter::default()
+        };
         self.fetch_optional(
             "read where a code was seen",
-            self.page(
-                "SELECT uniqExact(id) AS events, uniqExact(endpoint) AS endpoints, \
-                        toInt64(toUInt16(min(day))) * 86400 AS first, toInt64(toUInt16(max(day))) * 86400 AS last \
-                 FROM (\
-                   SELECT id, endpoint, day FROM current_events WHERE tenant = {tenant:String} AND has(codes, {code:UInt32}) \
-                   UNION ALL \
-                   SELECT id, endpoint, day FROM current_noise WHERE tenant = {tenant:String} AND code = {code:UInt32}) \
-                 HAVING count() > 0",
-            )
-            .param("tenant", tenant)
-            .param("code", code.value()),
+            narrowed(
+                self.page(concat!(
+                    "SELECT uniqCombined64Merge(12)(ids) AS events, uniqCombined64Merge(12)(machines) AS endpoints, \
+                     toInt64(toUInt16(min(day))) * 86400 AS first, toInt64(toUInt16(max(day))) * 86400 AS last FROM ",
+                    sketches!(),
+                    " WHERE code IN {codes:Array(UInt32)} HAVING count() > 0"
+                )),
+                &any_of,
+                0,
+                Day::MAX,
+            ),
         )
         .await
     }

@@ -1,6 +1,9 @@
 //! What was derived of an endpoint: its attempts and its findings, a page at a time or whole.
 
-use super::place::{Ends, Place};
+use super::{
+    place::{Ends, Place},
+    sets::Sets,
+};
 use crate::{error::Result, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
 use event::{
@@ -45,6 +48,18 @@ macro_rules! never {
     };
 }
 
+/// The rows of an endpoint's current sets, on the days that the sets say they have rows of, because the tables go by day.
+macro_rules! of_sets {
+    ($days:literal) => {
+        concat!(
+            "tenant = {tenant:String} AND endpoint = {endpoint:String} AND `set` IN {sets:Array(UInt64)} \
+             AND (day IN arrayMap(day -> toDate(day), {",
+            $days,
+            ":Array(UInt16)}) OR month IN {untold_months:Array(UInt32)})"
+        )
+    };
+}
+
 /// Newest first. A page holds what a machine does in a season, so that nearly all of them have one page.
 const ATTEMPTS: List = List {
     what: "the attempts of an endpoint",
@@ -52,7 +67,9 @@ const ATTEMPTS: List = List {
         "(SELECT *, [-ifNull(toInt64(coalesce(start, `end`)), ",
         never!(),
         "), -toInt64(month), -toInt64(ordinal)] AS place \
-         FROM current_attempts WHERE tenant = {tenant:String} AND endpoint = {endpoint:String})"
+         FROM attempts FINAL WHERE ",
+        of_sets!("attempt_days"),
+        ")"
     ),
     limit: 100,
     marked: "outcome IN ('failed', 'rolled_back')",
@@ -65,7 +82,9 @@ const FINDINGS: List = List {
         "(SELECT *, [toInt64(indexOf(['critical', 'error', 'warning', 'info'], severity)), -ifNull(toInt64(logged), ",
         never!(),
         "), -toInt64(month), toInt64(ordinal)] AS place \
-         FROM current_findings WHERE tenant = {tenant:String} AND endpoint = {endpoint:String})"
+         FROM findings FINAL WHERE ",
+        of_sets!("finding_days"),
+        ")"
     ),
     limit: 25,
     marked: "severity = 'info'",
@@ -77,12 +96,15 @@ impl Store {
         &self,
         tenant: &str,
         endpoint: &str,
+        sets: &Sets,
         from: &Place,
     ) -> Result<(Vec<ListedAttempt>, Ends, u64)> {
         let (rows, ends, failed) = self
-            .page_of::<StoredAttempt>(&ATTEMPTS, tenant, endpoint, from)
+            .page_of::<StoredAttempt>(&ATTEMPTS, tenant, endpoint, sets, from)
             .await?;
-        let causes = self.places_of_findings(tenant, endpoint, &rows).await?;
+        let causes = self
+            .places_of_findings(tenant, endpoint, sets, &rows)
+            .await?;
         let attempts = rows
             .into_iter()
             .map(|row| {
@@ -103,10 +125,11 @@ impl Store {
         &self,
         tenant: &str,
         endpoint: &str,
+        sets: &Sets,
         from: &Place,
     ) -> Result<(Vec<ListedFinding>, Ends, u64)> {
         let (rows, ends, noted) = self
-            .page_of::<StoredFinding>(&FINDINGS, tenant, endpoint, from)
+            .page_of::<StoredFinding>(&FINDINGS, tenant, endpoint, sets, from)
             .await?;
         let findings = rows
             .into_iter()
@@ -124,12 +147,11 @@ impl Store {
         list: &List,
         tenant: &str,
         endpoint: &str,
+        sets: &Sets,
         from: &Place,
     ) -> Result<(Vec<T>, Ends, u64)> {
         let ask = |sql: String| -> Query {
-            self.page(&sql)
-                .param("tenant", tenant)
-                .param("endpoint", endpoint)
+            sets.of(self.page(&sql), tenant, endpoint)
                 .param("from", from.keys())
                 .param("limit", list.limit)
         };
@@ -183,6 +205,7 @@ impl Store {
         &self,
         tenant: &str,
         endpoint: &str,
+        sets: &Sets,
         attempts: &[StoredAttempt],
     ) -> Result<BTreeMap<(u32, u32), Place>> {
         let (months, ordinals): (Vec<u32>, Vec<u32>) = attempts
@@ -200,9 +223,7 @@ impl Store {
         let rows: Vec<FindingPlace> = self
             .fetch_all(
                 "read where findings stand",
-                self.page(&sql)
-                    .param("tenant", tenant)
-                    .param("endpoint", endpoint)
+                sets.of(self.page(&sql), tenant, endpoint)
                     .param("months", months)
                     .param("ordinals", ordinals),
             )
@@ -221,15 +242,18 @@ impl Store {
         months: &[Month],
     ) -> Result<Vec<(Month, Finding)>> {
         let months: Vec<u32> = months.iter().map(|month| month.yyyymm()).collect();
+        let sets = self.sets_of(tenant, endpoint).await?;
         let findings: Vec<StoredFinding> = self
             .fetch_all(
                 "read the findings of months",
-                self.sql(&format!(
-                    "SELECT ?fields FROM {} WHERE month IN {{months:Array(UInt32)}} ORDER BY month, ordinal",
-                    FINDINGS.rows
-                ))
-                .param("tenant", tenant)
-                .param("endpoint", endpoint)
+                sets.of(
+                    self.sql(&format!(
+                        "SELECT ?fields FROM {} WHERE month IN {{months:Array(UInt32)}} ORDER BY month, ordinal",
+                        FINDINGS.rows
+                    )),
+                    tenant,
+                    endpoint,
+                )
                 .param("months", months),
             )
             .await?;
@@ -246,23 +270,21 @@ impl Store {
         tenant: &str,
         endpoint: &str,
     ) -> Result<(Vec<Attempt>, Vec<Finding>)> {
+        let sets = self.sets_of(tenant, endpoint).await?;
+        let ask = |sql: String| sets.of(self.sql(&sql), tenant, endpoint);
         let attempts = self.fetch_all::<StoredAttempt>(
             "read the attempts of an endpoint",
-            self.sql(&format!(
+            ask(format!(
                 "SELECT ?fields FROM {} ORDER BY start, `end`, month, ordinal",
                 ATTEMPTS.rows
-            ))
-            .param("tenant", tenant)
-            .param("endpoint", endpoint),
+            )),
         );
         let findings = self.fetch_all::<StoredFinding>(
             "read the findings of an endpoint",
-            self.sql(&format!(
+            ask(format!(
                 "SELECT ?fields FROM {} ORDER BY place",
                 FINDINGS.rows
-            ))
-            .param("tenant", tenant)
-            .param("endpoint", endpoint),
+            )),
         );
         let (attempts, findings) = tokio::try_join!(attempts, findings)?;
         let at: BTreeMap<(u32, u32), u32> = findings

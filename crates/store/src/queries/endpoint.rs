@@ -1,6 +1,7 @@
 //! One endpoint: its facts, and a page of each of its lists.
 
 use super::{
+    Day,
     codes::EndpointCode,
     coverage::{StreamSummary, UtcSegment},
     derived::{ListedAttempt, ListedFinding},
@@ -28,6 +29,8 @@ pub struct EndpointDetail {
     pub attempts: Vec<ListedAttempt>,
     /// Most severe and latest first.
     pub findings: Vec<ListedFinding>,
+    /// First and last day that codes are told of; nothing where no log is held.
+    pub codes_days: Option<(Day, Day)>,
     /// Codes, those that most records carry first.
     pub codes: Vec<EndpointCode>,
     /// Where each page stands in its list.
@@ -85,12 +88,18 @@ impl Store {
             .param("tenant", tenant)
             .param("endpoint", endpoint),
         );
-        let (head, utc_offset, streams, attempts, findings, codes) = tokio::try_join!(
+        let derived = async {
+            let sets = self.sets_of(tenant, endpoint).await?;
+            tokio::try_join!(
+                self.attempts_page(tenant, endpoint, &sets, &from.attempts),
+                self.findings_page(tenant, endpoint, &sets, &from.findings),
+            )
+        };
+        let (head, utc_offset, streams, (attempts, findings), codes) = tokio::try_join!(
             head,
             self.utc_offset(tenant, endpoint),
             self.streams_page(tenant, endpoint, &from.streams),
-            self.attempts_page(tenant, endpoint, &from.attempts),
-            self.findings_page(tenant, endpoint, &from.findings),
+            derived,
             self.codes_page(tenant, endpoint, &from.codes),
         )?;
         let (streams, streams_at, span) = streams;
@@ -112,6 +121,7 @@ impl Store {
             streams,
             attempts: attempts.0,
             findings: findings.0,
+            codes_days: codes.2,
             codes: codes.0,
             ends: Lists {
                 streams: streams_at,

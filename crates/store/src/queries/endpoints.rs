@@ -1,10 +1,14 @@
 //! Lists of endpoints.
 
-use super::{Day, Filter, overview::narrowed};
+use super::{
+    Day, Filter,
+    told::{attempts, endpoints, findings, months, narrow, narrowed, untold},
+};
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::LoggedAt;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// One line of a list of endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +19,7 @@ pub struct EndpointSummary {
     pub host: String,
     /// Version of the servicing stack, or empty; its first three parts are the Windows build.
     pub servicing_stack: String,
-    /// Attempts failed or rolled back.
+    /// Attempts failed or rolled back in the days of the list.
     pub failed: u64,
     /// Latest failure, as logged.
     pub last_failure: Option<LoggedAt>,
@@ -27,38 +31,11 @@ pub struct EndpointSummary {
     pub rule: String,
 }
 
-/// The same, with the lines of the whole list.
-#[derive(Row, Deserialize)]
-pub(super) struct CountedSummary {
-    endpoint: String,
-    host: String,
-    servicing_stack: String,
-    failed: u64,
-    last_failure: Option<LoggedAt>,
-    last_seen: Option<LoggedAt>,
-    category: String,
-    rule: String,
-    total: u64,
-}
-
-impl From<CountedSummary> for EndpointSummary {
-    fn from(row: CountedSummary) -> Self {
-        Self {
-            endpoint: row.endpoint,
-            host: row.host,
-            servicing_stack: row.servicing_stack,
-            failed: row.failed,
-            last_failure: row.last_failure,
-            last_seen: row.last_seen,
-            category: row.category,
-            rule: row.rule,
-        }
-    }
-}
-
 /// A page of a list, and where the next one starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointPage {
+    /// First and last day that failures are told of; nothing where there is no data.
+    pub days: Option<(Day, Day)>,
     /// By name.
     pub endpoints: Vec<EndpointSummary>,
     /// How many there are in the whole list; unknown of a page behind its end.
@@ -67,8 +44,49 @@ pub struct EndpointPage {
     pub next: Option<String>,
 }
 
+/// A machine, whatever failed on it, with the lines of the whole list.
+#[derive(Row, Deserialize)]
+struct Machine {
+    endpoint: String,
+    host: String,
+    servicing_stack: String,
+    last_seen: Option<LoggedAt>,
+    total: u64,
+}
+
+/// What failed on a machine in some days, with how many machines failed.
+#[derive(Row, Deserialize)]
+struct Failures {
+    endpoint: String,
+    failed: u64,
+    last_failure: Option<LoggedAt>,
+    category: String,
+    rule: String,
+    total: u64,
+}
+
+/// Endpoints on which an attempt failed or a finding says that something is wrong: each with its failures. The word of the latest failure
+/// comes before that of a later finding.
+macro_rules! failures {
+    () => {
+        concat!(
+            "SELECT endpoint, failed, if(failed > 0, toDateTime64(failed_at, 0, 'UTC'), NULL) AS last_failure, \
+               latest.1 AS category, latest.2 AS rule, count() OVER () AS total FROM (\
+             SELECT endpoint, sum(is_failure) AS failed, maxIf(at, is_failure = 1) AS failed_at, \
+               argMax((words, named_rule), (is_failure, at, words, named_rule)) AS latest FROM (\
+               SELECT endpoint, toUInt64(1) AS is_failure, end_at AS at, category AS words, rule AS named_rule FROM ",
+            attempts!(),
+            " WHERE outcome IN ('failed', 'rolled_back') \
+              UNION ALL SELECT endpoint, toUInt64(0) AS is_failure, found_at AS at, category AS words, rule AS named_rule FROM ",
+            findings!(),
+            " WHERE severity IN ('error', 'critical')) GROUP BY endpoint)"
+        )
+    };
+}
+
 impl Store {
-    /// Endpoints whose id or host contains `search`, by id, starting after `after`.
+    /// Endpoints whose id or host contains `search`, by id, starting after `after`, with what failed on them in the last days that
+    /// [`Store::overview`] shows unless asked for others.
     pub async fn endpoints(
         &self,
         tenant: &str,
@@ -81,84 +99,149 @@ impl Store {
             tenant: tenant.to_owned(),
             ..Filter::default()
         };
-        let mut rows = self
-            .endpoint_summaries(
-                &filter,
-                0,
-                Day::MAX,
-                failing,
-                search,
-                limit as u64 + 1,
-                after.unwrap_or(""),
+        let days = self.range(&filter).await?;
+        // Without any data the list is of machines that nothing is known of yet.
+        let (from, to) = days.unwrap_or_default();
+        let after = after.unwrap_or("");
+        let sql = [
+            "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, total FROM (\
+             SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen, count() OVER () AS total \
+             FROM endpoints WHERE tenant = {tenant:String} ",
+            if failing {
+                concat!("AND endpoint IN (SELECT endpoint FROM (", failures!(), ")) ")
+            } else {
+                ""
+            },
+            "GROUP BY endpoint HAVING {search:String} = '' OR positionCaseInsensitiveUTF8(endpoint, {search:String}) > 0 \
+                OR positionCaseInsensitiveUTF8(named, {search:String}) > 0) \
+             WHERE endpoint > {after:String} ORDER BY endpoint LIMIT {limit:UInt64}",
+        ]
+        .concat();
+        let mut machines: Vec<Machine> = self
+            .fetch_all(
+                "list endpoints",
+                narrowed(self.page(&sql), &filter, from, to)
+                    .param("search", search)
+                    .param("after", after)
+                    // The table is ordered by endpoint; hashed, their names alone would take half the time of a page.
+                    .with_setting("optimize_aggregation_in_order", "1")
+                    .param("limit", limit as u64 + 1),
             )
             .await?;
-        let total = match (rows.first(), after) {
-            (Some(row), _) => Some(row.total),
-            (None, None) => Some(0),
-            (None, Some(_)) => None,
+        let total = match (machines.first(), after) {
+            (Some(machine), _) => Some(machine.total),
+            (None, "") => Some(0),
+            (None, _) => None,
         };
-        let is_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| is_more);
+        let is_more = machines.len() > limit;
+        machines.truncate(limit);
+        let names: Vec<&str> = machines
+            .iter()
+            .map(|machine| machine.endpoint.as_str())
+            .collect();
+        let mut failures = BTreeMap::new();
+        if !names.is_empty() && days.is_some() {
+            let rows: Vec<Failures> = self
+                .fetch_all(
+                    "read what failed on endpoints",
+                    narrowed(self.page(failures!()), &filter, from, to)
+                        .param("endpoints", names.as_slice()),
+                )
+                .await?;
+            failures = rows
+                .into_iter()
+                .map(|row| (row.endpoint.clone(), row))
+                .collect();
+        }
+        let next = machines
+            .last()
+            .filter(|_| is_more)
+            .map(|machine| machine.endpoint.clone());
+        let endpoints = machines
+            .into_iter()
+            .map(|machine| {
+                let failures = failures.remove(&machine.endpoint);
+                summary(machine, failures)
+            })
+            .collect();
         Ok(EndpointPage {
-            next: next.map(|row| row.endpoint.clone()),
+            days,
+            endpoints,
             total,
-            endpoints: rows.into_iter().map(EndpointSummary::from).collect(),
+            next,
         })
     }
 
-    /// With a search or a cursor by id; else those with most failures first.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one question behind two pages; a struct would only rename the list"
-    )]
-    pub(super) async fn endpoint_summaries(
+    /// Endpoints with most failures first, and how many failed at all.
+    pub(super) async fn most_failing(
         &self,
         filter: &Filter,
         from: Day,
         to: Day,
-        failing: bool,
-        search: &str,
         limit: u64,
-        after: &str,
-    ) -> Result<Vec<CountedSummary>> {
-        let whole = from == 0 && to == Day::MAX;
-        let order = if whole {
-            "endpoint"
-        } else {
-            "failed DESC, last_failure DESC, endpoint"
-        };
-        let sql = format!(
-            "SELECT * FROM (SELECT machine.endpoint AS endpoint, host, servicing_stack, failed, last_failure, last_seen, category, rule, count() OVER () AS total FROM (\
-               SELECT endpoint, max(host) AS host, max(servicing_stack).2 AS servicing_stack, max(last) AS last_seen FROM endpoints \
-               WHERE tenant = {{tenant:String}} AND ({{endpoint:String}} = '' OR endpoint = {{endpoint:String}}) GROUP BY endpoint\
-             ) AS machine {join} JOIN (\
-               SELECT endpoint, sum(failed) AS failed, max(failure_at) AS last_failure, \
-                 argMax(found.category, (failure, at, found.category, found.rule)) AS category, \
-                 argMax(found.rule, (failure, at, found.category, found.rule)) AS rule FROM (\
-                 SELECT endpoint, toUInt64(outcome IN ('failed', 'rolled_back')) AS failed, 1 AS failure, category, rule, \
-                   coalesce(`end`, start, toDateTime64(day, 0, 'UTC')) AS at, if(failed = 1, at, NULL) AS failure_at \
-                 FROM current_attempts WHERE outcome IN ('failed', 'rolled_back') AND {narrow} \
-                 UNION ALL \
-                 SELECT endpoint, toUInt64(0) AS failed, 0 AS failure, category, rule, \
-                   coalesce(logged, toDateTime64(day, 0, 'UTC')) AS at, NULL AS failure_at \
-                 FROM current_findings WHERE severity IN ('error', 'critical') AND {narrow}) AS found \
-               GROUP BY endpoint\
-             ) AS failures ON machine.endpoint = failures.endpoint \
-             WHERE ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
-                    OR positionCaseInsensitiveUTF8(host, {{search:String}}) > 0)) \
-             WHERE endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}}",
-            join = if failing { "INNER" } else { "LEFT" },
-            narrow = "tenant = {tenant:String} AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-                 AND ({kb:String} = '' OR kb = {kb:String}) \
-                 AND ({category:String} = '' OR category = {category:String}) \
-                 AND ({code:UInt32} = 0 OR ifNull(root_code, 0) = {code:UInt32} OR ifNull(terminal_code, 0) = {code:UInt32}) \
-                 AND ({endpoint:String} = '' OR endpoint = {endpoint:String})",
-        );
-        let query = narrowed(self.page(&sql), filter, from, to)
-            .param("search", search)
-            .param("after", after)
-            .param("limit", limit);
-        self.fetch_all("list endpoints", query).await
+    ) -> Result<(Vec<EndpointSummary>, u64)> {
+        let rows: Vec<Failures> = self
+            .fetch_all(
+                "list the endpoints with most failures",
+                narrowed(
+                    self.page(concat!(
+                        failures!(),
+                        " ORDER BY failed DESC, last_failure DESC, endpoint LIMIT {limit:UInt64}"
+                    )),
+                    filter,
+                    from,
+                    to,
+                )
+                .param("limit", limit),
+            )
+            .await?;
+        let names: Vec<&str> = rows.iter().map(|row| row.endpoint.as_str()).collect();
+        let machines: Vec<Machine> = self
+            .fetch_all(
+                "read the facts of endpoints",
+                self.page(
+                    "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, toUInt64(0) AS total FROM (\
+                       SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen \
+                       FROM endpoints WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} GROUP BY endpoint)",
+                )
+                .param("tenant", &filter.tenant)
+                .param("endpoints", names.as_slice()),
+            )
+            .await?;
+        let total = rows.first().map_or(0, |row| row.total);
+        let mut machines: BTreeMap<String, Machine> = machines
+            .into_iter()
+            .map(|machine| (machine.endpoint.clone(), machine))
+            .collect();
+        let endpoints = rows
+            .into_iter()
+            .map(|row| {
+                let known = machines.remove(&row.endpoint).unwrap_or_else(|| Machine {
+                    endpoint: row.endpoint.clone(),
+                    host: String::new(),
+                    servicing_stack: String::new(),
+                    last_seen: None,
+                    total,
+                });
+                summary(known, Some(row))
+            })
+            .collect();
+        Ok((endpoints, total))
+    }
+}
+
+fn summary(machine: Machine, failures: Option<Failures>) -> EndpointSummary {
+    let (failed, last_failure, category, rule) = failures.map_or_else(Default::default, |row| {
+        (row.failed, row.last_failure, row.category, row.rule)
+    });
+    EndpointSummary {
+        endpoint: machine.endpoint,
+        host: machine.host,
+        servicing_stack: machine.servicing_stack,
+        failed,
+        last_failure,
+        last_seen: machine.last_seen,
+        category,
+        rule,
     }
 }

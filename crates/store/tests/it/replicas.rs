@@ -189,6 +189,9 @@ async fn answer(State(server): State<Server>, uri: Uri, body: Bytes) -> Vec<u8> 
     } else if statement.contains("FROM system.clusters") {
         let both = [server.shards.to_le_bytes(), server.hosts.to_le_bytes()].concat();
         rows(&[("shards", "UInt64"), ("hosts", "UInt64")], &both)
+    } else if statement.contains("FROM system.parts") {
+        // An empty store: no month of its has rows to count.
+        rows(&[("month", "UInt32")], &[])
     } else if statement.contains("FROM migrations") {
         rows(
             &[

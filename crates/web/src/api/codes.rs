@@ -1,6 +1,6 @@
 //! `/codes/{code}`: what a code means, how else it is spelled, where it was seen.
 
-use super::{logged, read_code};
+use super::{alike, logged, read_code};
 use crate::{
     error::Result,
     json::Json,
@@ -13,10 +13,7 @@ use serde::Serialize;
 
 pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Result<CodeDetail> {
     let code = read_code(&text)?;
-    let seen = match code.as_logged() {
-        Some(code) => web.store.code_seen(&web.tenant, code).await?,
-        None => None,
-    };
+    let seen = web.store.code_seen(&web.tenant, &alike(code)).await?;
     Ok(Json(CodeDetail {
         code: code.to_string(),
         space: code.space().name(),

@@ -1,6 +1,6 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
-use super::{logged, name, overview::CodeCount, shown};
+use super::{endpoints::Days, logged, name, overview::CodeCount, shown};
 use crate::{
     error::{ApiError, Result},
     json::Json,
@@ -64,6 +64,7 @@ pub(crate) struct Detail {
     streams: Vec<StreamOut>,
     attempts: Vec<AttemptOut>,
     findings: Vec<FindingOut>,
+    codes_days: Option<Days>,
     codes: Vec<CodeCount>,
     pages: Pages,
 }
@@ -98,6 +99,7 @@ impl Detail {
                 .into_iter()
                 .map(|finding| FindingOut::new(rules, finding))
                 .collect(),
+            codes_days: detail.codes_days.map(Days::from),
             codes: detail
                 .codes
                 .into_iter()
@@ -456,6 +458,7 @@ mod tests {
             streams: vec![stream; 50],
             attempts: vec![attempt; 100],
             findings: vec![finding; 25],
+            codes_days: Some((0, 89)),
             codes: vec![code; 100],
             ends: Lists::default(),
         }

@@ -1,6 +1,6 @@
 //! `/endpoints`: every machine, by name or by failure.
 
-use super::logged;
+use super::{day, logged};
 use crate::{
     error::Result,
     json::Json,
@@ -28,9 +28,26 @@ pub(crate) struct Asked {
 
 #[derive(Serialize)]
 pub(crate) struct Endpoints {
+    days: Option<Days>,
     endpoints: Vec<Row>,
     total: Option<u64>,
     next: Option<String>,
+}
+
+/// The days that something is told of.
+#[derive(Serialize)]
+pub(crate) struct Days {
+    from: String,
+    to: String,
+}
+
+impl From<(store::Day, store::Day)> for Days {
+    fn from((from, to): (store::Day, store::Day)) -> Self {
+        Self {
+            from: day(from),
+            to: day(to),
+        }
+    }
 }
 
 pub(crate) async fn endpoints(
@@ -51,6 +68,7 @@ pub(crate) async fn endpoints(
         .await?;
     let rule_texts = web.rule_texts().await;
     Ok(Json(Endpoints {
+        days: page.days.map(Days::from),
         endpoints: page
             .endpoints
             .into_iter()

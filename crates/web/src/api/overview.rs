@@ -1,6 +1,6 @@
 //! `/overview`: is the fleet failing, since when, with what cause, where.
 
-use super::{day, endpoints::Row, logged, name, read_code, read_day};
+use super::{alike, day, endpoints::Row, logged, name, read_code, read_day};
 use crate::{error::Result, json::Json, server::Web, texts};
 use axum::extract::{Query, State};
 use event::Code;
@@ -34,10 +34,10 @@ pub(crate) async fn overview(
             .transpose()?,
         kb: given(asked.kb).map(|kb| kb.to_ascii_uppercase()),
         category: given(asked.category),
-        code: given(asked.code)
-            .map(|text| read_code(&text))
-            .transpose()?
-            .and_then(Code::as_logged),
+        codes: match given(asked.code) {
+            Some(text) => alike(read_code(&text)?),
+            None => Vec::new(),
+        },
         endpoint: given(asked.endpoint),
     };
     let (found, pending_units, used_bytes) = tokio::try_join!(
@@ -170,7 +170,7 @@ struct Totals {
     findings: u64,
     events: u64,
     noise: u64,
-    raw_bytes: u64,
+    raw_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -112,7 +112,7 @@ async fn a_tenant_without_data_gets_zeros() {
     .json();
     assert_eq!(
         endpoints,
-        json!({"endpoints": [], "total": 0, "next": null})
+        json!({"days": null, "endpoints": [], "total": 0, "next": null})
     );
 }
 

@@ -146,6 +146,7 @@ function endpointList(query) {
     )
     .filter((r) => query.get("failing") !== "1" || r.failed > 0);
   return {
+    days: { from: DAYS[0], to: DAYS.at(-1) },
     endpoints: rows.slice(after, after + limit),
     total: rows.length,
     next: after + limit < rows.length ? String(after + limit) : null,
@@ -326,6 +327,7 @@ function endpointDetail(id, query) {
       finding: failed(a) ? "0" : null,
     })),
     findings: lists.findings.rows,
+    codes_days: { from: DAYS[0], to: DAYS.at(-1) },
     codes: lists.codes.rows.map((c) => ({ ...c, names: CODES[c.code][1], meaning: meaning(c.code) })),
     pages: Object.fromEntries(Object.entries(lists).map(([name, { page }]) => [name, page])),
   };

@@ -21,7 +21,8 @@ export interface Overview {
     findings: number;
     events: number;
     noise: number;
-    raw_bytes: number;
+    /** Null where a fleet has too many pieces of logs to sum up while somebody waits. */
+    raw_bytes: number | null;
   };
   disk: { used_bytes: number; max_bytes: number; full: boolean; file_system_full: boolean };
   over_time: { t: string; failed: number; succeeded: number; other: number }[];
@@ -69,6 +70,8 @@ export interface EndpointRow {
 }
 
 export interface EndpointList {
+  /** The days that failures are told of; null where there is no data. */
+  days: { from: string; to: string } | null;
   endpoints: EndpointRow[];
   /** Of the whole list; null where a page behind its end was asked for. */
   total: number | null;
@@ -91,6 +94,8 @@ export interface EndpointDetail {
   streams: Stream[];
   attempts: Attempt[];
   findings: Finding[];
+  /** The days that codes are told of; null where no log is held. */
+  codes_days: { from: string; to: string } | null;
   codes: { code: string; names: string[]; meaning: Text | null; events: number; noise: number }[];
   pages: Record<ListName, Page>;
 }

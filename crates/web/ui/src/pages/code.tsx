@@ -1,7 +1,7 @@
 // What a code means, how else it is spelled, and where it was seen.
 
 import { type CodeDetail, type Overview, useApi } from "../api";
-import { count } from "../format";
+import { addDays, count } from "../format";
 import { useLang } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
@@ -10,12 +10,14 @@ import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { overviewUrl } from "../url";
 import { Causes } from "./overview-lists";
 
+/** Where it was seen is told of its last season: what a fleet did years ago helps nobody now. */
+const WHERE_DAYS = 120;
+
 export function CodePage({ code }: { code: string }) {
   const { lang, t } = useLang();
   const { data, error, reload } = useApi<CodeDetail>(`/api/v1/codes/${encodeURIComponent(code)}`);
-  // The whole time it was seen, not only the default days.
   const seen = data?.seen ?? null;
-  const filters = seen ? { code: data!.code, from: seen.first.slice(0, 10), to: seen.last.slice(0, 10) } : { code };
+  const filters = seen ? { code: data!.code, ...lastDays(seen.first.slice(0, 10), seen.last.slice(0, 10)) } : { code };
   const where = useApi<Overview>(seen ? `/api/v1${overviewUrl(filters).replace("/?", "/overview?")}` : null);
 
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton />;
@@ -105,4 +107,9 @@ export function CodePage({ code }: { code: string }) {
       )}
     </>
   );
+}
+
+function lastDays(first: string, last: string): { from: string; to: string } {
+  const from = addDays(last, 1 - WHERE_DAYS);
+  return { from: from > first ? from : first, to: last };
 }

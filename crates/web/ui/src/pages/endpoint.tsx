@@ -222,7 +222,10 @@ function Streams({ id, data, pager }: { id: string; data: EndpointDetail; pager:
 function Codes({ data, pager }: { data: EndpointDetail; pager: ReactNode }) {
   const { lang, t } = useLang();
   return (
-    <Panel title={t.endpoint.codes} hint={t.overview.codesHint}>
+    <Panel
+      title={t.endpoint.codes}
+      hint={data.codes_days ? t.endpoint.codesHint(data.codes_days.from, data.codes_days.to) : undefined}
+    >
       {pager}
       {data.codes.length === 0 && <Empty text={t.overview.noCodes} />}
       <ol className="codes">

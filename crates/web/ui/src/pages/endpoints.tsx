@@ -70,7 +70,10 @@ export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
       ) : (
         <Panel
           title={t.endpoints.title}
-          hint={t.endpoints.shown(rows.length, Math.max(first.data.total ?? 0, rows.length))}
+          hint={[
+            t.endpoints.shown(rows.length, Math.max(first.data.total ?? 0, rows.length)),
+            ...(first.data.days ? [t.endpoints.days(first.data.days.from, first.data.days.to)] : []),
+          ].join(" · ")}
         >
           {rows.length === 0 ? (
             <Empty text={`${t.endpoints.none}. ${t.endpoints.noneHint}`} />

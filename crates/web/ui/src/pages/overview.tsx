@@ -132,7 +132,7 @@ function Totals({ data, filters }: { data: Overview; filters: Filters }) {
       <div className={disk.full ? "bad" : ""}>
         <dt>{t.overview.raw}</dt>
         <dd>
-          <span>{bytes(lang, totals.raw_bytes)}</span>
+          <span>{totals.raw_bytes === null ? "–" : bytes(lang, totals.raw_bytes)}</span>
           <small>{t.overview.rawNote(bytes(lang, disk.used_bytes), bytes(lang, disk.max_bytes))}</small>
         </dd>
       </div>

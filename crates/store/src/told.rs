@@ -1,0 +1,82 @@
+//! What the row that makes a set current tells of it: all that pages count of a fleet.
+//!
+//! A page that counted attempts themselves would fold every one of them and look up whether its set is current. Told in the row that
+//! says so, they are current by construction, and there is one row to fold for each endpoint and month. It is a part of that row and not
+//! a table of its own, because two rows can disagree for a moment, or for good where a writer dies between them.
+
+use crate::rows::day_of;
+use event::{Attempt, Code, Derivation, Finding, LoggedAt};
+
+/// Day, start, end, outcome, KB, category, rule, root code, terminal code.
+pub(crate) type ToldAttempt<'a> = (u16, i64, i64, &'a str, &'a str, &'a str, &'a str, u32, u32);
+
+/// Day, time, time or none, severity, KB, category, rule, root code, terminal code, object, count.
+pub(crate) type ToldFinding<'a> = (
+    u16,
+    i64,
+    Option<i64>,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    u32,
+    u32,
+    &'a str,
+    u32,
+);
+
+/// Of a derivation's attempts, each with the words of its finding.
+pub(crate) fn attempts(derivation: &Derivation) -> Vec<ToldAttempt<'_>> {
+    let told = |attempt| told_attempt(derivation, attempt);
+    derivation.attempts.iter().map(told).collect()
+}
+
+/// Of its findings.
+pub(crate) fn findings(derivation: &Derivation) -> Vec<ToldFinding<'_>> {
+    derivation.findings.iter().map(told_finding).collect()
+}
+
+fn told_attempt<'a>(derivation: &'a Derivation, attempt: &'a Attempt) -> ToldAttempt<'a> {
+    let finding: Option<&Finding> = attempt
+        .finding
+        .and_then(|at| derivation.findings.get(at as usize));
+    let day = day_of(attempt.start.or(attempt.end));
+    (
+        day,
+        seconds(attempt.start.or(attempt.end), day),
+        seconds(attempt.end.or(attempt.start), day),
+        attempt.outcome.name(),
+        &attempt.kb,
+        finding.map_or("", |finding| &finding.category),
+        finding.map_or("", |finding| &finding.rule),
+        number(finding.and_then(|finding| finding.root_code)),
+        number(attempt.terminal_code),
+    )
+}
+
+fn told_finding(finding: &Finding) -> ToldFinding<'_> {
+    let day = day_of(finding.logged);
+    (
+        day,
+        seconds(finding.logged, day),
+        finding.logged.map(|at| at.0),
+        finding.severity.name(),
+        &finding.kb,
+        &finding.category,
+        &finding.rule,
+        number(finding.root_code),
+        number(finding.terminal_code),
+        &finding.object,
+        finding.count,
+    )
+}
+
+/// A time, or the start of its day where there is none.
+fn seconds(at: Option<LoggedAt>, day: u16) -> i64 {
+    at.map_or(i64::from(day) * 86_400, |at| at.0)
+}
+
+/// No failure has the code 0.
+fn number(code: Option<Code>) -> u32 {
+    code.map_or(0, Code::value)
+}
