@@ -20,6 +20,9 @@ mod token;
 use clap::Parser;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     log::tell_of_panics();
     let arguments = match commands::Arguments::try_parse() {

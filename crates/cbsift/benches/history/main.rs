@@ -25,6 +25,10 @@ const ROUNDS: usize = 3;
 /// Long enough for what an append brings to be derived, and for the engine to merge it.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// As the binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let number = |name: &str, or: usize| {
         let value = std::env::var(name).ok();
