@@ -4,7 +4,7 @@
 //! Two pipelines read the same chunks, the second one from a topic that holds them in reverse, each into a store that was empty.
 //! What they sent is compared row by row, because which chunks share a batch is chance:
 //!
-//! - `events`, `inputs`, `open_noise`, `chunks`, `coverage`: every column of every row.
+//! - `events`, `day_inputs`, `open_noise`, `chunks`, `coverage`: every column of every row.
 //! - `noise`: one row of a batch names all of its members, so a row counts here as one row for each member.
 //! - `news`: which units, without `id`, which names a batch, and without the days and links, which are those of its chunks together.
 //! - `attempts`, `findings`, `derivations`, `day_parts`: of each endpoint's month or day what has the greatest version, which is what stays;
@@ -34,7 +34,7 @@ const FILLED: [&str; 10] = [
     "derivations",
     "events",
     "findings",
-    "inputs",
+    "day_inputs",
     "news",
     "noise",
 ];

@@ -27,7 +27,7 @@ async fn run(statement: &str) {
 /// What a build that read whole months leaves: no table of days, and answers that it weighed otherwise, under the rule set in use. Its
 /// answers name sets without rows, so that only a new derivation says anything.
 async fn as_an_older_build_left_it() {
-    for table in ["inputs", "day_parts", "backfills"] {
+    for table in ["day_inputs", "day_parts", "backfills"] {
         run(&format!("TRUNCATE TABLE {table}")).await;
     }
     run("CREATE TABLE older ENGINE = MergeTree ORDER BY endpoint AS SELECT * FROM derivations FINAL").await;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::Xxh3;
 
-/// The name of the copy of `events` in `backfills`.
+/// The name of the copy of `events` in `backfills`: that of the table it first went to.
 const INPUTS: &str = "inputs";
 
 #[derive(Row, Serialize, Deserialize, Default)]
@@ -25,7 +25,7 @@ struct Progress {
 }
 
 impl Store {
-    /// Copies events that a build without `inputs` stored into that table, of the next `limit` endpoints, and opens news of every month
+    /// Copies events that a build without `day_inputs` stored into that table, of the next `limit` endpoints, and opens news of every month
     /// that these have. Returns that news; nothing once all are copied.
     ///
     /// May be cut short anywhere, and several may run at once: rows that are copied twice fold, and what is noted is only how far
@@ -140,7 +140,7 @@ impl Store {
                 .param("first", near.first)
                 .param("last", near.last)
                 .param("far", Day::FAR_OFF.number());
-            self.insert_selected("inputs", copy).await?;
+            self.insert_selected("day_inputs", copy).await?;
         }
         // Then the news: whoever derives meanwhile has less, and derives again.
         let units: BTreeSet<Unit> = known
@@ -180,13 +180,13 @@ fn news_name(unit: &Unit) -> u64 {
     hasher.digest()
 }
 
-/// One month's events of endpoints, as `inputs` would have them.
+/// One month's events of endpoints, as `day_inputs` would have them.
 fn copy_statement() -> String {
     const SAME: &str = "source, id, open, open_stream, open_offset, stream, offset, length, logged, stamp, level, component, \
          marker, codes, rule, object, kb, package, component_identity, session, client, trace, fields, text, version";
     let landmark = landmark_expression();
     format!(
-        "INSERT INTO inputs (tenant, endpoint, landmark, day, {SAME}) \
+        "INSERT INTO day_inputs (tenant, endpoint, landmark, day, {SAME}) \
          SELECT tenant, endpoint, {landmark}, \
            if(toUInt16(day) BETWEEN {{first:UInt16}} AND {{last:UInt16}}, day, toDate({{far:UInt16}})), {SAME} \
          FROM events WHERE tenant = {{tenant:String}} AND endpoint IN {{endpoints:Array(String)}} AND generation = 0 \

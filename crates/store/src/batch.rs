@@ -220,7 +220,7 @@ impl Store {
             let rows = events
                 .iter()
                 .map(|(chunk, event)| InputRow::new(batch.rule_set, chunk, event));
-            self.insert_rows::<InputRow<'static>, _>("inputs", rows)
+            self.insert_rows::<InputRow<'static>, _>("day_inputs", rows)
         })
         .await
     }

@@ -8,7 +8,6 @@ use crate::{
 };
 use clickhouse::Row;
 use event::{Chunk, Code, Day, Event, LoggedAt, UtcMillis};
-use futures_util::future::{OptionFuture, try_join};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -116,6 +115,19 @@ impl DayInputs {
     }
 }
 
+/// What is read of some endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedDays<'a> {
+    /// All of these days, …
+    pub full: &'a [Day],
+    /// … and the landmarks from this day …
+    pub from: Day,
+    /// … to this one. Of the far-off day, which has none beside it, both are that day.
+    pub to: Day,
+    /// Of which nothing newer is looked for: whoever derives with it is derived over by a newer one anyway.
+    pub rule_set: u32,
+}
+
 /// What is known of an endpoint's rows beside the rows read.
 #[derive(Default)]
 struct Others {
@@ -126,8 +138,7 @@ struct Others {
 }
 
 impl Store {
-    /// What endpoints have of some days: all of the days in `full`, and the landmarks of the days `from` to `to`. Of the far-off day,
-    /// which has none beside it, `from` and `to` are that day.
+    /// What endpoints have of some days.
     ///
     /// `max_bytes` bounds the answer, in the engine and here; a larger one is an error that [`StoreError::is_too_large`]: ask for less
     /// at once.
@@ -137,11 +148,15 @@ impl Store {
         &self,
         tenant: &str,
         endpoints: &[&str],
-        full: &[Day],
-        from: Day,
-        to: Day,
+        days: AskedDays<'_>,
         max_bytes: u64,
     ) -> Result<BTreeMap<String, DayInputs>> {
+        let AskedDays {
+            full,
+            from,
+            to,
+            rule_set,
+        } = days;
         let full_days: BTreeSet<Day> = full.iter().copied().collect();
         let numbers: Vec<u16> = full_days.iter().map(|day| day.number()).collect();
         let ask = |statement: &str| {
@@ -152,18 +167,23 @@ impl Store {
                 .param("from", from.number())
                 .param("to", to.number())
         };
-        let rows = self.fetch_all::<StoredEvent>("read inputs of days", ask(INPUTS));
-        let is_part = (from.number()..=to.number()).any(|day| numbers.binary_search(&day).is_err());
-        let plain: OptionFuture<_> = is_part
-            .then(|| {
-                self.fetch_all::<PlainRow>("read what is no landmark any more", ask(NO_LANDMARKS))
-            })
-            .into();
-        let plain = async { plain.await.transpose() };
-        let (rows, plain) = try_join(rows, plain).await?;
-
+        let rows = self
+            .fetch_all::<StoredEvent>("read inputs of days", ask(INPUTS))
+            .await?;
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
-        for row in plain.into_iter().flatten() {
+        let is_part = (from.number()..=to.number()).any(|day| numbers.binary_search(&day).is_err());
+        // A landmark that a newer rule set takes for none stands there as the older one left it.
+        let landmarks = rows.iter().filter(|row| row.flag != 0);
+        let oldest = landmarks.map(|row| rule_set_of(row.version)).min();
+        let plain: Vec<PlainRow> = match oldest {
+            Some(oldest) if is_part && oldest < rule_set => {
+                let asked = ask(NO_LANDMARKS).param("oldest", oldest);
+                self.fetch_all("read what is no landmark any more", asked)
+                    .await?
+            }
+            _ => Vec::new(),
+        };
+        for row in plain {
             let of_endpoint = others.entry(row.endpoint).or_default();
             of_endpoint
                 .plain
@@ -213,31 +233,28 @@ const DAYS: &str = "tenant = {tenant:String} AND endpoint IN {endpoints:Array(St
 
 const INPUTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \
        object, kb, package, component_identity, session, client, trace, fields, text, version, landmark AS flag \
-     FROM inputs FINAL WHERE {days}";
+     FROM day_inputs FINAL WHERE {days}";
 
 /// Copies of landmarks, by rule sets newer than that of the oldest landmark, that are none: what is read of a day is as if all of it
-/// had been. While all rows are of one rule set, the index of versions rules every granule out.
+/// had been.
 ///
 /// Only complete ones: whether an open one counts would take another look at what covers it, for a record that was cut at one place
 /// twice, under two rule sets.
-const NO_LANDMARKS: &str = "WITH (SELECT min(bitShiftRight(version, 108)) FROM inputs \
-       WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 1 \
-         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})) AS oldest \
-     SELECT endpoint, id, max(version) AS newest FROM inputs \
+const NO_LANDMARKS: &str = "SELECT endpoint, id, max(version) AS newest FROM day_inputs \
      WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 0 AND open = 0 \
        AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-       AND version >= bitShiftLeft(toUInt128(ifNull(oldest, 0)) + 1, 108) \
-       AND (endpoint, day, source, id) IN (SELECT endpoint, day, source, id FROM inputs \
+       AND version >= bitShiftLeft(toUInt128({oldest:UInt32}) + 1, 108) \
+       AND (endpoint, day, source, id) IN (SELECT endpoint, day, source, id FROM day_inputs \
          WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND landmark = 1 \
            AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})) \
      GROUP BY endpoint, day, source, id";
 
 /// References of open rows, of those asked for, that a piece of their stream covers and goes on beyond.
 const SUPERSEDED: &str = "SELECT DISTINCT record.endpoint, record.stream, record.offset, record.length \
-     FROM (SELECT endpoint, stream, offset, length FROM inputs WHERE {days} AND open = 1) AS record \
+     FROM (SELECT endpoint, stream, offset, length FROM day_inputs WHERE {days} AND open = 1) AS record \
      INNER JOIN (SELECT endpoint, stream, offset, `end` FROM coverage \
        WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
-         AND stream IN (SELECT stream FROM inputs WHERE {days} AND open = 1)) AS piece \
+         AND stream IN (SELECT stream FROM day_inputs WHERE {days} AND open = 1)) AS piece \
        ON record.endpoint = piece.endpoint AND record.stream = piece.stream \
      WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length";
 

@@ -40,7 +40,7 @@ pub use dead_units::{DEAD_UNITS_LISTED, DeadUnit};
 pub use derivation::{CurrentSet, EndpointFacts, UnitDerivation};
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
-pub use inputs::DayInputs;
+pub use inputs::{AskedDays, DayInputs};
 pub use migrations::ddl;
 pub use news::{OpenNews, OpenNewsState};
 pub use queries::*;

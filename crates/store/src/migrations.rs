@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_inputs"),
     migration!(10, "0010_merges"),
     migration!(11, "0011_read"),
+    migration!(12, "0012_day_inputs"),
 ];
 
 /// The parameter of a statement that is run once for each month.
@@ -224,7 +225,11 @@ fn render(template: &str, profile: &Profile) -> String {
 
 /// The table that a statement of [`MONTH`] fills, and the one that it reads.
 fn tables_of(statement: &str) -> (&'static str, &'static str) {
-    const PAIRS: [(&str, &str); 2] = [("events_seen", "events"), ("noise_seen", "noise")];
+    const PAIRS: [(&str, &str); 3] = [
+        ("events_seen", "events"),
+        ("noise_seen", "noise"),
+        ("day_inputs", "inputs"),
+    ];
     let fills = |pair: &&(&'static str, &'static str)| {
         statement.contains(&format!("INSERT INTO {}\n", pair.0))
     };
@@ -286,9 +291,13 @@ mod tests {
         {
             return Ok(Vec::new());
         }
-        // Rows of sketches: the union of a sketch with itself is the same sketch, so counting again what is counted adds nothing.
+        // The union of a sketch with itself is the same sketch, and equal rows of `day_inputs` fold: again, it adds nothing.
         if tables_of(statement) != ("", "") && statement.contains(MONTH) {
             return Ok(Vec::new());
+        }
+        // What the statement before it has copied.
+        if first == "TRUNCATE TABLE IF EXISTS inputs {{on_cluster}}" {
+            return Ok(vec!["rows of inputs".to_owned()]);
         }
         if let Some(view) = first.strip_prefix("CREATE OR REPLACE VIEW ") {
             let name = view.split(' ').next().unwrap_or_default();
@@ -345,6 +354,7 @@ mod tests {
     fn statements_that_do_harm_are_refused() {
         for bad in [
             "DROP TABLE events",
+            "TRUNCATE TABLE IF EXISTS events {{on_cluster}}",
             "CREATE TABLE events {{on_cluster}}",
             "ALTER TABLE chunks {{on_cluster}}\n    MODIFY TTL keep_until",
             "ALTER TABLE chunks {{on_cluster}}\n    REMOVE TTL",

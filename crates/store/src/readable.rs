@@ -2,7 +2,7 @@
 
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
-/// `migrations`) and those that only derivations read (`inputs`, `day_parts`).
+/// `migrations`) and those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held those of an older build).
 pub const READABLE: [&str; 23] = [
     "current_attempts",
     "current_events",
@@ -34,8 +34,9 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const OWN: [&str; 5] = [
+    const OWN: [&str; 6] = [
         "backfills",
+        "day_inputs",
         "day_parts",
         "housekeeping",
         "inputs",

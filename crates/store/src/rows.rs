@@ -402,7 +402,7 @@ pub(crate) struct StoredEvent {
     fields: Vec<(String, String)>,
     text: String,
     pub(crate) version: u128,
-    /// What the question says beside the row: of `events` that it is superseded, of `inputs` that it is a landmark.
+    /// What the question says beside the row: of `events` that it is superseded, of `day_inputs` that it is a landmark.
     pub(crate) flag: u8,
 }
 

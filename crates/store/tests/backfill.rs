@@ -57,10 +57,10 @@ async fn run(statement: &str) {
     done.unwrap_or_else(|error| panic!("{error}\n{statement}"));
 }
 
-/// What stands in `inputs` of an endpoint, as text to compare.
+/// What stands in `day_inputs` of an endpoint, as text to compare.
 async fn inputs(endpoint: &str) -> Vec<String> {
     let statement = format!(
-        "SELECT toString(tuple(* EXCEPT endpoint)) AS line FROM inputs FINAL WHERE endpoint = '{endpoint}' ORDER BY line"
+        "SELECT toString(tuple(* EXCEPT endpoint)) AS line FROM day_inputs FINAL WHERE endpoint = '{endpoint}' ORDER BY line"
     );
     let rows = client().await.query(&statement).fetch_all::<String>().await;
     rows.unwrap_or_else(|error| panic!("{error}"))
@@ -121,7 +121,7 @@ async fn what_an_older_build_stored_is_as_if_written_anew() {
     assert!(news.iter().all(|news| news.news.is_of_all_days()));
 
     // It is done once, …
-    run("TRUNCATE TABLE inputs").await;
+    run("TRUNCATE TABLE day_inputs").await;
     assert_eq!(backfill(&store).await, 1);
     assert_eq!(inputs("older-1").await, Vec::<String>::new());
     // … and cut short before it was noted, a step is made again and changes nothing.

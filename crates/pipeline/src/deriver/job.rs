@@ -96,7 +96,12 @@ impl<'a> Job<'a> {
         };
         while let Some(read) = open.pop() {
             let at = Instant::now();
-            match self.deriver.reads.read(&self.deriver.store, &read).await {
+            match self
+                .deriver
+                .reads
+                .read(&self.deriver.store, &read, set.sequence)
+                .await
+            {
                 Ok(answer) => {
                     self.derive(&set, read, at, answer.endpoints).await;
                     if self.bytes() >= BYTES_AT_ONCE {
@@ -406,7 +411,7 @@ impl<'a> Job<'a> {
         match self
             .deriver
             .reads
-            .read(&self.deriver.store, &source.read)
+            .read(&self.deriver.store, &source.read, set.sequence)
             .await
         {
             Ok(answer) => {

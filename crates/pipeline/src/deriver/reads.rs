@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use store::{Store, StoreError};
+use store::{AskedDays, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Endpoints read together at most: enough to share the cost of a question.
@@ -61,15 +61,20 @@ impl Reads {
     }
 
     /// Reads it within a share of the memory; what is one day alone within all of it, if it needs that.
-    pub(super) async fn read(&self, store: &Store, read: &Read) -> Result<Answer<'_>, StoreError> {
-        let result = self.read_within(store, read, false).await;
+    pub(super) async fn read(
+        &self,
+        store: &Store,
+        read: &Read,
+        rule_set: u32,
+    ) -> Result<Answer<'_>, StoreError> {
+        let result = self.read_within(store, read, rule_set, false).await;
         match &result {
             Err(error) if error.is_too_large() => {
                 if read.endpoints.len() > 1 {
                     let fewer = (read.endpoints.len() / 2).max(1);
                     self.endpoints.fetch_min(fewer, Ordering::Relaxed);
                 } else if read.possible().len() <= 1 && !error.is_timeout() {
-                    return self.read_within(store, read, true).await;
+                    return self.read_within(store, read, rule_set, true).await;
                 }
             }
             // What fits may be more the next time: one more after each success, half after a failure.
@@ -86,6 +91,7 @@ impl Reads {
         &self,
         store: &Store,
         read: &Read,
+        rule_set: u32,
         is_one: bool,
     ) -> Result<Answer<'_>, StoreError> {
         let (room, bytes) = self.room(is_one).await;
@@ -104,10 +110,13 @@ impl Reads {
         }
         let full: Vec<Day> = read.read_in_full().into_iter().collect();
         if let (Some(&first), Some(&last)) = (full.first(), full.last()) {
-            let (from, to) = (first.plus(-Day::HORIZON), last.plus(Day::HORIZON));
-            let inputs = store
-                .day_inputs(&read.tenant, &names, &full, from, to, bytes)
-                .await?;
+            let days = AskedDays {
+                full: &full,
+                from: first.plus(-Day::HORIZON),
+                to: last.plus(Day::HORIZON),
+                rule_set,
+            };
+            let inputs = store.day_inputs(&read.tenant, &names, days, bytes).await?;
             for (endpoint, inputs) in inputs {
                 endpoints.entry(endpoint).or_default().inputs = inputs;
             }

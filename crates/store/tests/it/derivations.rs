@@ -6,7 +6,8 @@ use event::{
     Source, StreamId, Unit, UtcMillis,
 };
 use store::{
-    DayInputs, DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store, UnitDerivation, testing,
+    AskedDays, DayInputs, DeadUnit, DerivationVersion, EndpointFacts, OpenNews, Store,
+    UnitDerivation, testing,
 };
 
 pub(crate) fn unit(endpoint: &str) -> Unit {
@@ -282,7 +283,17 @@ async fn more_input_makes_a_greater_version_even_when_less_counts() {
 async fn inputs_of(store: &Store, endpoint: &str, day: Day, until: Day) -> DayInputs {
     let full = [day.plus(-1), day];
     let inputs = store
-        .day_inputs(TENANT, &[endpoint], &full, day.plus(-1), until, 64 << 20)
+        .day_inputs(
+            TENANT,
+            &[endpoint],
+            AskedDays {
+                full: &full,
+                from: day.plus(-1),
+                to: until,
+                rule_set: u32::MAX,
+            },
+            64 << 20,
+        )
         .await;
     inputs.expect("read").remove(endpoint).unwrap_or_default()
 }

@@ -328,7 +328,7 @@ async fn every_insert_into_replicas_waits_for_a_quorum_and_none_into_an_engine_o
         "events",
         "noise",
         "news",
-        "inputs",
+        "day_inputs",
         "day_parts",
         "chunks",
         "coverage",
