@@ -245,9 +245,14 @@ impl Up {
         })
     }
 
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The engine's process, as the kernel knows it: the only child.
     pub fn engine_process(&self) -> Option<u32> {
-        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = format!("/proc/{}/task", self.process());
         let tasks = std::fs::read_dir(tasks).unwrap().flatten();
         let children = tasks.flat_map(|task| {
             // A thread may have ended meanwhile.
@@ -276,7 +281,7 @@ impl Up {
 
     /// SIGTERM, and waits for the end.
     pub fn stop(mut self) {
-        let id = self.child.id().to_string();
+        let id = self.process().to_string();
         assert!(
             Command::new("kill")
                 .args(["-TERM", &id])

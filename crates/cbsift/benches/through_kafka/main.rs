@@ -10,11 +10,14 @@
 #[path = "../../../../tests/cluster/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of the cluster")]
 mod harness;
+#[path = "../process.rs"]
+mod process;
 #[path = "../../../../tests/it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod single;
 
 use harness::{Cluster, Role};
+use process::{children_cpu, cpu, memory_of};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -137,22 +140,36 @@ fn throughput(cluster: &Cluster, intake: &Role) {
         (pipeline.metric("cbsift_pipeline_chunks_total") >= chunks).then_some(())
     });
     let wall = start.elapsed().as_secs_f64();
-    let (ours, engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    let (ours, stored) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
     let high = memory_of(pipeline.id(), "VmHWM:");
     cluster.settle(&[&pipeline]);
+    let readable = start.elapsed().as_secs_f64();
+    let (all_ours, all_engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
     let covered: usize = (0..endpoints)
         .map(|number| cluster.answers(&format!("pc-{number:04}")).covered_bytes as usize)
         .sum();
     assert_eq!(covered, bytes, "source bytes in the store");
     row(
-        "Kafka -> ClickHouse",
+        "Kafka -> ClickHouse, stored",
         bytes,
         ours,
         Some(300.0),
         wall,
-        &format!("{ours:.2} pipeline, {engine:.2} engine"),
+        &format!("{ours:.2} pipeline, {stored:.2} engine"),
         &format!(
             "{covered} bytes of {endpoints} endpoints read back; {high:.0} MiB at most in the pipeline"
+        ),
+    );
+    row(
+        "Kafka -> ClickHouse, derived and readable",
+        bytes,
+        all_ours,
+        None,
+        readable,
+        &format!("{all_ours:.2} pipeline, {all_engine:.2} engine"),
+        &format!(
+            "{} derivations, nothing left to derive",
+            pipeline.metric("cbsift_pipeline_derivations_total")
         ),
     );
     one_line_a_message(cluster, &paths);
@@ -478,41 +495,4 @@ fn row(
         None => (String::new(), ""),
     };
     println!("| {leg} | {speed:.0} | {budget} | {verdict} | {wall:.1} | {split} | {checked} |");
-}
-
-/// CPU seconds of a process, all its threads, in ticks of 10 ms.
-fn cpu(id: u32) -> f64 {
-    fields(id, 11)
-}
-
-/// CPU seconds of this process's children that have ended.
-fn children_cpu() -> f64 {
-    fields(std::process::id(), 13)
-}
-
-/// Two neighbouring fields of `/proc/ID/stat`, counted from the one behind the name.
-fn fields(id: u32, first: usize) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("a process of ours");
-    let (_, fields) = text.rsplit_once(") ").expect("a name in parentheses");
-    let ticks: f64 = fields
-        .split(' ')
-        .skip(first)
-        .take(2)
-        .filter_map(|word| word.parse::<f64>().ok())
-        .sum();
-    ticks / 100.0
-}
-
-/// A line of `/proc/ID/status`, in MiB.
-fn memory_of(id: u32, name: &str) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process of ours");
-    text.lines()
-        .find_map(|line| {
-            line.strip_prefix(name)?
-                .split_whitespace()
-                .next()?
-                .parse::<f64>()
-                .ok()
-        })
-        .map_or(0.0, |kib| kib / 1024.0)
 }
