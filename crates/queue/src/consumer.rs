@@ -15,6 +15,7 @@ pub use status::{ConsumerStatus, PartitionStatus};
 use crate::config::{Config, ConfigError};
 use crate::log::Trouble;
 use crate::record::{Content, Header};
+use crate::share::Share;
 use group::{Client, Context};
 use ledger::{Ledger, Place, Received};
 use rdkafka::TopicPartitionList;
@@ -25,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Reads topics as a member of the group.
 pub struct Consumer {
@@ -112,6 +113,8 @@ struct Shared {
     changed: Condvar,
     /// For callers that await a delivery.
     arrived: Notify,
+    /// Which endpoints are ours.
+    share: watch::Sender<Share>,
 }
 
 #[derive(Default)]
@@ -131,6 +134,8 @@ struct State {
     commits_failed: u64,
     rebalances: u64,
     lost: u64,
+    /// Partitions that the chunks' topic has, as far as Kafka's client knows; 0 before it does.
+    total: u32,
     last_error: Option<String>,
 }
 
@@ -153,6 +158,22 @@ impl Shared {
             state.commits_asked += 1;
             self.changed.notify_all();
         }
+    }
+
+    /// Says which endpoints are ours now.
+    fn tell_share(&self, state: &State) {
+        let ours = state.ledger.partitions.keys();
+        let ours = ours.filter(|(topic, _)| **topic == *self.config.chunks_topic);
+        let ours = ours.filter_map(|(_, partition)| u32::try_from(*partition).ok());
+        let share = match state.total {
+            0 => Share::none(),
+            total => Share::new(ours, total),
+        };
+        self.share.send_if_modified(|known| {
+            let is_new = *known != share;
+            *known = share;
+            is_new
+        });
     }
 
     /// Waits until the caller holds nothing of these partitions, or acknowledges nothing more; then has the rest committed. Each
@@ -196,12 +217,23 @@ impl Shared {
 impl Consumer {
     /// Joins the group and reads `topics`.
     pub fn start(config: &Config, topics: &[&str]) -> Result<Self, ConfigError> {
+        Self::start_telling(config, topics, watch::Sender::new(Share::none()))
+    }
+
+    /// The same, and says which endpoints are ours by the partitions of the chunks' topic. A partition that goes is no longer
+    /// ours before another one may have it.
+    pub fn start_telling(
+        config: &Config,
+        topics: &[&str],
+        share: watch::Sender<Share>,
+    ) -> Result<Self, ConfigError> {
         let shared = Arc::new(Shared {
             config: config.clone(),
             trouble: Trouble::new("consumer"),
             state: Mutex::default(),
             changed: Condvar::new(),
             arrived: Notify::new(),
+            share,
         });
         let refused = |error: &dyn std::fmt::Display| ConfigError::Refused(error.to_string());
         let client: Client = config
@@ -573,6 +605,7 @@ fn close(shared: &Shared, client: Arc<Client>, commits: JoinHandle<()>) {
     drop(client);
     let mut state = shared.state();
     state.ledger.remove(&places);
+    shared.tell_share(&state);
     state.is_closed = true;
     drop(state);
     shared.changed.notify_all();

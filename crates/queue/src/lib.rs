@@ -7,6 +7,8 @@ mod producer;
 
 mod consumer;
 
+mod share;
+
 pub mod topics;
 
 mod lag;
@@ -22,3 +24,4 @@ pub use consumer::{
 pub use lag::{Lag, lag};
 pub use producer::{Producer, ProducerStatus, SendError};
 pub use rewind::{Rewind, RewindError, Rewound, rewind};
+pub use share::Share;

@@ -252,7 +252,7 @@ fn content_type(source: Source) -> &'static str {
 }
 
 /// The key of an endpoint's records.
-fn key(tenant: &str, endpoint: &str) -> Vec<u8> {
+pub(crate) fn key(tenant: &str, endpoint: &str) -> Vec<u8> {
     format!("{tenant}/{endpoint}").into_bytes()
 }
 

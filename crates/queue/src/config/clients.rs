@@ -105,10 +105,10 @@ impl Config {
                     "session.timeout.ms",
                     self.session_timeout.as_millis().to_string(),
                 )
-                // A third, so that two lost heartbeats are survived.
+                // A quarter, so that three lost heartbeats are survived.
                 .set(
                     "heartbeat.interval.ms",
-                    (self.session_timeout.as_millis() / 3)
+                    (self.session_timeout.as_millis() / 4)
                         .clamp(100, 3_000)
                         .to_string(),
                 ),

@@ -32,7 +32,7 @@ impl Context {
 
     fn assign(&self, client: &Client, partitions: &TopicPartitionList) {
         let places = places(partitions);
-        let Some(starts) = self.starts(client, &places) else {
+        let Some((starts, total)) = self.starts(client, &places) else {
             // Stopping: nothing is read any more, but Kafka's client must hear an answer.
             answered("assign", accept(client, partitions));
             return;
@@ -42,6 +42,7 @@ impl Context {
         {
             let mut state = self.shared.state();
             state.rebalances += 1;
+            state.total = total;
             for (place, (start, high, left)) in places.iter().zip(starts) {
                 if let Start::Earliest { low } = start {
                     tracing::info!(topic = %place.0, partition = place.1, offset = low, "no offset committed: reads from the earliest record");
@@ -66,15 +67,21 @@ impl Context {
         }
         answered("assign", accept(client, &wished));
         told("pause", client.pause(&list(&halted)));
+        let mut state = self.shared.state();
+        self.shared.tell_share(&state);
         // Only now, because a commit amid a rebalance is refused.
-        self.shared.commit_if_wanted(&mut self.shared.state());
+        self.shared.commit_if_wanted(&mut state);
+        drop(state);
         self.shared.arrived.notify_one();
     }
 
-    /// The start of each partition and the end of its log; none when a stop came before an answer.
-    fn starts(&self, client: &Client, places: &[Place]) -> Option<Vec<Begin>> {
+    /// The start of each partition and the end of its log, and how many the chunks' topic has; none when a stop came before an answer.
+    fn starts(&self, client: &Client, places: &[Place]) -> Option<(Vec<Begin>, u32)> {
+        let topic = &self.shared.config.chunks_topic;
         loop {
-            match starts(client, places) {
+            match starts(client, places)
+                .and_then(|starts| Ok((starts, partitions_of(client, topic)?)))
+            {
                 Ok(starts) => {
                     self.shared.trouble.clear();
                     return Some(starts);
@@ -107,6 +114,8 @@ impl Context {
                 state.lost += places.len() as u64;
             }
             state.ledger.remove(&places);
+            // Before another one may have them, so that whoever has them next finds in the store what was ours until now.
+            self.shared.tell_share(&state);
         }
         let result = match client.rebalance_protocol() {
             RebalanceProtocol::Cooperative => client.incremental_unassign(partitions),
@@ -162,6 +171,14 @@ fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Begin>> {
     Ok(starts)
 }
 
+/// How many partitions a topic has; 0 where there is no such topic: a consumer's question makes none.
+fn partitions_of(client: &Client, topic: &str) -> KafkaResult<u32> {
+    let metadata = client.fetch_metadata(Some(topic), ANSWER)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let count = found.map_or(0, |found| found.partitions().len());
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 /// Blocks until the broker answered; without bound while there is none.
 pub(super) fn commit(client: &Client, commits: &[Commit]) -> KafkaResult<()> {
     let mut offsets = TopicPartitionList::with_capacity(commits.len());
@@ -198,6 +215,16 @@ impl ClientContext for Context {
                 .filter(|end| *end >= 0);
             // A report may be older than the last record.
             ours.high = ours.high.max(end);
+        }
+        // Partitions that were added come here, whoever gets them; those that are not known to exist have negative numbers.
+        let chunks = statistics.topics.get(&self.shared.config.chunks_topic);
+        let known = chunks.map_or(0, |topic| {
+            topic.partitions.keys().filter(|at| **at >= 0).count()
+        });
+        let total = u32::try_from(known).unwrap_or(u32::MAX);
+        if total > state.total && state.total > 0 {
+            state.total = total;
+            self.shared.tell_share(&state);
         }
     }
 }

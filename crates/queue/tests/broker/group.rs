@@ -1,13 +1,14 @@
 //! Commits, joining and leaving, back-pressure, closing.
 
 use super::*;
-use queue::Producer;
+use queue::{Producer, Share};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 /// What the group has committed for a partition of the chunks, as anybody may ask.
 pub(crate) fn committed(config: &Config, partition: i32) -> Option<(i64, String)> {
@@ -293,4 +294,84 @@ async fn partitions_added_under_load_are_read_from_their_start() {
     }
     assert_eq!(consumer.status(now_ms()).from_earliest, 4);
     assert!(consumer.close(PATIENCE).await);
+}
+
+/// What producers put into a consumer's partitions is its share, also once there are more of them; shares are apart.
+async fn shares(name: &str, protocol: &str) {
+    let mut raw = raw(name, 3);
+    raw.group_protocol = protocol.to_owned();
+    let config = made(&raw).await;
+    let start = || {
+        let (share, shared) = watch::channel(Share::none());
+        let topics = [config.chunks_topic.as_str()];
+        let consumer = Consumer::start_telling(&config, &topics, share).unwrap();
+        (consumer, shared)
+    };
+    let (first, of_first) = start();
+    until("one alone has everything", async || {
+        of_first.borrow().is_all()
+    })
+    .await;
+    let names: Vec<String> = (0..40).map(|number| format!("PC-{number}")).collect();
+    let (second, of_second) = start();
+    let split = async |of: u32| {
+        until(
+            "each has a share, and together they are whole",
+            async || {
+                let shares = [of_first.borrow().clone(), of_second.borrow().clone()];
+                let partitions = shares.iter().flat_map(Share::partitions);
+                let is_whole = partitions.collect::<BTreeSet<u32>>().len() == of as usize;
+                let is_known = shares
+                    .iter()
+                    .all(|share| share.of() == of && !share.is_none());
+                let owners = |name: &str| {
+                    shares
+                        .iter()
+                        .filter(|share| share.has("default", name))
+                        .count()
+                };
+                is_whole && is_known && names.iter().all(|name| owners(name) == 1)
+            },
+        )
+        .await;
+    };
+    split(3).await;
+    queue::topics::add_partitions(&config, &config.chunks_topic, 7)
+        .await
+        .unwrap();
+    split(7).await;
+    // Made now, it knows of all partitions.
+    let producer = Producer::new(&config).unwrap();
+    let chunks = names.iter().map(|name| chunk(name, 1)).collect();
+    send(&producer, chunks).await;
+    let mut met = 0;
+    while met < names.len() {
+        let (delivery, share) = tokio::select! {
+            delivery = first.recv() => (delivery, of_first.borrow().clone()),
+            delivery = second.recv() => (delivery, of_second.borrow().clone()),
+        };
+        let Some(Delivery::Record(record)) = delivery.unwrap() else {
+            panic!("no record")
+        };
+        let chunk = queue::record::decode(record.content).unwrap();
+        assert!(share.has(&chunk.tenant, &chunk.endpoint), "{share:?}");
+        met += 1;
+    }
+    assert!(second.close(PATIENCE).await);
+    assert!(of_second.borrow().is_none());
+    until("the other one has all of it", async || {
+        of_first.borrow().is_all()
+    })
+    .await;
+    assert!(first.close(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_is_what_producers_put_into_ones_partitions() {
+    shares("shares", "classic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_is_the_same_in_the_new_protocol() {
+    shares("shares-848", "consumer").await;
 }
