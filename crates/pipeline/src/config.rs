@@ -53,10 +53,13 @@ pub struct Config {
     pub keep_days: Option<u16>,
     /// The same for text in which a failure was found, so that evidence outlives the rest.
     pub keep_evidence_days: Option<u16>,
-    /// News younger than this is left alone by sweeps: its batch may still be on its way in another process, and a derivation
-    /// that could not read all of it must not close it. Longer than an insert may take, its repeats included.
+    /// News younger than this is left alone by sweeps: its batch may still be on its way in another process. Finding it too early is
+    /// work in vain and no more: who has stored it derives it once it is all there, or hands it over then. Others' news that is
+    /// older, and none of whose part was closed for as long, is derived by anybody: its owner may be gone. A minute is far longer
+    /// than a pipeline that works takes between two jobs.
     pub sweep_age: Duration,
     /// The same for the sweep at start. None where no other process writes to this store: what is open then was left by a crash.
+    /// Where endpoints are shared, sweeps of a new share begin with news of any age instead.
     pub first_sweep_age: Duration,
     /// How often the store is asked for a newer rule set: until then this process writes rows of the older one, which lose
     /// against the newer one's. One small read.
@@ -108,7 +111,7 @@ impl Default for Config {
             derive_memory: 64 << 20,
             derive_retry: Duration::from_secs(5),
             sweep: Duration::from_secs(30),
-            sweep_age: Duration::from_secs(120),
+            sweep_age: Duration::from_secs(60),
             first_sweep_age: Duration::ZERO,
             keep_days: Some(90),
             keep_evidence_days: Some(400),

@@ -6,6 +6,7 @@ mod held;
 mod job;
 mod plan;
 mod reads;
+mod sweeps;
 
 use crate::{
     Config,
@@ -15,17 +16,15 @@ use crate::{
 };
 use backfill::Backfill;
 use dead::Dead;
-use event::Unit;
 use futures_util::FutureExt;
 use job::Job;
+use queue::Share;
 use reads::Reads;
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use store::{Store, StoreError};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use store::Store;
+use sweeps::Sweeps;
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{Instant, interval, sleep_until},
 };
@@ -36,27 +35,30 @@ pub(crate) struct Deriver {
     config: Config,
     store: Store,
     rules: Arc<Current>,
+    share: watch::Receiver<Share>,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
     reads: Reads,
     dead: Dead,
     backfill: Backfill,
-    /// Where the next sweep goes on; none where it begins again.
-    sweep_place: Mutex<Option<Unit>>,
 }
 
 /// Units of one job: their rows are inserted together, because an INSERT costs some 15 ms of CPU whatever it holds.
 const UNITS_OF_A_JOB: usize = 256;
 
-/// Units with open news that one sweep reads; the next one goes on behind them, so that every endpoint's turn comes.
-const UNITS_OF_A_SWEEP: usize = 50_000;
+/// The store is asked so often for news that others have handed over: a part of the five seconds from a record to its answer. It reads
+/// the names of the news of the last minute, some milliseconds of the store's CPU.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Derives what has news until shutdown. What is left stays open in the store.
 pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     let (quiet, pause) = (deriver.config.derive_quiet, deriver.config.derive_pause);
     let mut sweep = interval(deriver.config.sweep);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut age = deriver.config.first_sweep_age;
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut share = deriver.share.clone();
+    let mut sweeps = Sweeps::new(&deriver.config, share.borrow_and_update().clone());
     let mut jobs: JoinSet<()> = JoinSet::new();
     // Units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
@@ -66,12 +68,11 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
         // Without a rule set that can be used nothing is derived: news stays open.
         let is_free = jobs.len() < deriver.config.derive_parallel && deriver.rules.get().is_ok();
         if is_free && Instant::now() >= next_job {
-            let due = deriver
-                .outbox
-                .take_due(std::time::Instant::now(), UNITS_OF_A_JOB);
+            let now = std::time::Instant::now();
+            let due = deriver.outbox.take_due(now, UNITS_OF_A_JOB);
             if !due.is_empty() {
-                // Where others wait for their turn already, nothing is gained by waiting.
-                if !deriver.outbox.has_turns() {
+                // Where others are due already, nothing is gained by waiting.
+                if deriver.outbox.next_due().is_none_or(|next| next > now) {
                     next_job = Instant::now() + pause;
                 }
                 let deriver = Arc::clone(&deriver);
@@ -88,14 +89,24 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
             () = deriver.outbox.changed() => {}
             _ = switched.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
+            Ok(()) = share.changed() => {
+                sweeps = Sweeps::of_new(share.borrow_and_update().clone());
+                deriver.outbox.forget();
+                sweep.reset_immediately();
+            }
             _ = sweep.tick() => {
-                match deriver.sweep(age).await {
-                    Ok(true) => age = deriver.config.sweep_age,
-                    // There is more: of the same age, and soon.
+                match sweeps.go_on(&deriver).await {
+                    Ok(true) => {}
                     Ok(false) => sweep.reset_after(quiet),
                     Err(error) => {
                         tracing::warn!(%error, "sweep for open news failed, the next one tries again");
+                        sweep.reset_after(deriver.config.derive_retry);
                     }
+                }
+            }
+            _ = look.tick(), if sweeps.may_be_handed_some(&deriver.config) => {
+                if let Err(error) = sweeps.look(&deriver).await {
+                    tracing::warn!(%error, "news that others have handed over cannot be read, it is tried again");
                 }
             }
             () = shutdown.cancelled() => {}
@@ -112,6 +123,7 @@ impl Deriver {
         config: Config,
         store: Store,
         rules: Arc<Current>,
+        share: watch::Receiver<Share>,
         outbox: Arc<Outbox>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -119,41 +131,13 @@ impl Deriver {
             reads: Reads::new(config.derive_memory, config.derive_parallel),
             dead: Dead::default(),
             backfill: Backfill::default(),
-            sweep_place: Mutex::default(),
             config,
             store,
             rules,
+            share,
             outbox,
             counters,
         }
-    }
-
-    /// Finds news that this process does not know of. Returns whether it has seen all there is: else the next sweep goes on.
-    async fn sweep(&self, age: Duration) -> Result<bool, StoreError> {
-        self.dead.refresh(&self.store).await?;
-        if let Ok(set) = self.rules.get() {
-            self.dead.reopen(&self.store, set.sequence).await?;
-        }
-        // What waits is derived first; what there is no room for would be read in vain.
-        if self.outbox.is_full() {
-            return Ok(true);
-        }
-        let place = || {
-            self.sweep_place
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        let after = place().clone();
-        let open = self
-            .store
-            .open_news_after(age, after.as_ref(), UNITS_OF_A_SWEEP)
-            .await?;
-        self.outbox.absorb(&open, std::time::Instant::now());
-        let is_all = open.len() < UNITS_OF_A_SWEEP;
-        let last = open.last().map(|news| news.unit.clone());
-        *place() = last.filter(|_| !is_all);
-        // The next one begins where this one did not: at the front.
-        Ok(is_all && after.is_none())
     }
 
     async fn job(&self, due: Vec<Due>) {

@@ -25,7 +25,9 @@ use std::{
     },
     time::Duration,
 };
-use store::{Batch, ChunkRows, DeadLetter, ErrorClass, Store, StoreError, Turns};
+use store::{
+    Batch, ChunkRows, DeadLetter, ErrorClass, NEWS_NAMES, OpenNews, Store, StoreError, Turns,
+};
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
@@ -196,7 +198,7 @@ impl NewsIds {
     }
 
     fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
+        self.0.fetch_add(1, Ordering::Relaxed) % NEWS_NAMES
     }
 }
 
@@ -505,8 +507,27 @@ impl Intake {
         } else {
             Vec::new()
         };
-        self.outbox.finish(news, &stored, std::time::Instant::now());
+        let others = self.outbox.finish(news, &stored, std::time::Instant::now());
+        if !others.is_empty() {
+            let handed = self.hand_over(&others).await;
+            // It comes again, and must bring its news again.
+            handed.inspect_err(|_| self.streams.clear())?;
+        }
         result
+    }
+
+    /// Leaves what was stored of endpoints that are not ours to their owners. Only then may it be acknowledged: who finds its first
+    /// news before all of it is stored derives too little and closes that.
+    async fn hand_over(&self, news: &[OpenNews]) -> Result<(), PipelineError> {
+        let mut patience = Patience::new(self.config.give_up);
+        while let Err(error) = self.store.hand_over_news(news).await {
+            patience.wait(&error, "news of others' endpoints").await?;
+        }
+        let count = news.len() as u64;
+        self.counters
+            .handed_over
+            .fetch_add(count, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn insert_all(

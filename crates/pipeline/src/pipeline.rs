@@ -9,9 +9,10 @@ use crate::{
     status::{Counters, Status},
 };
 use anyhow::Context;
+use queue::Share;
 use std::{sync::Arc, time::Duration};
 use store::{Store, StoreError};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A running pipeline. Dropped without [`Pipeline::stop`] it runs on until the runtime ends.
@@ -35,9 +36,20 @@ impl Pipeline {
     /// Takes the newest rule set from the store and starts the loops. The store's tables must be there. Where that set cannot
     /// be used, the pipeline runs and takes nothing, says so in [`Status::rule_set`], and goes on once one can be used.
     pub async fn start_with(config: Config, store: Store) -> Result<Self, StoreError> {
+        Self::start_sharing(config, store, watch::channel(Share::all()).1).await
+    }
+
+    /// The same as one of several: it derives the endpoints of its share, which may change at any time, and leaves the news of others
+    /// to their owners. What nobody derives for [`Config::sweep_age`] it derives too.
+    pub async fn start_sharing(
+        config: Config,
+        store: Store,
+        share: watch::Receiver<Share>,
+    ) -> Result<Self, StoreError> {
         let rules = Arc::new(Current::start(&store).await?);
         let grace = config.grace;
-        let outbox = Arc::new(Outbox::new(config.derive_quiet, config.derive_latest));
+        let outbox = Outbox::new(config.derive_quiet, config.derive_latest, share.clone());
+        let outbox = Arc::new(outbox);
         let counters = Arc::new(Counters::default());
         let (handle, requests) = Handle::new(&config);
         let intake = Intake::new(
@@ -54,7 +66,7 @@ impl Pipeline {
             Arc::clone(&rules),
         );
         let (follower, poll) = ((Arc::clone(&rules), store.clone()), config.rules_poll);
-        let deriver = Deriver::new(config, store, rules, outbox, counters);
+        let deriver = Deriver::new(config, store, rules, share, outbox, counters);
         let (stop_intake, stop_deriver) = (CancellationToken::new(), CancellationToken::new());
         let intake = tokio::spawn(intake::run(Arc::new(intake), requests, stop_intake.clone()));
         let deriver = tokio::spawn(deriver::run(Arc::new(deriver), stop_deriver.clone()));

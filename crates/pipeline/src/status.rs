@@ -42,6 +42,8 @@ pub struct Counts {
     pub dead_lettered_refused: u64,
     /// Derivations stored.
     pub derivations: u64,
+    /// Units left to the pipelines that derive their endpoints.
+    pub handed_over: u64,
 }
 
 #[derive(Default)]
@@ -58,6 +60,7 @@ pub(crate) struct Counters {
     pub(crate) dead_lettered_panic: AtomicU64,
     pub(crate) dead_lettered_refused: AtomicU64,
     pub(crate) derivations: AtomicU64,
+    pub(crate) handed_over: AtomicU64,
 }
 
 impl Status {
@@ -116,6 +119,7 @@ impl Status {
             dead_lettered_panic: read(&self.counters.dead_lettered_panic),
             dead_lettered_refused: read(&self.counters.dead_lettered_refused),
             derivations: read(&self.counters.derivations),
+            handed_over: read(&self.counters.handed_over),
         }
     }
 }

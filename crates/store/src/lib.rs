@@ -42,7 +42,7 @@ pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use inputs::{AskedDays, DayInputs};
 pub use migrations::ddl;
-pub use news::{OpenNews, OpenNewsState};
+pub use news::{NEWS_NAMES, OpenNews, OpenNewsState, Parts, Sweep, Whose};
 pub use queries::*;
 pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use readable::READABLE;

@@ -1,7 +1,7 @@
 //! News: which units are to be derived, and which of that is done.
 
 use crate::{error::Result, rows::NewsRow, store::Store};
-use clickhouse::Row;
+use clickhouse::{Row, query::Query};
 use event::{Day, Month, Unit, UnitNews};
 use serde::Deserialize;
 use std::{
@@ -20,6 +20,57 @@ pub struct OpenNews {
     pub news: UnitNews,
 }
 
+/// A part of all endpoints: of so many parts that endpoints fall into by the hash of `tenant/endpoint` that Kafka's producers take,
+/// some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Which.
+    pub mine: Vec<u32>,
+    /// How many there are.
+    pub of: u32,
+}
+
+/// Whose news is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Anybody's.
+    All,
+    /// That of one's own endpoints. What was handed over is looked for at any age.
+    Mine(&'a Parts),
+    /// That of the others, where nobody has closed news of their part for as long as the news must be old: nobody may be there to do it.
+    Orphaned(&'a Parts),
+}
+
+/// News that a sweep looks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'a> {
+    /// Whose.
+    pub whose: Whose<'a>,
+    /// At least so old.
+    pub age: Duration,
+    /// Of units after this one: who goes on where the last sweep stopped meets every endpoint, however much news one of them has.
+    pub after: Option<&'a Unit>,
+    /// At most so many units.
+    pub limit: usize,
+}
+
+/// Names of news from here on say that everything it stands for is stored: its endpoint's owner may derive it at once. The back-fill's
+/// may be such too, which is right: it names what it has copied.
+const HANDED_OVER: u64 = 1 << 63;
+
+/// Names of batches are below this.
+pub const NEWS_NAMES: u64 = HANDED_OVER;
+
+/// News that was handed over is looked for so often that this bounds what a look reads; sweeps find what is older.
+const LOOK_BACK: Duration = Duration::from_secs(60);
+
+/// The part of an endpoint. `tenant/endpoint` is the key of its records (`queue`), the hash what places them.
+macro_rules! part {
+    () => {
+        "kafkaMurmurHash(concat(tenant, '/', endpoint)) % {of:UInt32}"
+    };
+}
+
 /// What is left to derive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenNewsState {
@@ -32,40 +83,107 @@ pub struct OpenNewsState {
 impl Store {
     /// Units with open news that is at least so old, at most `limit` of them.
     pub async fn open_news(&self, age: Duration, limit: usize) -> Result<Vec<OpenNews>> {
-        self.open_news_after(age, None, limit).await
+        self.sweep_news(Sweep {
+            whose: Whose::All,
+            age,
+            after: None,
+            limit,
+        })
+        .await
     }
 
-    /// Units with open news that is at least so old, by endpoint, at most `limit` of them: those after `after`. So a caller that
-    /// goes on where it stopped meets every endpoint, however much news one of them has. Of one unit a thousand names are read;
-    /// those beyond are found once these are closed. What news touches is said of all of it.
-    pub async fn open_news_after(
-        &self,
-        age: Duration,
-        after: Option<&Unit>,
-        limit: usize,
-    ) -> Result<Vec<OpenNews>> {
+    /// Units with open news that a sweep looks for, by endpoint. Of one unit a thousand names are read; those beyond are found once
+    /// these are closed. What news touches is said of all of it.
+    pub async fn sweep_news(&self, sweep: Sweep<'_>) -> Result<Vec<OpenNews>> {
+        let after = sweep.after;
         let (tenant, endpoint) = after.map_or(("", ""), |unit| (&unit.tenant, &unit.endpoint));
-        let rows: Vec<OpenNewsRow> = self
-            .fetch_all(
-                "read open news",
-                self.sql(
-                    "SELECT tenant, endpoint, month, arraySort(groupArray(1000)(id)) AS ids, \
-                       toUInt8(max(empty(of_name))) AS all_days, \
-                       arraySort(groupUniqArrayArray(31)(of_name)) AS days, \
-                       arraySort(groupUniqArrayArray(5000)(links_of_name)) AS links FROM (\
-                       SELECT tenant, endpoint, month, id, any(days) AS of_name, any(links) AS links_of_name FROM news \
-                       WHERE (tenant, endpoint, month) > ({tenant:String}, {endpoint:String}, {month:UInt32}) \
-                       GROUP BY tenant, endpoint, month, id \
-                       HAVING max(done) = 0 AND min(at) <= now() - toIntervalSecond({age:UInt32})) \
-                     GROUP BY tenant, endpoint, month ORDER BY tenant, endpoint, month LIMIT {limit:UInt64}",
-                )
-                .param("tenant", tenant)
-                .param("endpoint", endpoint)
-                .param("month", after.map_or(0, |unit| unit.month.yyyymm()))
-                .param("age", u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
-                .param("limit", limit as u64),
-            )
-            .await?;
+        let (of_part, handed_over) = match sweep.whose {
+            Whose::All => ("1", ""),
+            Whose::Mine(_) => (
+                concat!(part!(), " IN {mine:Array(UInt32)}"),
+                " OR id >= {handed_over:UInt64}",
+            ),
+            Whose::Orphaned(_) => (
+                concat!(
+                    part!(),
+                    " NOT IN {mine:Array(UInt32)} AND ",
+                    part!(),
+                    " NOT IN (SELECT ",
+                    part!(),
+                    " FROM news WHERE done = 1 AND at > now() - toIntervalSecond({age:UInt32}))",
+                ),
+                "",
+            ),
+        };
+        let which = format!(
+            "(tenant, endpoint, month) > ({{tenant:String}}, {{endpoint:String}}, {{month:UInt32}}) AND {of_part}"
+        );
+        // Another replica's clock may be ahead of this one's: then even 0 is an age.
+        let when = match sweep.age {
+            Duration::ZERO => "1".to_owned(),
+            _ => format!("min(at) <= now() - toIntervalSecond({{age:UInt32}}){handed_over}"),
+        };
+        let question = self
+            .open(&which, &when, sweep.limit)
+            .param("tenant", tenant)
+            .param("endpoint", endpoint)
+            .param("month", after.map_or(0, |unit| unit.month.yyyymm()))
+            .param("age", seconds(sweep.age));
+        let question = match sweep.whose {
+            Whose::All => question,
+            Whose::Mine(parts) => of_parts(question, parts).param("handed_over", HANDED_OVER),
+            Whose::Orphaned(parts) => of_parts(question, parts),
+        };
+        self.read_open(question).await
+    }
+
+    /// News of one's own endpoints that others have handed over a short while ago, by endpoint, at most `limit` units.
+    pub async fn handed_over_news(&self, parts: &Parts, limit: usize) -> Result<Vec<OpenNews>> {
+        // By name and age first: the rest of the table is not looked at.
+        const WHICH: &str = concat!(
+            "id >= {handed_over:UInt64} AND at > now() - toIntervalSecond({age:UInt32}) AND ",
+            part!(),
+            " IN {mine:Array(UInt32)}"
+        );
+        let question = of_parts(self.open(WHICH, "1", limit), parts)
+            .param("handed_over", HANDED_OVER)
+            .param("age", seconds(LOOK_BACK));
+        self.read_open(question).await
+    }
+
+    /// Leaves news to the owners of its endpoints: all it stands for is stored. It gets other names, and a repeat gives it the same.
+    pub async fn hand_over_news(&self, news: &[OpenNews]) -> Result<()> {
+        let named = || {
+            news.iter()
+                .flat_map(|news| news.ids.iter().map(move |id| (news, *id)))
+        };
+        let open =
+            named().map(|(news, id)| NewsRow::open(&news.unit, id | HANDED_OVER, &news.news));
+        let closed = named().map(|(news, id)| {
+            let month = news.unit.month.yyyymm();
+            NewsRow::done(&news.unit, month, id)
+        });
+        // One INSERT, which is there whole or not at all.
+        self.insert_rows::<NewsRow<'static>, _>("news", open.chain(closed))
+            .await
+    }
+
+    /// Asks for units with open news, the names of which are chosen by conditions on its rows and on a name's rows together.
+    fn open(&self, which: &str, when: &str, limit: usize) -> Query {
+        let statement = format!(
+            "SELECT tenant, endpoint, month, arraySort(groupArray(1000)(id)) AS ids, \
+               toUInt8(max(empty(of_name))) AS all_days, \
+               arraySort(groupUniqArrayArray(31)(of_name)) AS days, \
+               arraySort(groupUniqArrayArray(5000)(links_of_name)) AS links FROM (\
+               SELECT tenant, endpoint, month, id, any(days) AS of_name, any(links) AS links_of_name FROM news \
+               WHERE {which} GROUP BY tenant, endpoint, month, id HAVING max(done) = 0 AND ({when})) \
+             GROUP BY tenant, endpoint, month ORDER BY tenant, endpoint, month LIMIT {{limit:UInt64}}"
+        );
+        self.sql(&statement).param("limit", limit as u64)
+    }
+
+    async fn read_open(&self, question: Query) -> Result<Vec<OpenNews>> {
+        let rows: Vec<OpenNewsRow> = self.fetch_all("read open news", question).await?;
         let mut open: BTreeMap<Unit, (BTreeSet<u64>, UnitNews)> = BTreeMap::new();
         let mut of_older_build = Vec::new();
         for row in rows {
@@ -157,6 +275,16 @@ impl Store {
         });
         self.insert_rows::<NewsRow<'static>, _>("news", rows).await
     }
+}
+
+fn seconds(age: Duration) -> u32 {
+    u32::try_from(age.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn of_parts(question: Query, parts: &Parts) -> Query {
+    question
+        .param("mine", &parts.mine)
+        .param("of", parts.of.max(1))
 }
 
 #[derive(Row, Deserialize)]

@@ -466,32 +466,6 @@ async fn far_off_months_of_an_older_build_are_read_derived_and_said_once() {
 }
 
 #[tokio::test]
-async fn sweeps_that_go_on_meet_every_unit() {
-    let store = store().await;
-    for endpoint in ["sweep-a", "sweep-b", "sweep-c"] {
-        let text = "2022-08-18 15:53:46 a\n2023-08-18 15:53:46 b\n";
-        put(&store, vec![testing::rows(endpoint, 0, text, false)]).await;
-    }
-    let (mut met, mut after) = (Vec::new(), None);
-    loop {
-        let open = store
-            .open_news_after(std::time::Duration::ZERO, after.as_ref(), 2)
-            .await
-            .expect("news");
-        let Some(last) = open.last() else { break };
-        after = Some(last.unit.clone());
-        met.extend(open.into_iter().map(|news| news.unit));
-    }
-    let mut distinct = met.clone();
-    distinct.dedup();
-    assert_eq!(met, distinct, "each once");
-    let own = met
-        .iter()
-        .filter(|unit| unit.endpoint.starts_with("sweep-"));
-    assert!(own.count() >= 6);
-}
-
-#[tokio::test]
 async fn a_dead_unit_counts_its_deaths_and_goes_when_it_is_derived() {
     let store = store().await;
     let endpoint = "dead-unit";

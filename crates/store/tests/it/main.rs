@@ -6,7 +6,8 @@
 //! - `replay`: repeats and orders of inserts change no answer
 //! - `open_records`: growing copies and live tails
 //! - `days`: inputs and parts of days, streams, what news touches
-//! - `derivations`: news, versions, current sets
+//! - `derivations`: versions, current sets
+//! - `news`: what is left to derive, and whose it is
 //! - `sets`: which derived rows stay and which go
 //! - `stream_ends`: where streams go on
 //! - `raw`: windows of text, resuming, imports
@@ -21,6 +22,7 @@ mod derivations;
 mod first_release;
 mod harness;
 mod lists;
+mod news;
 mod open_records;
 mod pages;
 mod raw;
