@@ -12,6 +12,7 @@
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `migrators.rs` | several `cbsift migrate` at once, and one that is cut off |
+//! | `owners.rs` | each endpoint is derived by one of two pipelines, and by the other once that is killed |
 //! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
 //! | `metrics.rs` | a real Prometheus scrapes every role |
 //! | `ready.rs` | `/readyz` of a pipeline names what keeps it from storing anything |
@@ -36,6 +37,7 @@ mod load;
 mod logs;
 mod metrics;
 mod migrators;
+mod owners;
 mod quarantine;
 mod ready;
 mod recorder;

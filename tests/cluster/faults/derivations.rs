@@ -34,7 +34,7 @@ pub(super) fn two_derive_one_endpoint_from_halves(world: &mut World) {
     let held = world.proxy.held();
     // The first of what a derivation writes.
     world.inject(Faults {
-        hold: Some(insert_into("endpoints")),
+        hold: Some(insert_into("day_parts")),
         ..Faults::default()
     });
     send(first);

@@ -280,6 +280,7 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
     counter!("cbsift_pipeline_loose_bytes_total").absolute(counts.loose_bytes);
     counter!("cbsift_pipeline_half_read_total").absolute(counts.half_read);
     counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
+    counter!("cbsift_pipeline_handed_over_total").absolute(counts.handed_over);
     // Those that are no chunk at all are counted where they come from Kafka, under other reasons.
     for (reason, letters) in [
         ("panic", counts.dead_lettered_panic),
@@ -497,6 +498,10 @@ fn describe() {
             "Events that name no provider, time or id, of the chunks stored.",
         ),
         ("cbsift_pipeline_derivations_total", "Units derived."),
+        (
+            "cbsift_pipeline_handed_over_total",
+            "Units left to the pipelines that derive their endpoints.",
+        ),
     ] {
         describe_counter!(name, what);
     }

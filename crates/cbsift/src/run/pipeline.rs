@@ -9,10 +9,11 @@ use crate::log;
 use crate::settings::Settings;
 use anyhow::Context;
 use pipeline::{Feed, ForeignTopics, Pipeline};
-use queue::{Consumer, Rewind};
+use queue::{Consumer, Rewind, Share};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::Store;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What was read may be stored for so long after a stop, and the group may be left for as long again: with the pipeline's own 10 s
@@ -107,10 +108,12 @@ pub(crate) async fn pipeline(
     if let Some(to) = rewind {
         set_offsets(&settings.queue, &missing, to).await?;
     }
-    let pipeline = Pipeline::start_with(settings.of_cluster(), store.clone())
+    // Nobody's until the group has given some partitions.
+    let (share, shared) = watch::channel(Share::none());
+    let pipeline = Pipeline::start_sharing(settings.of_cluster(), store.clone(), shared)
         .await
         .context("start the pipeline")?;
-    let consumer = Consumer::start(&settings.queue, &topics(&settings.queue))?;
+    let consumer = Consumer::start_telling(&settings.queue, &topics(&settings.queue), share)?;
     let foreign = ForeignTopics::new(&settings.queue);
     let feed = Feed::new(consumer, foreign, pipeline.handle(), store.clone());
     let _ = running.set(Running {
