@@ -152,6 +152,21 @@ impl Shared {
             .0
     }
 
+    /// Whether a stop comes within that time, or has come.
+    fn is_stopped_within(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        let mut state = self.state();
+        while !state.is_stopping {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            // Not a sleep: a stop wakes it.
+            state = self.wait(state, left);
+        }
+        true
+    }
+
     /// Has what the ledger waits for committed at once.
     fn commit_if_wanted(&self, state: &mut State) {
         if state.ledger.wants_commit() {

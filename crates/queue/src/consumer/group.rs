@@ -9,7 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
 };
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
@@ -78,9 +78,12 @@ impl Context {
     /// The start of each partition and the end of its log, and how many the chunks' topic has; none when a stop came before an answer.
     fn starts(&self, client: &Client, places: &[Place]) -> Option<(Vec<Begin>, u32)> {
         let topic = &self.shared.config.chunks_topic;
+        let mut ours: Vec<Place> = places.to_vec();
+        ours.extend(self.shared.state().ledger.partitions.keys().cloned());
+        let mut pause = POLL;
         loop {
             match starts(client, places)
-                .and_then(|starts| Ok((starts, partitions_of(client, topic)?)))
+                .and_then(|starts| Ok((starts, partitions_of(client, topic, &ours)?)))
             {
                 Ok(starts) => {
                     self.shared.trouble.clear();
@@ -91,12 +94,10 @@ impl Context {
                     self.shared.trouble.tell(&what);
                 }
             }
-            let state = self.shared.state();
-            if state.is_stopping {
+            if self.shared.is_stopped_within(pause) {
                 return None;
             }
-            // Not a sleep: a stop wakes it.
-            drop(self.shared.wait(state, POLL));
+            pause = (2 * pause).min(ANSWER);
         }
     }
 
@@ -171,12 +172,25 @@ fn starts(client: &Client, places: &[Place]) -> KafkaResult<Vec<Begin>> {
     Ok(starts)
 }
 
-/// How many partitions a topic has; 0 where there is no such topic: a consumer's question makes none.
-fn partitions_of(client: &Client, topic: &str) -> KafkaResult<u32> {
+/// How many partitions a topic has. Those of these that are of it exist, as the group says.
+fn partitions_of(client: &Client, topic: &str, places: &[Place]) -> KafkaResult<u32> {
     let metadata = client.fetch_metadata(Some(topic), ANSWER)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
-    let count = found.map_or(0, |found| found.partitions().len());
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    counted(found.map(|found| found.partitions().len()), topic, places)
+}
+
+/// A count of partitions, if it can be true: a broker that has not heard yet of a new topic, or of partitions that were added, tells of none,
+/// or of fewer than the group gives. With a wrong count the share would be of other endpoints than the records are.
+pub(super) fn counted(count: Option<usize>, topic: &str, places: &[Place]) -> KafkaResult<u32> {
+    let ours = places.iter().filter(|(of, _)| **of == *topic);
+    let highest = ours.map(|(_, partition)| *partition).max();
+    let count = count.and_then(|count| i32::try_from(count).ok());
+    count
+        .filter(|count| *count > highest.unwrap_or(0))
+        .map(i32::cast_unsigned)
+        .ok_or(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+        ))
 }
 
 /// Blocks until the broker answered; without bound while there is none.
@@ -222,7 +236,7 @@ impl ClientContext for Context {
             topic.partitions.keys().filter(|at| **at >= 0).count()
         });
         let total = u32::try_from(known).unwrap_or(u32::MAX);
-        if total > state.total && state.total > 0 {
+        if total > state.total {
             state.total = total;
             self.shared.tell_share(&state);
         }
