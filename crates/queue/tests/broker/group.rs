@@ -258,6 +258,35 @@ async fn members_of_the_new_protocol_lose_and_double_nothing() {
     storm("storm-848", "consumer").await;
 }
 
+/// Kafka's client sends heartbeats from a thread of its own, so `session_timeout` bounds a silent process and no work.
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_takes_longer_than_the_session_timeout_loses_no_partition() {
+    let mut raw = raw("slow-work", 2);
+    raw.revoke_wait = "8s".to_owned();
+    let config = made(&raw).await;
+    assert!(config.revoke_wait > 2 * config.session_timeout);
+    let producer = Producer::new(&config).unwrap();
+    let chunks = (0..20).map(|number| chunk(&format!("PC-{number}"), number));
+    producer.send(chunks.collect()).await.unwrap();
+    let slow = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    let mut held = BTreeSet::new();
+    while held.len() < 2 {
+        held.insert(record(&slow).await.receipt.partition());
+    }
+    // What it gives up it waits for in vain, and answers nobody meanwhile.
+    let start = Instant::now();
+    let joins = Consumer::start(&config, &[&config.chunks_topic]).unwrap();
+    until("the new member has a partition", async || {
+        !joins.status(now_ms()).partitions.is_empty()
+    })
+    .await;
+    assert!(start.elapsed() >= config.revoke_wait);
+    let status = slow.status(now_ms());
+    assert_eq!((status.lost, status.partitions.len()), (0, 1));
+    assert!(joins.close(PATIENCE).await);
+    assert!(slow.close(PATIENCE).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_added_under_load_are_read_from_their_start() {
     let config = settings("added", 2).await;
