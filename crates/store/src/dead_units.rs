@@ -1,6 +1,6 @@
 //! Dead units: endpoints' months whose derivation fails by itself, kept with their reason until something changes.
 
-use crate::{error::Result, store::Store};
+use crate::{error::Result, rows::DatedNewsRow, store::Store};
 use clickhouse::Row;
 use event::{Month, Unit};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Store {
 
     /// Dead units are to be tried again: they have news from now on, which the next sweep finds.
     pub async fn reopen_dead_units(&self, dead: &[DeadUnit]) -> Result<()> {
-        let news = dead.iter().map(|dead| RetryRow {
+        let news = dead.iter().map(|dead| DatedNewsRow {
             tenant: &dead.unit.tenant,
             endpoint: &dead.unit.endpoint,
             month: dead.unit.month.yyyymm(),
@@ -96,7 +96,7 @@ impl Store {
             at: u32::try_from(dead.last_seen_ms / 1_000).unwrap_or(0),
         });
         // News first: a unit that is open without it would be forgotten.
-        self.insert_rows::<RetryRow<'static>, _>("news", news)
+        self.insert_rows::<DatedNewsRow<'static>, _>("news", news)
             .await?;
         self.mark_dead_units(dead, State::Reopened).await
     }
@@ -136,16 +136,6 @@ impl State {
             Self::Derived => "derived",
         }
     }
-}
-
-#[derive(Row, Serialize)]
-struct RetryRow<'a> {
-    tenant: &'a str,
-    endpoint: &'a str,
-    month: u32,
-    id: u64,
-    done: u8,
-    at: u32,
 }
 
 #[derive(Row, Serialize, Deserialize)]

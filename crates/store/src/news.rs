@@ -1,6 +1,10 @@
 //! News: which units are to be derived, and which of that is done.
 
-use crate::{error::Result, rows::NewsRow, store::Store};
+use crate::{
+    error::Result,
+    rows::{DatedNewsRow, NewsRow},
+    store::Store,
+};
 use clickhouse::{Row, query::Query};
 use event::{Day, Month, Unit, UnitNews};
 use serde::Deserialize;
@@ -58,7 +62,7 @@ pub struct Sweep<'a> {
 /// may be such too, which is right: it names what it has copied.
 const HANDED_OVER: u64 = 1 << 63;
 
-/// Names of batches are below this.
+/// Names of batches are below this. Older builds had no such bound, so none of their pipelines may run beside this one.
 pub const NEWS_NAMES: u64 = HANDED_OVER;
 
 /// News that was handed over is looked for so often that this bounds what a look reads; sweeps find what is older.
@@ -156,15 +160,23 @@ impl Store {
         let named = || {
             news.iter()
                 .flat_map(|news| news.ids.iter().map(move |id| (news, *id)))
+                .filter(|(_, id)| *id < HANDED_OVER)
         };
+        // The new row first: a unit whose news is closed is forgotten.
         let open =
             named().map(|(news, id)| NewsRow::open(&news.unit, id | HANDED_OVER, &news.news));
-        let closed = named().map(|(news, id)| {
-            let month = news.unit.month.yyyymm();
-            NewsRow::done(&news.unit, month, id)
+        self.insert_rows::<NewsRow<'static>, _>("news", open)
+            .await?;
+        let closed = named().map(|(news, id)| DatedNewsRow {
+            tenant: &news.unit.tenant,
+            endpoint: &news.unit.endpoint,
+            month: news.unit.month.yyyymm(),
+            id,
+            done: 1,
+            // Nobody has derived it: a time of now would say that its owner lives, and keep others from deriving what a dead one leaves.
+            at: 0,
         });
-        // One INSERT, which is there whole or not at all.
-        self.insert_rows::<NewsRow<'static>, _>("news", open.chain(closed))
+        self.insert_rows::<DatedNewsRow<'static>, _>("news", closed)
             .await
     }
 

@@ -524,6 +524,18 @@ impl<'a> NewsRow<'a> {
     }
 }
 
+/// A row of `news` whose time is not that at which it is written.
+#[derive(Row, Serialize)]
+pub(crate) struct DatedNewsRow<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) endpoint: &'a str,
+    pub(crate) month: u32,
+    pub(crate) id: u64,
+    pub(crate) done: u8,
+    /// Seconds since 1970.
+    pub(crate) at: u32,
+}
+
 /// A piece of a stream that is or was held, as it is read back.
 #[derive(Row, Deserialize)]
 pub(crate) struct StoredPiece {

@@ -120,6 +120,19 @@ async fn old_news_of_others_is_found_where_they_close_none() {
     let of_own = found(&store, test, Whose::Mine(mine), HOUR).await;
     assert_eq!(names(&of_own), BTreeSet::from([&**own]));
 
+    // That news is handed over to owners says nothing of their life.
+    let name = &endpoints[2].0;
+    put(
+        &store,
+        vec![testing::rows(name, 99, "2022-08-19 15:53:46 b\n", false)],
+    )
+    .await;
+    let mut handed_over = found(&store, test, Whose::Mine(&endpoints[2].1), Duration::ZERO).await;
+    handed_over[0].ids.retain(|id| !open[1].ids.contains(id));
+    assert!(!handed_over[0].ids.is_empty());
+    store.hand_over_news(&handed_over).await.expect("hand over");
+    assert_eq!(names(&orphaned(HOUR).await), others);
+
     // Its owner lives: it has closed what came since.
     let young = found(&store, test, Whose::Mine(&endpoints[1].1), Duration::ZERO).await;
     let mut young = young[0].clone();
