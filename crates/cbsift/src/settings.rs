@@ -48,7 +48,8 @@ impl Settings {
     pub(crate) fn of_cluster(&self) -> pipeline::Config {
         pipeline::Config {
             give_up: None,
-            first_sweep_age: self.pipeline.sweep_age,
+            // None at all would say that nobody else is there.
+            first_sweep_age: self.pipeline.sweep_age.max(Duration::from_secs(1)),
             ..self.pipeline.clone()
         }
     }

@@ -20,8 +20,12 @@ use futures_util::FutureExt;
 use job::Job;
 use queue::Share;
 use reads::Reads;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use store::Store;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use store::{OpenNews, Store};
 use sweeps::Sweeps;
 use tokio::{
     sync::watch,
@@ -46,19 +50,19 @@ pub(crate) struct Deriver {
 /// Units of one job: their rows are inserted together, because an INSERT costs some 15 ms of CPU whatever it holds.
 const UNITS_OF_A_JOB: usize = 256;
 
-/// The store is asked so often for news that others have handed over: a part of the five seconds from a record to its answer. It reads
-/// the names of the news of the last minute, some milliseconds of the store's CPU.
+/// The store is asked so often for news that others have handed over: a part of the five seconds from a record to its answer.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Derives what has news until shutdown. What is left stays open in the store.
 pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
-    let (quiet, pause) = (deriver.config.derive_quiet, deriver.config.derive_pause);
+    let pause = deriver.config.derive_pause;
     let mut sweep = interval(deriver.config.sweep);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut share = deriver.share.clone();
-    let mut sweeps = Sweeps::new(&deriver.config, share.borrow_and_update().clone());
+    let now = std::time::Instant::now();
+    let mut sweeps = Sweeps::new(&deriver.config, share.borrow_and_update().clone(), now);
     let mut jobs: JoinSet<()> = JoinSet::new();
     // Units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
@@ -90,19 +94,22 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
             _ = switched.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
             Ok(()) = share.changed() => {
-                sweeps = Sweeps::of_new(share.borrow_and_update().clone());
-                deriver.outbox.forget();
+                let now = std::time::Instant::now();
+                let new = share.borrow_and_update().clone();
+                sweeps = sweeps.of_new(&deriver.config, new, now);
+                let others = deriver.outbox.forget(now);
+                if !others.is_empty() {
+                    let deriver = Arc::clone(&deriver);
+                    jobs.spawn(async move { deriver.hand_over(others).await });
+                }
                 sweep.reset_immediately();
             }
             _ = sweep.tick() => {
-                match sweeps.go_on(&deriver).await {
-                    Ok(true) => {}
-                    Ok(false) => sweep.reset_after(quiet),
-                    Err(error) => {
-                        tracing::warn!(%error, "sweep for open news failed, the next one tries again");
-                        sweep.reset_after(deriver.config.derive_retry);
-                    }
-                }
+                let next = sweeps.go_on(&deriver).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "sweep for open news failed, the next one tries again");
+                    deriver.config.derive_retry
+                });
+                sweep.reset_after(next);
             }
             _ = look.tick(), if sweeps.may_be_handed_some(&deriver.config) => {
                 if let Err(error) = sweeps.look(&deriver).await {
@@ -137,6 +144,22 @@ impl Deriver {
             share,
             outbox,
             counters,
+        }
+    }
+
+    /// Leaves what this process has stored and not derived to its owners, as a new share has it. Where the store takes no word of that, it is
+    /// derived here.
+    async fn hand_over(&self, news: Vec<OpenNews>) {
+        match self.store.hand_over_news(&news).await {
+            Ok(()) => {
+                let count = news.len() as u64;
+                let counter = &self.counters.handed_over;
+                counter.fetch_add(count, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "news of endpoints that others derive now cannot be handed over, it is derived here");
+                self.outbox.keep(&news, std::time::Instant::now());
+            }
         }
     }
 

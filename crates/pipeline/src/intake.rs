@@ -507,21 +507,22 @@ impl Intake {
         } else {
             Vec::new()
         };
-        let others = self.outbox.finish(news, &stored, std::time::Instant::now());
-        if !others.is_empty() {
-            let handed = self.hand_over(&others).await;
+        let left = self.outbox.finish(news, &stored, std::time::Instant::now());
+        // Where nobody else closes news, what there was no room for is open as it is.
+        if !left.is_empty() && !self.config.is_alone() {
+            let handed = self.hand_over(&left).await;
             // It comes again, and must bring its news again.
             handed.inspect_err(|_| self.streams.clear())?;
         }
         result
     }
 
-    /// Leaves what was stored of endpoints that are not ours to their owners. Only then may it be acknowledged: who finds its first
-    /// news before all of it is stored derives too little and closes that.
+    /// Leaves what was stored and does not wait here to whoever derives it. Only then may it be acknowledged: who finds its first news
+    /// before all of it is stored derives too little and closes that.
     async fn hand_over(&self, news: &[OpenNews]) -> Result<(), PipelineError> {
         let mut patience = Patience::new(self.config.give_up);
         while let Err(error) = self.store.hand_over_news(news).await {
-            patience.wait(&error, "news of others' endpoints").await?;
+            patience.wait(&error, "news that is handed over").await?;
         }
         let count = news.len() as u64;
         self.counters

@@ -23,7 +23,7 @@ pub(crate) struct Outbox {
     changed: Notify,
 }
 
-/// Units that wait at once; some 200 bytes each. Far more than a fleet has news of within the seconds that news waits.
+/// Units that wait at once; some 250 bytes each. Far more than a fleet has news of within the seconds that news waits.
 const MAX_WAITING: usize = 100_000;
 
 /// Names of news kept of one unit. The rest is found by a sweep once these are closed.
@@ -47,14 +47,27 @@ struct State {
     units: usize,
     /// Endpoints by when their turn comes; those that are derived are not in it.
     by_due: BTreeSet<(Instant, Endpoint)>,
-    /// Units that are derived now. An endpoint runs once at a time: its months read each other.
-    running: HashMap<Endpoint, BTreeSet<Month>>,
+    /// Units that are derived now, and their news. An endpoint runs once at a time: its months read each other.
+    running: HashMap<Endpoint, BTreeMap<Month, Names>>,
     /// News that has ended since a sweep began, which may have read it as open; none where nobody sweeps.
     ended: Option<BTreeMap<Unit, BTreeSet<u64>>>,
 }
 
 /// Tenant and name.
 type Endpoint = (String, String);
+
+/// Names of news, and who has told of it.
+type Names = BTreeMap<u64, Told>;
+
+/// Who has told of news. What the store knows may be forgotten here, as long as it is open there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// A batch of this process. Another one may have found its news before all of it was stored, and closed it: then only this process
+    /// knows that it is to be derived.
+    Batch,
+    /// The store, in which it was open.
+    Store,
+}
 
 /// What waits of an endpoint.
 #[derive(Default)]
@@ -67,7 +80,7 @@ struct Queue {
 }
 
 struct Waiting {
-    ids: BTreeSet<u64>,
+    ids: Names,
     news: UnitNews,
     first: Instant,
     last: Instant,
@@ -99,30 +112,29 @@ impl Outbox {
     }
 
     /// A batch is no longer in flight. Only a stored one wakes its units here; what a failed one left behind, a sweep finds.
-    /// Returns the news of units that are others' to derive.
+    /// Returns the news of units that do not wait here: they are others' to derive, or there is no room.
     #[must_use]
     pub(crate) fn finish(&self, news: u64, stored: &[&Batch], now: Instant) -> Vec<OpenNews> {
-        let ids = [news];
         let units = stored.iter().flat_map(|batch| batch.news_of_units());
         let (own, others): (Vec<_>, Vec<_>) = {
             let share = self.share.borrow();
             units.partition(|(unit, _)| share.has(&unit.tenant, &unit.endpoint))
         };
         let own = own.into_iter();
-        let own = own.map(|(unit, news)| (unit, ids.as_slice(), news));
+        let own = own.map(|(unit, touched)| (unit, Names::from([(news, Told::Batch)]), touched));
         let mut state = self.state();
         state.in_flight.remove(&news);
-        self.wake(&mut state, own, now, now);
+        let without_room = self.wake(&mut state, own, now, now);
         drop(state);
         self.changed.notify_one();
         // The parts of a batch that was halved each bring the news of all.
-        let others: BTreeMap<&Unit, &UnitNews> = others.into_iter().collect();
-        let others = others.into_iter().map(|(unit, news)| OpenNews {
+        let left: BTreeMap<&Unit, &UnitNews> = others.into_iter().chain(without_room).collect();
+        let left = left.into_iter().map(|(unit, touched)| OpenNews {
             unit: unit.clone(),
-            ids: ids.to_vec(),
-            news: news.clone(),
+            ids: vec![news],
+            news: touched.clone(),
         });
-        others.collect()
+        left.collect()
     }
 
     /// From here on it is noted which news ends, until [`Outbox::sweep_ends`].
@@ -136,16 +148,49 @@ impl Outbox {
         self.absorb_without(&ended, open, now);
     }
 
-    /// Drops what waits, which is in the store too: another share has begun, and a sweep finds what is in it. What was one's own before
-    /// is found along with the rest, so that nothing new waits behind it.
-    pub(crate) fn forget(&self) {
+    /// Another share has begun. What the store has told is dropped, because a sweep finds what is in the share, along with what is new in
+    /// it. What batches of this process have told stays, behind what that sweep finds, so that what a dead one left does not stand behind
+    /// a long queue. Returns what of that is others' now, to be handed over.
+    #[must_use]
+    pub(crate) fn forget(&self, now: Instant) -> Vec<OpenNews> {
+        let share = self.share.borrow().clone();
+        let mut others = Vec::new();
         let mut state = self.state();
-        state.waiting.clear();
         state.by_due.clear();
         state.units = 0;
+        for (endpoint, queue) in std::mem::take(&mut state.waiting) {
+            let is_own = share.has(&endpoint.0, &endpoint.1);
+            for (month, mut waiting) in queue.units {
+                waiting.ids.retain(|_, told| *told == Told::Batch);
+                if waiting.ids.is_empty() {
+                    continue;
+                }
+                if is_own {
+                    waiting.first = waiting.first.max(now);
+                    waiting.last = waiting.last.max(now);
+                    state.wake(&endpoint, month, waiting);
+                } else {
+                    others.push(waiting.into_news(&endpoint, month));
+                }
+            }
+            state.set_due(&endpoint, self.quiet, self.latest);
+        }
+        drop(state);
+        self.changed.notify_one();
+        others
     }
 
-    /// News that the store holds and this process may not know of: due at once.
+    /// News of batches of this process that could not be handed over: it is derived here, whosever it is.
+    pub(crate) fn keep(&self, news: &[OpenNews], now: Instant) {
+        let units = news.iter().map(|news| {
+            let ids = news.ids.iter().map(|id| (*id, Told::Batch));
+            (&news.unit, ids.collect(), &news.news)
+        });
+        self.wake(&mut self.state(), units, now, now);
+        self.changed.notify_one();
+    }
+
+    /// News that the store holds and this process may not know of: due at once, but for what waits already.
     pub(crate) fn absorb(&self, open: &[OpenNews], now: Instant) {
         self.absorb_without(&BTreeMap::new(), open, now);
     }
@@ -164,28 +209,24 @@ impl Outbox {
 
     fn absorb_some(&self, ended: &BTreeMap<Unit, BTreeSet<u64>>, open: &[OpenNews], now: Instant) {
         let mut state = self.state();
-        let known: Vec<(&Unit, Vec<u64>, &UnitNews)> = open
+        let unknown: Vec<(&Unit, Names, &UnitNews)> = open
             .iter()
             .map(|news| {
                 let ended = ended.get(&news.unit);
+                let waiting = state.waiting(&news.unit);
                 let is_known = |id: &u64| {
-                    state.in_flight.contains(id) || ended.is_some_and(|ended| ended.contains(id))
+                    state.in_flight.contains(id)
+                        || ended.is_some_and(|ended| ended.contains(id))
+                        || waiting.is_some_and(|waiting| waiting.knows(*id))
                 };
-                let ids = news
-                    .ids
-                    .iter()
-                    .copied()
-                    .filter(|id| !is_known(id))
-                    .collect();
+                let ids = news.ids.iter().filter(|id| !is_known(id));
+                let ids = ids.map(|id| (*id, Told::Store)).collect();
                 (&news.unit, ids, &news.news)
             })
-            .filter(|(unit, ids, _): &(_, Vec<u64>, _)| !ids.is_empty() && !state.is_running(unit))
+            .filter(|(unit, ids, _): &(_, Names, _)| !ids.is_empty() && !state.is_running(unit))
             .collect();
         let since = now.checked_sub(self.latest).unwrap_or(now);
-        let units = known
-            .iter()
-            .map(|(unit, ids, news)| (*unit, ids.as_slice(), *news));
-        self.wake(&mut state, units, since, since);
+        self.wake(&mut state, unknown.into_iter(), since, since);
     }
 
     /// Takes units that are due, about `limit` of them, of each endpoint a turn. They are running until [`Outbox::done`] or
@@ -229,21 +270,20 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// Units could not be derived: they wait until `at`. Should this process end before, a sweep finds them in the store; those that
-    /// became others' meanwhile their owners find.
+    /// Units could not be derived: they wait until `at`. Should this process end before, a sweep finds them in the store. Of those that
+    /// became others' meanwhile their owners find what the store has told; the rest stays here.
     pub(crate) fn again(&self, due: &[Due], at: Instant) {
         let share = self.share.borrow().clone();
         let mut state = self.state();
         let since = at.checked_sub(self.quiet).unwrap_or(at);
         for due in due {
-            self.end(&mut state, due);
-            if !share.has(&due.tenant, &due.endpoint) {
-                continue;
-            }
-            let units = due
-                .news
-                .iter()
-                .map(|news| (&news.unit, news.ids.as_slice(), &news.news));
+            let mut ran = self.end(&mut state, due);
+            let is_own = share.has(&due.tenant, &due.endpoint);
+            let units = due.news.iter().filter_map(|news| {
+                let mut ids = ran.remove(&news.unit.month).unwrap_or_default();
+                ids.retain(|_, told| is_own || *told == Told::Batch);
+                (!ids.is_empty()).then_some((&news.unit, ids, &news.news))
+            });
             self.wake(&mut state, units, since, since);
         }
         drop(state);
@@ -258,7 +298,7 @@ impl Outbox {
     /// Batches in flight, and units that wait or are derived.
     pub(crate) fn pending(&self) -> usize {
         let state = self.state();
-        let running: usize = state.running.values().map(BTreeSet::len).sum();
+        let running: usize = state.running.values().map(BTreeMap::len).sum();
         state.in_flight.len() + state.units + running
     }
 
@@ -277,42 +317,50 @@ impl Outbox {
         self.changed.notified().await;
     }
 
-    fn end(&self, state: &mut State, due: &Due) {
+    /// Units run no more. Returns the names of their news.
+    fn end(&self, state: &mut State, due: &Due) -> BTreeMap<Month, Names> {
         let endpoint = (due.tenant.clone(), due.endpoint.clone());
+        let mut ended = BTreeMap::new();
         if let Some(running) = state.running.get_mut(&endpoint) {
             for news in &due.news {
-                running.remove(&news.unit.month);
+                ended.extend(running.remove_entry(&news.unit.month));
             }
             if running.is_empty() {
                 state.running.remove(&endpoint);
             }
         }
         state.set_due(&endpoint, self.quiet, self.latest);
+        ended
     }
 
+    /// Returns the units for which there is no room.
     fn wake<'a>(
         &self,
         state: &mut State,
-        units: impl Iterator<Item = (&'a Unit, &'a [u64], &'a UnitNews)>,
+        units: impl Iterator<Item = (&'a Unit, Names, &'a UnitNews)>,
         first: Instant,
         last: Instant,
-    ) {
+    ) -> Vec<(&'a Unit, &'a UnitNews)> {
         let mut woken: BTreeSet<Endpoint> = BTreeSet::new();
-        for (unit, ids, news) in units {
+        let mut without_room = Vec::new();
+        for (unit, ids, touched) in units {
             let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
             let more = Waiting {
-                ids: ids.iter().copied().collect(),
-                news: news.clone(),
+                ids,
+                news: touched.clone(),
                 first,
                 last,
             };
             if state.wake(&endpoint, unit.month, more) {
                 woken.insert(endpoint);
+            } else {
+                without_room.push((unit, touched));
             }
         }
         for endpoint in woken {
             state.set_due(&endpoint, self.quiet, self.latest);
         }
+        without_room
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -326,7 +374,12 @@ impl State {
         let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
         self.running
             .get(&endpoint)
-            .is_some_and(|months| months.contains(&unit.month))
+            .is_some_and(|months| months.contains_key(&unit.month))
+    }
+
+    fn waiting(&self, unit: &Unit) -> Option<&Waiting> {
+        let endpoint = (unit.tenant.clone(), unit.endpoint.clone());
+        self.waiting.get(&endpoint)?.units.get(&unit.month)
     }
 
     /// Returns whether the news is kept.
@@ -399,36 +452,36 @@ impl State {
             .map(|(month, _)| *month)
             .take(UNITS_OF_A_TURN)
             .collect();
-        let mut taken = Vec::new();
+        let (mut taken, mut running) = (Vec::new(), BTreeMap::new());
         for month in months {
             let Some(waiting) = queue.units.remove(&month) else {
                 continue;
             };
             self.units -= 1;
-            taken.push(OpenNews {
-                unit: Unit {
-                    tenant: endpoint.0.clone(),
-                    endpoint: endpoint.1.clone(),
-                    month,
-                },
-                ids: waiting.ids.into_iter().collect(),
-                news: waiting.news,
-            });
+            running.insert(month, waiting.ids.clone());
+            taken.push(waiting.into_news(endpoint, month));
         }
         if taken.is_empty() {
             self.set_due(endpoint, quiet, latest);
         } else {
-            let running = self.running.entry(endpoint.clone()).or_default();
-            running.extend(taken.iter().map(|news| news.unit.month));
+            let known = self.running.entry(endpoint.clone()).or_default();
+            known.extend(running);
         }
         taken
     }
 }
 
 impl Waiting {
+    /// Whether news of that name is here, or the unit has as much as is kept of one.
+    fn knows(&self, id: u64) -> bool {
+        self.ids.len() >= MAX_NEWS || self.ids.contains_key(&id)
+    }
+
     fn add(&mut self, more: Self) {
         let room = MAX_NEWS.saturating_sub(self.ids.len());
-        self.ids.extend(more.ids.into_iter().take(room));
+        for (id, told) in more.ids.into_iter().take(room) {
+            self.ids.entry(id).or_insert(told);
+        }
         self.news.add(&more.news);
         self.first = self.first.min(more.first);
         self.last = self.last.max(more.last);
@@ -441,259 +494,22 @@ impl Waiting {
         self
     }
 
+    fn into_news(self, endpoint: &Endpoint, month: Month) -> OpenNews {
+        OpenNews {
+            unit: Unit {
+                tenant: endpoint.0.clone(),
+                endpoint: endpoint.1.clone(),
+                month,
+            },
+            ids: self.ids.into_keys().collect(),
+            news: self.news,
+        }
+    }
+
     fn due(&self, quiet: Duration, latest: Duration) -> Instant {
         (self.last + quiet).min(self.first + latest)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use event::Month;
-    use store::testing;
-
-    const LINE: &str = "2022-08-18 15:53:46 x\n";
-    const QUIET: Duration = Duration::from_secs(1);
-    const LATEST: Duration = Duration::from_secs(5);
-
-    /// Of a process that is alone.
-    fn outbox() -> Outbox {
-        Outbox::new(QUIET, LATEST, watch::channel(Share::all()).1)
-    }
-
-    fn batch(endpoint: &str, news: u64) -> Batch {
-        Batch::new(1, news, vec![testing::rows(endpoint, 0, LINE, false)])
-    }
-
-    fn unit(endpoint: &str) -> Unit {
-        Unit {
-            tenant: "default".to_owned(),
-            endpoint: endpoint.to_owned(),
-            month: Month::from_yyyymm(202208),
-        }
-    }
-
-    #[test]
-    fn a_unit_waits_for_quiet_but_not_for_ever() {
-        let (outbox, start) = (outbox(), Instant::now());
-        for news in 1..=6 {
-            // A little sooner than quiet, each time.
-            let now = start + Duration::from_millis(900) * (news as u32 - 1);
-            assert_eq!(outbox.take_due(now, 9), []);
-            outbox.begin(news);
-            assert_eq!(outbox.finish(news, &[&batch("a", news)], now), []);
-        }
-        assert_eq!(outbox.next_due(), Some(start + LATEST));
-        let due = outbox.take_due(start + LATEST, 9);
-        assert_eq!(
-            due[0].news,
-            [OpenNews {
-                unit: unit("a"),
-                ids: vec![1, 2, 3, 4, 5, 6],
-                news: testing::news(&testing::rows("a", 0, LINE, false))
-                    .remove(&unit("a").month)
-                    .unwrap()
-            }]
-        );
-    }
-
-    #[test]
-    fn news_in_flight_is_not_handed_out_even_when_a_sweep_finds_it() {
-        let (outbox, now) = (outbox(), Instant::now());
-        outbox.begin(7);
-        outbox.absorb(
-            &[OpenNews {
-                unit: unit("a"),
-                ids: vec![6, 7],
-                news: UnitNews::of_all_days(),
-            }],
-            now,
-        );
-        let due = outbox.take_due(now, 9);
-        assert_eq!(
-            due[0].news,
-            [OpenNews {
-                unit: unit("a"),
-                ids: vec![6],
-                news: UnitNews::of_all_days(),
-            }]
-        );
-        outbox.done(&due);
-        // A batch that failed wakes nobody; what it left behind is for the sweep.
-        assert_eq!(outbox.finish(7, &[], now), []);
-        assert_eq!(outbox.next_due(), None);
-        outbox.absorb(
-            &[OpenNews {
-                unit: unit("a"),
-                ids: vec![7],
-                news: UnitNews::of_all_days(),
-            }],
-            now,
-        );
-        assert_eq!(outbox.take_due(now, 9)[0].news[0].ids, [7]);
-    }
-
-    #[test]
-    fn a_unit_runs_once_at_a_time() {
-        let (outbox, now) = (outbox(), Instant::now());
-        outbox.absorb(
-            &[OpenNews {
-                unit: unit("a"),
-                ids: vec![1],
-                news: UnitNews::of_all_days(),
-            }],
-            now,
-        );
-        let due = outbox.take_due(now, 9);
-        outbox.begin(2);
-        assert_eq!(outbox.finish(2, &[&batch("a", 2)], now), []);
-        assert_eq!(outbox.take_due(now + LATEST, 9), []);
-        outbox.done(&due);
-        assert_eq!(outbox.take_due(now + LATEST, 9)[0].news[0].ids, [2]);
-    }
-
-    fn open(endpoint: &str, month: u32) -> OpenNews {
-        OpenNews {
-            unit: Unit {
-                month: Month::from_yyyymm(month),
-                ..unit(endpoint)
-            },
-            ids: vec![1],
-            news: UnitNews::of_all_days(),
-        }
-    }
-
-    #[test]
-    fn an_endpoint_of_many_months_gets_a_turn_and_goes_behind_the_others() {
-        let (outbox, now) = (outbox(), Instant::now());
-        let months: Vec<OpenNews> = (2006..2031)
-            .flat_map(|year| (1..=12).map(move |month| open("many", year * 100 + month)))
-            .collect();
-        outbox.absorb(&months, now);
-        outbox.absorb(&[open("one", 202208)], now);
-        let mut derived_before = 0;
-        loop {
-            // One worker, which takes one unit at a time: the worst for who comes last.
-            let job = outbox.take_due(now, 1);
-            assert_eq!(job.len(), 1);
-            outbox.done(&job);
-            if job[0].endpoint == "one" {
-                break;
-            }
-            derived_before += job[0].news.len();
-        }
-        assert!(
-            derived_before * 10 <= months.len(),
-            "{derived_before} of 300 units were derived before the other endpoint's"
-        );
-        // And the many come to an end too.
-        let mut left = months.len() - derived_before;
-        while left > 0 {
-            let job = outbox.take_due(now, 256);
-            outbox.done(&job);
-            left -= job.iter().map(|due| due.news.len()).sum::<usize>();
-        }
-        assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
-    }
-
-    #[test]
-    fn two_workers_never_serve_one_endpoint_at_once() {
-        let (outbox, now) = (outbox(), Instant::now());
-        let months: Vec<OpenNews> = (1..=12).map(|month| open("a", 202200 + month)).collect();
-        outbox.absorb(&months, now);
-        let job = outbox.take_due(now, 1);
-        assert_eq!(job[0].news.len(), UNITS_OF_A_TURN);
-        assert_eq!(outbox.take_due(now, 1), []);
-        outbox.again(&job, now + LATEST);
-        // Those that wait for another try do not hold up the others.
-        let rest = outbox.take_due(now, 256);
-        assert_eq!(rest[0].news.len(), months.len() - UNITS_OF_A_TURN);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_left_to_the_store() {
-        let (outbox, now) = (outbox(), Instant::now());
-        let many: Vec<OpenNews> = (0..MAX_WAITING + 10)
-            .map(|number| open(&format!("e{number}"), 202208))
-            .collect();
-        outbox.absorb(&many, now);
-        assert!(outbox.is_full());
-        assert_eq!(outbox.pending(), MAX_WAITING);
-        // What is known goes on being told.
-        outbox.begin(7);
-        assert_eq!(outbox.finish(7, &[&batch("e0", 7)], now), []);
-        let ids = OpenNews {
-            ids: (10..10 + 2 * MAX_NEWS as u64).collect(),
-            ..open("e1", 202208)
-        };
-        outbox.absorb(&[ids], now);
-        let job = outbox.take_due(now, usize::MAX);
-        let of = |endpoint: &str| job.iter().find(|due| due.endpoint == endpoint).unwrap();
-        assert_eq!(of("e0").news[0].ids, [1, 7]);
-        assert_eq!(of("e1").news[0].ids.len(), MAX_NEWS);
-    }
-
-    #[test]
-    fn a_batch_wakes_what_is_derived_here_and_tells_what_is_not() {
-        let (share, shared) = watch::channel(Share::none());
-        let (outbox, now) = (Outbox::new(QUIET, LATEST, shared), Instant::now());
-        outbox.begin(1);
-        let halves = [batch("a", 1), batch("a", 1)];
-        let others = outbox.finish(1, &[&halves[0], &halves[1]], now);
-        let told: Vec<_> = others.iter().map(|news| (&news.unit, &*news.ids)).collect();
-        assert_eq!(told, [(&unit("a"), [1].as_slice())]);
-        assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
-        share.send_replace(Share::all());
-        outbox.begin(2);
-        assert_eq!(outbox.finish(2, &[&batch("a", 2)], now), []);
-        assert_eq!(outbox.take_due(now + LATEST, 9)[0].news[0].ids, [2]);
-    }
-
-    #[test]
-    fn what_waits_is_dropped_for_a_new_share_also_where_it_runs() {
-        let (share, shared) = watch::channel(Share::all());
-        let (outbox, now) = (Outbox::new(QUIET, LATEST, shared), Instant::now());
-        let all = ["a", "b", "c", "d", "e", "f"].map(|name| open(name, 202208));
-        outbox.absorb(&all, now);
-        // One runs, the others are due, and one of these has more.
-        let job = outbox.take_due(now, 1);
-        outbox.begin(2);
-        assert_eq!(outbox.finish(2, &[&batch("f", 2)], now), []);
-        share.send_replace(Share::none());
-        outbox.forget();
-        outbox.again(&job, now);
-        assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
-        assert_eq!(outbox.take_due(now + LATEST, 9), []);
-        // A sweep brings back what is in the share.
-        share.send_replace(Share::all());
-        outbox.sweep_begins();
-        outbox.sweep_ends(&all, now);
-        let job = outbox.take_due(now, 9);
-        assert_eq!((job.len(), outbox.pending()), (6, 6));
-        outbox.done(&job);
-        assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
-    }
-
-    #[test]
-    fn what_ends_while_a_sweep_reads_is_not_derived_again() {
-        let (outbox, now) = (outbox(), Instant::now());
-        outbox.absorb(&[open("a", 202208), open("b", 202208)], now);
-        let job = outbox.take_due(now, 9);
-        outbox.sweep_begins();
-        let mut read = vec![open("a", 202208), open("b", 202208)];
-        // Of a process that does not know of the first: this is news.
-        read[1].ids.push(2);
-        outbox.done(&job);
-        outbox.sweep_ends(&read, now);
-        let job = outbox.take_due(now, 9);
-        assert_eq!(job.len(), 1);
-        assert_eq!(
-            (&*job[0].endpoint, &*job[0].news[0].ids),
-            ("b", [2].as_slice())
-        );
-        outbox.done(&job);
-        // What ended before a sweep began is not open in the store.
-        outbox.absorb(&[open("a", 202208)], now);
-        assert_eq!(outbox.pending(), 1);
-    }
-}
+mod tests;

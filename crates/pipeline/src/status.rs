@@ -42,7 +42,7 @@ pub struct Counts {
     pub dead_lettered_refused: u64,
     /// Derivations stored.
     pub derivations: u64,
-    /// Units left to the pipelines that derive their endpoints.
+    /// Units stored here and left to whoever derives their endpoints.
     pub handed_over: u64,
 }
 

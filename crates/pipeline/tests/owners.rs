@@ -225,6 +225,38 @@ async fn the_heir_of_a_share_derives_what_its_owner_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_closed_too_early_is_handed_over_with_its_share() {
+    let (_turn, store, test) = (alone().await, store().await, "given");
+    let names = names(test, 20);
+    // It waits here, and somebody has closed it, as one does who found it before all of it was stored.
+    let (gives, share) = start(never(), &store, Share::new([0, 1], 2)).await;
+    let chunks = failures(names.iter().map(String::as_str));
+    gives.handle().store(chunks).await.expect("stored");
+    let all = store.open_news(Duration::ZERO, 1_000_000).await;
+    let mut all = all.expect("news");
+    all.retain(|news| names.contains(&news.unit.endpoint));
+    assert_eq!(all.len(), names.len());
+    store.close_news(&all).await.expect("close");
+    let heirs = Share::new([1], 2);
+    let (heir, _share) = start(quick(), &store, heirs.clone()).await;
+    share.send_replace(Share::new([0], 2));
+    let given = of(&heirs, &names);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while heir.status().counts().derivations < given.len() as u64 {
+        assert!(Instant::now() < deadline, "not derived");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for name in &given {
+        assert_eq!(attempts(&store, name).await, 1, "{name}");
+    }
+    let gave = gives.status();
+    assert_eq!(gave.counts().handed_over, given.len() as u64);
+    assert_eq!(gave.own_pending(), names.len() - given.len());
+    gives.stop().await.expect("stop");
+    heir.stop().await.expect("stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_owner_is_derived_by_anybody_once_it_is_old() {
     let (_turn, store, test) = (alone().await, store().await, "nobodys");
     let names = names(test, 20);
