@@ -500,7 +500,7 @@ fn describe() {
         ("cbsift_pipeline_derivations_total", "Units derived."),
         (
             "cbsift_pipeline_handed_over_total",
-            "Units left to the pipelines that derive their endpoints.",
+            "Units stored here and left to whoever derives their endpoints.",
         ),
     ] {
         describe_counter!(name, what);
