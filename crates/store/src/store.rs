@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -22,6 +22,15 @@ pub struct Store {
     config: Arc<StoreConfig>,
     /// Parts that could not be read, until somebody asks for them.
     unreadable: Arc<Mutex<BTreeSet<LostPart>>>,
+    /// What was last found of rows that tell nothing.
+    untold: Arc<Mutex<Option<Untold>>>,
+}
+
+/// In which months rows of `derivations` tell nothing of their sets, and when that was asked.
+#[derive(Clone)]
+pub(crate) struct Untold {
+    pub(crate) asked: Instant,
+    pub(crate) months: Vec<u32>,
 }
 
 /// Parts remembered until then: who asks does so every few seconds, and a damaged disk need not fill memory.
@@ -147,6 +156,7 @@ impl Store {
             gates: is_replicated.then(Arc::default),
             config: Arc::new(config),
             unreadable: Arc::default(),
+            untold: Arc::default(),
         };
         let known: u64 = store
             .fetch_one(
@@ -362,5 +372,10 @@ impl Store {
     /// Parts that could not be read.
     pub(crate) fn unreadable(&self) -> &Mutex<BTreeSet<LostPart>> {
         &self.unreadable
+    }
+
+    /// What is remembered of rows that tell nothing.
+    pub(crate) fn untold(&self) -> &Mutex<Option<Untold>> {
+        &self.untold
     }
 }

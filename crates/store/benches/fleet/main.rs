@@ -1,8 +1,8 @@
 //! What the pages ask of a big fleet: p50, p95 and CPU of each page's questions, and every answer checked against the generator.
 //!
 //! `cargo bench -p store --bench fleet`, with `FLEET_ENDPOINTS` (100,000), `FLEET_EVENTS` (100,000,000) and `FLEET_FOLDER`
-//! (`target/tmp/fleet-…`). A folder that is filled is asked again at once. `FLEET_KEEP=1` leaves the engine open for questions by
-//! hand until it is ended.
+//! (`target/tmp/fleet-…`). A folder that is filled is asked again at once. `FLEET_KEEP=1` asks nothing and leaves the
+//! engine open for questions by hand until it is ended.
 
 mod fill;
 mod made_up;
@@ -78,12 +78,12 @@ async fn main() {
         fill::fill(&store, &sql, size).await;
         std::fs::write(&filled, "").expect("the folder is writable");
     }
-    ask(&engine, &store, size).await;
-    append(&engine, &store, &sql).await;
     if std::env::var_os("FLEET_KEEP").is_some() {
         println!("open at {} with token {TOKEN}", engine.url());
         std::future::pending::<()>().await;
     }
+    ask(&engine, &store, size).await;
+    append(&engine, &store, &sql).await;
     engine.stop();
 }
 

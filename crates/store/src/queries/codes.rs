@@ -3,7 +3,7 @@
 use super::{
     Day, Filter,
     place::{Ends, Place},
-    seen::{records, sketches, superseded},
+    seen::sketches,
     told::narrowed,
 };
 use crate::{error::Result, store::Store};
@@ -111,16 +111,16 @@ impl Store {
             tenant: tenant.to_owned(),
             ..Filter::default()
         };
+        let records = self.records_of(tenant, endpoint, days).await?;
         let rows: Vec<RankedCode> = self
             .fetch_all(
                 "read the codes of an endpoint",
                 narrowed(
-                    self.page(concat!(
+                    self.page(&format!(
                         "SELECT *, count() OVER () AS total FROM (\
-                           SELECT code, uniqExact(id) AS events, uniqExactIf(id, is_noise = 1) AS noise FROM ",
-                        records!(),
-                        " ARRAY JOIN codes AS code WHERE code != 0 GROUP BY code) \
-                         ORDER BY events DESC, code LIMIT {limit:UInt64} OFFSET {skip:UInt64}"
+                           SELECT code, uniqExact(id) AS events, uniqExactIf(id, is_noise = 1) AS noise FROM {records} \
+                           ARRAY JOIN codes AS code WHERE code != 0 GROUP BY code) \
+                         ORDER BY events DESC, code LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}"
                     )),
                     &everything,
                     days.0,

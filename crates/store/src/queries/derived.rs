@@ -2,10 +2,10 @@
 
 use super::{
     place::{Ends, Place},
-    sets::Sets,
+    sets::{Listed, Sets, naming},
 };
 use crate::{error::Result, store::Store};
-use clickhouse::{Row, RowOwned, RowRead, query::Query};
+use clickhouse::{Row, RowOwned, RowRead};
 use event::{
     Attempt, Code, EventId, Evidence, Finding, LoggedAt, Month, Outcome, Severity, Source,
     StreamId, UtcMillis,
@@ -31,64 +31,24 @@ pub struct ListedFinding {
     pub place: Place,
 }
 
-/// A long list of an endpoint: its rows with their `place`, which orders them.
-struct List {
-    what: &'static str,
-    rows: &'static str,
-    /// Rows of a page.
-    limit: u64,
-    /// What is counted beside the total.
-    marked: &'static str,
-}
+/// Attempts of a page: what a machine does in a season, so that nearly all of them have one page.
+const ATTEMPTS: usize = 100;
 
-/// Before every time that a log can hold, so that rows without one stand last.
-macro_rules! never {
-    () => {
-        "toInt64(-100000000000)"
-    };
-}
+/// Findings of a page. Each carries up to 12 KiB of evidence: more of them at once is no reading any more.
+const FINDINGS: usize = 25;
 
-/// The rows of an endpoint's current sets, on the days that the sets say they have rows of, because the tables go by day.
-macro_rules! of_sets {
-    ($days:literal) => {
+/// Rows that a list names, each once: copies of a row are the same, so none need be folded against others.
+macro_rules! named {
+    ($table:literal) => {
         concat!(
-            "tenant = {tenant:String} AND endpoint = {endpoint:String} AND `set` IN {sets:Array(UInt64)} \
-             AND (day IN arrayMap(day -> toDate(day), {",
-            $days,
-            ":Array(UInt16)}) OR month IN {untold_months:Array(UInt32)})"
+            "SELECT ?fields FROM ",
+            $table,
+            " WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+               AND month IN {months:Array(UInt32)} AND day IN arrayMap(day -> toDate(day), {days:Array(UInt16)}) \
+               AND (`set`, ordinal) IN arrayZip({sets:Array(UInt64)}, {ordinals:Array(UInt32)}) LIMIT 1 BY `set`, ordinal"
         )
     };
 }
-
-/// Newest first. A page holds what a machine does in a season, so that nearly all of them have one page.
-const ATTEMPTS: List = List {
-    what: "the attempts of an endpoint",
-    rows: concat!(
-        "(SELECT *, [-ifNull(toInt64(coalesce(start, `end`)), ",
-        never!(),
-        "), -toInt64(month), -toInt64(ordinal)] AS place \
-         FROM attempts FINAL WHERE ",
-        of_sets!("attempt_days"),
-        ")"
-    ),
-    limit: 100,
-    marked: "outcome IN ('failed', 'rolled_back')",
-};
-
-/// Most severe first, then newest, then as derived. Each carries up to 12 KiB of evidence: more of them at once is no reading any more.
-const FINDINGS: List = List {
-    what: "the findings of an endpoint",
-    rows: concat!(
-        "(SELECT *, [toInt64(indexOf(['critical', 'error', 'warning', 'info'], severity)), -ifNull(toInt64(logged), ",
-        never!(),
-        "), -toInt64(month), toInt64(ordinal)] AS place \
-         FROM findings FINAL WHERE ",
-        of_sets!("finding_days"),
-        ")"
-    ),
-    limit: 25,
-    marked: "severity = 'info'",
-};
 
 impl Store {
     /// A page of an endpoint's attempts, and how many of all failed.
@@ -99,20 +59,17 @@ impl Store {
         sets: &Sets,
         from: &Place,
     ) -> Result<(Vec<ListedAttempt>, Ends, u64)> {
-        let (rows, ends, failed) = self
-            .page_of::<StoredAttempt>(&ATTEMPTS, tenant, endpoint, sets, from)
-            .await?;
-        let causes = self
-            .places_of_findings(tenant, endpoint, sets, &rows)
-            .await?;
+        let (page, ends, failed) = sets.attempts.page(from, ATTEMPTS);
+        let rows = self.named_attempts(tenant, endpoint, page).await?;
+        let places = sets.findings.places();
         let attempts = rows
             .into_iter()
-            .map(|row| {
+            .map(|(listed, row)| {
                 let cause = row
                     .finding
-                    .and_then(|ordinal| causes.get(&(row.month, ordinal)));
+                    .and_then(|ordinal| places.get(&(listed.set, ordinal)));
                 ListedAttempt {
-                    cause: cause.cloned(),
+                    cause: cause.map(|&place| place.clone()),
                     attempt: row.into_attempt(None),
                 }
             })
@@ -128,109 +85,69 @@ impl Store {
         sets: &Sets,
         from: &Place,
     ) -> Result<(Vec<ListedFinding>, Ends, u64)> {
-        let (rows, ends, noted) = self
-            .page_of::<StoredFinding>(&FINDINGS, tenant, endpoint, sets, from)
-            .await?;
+        let (page, ends, noted) = sets.findings.page(from, FINDINGS);
+        let rows = self.named_findings(tenant, endpoint, page).await?;
         let findings = rows
             .into_iter()
-            .map(|row| ListedFinding {
-                place: row.place(),
+            .map(|(listed, row)| ListedFinding {
+                place: listed.place.clone(),
                 finding: row.into_finding(),
             })
             .collect();
         Ok((findings, ends, noted))
     }
 
-    /// The rows of a list from a place on, where the page stands, and how many of all rows are marked.
-    async fn page_of<T: Placed + RowOwned + RowRead>(
+    async fn named_attempts<'a>(
         &self,
-        list: &List,
         tenant: &str,
         endpoint: &str,
-        sets: &Sets,
-        from: &Place,
-    ) -> Result<(Vec<T>, Ends, u64)> {
-        let ask = |sql: String| -> Query {
-            sets.of(self.page(&sql), tenant, endpoint)
-                .param("from", from.keys())
-                .param("limit", list.limit)
-        };
-        let List {
-            what, rows, marked, ..
-        } = list;
-        let reading = format!("read {what}");
-        let page = self.fetch_all::<T>(
-            &reading,
-            ask(format!(
-                "SELECT ?fields FROM {rows} WHERE place >= {{from:Array(Int64)}} ORDER BY place LIMIT {{limit:UInt64}} + 1"
-            )),
-        );
-        let counts = self.fetch_one::<(u64, u64, u64)>(
-            format!("count {what}"),
-            ask(format!(
-                "SELECT count(), countIf({marked}), countIf(place < {{from:Array(Int64)}}) FROM {rows}"
-            )),
-        );
-        let previous = async {
-            if from.is_first() {
-                return Ok(None);
-            }
-            let sql = format!(
-                "SELECT ?fields FROM (SELECT place FROM {rows} WHERE place < {{from:Array(Int64)}} \
-                 ORDER BY place DESC LIMIT {{limit:UInt64}}) ORDER BY place LIMIT 1"
-            );
-            self.fetch_optional::<PlaceRow>(&reading, ask(sql)).await
-        };
-        let (mut page, (total, marked, before), previous) =
-            tokio::try_join!(page, counts, previous)?;
-        let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
-        let next = page.get(limit).map(Placed::place);
-        page.truncate(limit);
-        // The first page is asked for as such: what arrives meanwhile belongs to it.
-        let previous = previous.map(|row| match before > list.limit {
-            true => Place::new(row.place),
-            false => Place::default(),
-        });
-        let ends = Ends {
-            total,
-            before,
-            previous,
-            next,
-        };
-        Ok((page, ends, marked))
+        listed: &'a [Listed],
+    ) -> Result<Vec<(&'a Listed, StoredAttempt)>> {
+        self.named(
+            "read attempts",
+            named!("attempts"),
+            tenant,
+            endpoint,
+            listed,
+        )
+        .await
     }
 
-    /// Where the findings of some attempts stand, by month and ordinal.
-    async fn places_of_findings(
+    async fn named_findings<'a>(
         &self,
         tenant: &str,
         endpoint: &str,
-        sets: &Sets,
-        attempts: &[StoredAttempt],
-    ) -> Result<BTreeMap<(u32, u32), Place>> {
-        let (months, ordinals): (Vec<u32>, Vec<u32>) = attempts
-            .iter()
-            .filter_map(|row| Some((row.month, row.finding?)))
-            .unzip();
-        if months.is_empty() {
-            return Ok(BTreeMap::new());
+        listed: &'a [Listed],
+    ) -> Result<Vec<(&'a Listed, StoredFinding)>> {
+        self.named(
+            "read findings",
+            named!("findings"),
+            tenant,
+            endpoint,
+            listed,
+        )
+        .await
+    }
+
+    /// The rows that are listed, in the order of the list. A row whose set was replaced meanwhile, and cleared, is left out.
+    async fn named<'a, T: Named + RowOwned + RowRead>(
+        &self,
+        doing: &str,
+        sql: &str,
+        tenant: &str,
+        endpoint: &str,
+        listed: &'a [Listed],
+    ) -> Result<Vec<(&'a Listed, T)>> {
+        let mut found = BTreeMap::new();
+        for some in listed.chunks(NAMED) {
+            let rows: Vec<T> = self
+                .fetch_all(doing, naming(self.page(sql), tenant, endpoint, some))
+                .await?;
+            found.extend(rows.into_iter().map(|row| (row.name(), row)));
         }
-        let sql = format!(
-            "SELECT ?fields FROM {} \
-             WHERE (month, ordinal) IN arrayZip({{months:Array(UInt32)}}, {{ordinals:Array(UInt32)}})",
-            FINDINGS.rows
-        );
-        let rows: Vec<FindingPlace> = self
-            .fetch_all(
-                "read where findings stand",
-                sets.of(self.page(&sql), tenant, endpoint)
-                    .param("months", months)
-                    .param("ordinals", ordinals),
-            )
-            .await?;
+        let rows = listed.iter();
         Ok(rows
-            .into_iter()
-            .map(|row| ((row.month, row.ordinal), Place::new(row.place)))
+            .filter_map(|listed| Some((listed, found.remove(&(listed.set, listed.ordinal))?)))
             .collect())
     }
 
@@ -241,25 +158,20 @@ impl Store {
         endpoint: &str,
         months: &[Month],
     ) -> Result<Vec<(Month, Finding)>> {
-        let months: Vec<u32> = months.iter().map(|month| month.yyyymm()).collect();
         let sets = self.sets_of(tenant, endpoint).await?;
-        let findings: Vec<StoredFinding> = self
-            .fetch_all(
-                "read the findings of months",
-                sets.of(
-                    self.sql(&format!(
-                        "SELECT ?fields FROM {} WHERE month IN {{months:Array(UInt32)}} ORDER BY month, ordinal",
-                        FINDINGS.rows
-                    )),
-                    tenant,
-                    endpoint,
-                )
-                .param("months", months),
-            )
-            .await?;
-        Ok(findings
+        let is_wanted = |month: u32| months.iter().any(|wanted| wanted.yyyymm() == month);
+        let mut listed: Vec<Listed> = sets
+            .findings
+            .all()
+            .iter()
+            .filter(|listed| is_wanted(listed.month))
+            .cloned()
+            .collect();
+        listed.sort_unstable_by_key(|listed| (listed.month, listed.ordinal));
+        let rows = self.named_findings(tenant, endpoint, &listed).await?;
+        Ok(rows
             .into_iter()
-            .map(|stored| (Month::from_yyyymm(stored.month), stored.into_finding()))
+            .map(|(listed, stored)| (Month::from_yyyymm(listed.month), stored.into_finding()))
             .collect())
     }
 
@@ -271,78 +183,61 @@ impl Store {
         endpoint: &str,
     ) -> Result<(Vec<Attempt>, Vec<Finding>)> {
         let sets = self.sets_of(tenant, endpoint).await?;
-        let ask = |sql: String| sets.of(self.sql(&sql), tenant, endpoint);
-        let attempts = self.fetch_all::<StoredAttempt>(
-            "read the attempts of an endpoint",
-            ask(format!(
-                "SELECT ?fields FROM {} ORDER BY start, `end`, month, ordinal",
-                ATTEMPTS.rows
-            )),
-        );
-        let findings = self.fetch_all::<StoredFinding>(
-            "read the findings of an endpoint",
-            ask(format!(
-                "SELECT ?fields FROM {} ORDER BY place",
-                FINDINGS.rows
-            )),
-        );
-        let (attempts, findings) = tokio::try_join!(attempts, findings)?;
-        let at: BTreeMap<(u32, u32), u32> = findings
+        let (mut attempts, findings) = tokio::try_join!(
+            self.named_attempts(tenant, endpoint, sets.attempts.all()),
+            self.named_findings(tenant, endpoint, sets.findings.all())
+        )?;
+        attempts.sort_by_key(|(listed, row)| {
+            // Without a time, last.
+            let time = |at: Option<LoggedAt>| (at.is_none(), at);
+            (time(row.start), time(row.end), listed.month, listed.ordinal)
+        });
+        let at: BTreeMap<(u64, u32), u32> = findings
             .iter()
             .zip(0u32..)
-            .map(|(finding, at)| ((finding.month, finding.ordinal), at))
+            .map(|((listed, _), at)| ((listed.set, listed.ordinal), at))
             .collect();
         let attempts = attempts
             .into_iter()
-            .map(|stored| {
+            .map(|(listed, stored)| {
                 let finding = stored
                     .finding
-                    .and_then(|ordinal| at.get(&(stored.month, ordinal)).copied());
+                    .and_then(|ordinal| at.get(&(listed.set, ordinal)).copied());
                 stored.into_attempt(finding)
             })
             .collect();
+        let findings = findings.into_iter();
         Ok((
             attempts,
-            findings
-                .into_iter()
-                .map(StoredFinding::into_finding)
-                .collect(),
+            findings.map(|(_, stored)| stored.into_finding()).collect(),
         ))
     }
 }
-#[derive(Row, Deserialize)]
-struct PlaceRow {
-    place: Vec<i64>,
+
+/// Rows named in one question: their names are a part of its address, some 30 bytes each.
+const NAMED: usize = 500;
+
+/// A row that knows its name: its set, and its ordinal there.
+trait Named {
+    fn name(&self) -> (u64, u32);
 }
 
-#[derive(Row, Deserialize)]
-struct FindingPlace {
-    month: u32,
-    ordinal: u32,
-    place: Vec<i64>,
-}
-
-/// A row that knows where it stands in its list.
-trait Placed {
-    fn place(&self) -> Place;
-}
-
-impl Placed for StoredAttempt {
-    fn place(&self) -> Place {
-        Place::new(self.place.clone())
+impl Named for StoredAttempt {
+    fn name(&self) -> (u64, u32) {
+        (self.set, self.ordinal)
     }
 }
 
-impl Placed for StoredFinding {
-    fn place(&self) -> Place {
-        Place::new(self.place.clone())
+impl Named for StoredFinding {
+    fn name(&self) -> (u64, u32) {
+        (self.set, self.ordinal)
     }
 }
 
 #[derive(Row, Deserialize)]
 struct StoredAttempt {
-    place: Vec<i64>,
-    month: u32,
+    set: u64,
+    ordinal: u32,
     id: u64,
     package: String,
     kb: String,
@@ -377,8 +272,7 @@ impl StoredAttempt {
 
 #[derive(Row, Deserialize)]
 struct StoredFinding {
-    place: Vec<i64>,
-    month: u32,
+    set: u64,
     ordinal: u32,
     id: u64,
     rule: String,

@@ -2,7 +2,7 @@
 
 use super::{
     Day, Filter,
-    told::{attempts, endpoints, findings, months, narrow, narrowed, untold},
+    told::{ATTEMPTS, FINDINGS, Told},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
@@ -62,27 +62,49 @@ struct Failures {
     last_failure: Option<LoggedAt>,
     category: String,
     rule: String,
-    total: u64,
 }
 
-/// Endpoints on which an attempt failed or a finding says that something is wrong: each with its failures. The word of the latest failure
-/// comes before that of a later finding.
-macro_rules! failures {
-    () => {
-        concat!(
-            "SELECT endpoint, failed, if(failed > 0, toDateTime64(failed_at, 0, 'UTC'), NULL) AS last_failure, \
-               latest.1 AS category, latest.2 AS rule, count() OVER () AS total FROM (\
-             SELECT endpoint, sum(is_failure) AS failed, maxIf(at, is_failure = 1) AS failed_at, \
-               argMax((words, named_rule), (is_failure, at, words, named_rule)) AS latest FROM (\
-               SELECT endpoint, toUInt64(1) AS is_failure, end_at AS at, category AS words, rule AS named_rule FROM ",
-            attempts!(),
-            " WHERE outcome IN ('failed', 'rolled_back') \
-              UNION ALL SELECT endpoint, toUInt64(0) AS is_failure, found_at AS at, category AS words, rule AS named_rule FROM ",
-            findings!(),
-            " WHERE severity IN ('error', 'critical')) GROUP BY endpoint)"
-        )
-    };
+/// Endpoints on which an attempt failed or a finding says that something is wrong, once for each.
+fn failing(told: &Told<'_>) -> String {
+    format!(
+        "SELECT endpoint FROM {attempts} WHERE {FAILED} UNION ALL SELECT endpoint FROM {findings} WHERE {WRONG}",
+        attempts = told.rows(&ATTEMPTS, &["outcome"]),
+        findings = told.rows(&FINDINGS, &["severity"])
+    )
 }
+
+/// Of these, each with its failures. The word of the latest failure comes before that of a later finding.
+fn failures(told: &Told<'_>) -> String {
+    format!(
+        "SELECT endpoint, failed, if(failed > 0, toDateTime64(failed_at, 0, 'UTC'), NULL) AS last_failure, \
+           latest.1 AS category, latest.2 AS rule FROM (\
+         SELECT endpoint, sum(is_failure) AS failed, maxIf(at, is_failure = 1) AS failed_at, \
+           argMax((words, named_rule), (is_failure, at, words, named_rule)) AS latest FROM (\
+           SELECT endpoint, toUInt64(1) AS is_failure, end_at AS at, category AS words, rule AS named_rule FROM {attempts} WHERE {FAILED} \
+           UNION ALL \
+           SELECT endpoint, toUInt64(0) AS is_failure, found_at AS at, category AS words, rule AS named_rule FROM {findings} WHERE {WRONG}\
+         ) GROUP BY endpoint)",
+        attempts = told.rows(&ATTEMPTS, &["end_at", "outcome", "category", "rule"]),
+        findings = told.rows(&FINDINGS, &["found_at", "severity", "category", "rule"])
+    )
+}
+
+/// The endpoints with most failures, and how many failed at all: without the words of each, which are then read of few.
+fn ranking(told: &Told<'_>) -> String {
+    format!(
+        "SELECT endpoint, count() OVER () AS total FROM (\
+         SELECT endpoint, sum(is_failure) AS failed, max(at) AS failed_at FROM (\
+           SELECT endpoint, 1 AS is_failure, end_at AS at FROM {attempts} WHERE {FAILED} \
+           UNION ALL SELECT endpoint, 0 AS is_failure, {never} AS at FROM {findings} WHERE {WRONG}) GROUP BY endpoint) \
+         ORDER BY failed DESC, failed_at DESC, endpoint LIMIT {{limit:UInt64}}",
+        never = i64::MIN,
+        attempts = told.rows(&ATTEMPTS, &["end_at", "outcome"]),
+        findings = told.rows(&FINDINGS, &["severity"])
+    )
+}
+
+const FAILED: &str = "outcome IN ('failed', 'rolled_back')";
+const WRONG: &str = "severity IN ('error', 'critical')";
 
 impl Store {
     /// Endpoints whose id or host contains `search`, by id, starting after `after`, with what failed on them in the last days that
@@ -102,15 +124,16 @@ impl Store {
         let days = self.range(&filter).await?;
         // Without any data the list is of machines that nothing is known of yet.
         let (from, to) = days.unwrap_or_default();
+        let told = self.told(&filter, from, to).await?;
         let after = after.unwrap_or("");
         let sql = [
             "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, total FROM (\
              SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen, count() OVER () AS total \
              FROM endpoints WHERE tenant = {tenant:String} ",
-            if failing {
-                concat!("AND endpoint IN (SELECT endpoint FROM (", failures!(), ")) ")
+            &if failing {
+                format!("AND endpoint IN ({}) ", self::failing(&told))
             } else {
-                ""
+                String::new()
             },
             "GROUP BY endpoint HAVING {search:String} = '' OR positionCaseInsensitiveUTF8(endpoint, {search:String}) > 0 \
                 OR positionCaseInsensitiveUTF8(named, {search:String}) > 0) \
@@ -120,7 +143,7 @@ impl Store {
         let mut machines: Vec<Machine> = self
             .fetch_all(
                 "list endpoints",
-                narrowed(self.page(&sql), &filter, from, to)
+                told.ask(self, &sql)
                     .param("search", search)
                     .param("after", after)
                     // The table is ordered by endpoint; hashed, their names alone would take half the time of a page.
@@ -135,24 +158,11 @@ impl Store {
         };
         let is_more = machines.len() > limit;
         machines.truncate(limit);
-        let names: Vec<&str> = machines
-            .iter()
-            .map(|machine| machine.endpoint.as_str())
-            .collect();
-        let mut failures = BTreeMap::new();
-        if !names.is_empty() && days.is_some() {
-            let rows: Vec<Failures> = self
-                .fetch_all(
-                    "read what failed on endpoints",
-                    narrowed(self.page(failures!()), &filter, from, to)
-                        .param("endpoints", names.as_slice()),
-                )
-                .await?;
-            failures = rows
-                .into_iter()
-                .map(|row| (row.endpoint.clone(), row))
-                .collect();
-        }
+        let names = machines.iter().map(|machine| machine.endpoint.as_str());
+        let mut failures = match days {
+            Some(_) => self.failures_of(told, names.collect()).await?,
+            None => BTreeMap::new(),
+        };
         let next = machines
             .last()
             .filter(|_| is_more)
@@ -172,58 +182,69 @@ impl Store {
         })
     }
 
+    /// What failed on some endpoints.
+    async fn failures_of<'a>(
+        &self,
+        told: Told<'a>,
+        endpoints: Vec<&'a str>,
+    ) -> Result<BTreeMap<String, Failures>> {
+        if endpoints.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let told = told.of(endpoints);
+        let rows: Vec<Failures> = self
+            .fetch_all(
+                "read what failed on endpoints",
+                told.ask(self, &failures(&told)),
+            )
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.endpoint.clone(), row))
+            .collect())
+    }
+
     /// Endpoints with most failures first, and how many failed at all.
     pub(super) async fn most_failing(
         &self,
-        filter: &Filter,
-        from: Day,
-        to: Day,
+        told: &Told<'_>,
         limit: u64,
     ) -> Result<(Vec<EndpointSummary>, u64)> {
-        let rows: Vec<Failures> = self
+        let rows: Vec<(String, u64)> = self
             .fetch_all(
                 "list the endpoints with most failures",
-                narrowed(
-                    self.page(concat!(
-                        failures!(),
-                        " ORDER BY failed DESC, last_failure DESC, endpoint LIMIT {limit:UInt64}"
-                    )),
-                    filter,
-                    from,
-                    to,
-                )
-                .param("limit", limit),
+                told.ask(self, &ranking(told)).param("limit", limit),
             )
             .await?;
-        let names: Vec<&str> = rows.iter().map(|row| row.endpoint.as_str()).collect();
-        let machines: Vec<Machine> = self
-            .fetch_all(
-                "read the facts of endpoints",
-                self.page(
-                    "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, toUInt64(0) AS total FROM (\
-                       SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen \
-                       FROM endpoints WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} GROUP BY endpoint)",
-                )
-                .param("tenant", &filter.tenant)
-                .param("endpoints", names.as_slice()),
+        let total = rows.first().map_or(0, |row| row.1);
+        let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+        let machines = self.fetch_all::<Machine>(
+            "read the facts of endpoints",
+            told.ask(
+                self,
+                "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, toUInt64(0) AS total FROM (\
+                   SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen \
+                   FROM endpoints WHERE tenant = {tenant:String} AND endpoint IN {names:Array(String)} GROUP BY endpoint)",
             )
-            .await?;
-        let total = rows.first().map_or(0, |row| row.total);
+            .param("names", names.as_slice()),
+        );
+        let (machines, mut failures) =
+            tokio::try_join!(machines, self.failures_of(told.clone(), names.clone()))?;
         let mut machines: BTreeMap<String, Machine> = machines
             .into_iter()
             .map(|machine| (machine.endpoint.clone(), machine))
             .collect();
-        let endpoints = rows
+        let endpoints = names
             .into_iter()
-            .map(|row| {
-                let known = machines.remove(&row.endpoint).unwrap_or_else(|| Machine {
-                    endpoint: row.endpoint.clone(),
+            .map(|name| {
+                let known = machines.remove(name).unwrap_or_else(|| Machine {
+                    endpoint: name.to_owned(),
                     host: String::new(),
                     servicing_stack: String::new(),
                     last_seen: None,
                     total,
                 });
-                summary(known, Some(row))
+                summary(known, failures.remove(name))
             })
             .collect();
         Ok((endpoints, total))

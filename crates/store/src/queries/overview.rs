@@ -2,8 +2,8 @@
 
 use super::{
     Day, EndpointSummary,
-    seen::{records, sketches, superseded},
-    told::{attempts, endpoints, findings, months, narrow, narrowed, untold},
+    seen::sketches,
+    told::{ATTEMPTS, FINDINGS, Told},
 };
 use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
@@ -123,6 +123,28 @@ struct FindingBucket {
     findings: u64,
 }
 
+/// Attempts of a bucket, or of a KB.
+#[derive(Row, Deserialize)]
+struct Attempts {
+    at: LoggedAt,
+    kb: String,
+    is_time: u64,
+    failed: u64,
+    succeeded: u64,
+    other: u64,
+    endpoints_failing: u64,
+}
+
+/// Records that carry a code; code 0 stands for all.
+#[derive(Row, Deserialize)]
+struct Records {
+    code: u32,
+    events: u64,
+    noise: u64,
+    records: u64,
+    endpoints: u64,
+}
+
 /// Where what lies before the charts is counted: before every bucket.
 const UNCHARTED: LoggedAt = LoggedAt(-100_000_000_000);
 
@@ -209,47 +231,18 @@ impl Store {
         let ask = Ask {
             store: self,
             filter,
-            from,
+            told: self.told(filter, from, to).await?,
             charted_from: from.max(to.saturating_sub(CHART_DAYS - 1)),
-            to,
             step,
         };
-        // Each of these reads what every unit of the range tells: what two of them say is counted by one.
-        let (totals, attempts, findings, top_causes, top_codes, kbs, (endpoints, failing)) = tokio::try_join!(
+        let (counts, (attempts, kbs), findings, top_causes, (endpoints, failing)) = tokio::try_join!(
             ask.totals(),
-            ask.all::<OutcomeBucket>("count attempts over time", concat!(
-                "SELECT ",
-                bucket!("start_at"),
-                " AS at, countIf(outcome IN ('failed', 'rolled_back')) AS failed, countIf(outcome = 'succeeded') AS succeeded, \
-                 countIf(outcome NOT IN ('failed', 'rolled_back', 'succeeded')) AS other FROM ",
-                attempts!(),
-                " GROUP BY at ORDER BY at"
-            )),
-            ask.all::<FindingBucket>("count findings over time", concat!(
-                "SELECT ",
-                bucket!("found_at"),
-                " AS at, category, sum(repeats) AS count, count() AS findings FROM ",
-                findings!(),
-                " WHERE severity != 'info' GROUP BY at, category ORDER BY at, category"
-            )),
-            ask.all("read the top causes", concat!(
-                "SELECT category, rule, nullIf(root, 0) AS root_code, if(uniqExact(named) = 1, any(named), '') AS object, \
-                 uniqExactIf(named, named != '') AS objects, sum(repeats) AS count, uniqExact(endpoint) AS endpoints, \
-                 min(logged_at) AS first, max(logged_at) AS last FROM ",
-                findings!(),
-                // A cause that hits many machines matters more than one machine that tries all day.
-                " WHERE severity != 'info' GROUP BY category, rule, root \
-                 ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {top:UInt64}"
-            )),
-            ask.top_codes(),
-            ask.all("read the KBs", concat!(
-                "SELECT kb, countIf(outcome IN ('failed', 'rolled_back')) AS failed, countIf(outcome = 'succeeded') AS succeeded, \
-                 uniqExactIf(endpoint, outcome IN ('failed', 'rolled_back')) AS endpoints_failing FROM ",
-                attempts!(),
-                " WHERE kb != '' GROUP BY kb ORDER BY failed DESC, succeeded DESC, kb LIMIT {top:UInt64}"
-            )),
-            self.most_failing(filter, from, to, TOP),
+            ask.attempts(),
+            ask.findings(),
+            ask.top_causes(),
+            self.most_failing(&ask.told, TOP),
         )?;
+        let (totals, top_codes) = counts;
         Ok(Overview {
             from: Some(from),
             charted_from: Some(ask.charted_from),
@@ -309,48 +302,39 @@ impl Store {
 
     /// The last day that holds something derived, else an event.
     async fn last_day(&self, tenant: &str) -> Result<Option<Day>> {
-        // Months of superseded sets too: folding the rows of all months takes far longer than asking one month in vain.
-        let months: Vec<u32> = self
-            .fetch_all(
-                "read the months that hold derived data",
-                self.page(
-                    "SELECT DISTINCT month FROM derivations WHERE tenant = {tenant:String} AND generation = 0 AND attempts + findings > 0 \
-                     ORDER BY month DESC",
+        // Nearly always the last month has a current set: no other is asked for.
+        let mut before = u32::MAX;
+        loop {
+            let month: Option<u32> = self
+                .fetch_optional(
+                    "read the last month that holds derived data",
+                    // Months of superseded and of empty sets too: folding the rows of all months takes far longer than asking one in vain.
+                    self.page(
+                        "SELECT max(month) FROM derivations \
+                         WHERE tenant = {tenant:String} AND generation = 0 AND month < {before:UInt32} \
+                         HAVING count() > 0",
+                    )
+                    .param("tenant", tenant)
+                    .param("before", before),
                 )
-                .param("tenant", tenant),
-            )
-            .await?;
-        let everything = Filter {
-            tenant: tenant.to_owned(),
-            ..Filter::default()
-        };
-        for month in months {
+                .await?;
+            let Some(month) = month else { break };
+            let everything = Filter {
+                tenant: tenant.to_owned(),
+                ..Filter::default()
+            };
             let (first, last) = days_of(month);
+            let told = self.told(&everything, first, last).await?;
             let last: Option<Day> = self
                 .fetch_optional(
                     "read the last day that holds derived data",
-                    narrowed(
-                        self.page(concat!(
-                            "SELECT toUInt16(max(last)) FROM (\
-                               SELECT arrayMax(arrayConcat(told_attempts.1, told_findings.1)) AS last FROM derivations FINAL \
-                               WHERE tenant = {tenant:String} AND generation = 0 AND told = 1 AND attempts + findings > 0 AND month = {month:UInt32} \
-                               UNION ALL SELECT max(day) AS last FROM attempts FINAL WHERE tenant = {tenant:String} AND `set` IN (",
-                            untold!(),
-                            ") HAVING count() > 0 \
-                               UNION ALL SELECT max(day) AS last FROM findings FINAL WHERE tenant = {tenant:String} AND `set` IN (",
-                            untold!(),
-                            ") HAVING count() > 0) HAVING count() > 0"
-                        )),
-                        &everything,
-                        first,
-                        last,
-                    )
-                    .param("month", month),
+                    told.last_day(self, month),
                 )
                 .await?;
             if last.is_some() {
                 return Ok(last);
             }
+            before = month;
         }
         self.fetch_optional(
             "read the last day that holds an event",
@@ -365,7 +349,7 @@ impl Store {
 }
 
 /// First and last day of a month, whichever build drew it.
-fn days_of(yyyymm: u32) -> (Day, Day) {
+pub(super) fn days_of(yyyymm: u32) -> (Day, Day) {
     let day = |year: u32, month: u32| {
         let midnight = LoggedAt::parse(format!("{year:04}-{month:02}-01 00:00:00").as_bytes());
         let days = midnight.map_or(i64::from(Day::MAX), |at| at.0 / 86_400);
@@ -384,15 +368,15 @@ fn days_of(yyyymm: u32) -> (Day, Day) {
 struct Ask<'a> {
     store: &'a Store,
     filter: &'a Filter,
-    from: Day,
+    told: Told<'a>,
     charted_from: Day,
-    to: Day,
     step: Step,
 }
 
 impl Ask<'_> {
     fn query(&self, sql: &str) -> Query {
-        narrowed(self.store.page(sql), self.filter, self.from, self.to)
+        self.told
+            .ask(self.store, sql)
             .param("charted_from", self.charted_from)
             .param("uncharted", UNCHARTED.0)
             .param("hourly", u8::from(self.step == Step::Hour))
@@ -408,62 +392,162 @@ impl Ask<'_> {
         self.store.fetch_one(doing, self.query(sql)).await
     }
 
-    /// Codes that most records carry. Narrowed to some codes it tells of these alone, whatever else their records carry.
-    async fn top_codes(&self) -> Result<Vec<TopCode>> {
-        const ORDER: &str =
-            "GROUP BY code ORDER BY events - noise DESC, events DESC, code LIMIT {top:UInt64}";
-        let sql = match self.filter.endpoint {
-            None => concat!(
-                "SELECT code, uniqCombined64Merge(12)(ids) AS events, uniqCombined64Merge(12)(machines) AS endpoints, \
-                 least(events, uniqCombined64MergeIf(12)(ids, is_noise = 1)) AS noise FROM ",
-                sketches!(),
-                " WHERE code != 0 AND (empty({codes:Array(UInt32)}) OR code IN {codes:Array(UInt32)}) "
-            ),
-            Some(_) => concat!(
-                "SELECT code, uniqExact(id) AS events, toUInt64(1) AS endpoints, uniqExactIf(id, is_noise = 1) AS noise FROM ",
-                records!(),
-                " ARRAY JOIN codes AS code WHERE code != 0 AND (empty({codes:Array(UInt32)}) OR code IN {codes:Array(UInt32)}) "
-            ),
-        };
-        self.all("read the top codes", &[sql, ORDER].concat()).await
+    /// Attempts over time, and by KB: one reading for both.
+    async fn attempts(&self) -> Result<(Vec<OutcomeBucket>, Vec<KbSummary>)> {
+        let sql = [
+            "SELECT ",
+            bucket!("start_at"),
+            " AS at, kb, grouping(kb) AS is_time, countIf(outcome IN ('failed', 'rolled_back')) AS failed, \
+             countIf(outcome = 'succeeded') AS succeeded, toUInt64(count() - failed - succeeded) AS other, \
+             uniqExactIf(cityHash64(endpoint), outcome IN ('failed', 'rolled_back')) AS endpoints_failing FROM ",
+            &self
+                .told
+                .rows(&ATTEMPTS, &["start_at", "outcome", "kb"]),
+            " GROUP BY GROUPING SETS ((at), (kb)) HAVING is_time OR kb != '' \
+             ORDER BY is_time DESC, failed DESC, succeeded DESC, kb LIMIT {buckets:UInt64} + {top:UInt64}",
+        ]
+        .concat();
+        let query = self
+            .query(&sql)
+            // Days of a chart, what lies before them, and the hours of two days, which are fewer.
+            .param("buckets", u64::from(CHART_DAYS) + 1);
+        let rows: Vec<Attempts> = self.store.fetch_all("count attempts", query).await?;
+        let (mut over_time, mut kbs) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.is_time {
+                1 => over_time.push(OutcomeBucket {
+                    at: row.at,
+                    failed: row.failed,
+                    succeeded: row.succeeded,
+                    other: row.other,
+                }),
+                _ => kbs.push(KbSummary {
+                    kb: row.kb,
+                    failed: row.failed,
+                    succeeded: row.succeeded,
+                    endpoints_failing: row.endpoints_failing,
+                }),
+            }
+        }
+        over_time.sort_unstable_by_key(|bucket| bucket.at);
+        kbs.truncate(TOP as usize);
+        Ok((over_time, kbs))
     }
 
-    /// Those that are not counted over time.
-    async fn totals(&self) -> Result<Totals> {
-        let records = match self.filter.endpoint {
-            None => concat!(
-                "SELECT uniqCombined64MergeIf(12)(ids, is_noise = 0), uniqCombined64MergeIf(12)(ids, is_noise = 1) FROM ",
+    /// Findings over time.
+    async fn findings(&self) -> Result<Vec<FindingBucket>> {
+        let sql = [
+            "SELECT ",
+            bucket!("found_at"),
+            " AS at, category, sum(repeats) AS count, count() AS findings FROM ",
+            &self
+                .told
+                .rows(&FINDINGS, &["found_at", "severity", "category", "repeats"]),
+            " WHERE severity != 'info' GROUP BY at, category ORDER BY at, category",
+        ];
+        self.all("count findings over time", &sql.concat()).await
+    }
+
+    /// What most findings say.
+    async fn top_causes(&self) -> Result<Vec<Cause>> {
+        let sql = [
+            "SELECT category, rule, nullIf(root, 0) AS root_code, if(uniqExact(cityHash64(named)) = 1, any(named), '') AS object, \
+             uniqExactIf(cityHash64(named), named != '') AS objects, sum(repeats) AS count, \
+             uniqExact(cityHash64(endpoint)) AS endpoints, min(logged_at) AS first, max(logged_at) AS last FROM ",
+            &self.told.rows(
+                &FINDINGS,
+                &[
+                    "logged_at",
+                    "severity",
+                    "category",
+                    "rule",
+                    "root",
+                    "named",
+                    "repeats",
+                ],
+            ),
+            // A cause that hits many machines matters more than one machine that tries all day.
+            " WHERE severity != 'info' GROUP BY category, rule, root \
+             ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {top:UInt64}",
+        ];
+        self.all("read the top causes", &sql.concat()).await
+    }
+
+    /// How many records there are, and the codes that most of them carry. Narrowed to some codes it tells of these alone, whatever else
+    /// their records carry.
+    async fn records(&self) -> Result<(u64, u64, Vec<TopCode>)> {
+        // Code 0 stands for all records: in the sketches too, unless they are narrowed to some codes.
+        const ORDER: &str = " ORDER BY code = 0 DESC, records - least(records, noise) DESC, records DESC, code LIMIT 1 + {top:UInt64}";
+        let is_narrow = !self.filter.codes.is_empty();
+        let sql = match (&self.filter.endpoint, is_narrow) {
+            (None, _) => [
+                "SELECT key AS code, finalizeAggregation(event_ids) AS events, finalizeAggregation(noise_ids) AS noise, \
+                   finalizeAggregation(event_ids + noise_ids) AS records, endpoints FROM (\
+                 SELECT ",
+                if is_narrow { "arrayJoin([code, toUInt32(0)])" } else { "code" },
+                " AS key, uniqCombined64MergeStateIf(12)(ids, is_noise = 0) AS event_ids, \
+                   uniqCombined64MergeStateIf(12)(ids, is_noise = 1) AS noise_ids, \
+                   uniqCombined64Merge(12)(machines) AS endpoints FROM ",
                 sketches!(),
-                " WHERE (empty({codes:Array(UInt32)}) AND code = 0) OR code IN {codes:Array(UInt32)}"
-            ),
-            Some(_) => concat!(
-                "SELECT uniqExactIf(id, is_noise = 0), uniqExactIf(id, is_noise = 1) FROM ",
-                records!()
-            ),
+                if is_narrow { " WHERE code IN {codes:Array(UInt32)}" } else { "" },
+                " GROUP BY key)",
+                ORDER,
+            ]
+            .concat(),
+            (Some(endpoint), _) => [
+                "SELECT code, uniqExactIf(id, is_noise = 0) AS events, uniqExactIf(id, is_noise = 1) AS noise, \
+                   uniqExact(id) AS records, toUInt64(1) AS endpoints FROM ",
+                &self
+                    .store
+                    .records_of(&self.filter.tenant, endpoint, self.told.days())
+                    .await?,
+                " ARRAY JOIN arrayConcat([toUInt32(0)], codes) AS code",
+                if is_narrow { " WHERE code = 0 OR code IN {codes:Array(UInt32)}" } else { "" },
+                " GROUP BY code",
+                ORDER,
+            ]
+            .concat(),
         };
-        let endpoints = concat!(
-            "SELECT count() FROM (SELECT endpoint FROM endpoints WHERE tenant = {tenant:String} AND ",
-            endpoints!(),
+        let rows: Vec<Records> = self.all("count records and codes", &sql).await?;
+        let all = rows.iter().find(|row| row.code == 0);
+        let (events, noise) = all.map_or((0, 0), |all| (all.events, all.noise));
+        let codes = rows.iter().filter(|row| row.code != 0).map(|row| TopCode {
+            code: Code::new(row.code),
+            events: row.records,
+            endpoints: row.endpoints,
+            // Two estimates, which need not agree.
+            noise: row.noise.min(row.records),
+        });
+        Ok((events, noise, codes.take(TOP as usize).collect()))
+    }
+
+    /// Those that are not counted over time, and the codes that most records carry.
+    async fn totals(&self) -> Result<(Totals, Vec<TopCode>)> {
+        let endpoints = [
+            "SELECT count() FROM (SELECT endpoint FROM endpoints WHERE tenant = {tenant:String}",
+            self.told.of_endpoints(),
             " GROUP BY endpoint HAVING ifNull(toInt64(min(first)), {never:Int64}) < (toInt64({to:UInt16}) + 1) * 86400 \
-                AND ifNull(toInt64(max(last)), {never:Int64}) >= toInt64({from:UInt16}) * 86400)"
-        );
+                AND ifNull(toInt64(max(last)), {never:Int64}) >= toInt64({from:UInt16}) * 86400)",
+        ]
+        .concat();
         let endpoints = self
-            .query(endpoints)
+            .query(&endpoints)
             .param("never", Month::FAR_OFF.start().0)
             // The table is ordered by endpoint.
             .with_setting("optimize_aggregation_in_order", "1");
-        let (records, endpoints, raw_bytes) = tokio::try_join!(
-            self.one::<(u64, u64)>("count records", records),
+        let ((events, noise, codes), endpoints, raw_bytes) = tokio::try_join!(
+            self.records(),
             self.store.fetch_one::<u64>("count endpoints", endpoints),
             self.raw_bytes(),
         )?;
-        Ok(Totals {
+        let totals = Totals {
             endpoints,
-            events: records.0,
-            noise: records.1,
+            events,
+            noise,
             raw_bytes,
             ..Totals::default()
-        })
+        };
+        Ok((totals, codes))
     }
 
     /// Bytes of logs: of an endpoint, and of a fleet that a page can wait for.
@@ -480,12 +564,12 @@ impl Ask<'_> {
                 return Ok(None);
             }
         }
-        let sum = concat!(
+        let sum = [
             "SELECT toUInt64(ifNull(sum(bytes), 0)) FROM (SELECT intervalLengthSum(offset, `end`) AS bytes FROM coverage \
-             WHERE tenant = {tenant:String} AND ",
-            endpoints!(),
-            " AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) GROUP BY endpoint, stream)"
-        );
-        self.one("sum up the text", sum).await.map(Some)
+             WHERE tenant = {tenant:String}",
+            self.told.of_endpoints(),
+            " AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) GROUP BY endpoint, stream)",
+        ];
+        self.one("sum up the text", &sum.concat()).await.map(Some)
     }
 }

@@ -17,15 +17,6 @@ impl Place {
         Self(keys)
     }
 
-    pub(super) fn keys(&self) -> &[i64] {
-        &self.0
-    }
-
-    /// Whether it is a list's beginning.
-    pub(super) fn is_first(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The place after that many rows of a list by rank.
     pub(super) fn after(rows: u64) -> Self {
         match i64::try_from(rows) {

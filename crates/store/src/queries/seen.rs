@@ -1,5 +1,9 @@
 //! How many distinct records carry a code: of the fleet from sketches, of an endpoint from the records.
 
+use super::Day;
+use crate::{error::Result, store::Store};
+use std::fmt::Write as _;
+
 /// Sketches of the fleet on some days: `code`, `day`, `ids`, `machines`, `is_noise`. Noise knows of no KB.
 macro_rules! sketches {
     () => {
@@ -11,52 +15,82 @@ macro_rules! sketches {
     };
 }
 
-/// Records of one endpoint's days, each identity that counts once: `id`, `codes`, `is_noise`. Whether an open record is superseded is asked
-/// of this endpoint's alone. Copies are folded here and not by the table, which would read the keys of all endpoints beside.
-macro_rules! records {
-    () => {
-        concat!(
-            "(SELECT id, latest.1 AS codes, 0 AS is_noise FROM (\
-               SELECT id, argMax((codes, kb), version) AS latest FROM events \
-               WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
-                 AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-                 AND (open = 0 OR (stream, offset, length) NOT IN (",
-            superseded!("events WHERE open = 1 AND"),
-            ")) GROUP BY id) \
-             WHERE ({kb:String} = '' OR latest.2 = {kb:String}) \
-               AND (empty({codes:Array(UInt32)}) OR hasAny(latest.1, {codes:Array(UInt32)})) \
-             UNION ALL \
-             SELECT arrayJoin(ids) AS id, [code] AS codes, 1 AS is_noise FROM noise \
-               WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 AND {kb:String} = '' \
-                 AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-                 AND (empty({codes:Array(UInt32)}) OR code IN {codes:Array(UInt32)}) \
-             UNION ALL \
-             SELECT id, [code] AS codes, 1 AS is_noise FROM open_noise \
-               WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 AND {kb:String} = '' \
-                 AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
-                 AND (empty({codes:Array(UInt32)}) OR code IN {codes:Array(UInt32)}) \
-                 AND (stream, offset, length) NOT IN (",
-            superseded!("open_noise WHERE"),
-            "))"
-        )
+pub(super) use sketches;
+
+/// Records of one endpoint's days, each identity that counts once: `id`, `codes`, `is_noise`. Copies are folded here and not by the table,
+/// which would read the keys of all endpoints beside.
+fn records(has_open: bool) -> String {
+    const DAYS: &str = "tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
+         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})";
+    const NARROW: &str =
+        "{kb:String} = '' AND (empty({codes:Array(UInt32)}) OR code IN {codes:Array(UInt32)})";
+    let whole = match has_open {
+        false => "open = 0".to_owned(),
+        true => format!(
+            "(open = 0 OR (stream, offset, length) NOT IN ({}))",
+            superseded("events WHERE open = 1 AND")
+        ),
     };
+    let mut sql = format!(
+        "(SELECT id, latest.1 AS codes, 0 AS is_noise FROM (\
+           SELECT id, argMax((codes, kb), version) AS latest FROM events WHERE {DAYS} AND {whole} GROUP BY id) \
+         WHERE ({{kb:String}} = '' OR latest.2 = {{kb:String}}) \
+           AND (empty({{codes:Array(UInt32)}}) OR hasAny(latest.1, {{codes:Array(UInt32)}})) \
+         UNION ALL \
+         SELECT arrayJoin(ids) AS id, [code] AS codes, 1 AS is_noise FROM noise WHERE {DAYS} AND {NARROW}"
+    );
+    if has_open {
+        let _ = write!(
+            sql,
+            " UNION ALL \
+             SELECT id, [code] AS codes, 1 AS is_noise FROM open_noise WHERE {DAYS} AND {NARROW} \
+               AND (stream, offset, length) NOT IN ({})",
+            superseded("open_noise WHERE")
+        );
+    }
+    sql.push(')');
+    sql
 }
 
 /// Open records of the endpoint's days that a longer piece has covered since.
-macro_rules! superseded {
-    ($of:literal) => {
-        concat!(
-            "SELECT record.stream, record.offset, record.length FROM \
-               (SELECT stream, offset, length FROM ",
-            $of,
-            " tenant = {tenant:String} AND endpoint = {endpoint:String} \
-                  AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})) AS record \
-             INNER JOIN (SELECT stream, offset, `end` FROM coverage \
-                         WHERE tenant = {tenant:String} AND endpoint = {endpoint:String}) AS piece \
-               ON record.stream = piece.stream \
-             WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length"
-        )
-    };
+fn superseded(of: &str) -> String {
+    format!(
+        "SELECT record.stream, record.offset, record.length FROM \
+           (SELECT stream, offset, length FROM {of} tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} \
+              AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}})) AS record \
+         INNER JOIN (SELECT stream, offset, `end` FROM coverage \
+                     WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}}) AS piece \
+           ON record.stream = piece.stream \
+         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length"
+    )
 }
 
-pub(super) use {records, sketches, superseded};
+impl Store {
+    /// Records of an endpoint on some days as a table, see [`records`]. What asks whether open ones are superseded takes as long to plan as
+    /// all else, so whoever has none is not asked.
+    pub(super) async fn records_of(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        (from, to): (Day, Day),
+    ) -> Result<String> {
+        let open: u64 = self
+            .fetch_one(
+                "look for records that may go on",
+                self.page(
+                    "SELECT sum(held) FROM (\
+                       SELECT count() AS held FROM events WHERE open = 1 AND tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+                       UNION ALL \
+                       SELECT count() AS held FROM open_noise WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}))",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("from", from)
+                .param("to", to),
+            )
+            .await?;
+        Ok(records(open > 0))
+    }
+}
