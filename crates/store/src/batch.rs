@@ -62,10 +62,11 @@ impl Batch {
         &self.units
     }
 
-    /// How far the logs of endpoints reach of which nothing is derived again: a derivation would have said it.
-    fn quiet_facts(&self) -> Vec<EndpointFacts> {
+    /// What it says of machines: how far their logs reach, and the servicing stack loaded last. With the batch and not with what is
+    /// derived of it, so that the table has one INSERT for all.
+    fn facts(&self) -> Vec<EndpointFacts> {
         let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
-        for rows in self.chunks.iter().filter(|rows| rows.news.is_empty()) {
+        for rows in &self.chunks {
             let (tenant, endpoint) = (&rows.chunk.tenant, &rows.chunk.endpoint);
             let of_endpoint = facts
                 .entry((tenant, endpoint))
@@ -79,6 +80,14 @@ impl Batch {
                 });
             of_endpoint.first = of_endpoint.first.into_iter().chain(rows.first).min();
             of_endpoint.last = of_endpoint.last.max(rows.last);
+            let stacks = rows.events.iter().filter(|event| !event.open);
+            let stacks = stacks.filter_map(EndpointFacts::servicing_stack_of);
+            of_endpoint.servicing_stack = of_endpoint
+                .servicing_stack
+                .take()
+                .into_iter()
+                .chain(stacks)
+                .max();
         }
         facts.into_values().collect()
     }
@@ -152,7 +161,7 @@ impl Store {
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
         let news = async {
             self.insert_news(batch).await?;
-            self.insert_facts(&batch.quiet_facts()).await
+            self.insert_facts(&batch.facts()).await
         };
         let (events, noise) = (
             self.insert_events(batch, None),
@@ -169,7 +178,7 @@ impl Store {
         self.insert_inputs(batch, Some(turns)).await?;
         self.insert_noise(batch, Some(turns)).await?;
         self.insert_news(batch).await?;
-        self.insert_facts(&batch.quiet_facts()).await?;
+        self.insert_facts(&batch.facts()).await?;
         self.insert_chunks(batch, Some(turns)).await
     }
 

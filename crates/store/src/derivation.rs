@@ -8,7 +8,7 @@ use crate::{
     version::DerivationVersion,
 };
 use clickhouse::Row;
-use event::{Code, Derivation, Finding, LoggedAt, Month, Unit, UtcMillis};
+use event::{Code, Derivation, Event, Finding, LoggedAt, Marker, Month, Unit, UtcMillis};
 use futures_util::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +55,7 @@ impl UnitDerivation {
     }
 }
 
-/// What derivation learnt about a machine. Every field folds, so a repeat changes nothing.
+/// What logs say of a machine. Every field folds, so a repeat changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {
     /// Owner.
@@ -70,6 +70,15 @@ pub struct EndpointFacts {
     pub first: Option<LoggedAt>,
     /// Latest head.
     pub last: Option<LoggedAt>,
+}
+
+impl EndpointFacts {
+    /// The version of the servicing stack that an event says is loaded, and when.
+    pub fn servicing_stack_of(event: &Event) -> Option<(LoggedAt, String)> {
+        let is_loaded = event.marker == Marker::StackLoaded;
+        let version = event.field("version").filter(|_| is_loaded)?;
+        Some((event.logged?, version.to_owned()))
+    }
 }
 
 impl Store {

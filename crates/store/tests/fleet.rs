@@ -184,11 +184,7 @@ impl Fleet {
             .with_user("cbsift")
             .with_password(TOKEN)
             .with_database("cbsift");
-        let fleet = Self {
-            store,
-            sql,
-            engine,
-        };
+        let fleet = Self { store, sql, engine };
         fleet.fill().await;
         fleet
     }

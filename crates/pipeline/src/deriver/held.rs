@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use crate::ActiveSet;
 use classify::{DayParts, StreamFacts, derive_days};
-use event::{Day, Event, LoggedAt, Marker, Month, Unit};
+use event::{Day, Event, Month, Unit};
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -82,20 +82,15 @@ impl Held {
 
     /// What it says of the machine.
     pub(super) fn facts(&self, tenant: &str, endpoint: &str) -> EndpointFacts {
-        let stack: Option<(LoggedAt, &str)> = self
-            .inputs
-            .events
-            .iter()
-            .filter(|event| event.marker == Marker::StackLoaded)
-            .filter_map(|event| Some((event.logged?, event.field("version")?)))
-            .max();
+        let events = self.inputs.events.iter();
+        let stack = events.filter_map(EndpointFacts::servicing_stack_of).max();
         let (first, last) = self.streams.messages.unzip();
         let streams = || self.streams.streams.iter();
         EndpointFacts {
             tenant: tenant.to_owned(),
             endpoint: endpoint.to_owned(),
             host: String::new(),
-            servicing_stack: stack.map(|(at, version)| (at, version.to_owned())),
+            servicing_stack: stack,
             first: streams().filter_map(|times| times.first).chain(first).min(),
             last: streams().filter_map(|times| times.last).chain(last).max(),
         }

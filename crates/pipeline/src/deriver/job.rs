@@ -228,7 +228,10 @@ impl<'a> Job<'a> {
             let tenant = &of_read.tenant;
             for (endpoint, plan) in &of_read.endpoints {
                 let held = held.remove(endpoint).unwrap_or_default();
-                facts.push(held.facts(tenant, endpoint));
+                // What a batch brings it has said itself; another rule set may know more of what was there.
+                if plan.is_of_whole_months() {
+                    facts.push(held.facts(tenant, endpoint));
+                }
                 let plant = || {
                     #[cfg(feature = "testing")]
                     assert!(

@@ -65,6 +65,11 @@ impl Plan {
         self.held.retain(|day| is_kept(*day));
     }
 
+    /// Whether months are derived whole: for another rule set, or of what an older build stored.
+    pub(super) fn is_of_whole_months(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Months that get another answer.
     pub(super) fn months(&self) -> &BTreeSet<Month> {
         &self.months
