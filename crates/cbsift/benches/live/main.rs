@@ -6,7 +6,7 @@
 //! endpoints fail, one a second, and their pages are asked for until they show it. CPU is that of `up` and its engine, not of the senders.
 //! `ENDPOINTS=1000 MINUTES=10 cargo bench -p cbsift --bench live`; without them 1000 and 2.
 
-#[path = "../process.rs"]
+#[path = "../through_kafka/process.rs"]
 #[expect(dead_code, reason = "shared with the bench of the way through Kafka")]
 mod process;
 #[path = "../../../../tests/it/harness.rs"]
@@ -231,7 +231,8 @@ impl Bench {
                 scope.spawn(move || {
                     let start = Instant::now();
                     self.send(endpoint, Ends::Failure);
-                    let page = format!("{}/api/v1/endpoints/{}", self.up.page, name_of(endpoint));
+                    let page = self.up.page.trim_end_matches('/');
+                    let page = format!("{page}/api/v1/endpoints/{}", name_of(endpoint));
                     let failed = format!("KB{}", update_of(endpoint, 0));
                     single::wait_until("the failure is on the page", || {
                         std::thread::sleep(LOOK);

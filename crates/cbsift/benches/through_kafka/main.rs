@@ -10,7 +10,6 @@
 #[path = "../../../../tests/cluster/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of the cluster")]
 mod harness;
-#[path = "../process.rs"]
 mod process;
 #[path = "../../../../tests/it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
