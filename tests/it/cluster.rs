@@ -117,7 +117,7 @@ fn secrets_are_made_once_each_for_its_service_only() {
     let reader = fs::read_to_string(path("clients/reader-token")).unwrap();
     let shown = |token: &str| format!("Bearer {}", token.trim());
     let tokens = |role: &str| {
-        ingest::Tokens::parse(&fs::read_to_string(path(role).join("tokens")).unwrap()).unwrap()
+        serve::Tokens::parse(&fs::read_to_string(path(role).join("tokens")).unwrap()).unwrap()
     };
     assert!(
         tokens("ingest")

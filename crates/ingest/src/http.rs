@@ -18,7 +18,6 @@ use crate::http::refusal::Refusal;
 use crate::http::room::Room;
 use crate::http::traffic::REPLACEMENTS;
 use crate::offsets::{Import, Offsets};
-use crate::tokens::{Caller, Tokens};
 use crate::{ChunkSink, Config, Pace, SinkError};
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +32,7 @@ use event::upload::{
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use metrics::counter;
 use serde::Deserialize;
+use serve::{Caller, Tokens};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 

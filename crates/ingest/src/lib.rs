@@ -6,10 +6,8 @@ pub mod fuzzing;
 pub mod http;
 pub mod offsets;
 pub mod sink;
-pub mod tokens;
 
 pub use config::{Config, RawConfig};
 pub use http::{Traffic, for_readers, router};
-pub use offsets::{Import, Imported, Offsets, Owner};
+pub use offsets::{Import, Imported, Offsets};
 pub use sink::{ChunkSink, Pace, SinkError};
-pub use tokens::Tokens;

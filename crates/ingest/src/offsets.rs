@@ -3,6 +3,7 @@
 use crate::SinkError;
 use event::upload::FileDigest;
 use event::{Source, StreamId};
+use serve::Owner;
 
 /// Answers senders from the store, and keeps the books of whole files.
 ///
@@ -27,15 +28,6 @@ pub trait Offsets: Clone + Send + Sync + 'static {
 
     /// Notes that all bytes of a file were acknowledged, and that the digest is theirs. A repeat changes nothing.
     fn record_import(&self, import: Import) -> impl Future<Output = Result<(), SinkError>> + Send;
-}
-
-/// Whose data it is; from the credential.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Owner {
-    /// Owner of the endpoint.
-    pub tenant: String,
-    /// The machine.
-    pub endpoint: String,
 }
 
 /// What is known of a file that was sent whole before.

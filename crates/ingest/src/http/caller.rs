@@ -2,11 +2,12 @@
 
 use super::Intake;
 use crate::http::refusal::Refusal;
-use crate::tokens::{Caller, Denied, Tokens};
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use event::upload::{ENDPOINT_HEADER, FILE_DIGEST_HEADER, FILE_SIZE_HEADER};
+use serve::{Caller, Denied, Tokens};
 use std::sync::Arc;
 
 /// Headers of which a request has one at most: of two, a proxy before us could mean the other one. Those of HTTP itself are looked at

@@ -3,9 +3,9 @@
 //! A digest that a sender names is a claim. It is noted only where every byte of the file came to this intake, in order, and was read the
 //! way that the file reader would read the file. What is forgotten here, or went to another intake, is only sent once more and folds.
 
-use crate::offsets::Owner;
 use event::upload::FileDigest;
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
+use serve::Owner;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};

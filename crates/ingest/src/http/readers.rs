@@ -1,12 +1,11 @@
 //! What only people with a reader's token may see.
 
-use crate::Tokens;
-use crate::tokens::Denied;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Json, Response};
+use serve::{Denied, Tokens};
 use std::sync::Arc;
 
 /// Puts a router behind the tokens' readers: a browser asks for name and password, and the password is the token.

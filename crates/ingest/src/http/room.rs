@@ -2,10 +2,10 @@
 //! only announced takes nothing from others.
 
 use crate::http::refusal::Refusal;
-use crate::offsets::Owner;
 use crate::{Config, SinkError};
 use axum::http::StatusCode;
 use metrics::gauge;
+use serve::Owner;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use crate::logs::digest_of;
 use crate::support::Request;
 use hyper_util::service::TowerToHyperService;
-use ingest::{Config, Tokens, for_readers};
+use ingest::{Config, for_readers};
+use serve::Tokens;
 use std::sync::Arc;
 
 #[test]

@@ -1,6 +1,5 @@
-//! Who may send: tokens, and whose data a token may name.
+//! Who may speak: tokens, and whose data a token may name.
 
-use crate::Owner;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use event::is_endpoint_id;
@@ -33,6 +32,15 @@ enum Kind {
     Endpoint,
     /// Sends nothing, and may look at the pages.
     Reader,
+}
+
+/// Whose data it is; from the credential.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// Owner of the endpoint.
+    pub tenant: String,
+    /// The machine.
+    pub endpoint: String,
 }
 
 /// Who speaks, and for whom.
