@@ -7,6 +7,7 @@ mod endpoint;
 mod event;
 mod news;
 mod time;
+mod token;
 pub mod upload;
 
 pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
@@ -15,5 +16,9 @@ pub use endpoint::is_endpoint_id;
 pub use event::{Event, EventId, Level, Marker, Noise, Source};
 pub use news::UnitNews;
 pub use time::{Day, LoggedAt, Month, UtcMillis};
+pub use token::{
+    Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason,
+    endpoint_of_machine,
+};
 /// A code as records carry it: what [`Code::new`] makes of 32 bits.
 pub use windows_error_codes::Code;

@@ -8,6 +8,7 @@ mod day_parts;
 mod dead_letters;
 mod dead_units;
 mod derivation;
+mod enrolment;
 mod error;
 mod gaps;
 mod inputs;
@@ -27,6 +28,7 @@ mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod told;
+mod tokens;
 mod units;
 mod version;
 
@@ -53,5 +55,6 @@ pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};
 pub use store::Store;
 pub use stream_ends::{StreamEnd, StreamPlace};
 pub use streams::{EndpointStreams, StreamTimes};
+pub use tokens::{EnrolledHost, StoredToken, TOKENS_LISTED, TokenState, TokenVia, TokensMark};
 pub use units::{UnitRows, UnitView};
 pub use version::DerivationVersion;

@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_merges"),
     migration!(11, "0011_read"),
     migration!(12, "0012_day_inputs"),
+    migration!(13, "0013_tokens"),
 ];
 
 /// The parameter of a statement that is run once for each month.

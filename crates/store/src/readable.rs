@@ -2,7 +2,8 @@
 
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
-/// `migrations`) and those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held those of an older build).
+/// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held those of an older build), and who may
+/// speak (`tokens`, `enrolments`, `enrolment_claims`).
 pub const READABLE: [&str; 23] = [
     "current_attempts",
     "current_events",
@@ -34,13 +35,16 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const OWN: [&str; 6] = [
+    const OWN: [&str; 9] = [
         "backfills",
         "day_inputs",
         "day_parts",
+        "enrolment_claims",
+        "enrolments",
         "housekeeping",
         "inputs",
         "migrations",
+        "tokens",
     ];
 
     #[test]

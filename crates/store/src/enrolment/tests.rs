@@ -1,0 +1,285 @@
+//! Decisions of enrolment, in any order of intakes that read and write in turns.
+
+use super::*;
+use proptest::prelude::*;
+
+const ENDPOINT: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+
+fn enrolment(secret: u8, host: &str) -> Enrolment {
+    Enrolment {
+        tenant: "default".to_owned(),
+        endpoint: ENDPOINT.to_owned(),
+        machine_guid: ENDPOINT.to_uppercase(),
+        host: host.to_owned(),
+        secret: SecretHash([secret; 32]),
+        by: "fleet:made-up".to_owned(),
+    }
+}
+
+/// The tables, folded as their engine folds them.
+#[derive(Default)]
+struct Tables {
+    tokens: BTreeMap<SecretHash, StoredToken>,
+    claims: BTreeMap<(SecretHash, u64), ClaimRow>,
+    hosts: Hosts,
+    tries: u64,
+}
+
+impl Tables {
+    fn known(&self) -> Known {
+        Known::new(
+            self.claims.values().cloned().collect(),
+            self.tokens.values().cloned().collect(),
+            self.hosts.clone(),
+        )
+    }
+
+    fn apply_tokens(&mut self, round: &mut Round) {
+        for row in std::mem::take(&mut round.said).into_values() {
+            let key = (row.id.clone(), row.secret_sha256.parse().unwrap());
+            self.hosts.entry(key).or_default().push(EnrolledHost {
+                host: row.host,
+                machine_guid: row.machine_guid,
+                at_ms: row.at,
+            });
+        }
+        for token in std::mem::take(&mut round.tokens).into_values() {
+            let held = self.tokens.get(&token.secret);
+            if held.is_none_or(|held| held.state <= token.state) {
+                self.tokens.insert(token.secret, token);
+            }
+        }
+    }
+
+    fn apply_claims(&mut self, round: &mut Round) {
+        for ((_, secret, claimant), row) in std::mem::take(&mut round.claims) {
+            let held = self.claims.get(&(secret, claimant));
+            if held.is_none_or(|held| held.closed <= row.closed) {
+                self.claims.insert((secret, claimant), row);
+            }
+        }
+    }
+
+    fn apply(&mut self, mut round: Round) {
+        self.apply_tokens(&mut round);
+        self.apply_claims(&mut round);
+    }
+
+    fn active(&self) -> Vec<SecretHash> {
+        let tokens = self.tokens.values();
+        let active = tokens.filter(|token| token.state == TokenState::Active);
+        active.map(|token| token.secret).collect()
+    }
+
+    /// One intake alone, to its answer.
+    fn enrol(&mut self, enrolment: &Enrolment, policy: KnownEndpoint, now_ms: i64) -> Enrolled {
+        self.tries += 1;
+        for _ in 0..8 {
+            let mut round = Round::new(self.tries, policy, now_ms);
+            let answer = round.step(enrolment, &self.known());
+            self.apply(round);
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
+        panic!("not settled: {:?} {:?}", self.tokens, self.claims);
+    }
+
+    fn revoke(&mut self, secret: u8) {
+        let token = self.tokens.get_mut(&SecretHash([secret; 32])).unwrap();
+        token.state = TokenState::Revoked;
+    }
+}
+
+const ACTIVE: Enrolled = Enrolled::Active { copied_from: None };
+
+#[test]
+fn a_machine_has_one_token_and_the_same_request_the_same_answer() {
+    let mut table = Tables::default();
+    let machine = enrolment(7, "PC-1");
+    for policy in [
+        KnownEndpoint::Approve,
+        KnownEndpoint::Replace,
+        KnownEndpoint::Refuse,
+    ] {
+        assert_eq!(table.enrol(&machine, policy, 0), ACTIVE);
+        assert_eq!(table.tokens.len(), 1);
+    }
+    assert_eq!(table.hosts.values().flatten().count(), 1);
+    // The same secret from another machine is one that was copied.
+    let copied = table.enrol(&enrolment(7, "PC-2"), KnownEndpoint::Approve, 0);
+    let copied_from = Some("PC-1".to_owned());
+    assert_eq!(copied, Enrolled::Active { copied_from });
+}
+
+#[test]
+fn another_secret_follows_the_policy_and_another_host_name_always_waits() {
+    let wait = Enrolled::Waiting;
+    for (policy, same_host, other_host) in [
+        (
+            KnownEndpoint::Approve,
+            wait(WaitReason::Known),
+            wait(WaitReason::OtherHost),
+        ),
+        (KnownEndpoint::Replace, ACTIVE, wait(WaitReason::OtherHost)),
+        (
+            KnownEndpoint::Refuse,
+            Enrolled::Refused(RefuseReason::Known),
+            Enrolled::Refused(RefuseReason::Known),
+        ),
+    ] {
+        let mut table = Tables::default();
+        table.enrol(&enrolment(1, "PC-1"), policy, 0);
+        assert_eq!(
+            table.enrol(&enrolment(2, "PC-2"), policy, 0),
+            other_host,
+            "{policy:?}"
+        );
+        assert_eq!(
+            table.enrol(&enrolment(3, "pc-1"), policy, 0),
+            same_host,
+            "{policy:?}"
+        );
+        assert_eq!(table.active().len(), 1, "{policy:?}");
+        let first_is_good = table.active() == [SecretHash([1; 32])];
+        assert_eq!(first_is_good, policy != KnownEndpoint::Replace);
+    }
+}
+
+#[test]
+fn who_was_revoked_waits_and_its_secret_never_comes_back() {
+    for policy in [KnownEndpoint::Approve, KnownEndpoint::Replace] {
+        let mut table = Tables::default();
+        table.enrol(&enrolment(1, "PC-1"), policy, 0);
+        table.revoke(1);
+        let again = table.enrol(&enrolment(1, "PC-1"), policy, 0);
+        assert_eq!(again, Enrolled::Refused(RefuseReason::Revoked));
+        let anew = table.enrol(&enrolment(2, "PC-1"), policy, 0);
+        assert_eq!(anew, Enrolled::Waiting(WaitReason::Revoked));
+        assert!(table.active().is_empty());
+    }
+}
+
+#[test]
+fn a_few_wait_for_one_endpoint_and_the_rest_is_told() {
+    let mut table = Tables::default();
+    let policy = KnownEndpoint::Approve;
+    table.enrol(&enrolment(0, "PC-0"), policy, 0);
+    for clone in 1..=20 {
+        let answer = table.enrol(&enrolment(clone, &format!("PC-{clone}")), policy, 0);
+        let expected = match usize::from(clone) <= WAITING_PER_ENDPOINT {
+            true => Enrolled::Waiting(WaitReason::OtherHost),
+            false => Enrolled::Refused(RefuseReason::TooMany),
+        };
+        assert_eq!(answer, expected, "{clone}");
+    }
+    assert_eq!(table.tokens.len(), 1 + WAITING_PER_ENDPOINT);
+}
+
+#[test]
+fn a_claim_of_an_intake_that_died_is_given_up_after_two_minutes() {
+    for dead in [0, 9] {
+        let (mut table, policy) = (Tables::default(), KnownEndpoint::Approve);
+        let dead = enrolment(dead, "PC-9");
+        let mut round = Round::new(100, policy, 0);
+        assert_eq!(round.step(&dead, &table.known()), None);
+        table.apply(round);
+        // As long as it may live, nobody is enrolled beside it …
+        let machine = enrolment(1, "PC-1");
+        for now_ms in [1_000, 1_001, 1_002] {
+            let mut round = Round::new(200, policy, now_ms);
+            assert_eq!(round.step(&machine, &table.known()), None);
+            table.apply(round);
+        }
+        assert!(table.tokens.is_empty());
+        // … and later the next try is. The dead one, if it comes back, is told.
+        assert_eq!(table.enrol(&machine, policy, 121_000), ACTIVE);
+        assert_eq!(
+            table.enrol(&dead, policy, 122_000),
+            Enrolled::Waiting(WaitReason::OtherHost)
+        );
+        assert_eq!(table.active(), [SecretHash([1; 32])]);
+    }
+}
+
+/// An intake that serves one request: it reads claims, then tokens; it writes tokens, then claims; each some time after the other.
+struct Intake {
+    enrolment: Enrolment,
+    claimant: u64,
+    read: Option<Vec<ClaimRow>>,
+    decided: Option<(Round, Option<Enrolled>)>,
+    written: Option<(Round, Option<Enrolled>)>,
+    answer: Option<Enrolled>,
+}
+
+impl Intake {
+    fn step(&mut self, tables: &mut Tables, policy: KnownEndpoint) {
+        if self.answer.is_some() {
+        } else if let Some((mut round, answer)) = self.written.take() {
+            tables.apply_claims(&mut round);
+            self.answer = answer;
+        } else if let Some((mut round, answer)) = self.decided.take() {
+            tables.apply_tokens(&mut round);
+            self.written = Some((round, answer));
+        } else if let Some(claims) = self.read.take() {
+            let tokens = tables.tokens.values().cloned().collect();
+            let known = Known::new(claims, tokens, tables.hosts.clone());
+            let mut round = Round::new(self.claimant, policy, 0);
+            let answer = round.step(&self.enrolment, &known);
+            self.decided = Some((round, answer));
+        } else {
+            self.read = Some(tables.claims.values().cloned().collect());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn of_requests_at_once_one_secret_wins_and_every_answer_is_true(
+        secrets in prop::collection::vec(1_u8..5, 2..6),
+        is_known in any::<bool>(),
+        replace in any::<bool>(),
+        order in prop::collection::vec(0_usize..60, 0..120),
+    ) {
+        let policy = if replace { KnownEndpoint::Replace } else { KnownEndpoint::Approve };
+        let mut tables = Tables::default();
+        if is_known {
+            tables.enrol(&enrolment(0, "PC-1"), policy, 0);
+        }
+        let intake = |(claimant, secret): (u64, &u8)| Intake {
+            enrolment: enrolment(*secret, "PC-1"),
+            claimant,
+            read: None,
+            decided: None,
+            written: None,
+            answer: None,
+        };
+        let mut intakes: Vec<Intake> = std::iter::zip(100.., &secrets).map(intake).collect();
+        for turn in order {
+            let count = intakes.len();
+            intakes[turn % count].step(&mut tables, policy);
+        }
+        // Whatever happened so far, now each has its turn until all are done.
+        for _ in 0..200 {
+            for intake in &mut intakes {
+                intake.step(&mut tables, policy);
+            }
+        }
+        prop_assert_eq!(tables.active().len(), 1);
+        for intake in &intakes {
+            let state = tables.tokens[&intake.enrolment.secret].state;
+            match intake.answer.as_ref().expect("settled") {
+                // One that was replaced by a later one was good when its sender heard so.
+                Enrolled::Active { .. } => prop_assert!(
+                    state == TokenState::Active || (replace && state == TokenState::Revoked)
+                ),
+                Enrolled::Waiting(_) => prop_assert_eq!(state, TokenState::Waiting),
+                Enrolled::Refused(reason) => {
+                    prop_assert!(replace && *reason == RefuseReason::Revoked);
+                }
+            }
+        }
+    }
+}
