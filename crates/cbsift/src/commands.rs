@@ -14,6 +14,7 @@ mod rules;
 mod scan;
 mod send;
 mod simulate;
+mod tokens;
 mod up;
 mod web;
 
@@ -58,6 +59,7 @@ enum Command {
     Reprocess(reprocess::Arguments),
     DeadLetters(dead_letters::Arguments),
     DeadUnits(dead_units::Arguments),
+    Tokens(tokens::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -99,6 +101,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reprocess(arguments) => reprocess::run(arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::DeadUnits(arguments) => dead_units::run(arguments),
+        Command::Tokens(arguments) => tokens::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
     }

@@ -1,12 +1,14 @@
 //! What runs: one file a role, each top to bottom in the order data flows.
 
 mod admin;
+mod desk;
 mod door;
 pub(crate) mod engine;
 mod ingest;
 mod intake;
 mod pipeline;
 mod process;
+mod tokens;
 mod up;
 mod web;
 

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// The ClickHouse of roles that run alone.
     pub(crate) remote: Option<ClickHouse>,
+    /// How often the tokens of the store are read.
+    pub(crate) tokens_refresh: Duration,
     /// 0 = no bound.
     pub(crate) max_disk: u64,
     pub(crate) pipeline: pipeline::Config,
@@ -66,6 +68,11 @@ pub(crate) struct ClickHouse {
 }
 
 impl ClickHouse {
+    /// Which store it is, for people and to tell it from others.
+    pub(crate) fn place(&self) -> String {
+        format!("{} database {}", self.url, self.database)
+    }
+
     /// With its password, which is read when it is needed.
     pub(crate) fn connect(&self) -> anyhow::Result<StoreConfig> {
         let password = match &self.password_file {
@@ -139,6 +146,7 @@ struct RawStore {
     password_file: String,
     database: String,
     cluster: String,
+    tokens_refresh: String,
     max_disk: String,
     keep_days: u16,
     keep_evidence_days: u16,
@@ -175,6 +183,9 @@ const MIN_MEMORY: u64 = 500 << 20;
 
 /// Below this the engine's own files, a batch and its merges leave no room for logs.
 const MIN_DISK: u64 = 64 << 20;
+
+/// A revocation holds within a minute, also where one reading has failed.
+const TOKENS_REFRESH_MAX: Duration = Duration::from_secs(30);
 
 /// Reads and checks everything; all problems at once.
 pub(crate) fn load(
@@ -246,6 +257,7 @@ pub(crate) fn load(
         log: check.log_format(&raw.log.format),
         data: PathBuf::from(&raw.store.data),
         remote: check.remote(&raw.store),
+        tokens_refresh: check.tokens_refresh(&raw.store.tokens_refresh),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
         pipeline: pipeline::Config::default(),
         engine_listen: check.address("engine.listen", &raw.engine.listen, false),
@@ -423,6 +435,16 @@ impl Check<'_> {
         }
     }
 
+    fn tokens_refresh(&mut self, text: &str) -> Duration {
+        let refresh = self.time("store.tokens_refresh", text);
+        if refresh > TOKENS_REFRESH_MAX {
+            self.problems.push(format!(
+                "`store.tokens_refresh` is \"{text}\", but a revocation must hold within a minute\nhint: \"30s\" is the most"
+            ));
+        }
+        refresh
+    }
+
     fn tls(&mut self, table: &str, cert: &str, key: &str) -> Option<TlsFiles> {
         TlsFiles::check(table, cert, key).unwrap_or_else(|error| {
             self.problems.push(error);
@@ -558,6 +580,7 @@ mod tests {
             ("engine.listen", "0.0.0.0:7072".to_owned()),
             ("web.listen", "here".to_owned()),
             ("log.format", "xml".to_owned()),
+            ("store.tokens_refresh", "2m".to_owned()),
         ];
         let Err(Misuse(problems)) = load(None, &flags) else {
             panic!("accepted")
@@ -567,6 +590,7 @@ mod tests {
             "engine.listen",
             "web.listen",
             "log.format",
+            "store.tokens_refresh",
         ] {
             assert!(problems.contains(key), "{key} in {problems}");
         }

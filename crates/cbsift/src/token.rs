@@ -3,7 +3,7 @@
 use anyhow::Context;
 use embedded_clickhouse::Tokens;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -58,22 +58,22 @@ fn misplaced(data: &Path) -> String {
     )
 }
 
-/// A token of a data folder; folder and token are made where they are missing, for their owner only.
-pub(crate) fn make(data: &Path, holder: Holder) -> anyhow::Result<String> {
+/// Makes a data folder where it is missing, for its owner only.
+pub(crate) fn make_folder(data: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
-        .with_context(|| format!("create data folder `{}`", data.display()))?;
+}
+
+/// A token of a data folder; folder and token are made where they are missing, for their owner only.
+pub(crate) fn make(data: &Path, holder: Holder) -> anyhow::Result<String> {
+    make_folder(data).with_context(|| format!("create data folder `{}`", data.display()))?;
     let path = path(data, holder);
     if path.exists() {
         return read(&path);
     }
-    let mut random = [0_u8; 32];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut random))
-        .context("read random bytes for a token")?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = serve::tokens::new_secret().context("read random bytes for a token")?;
     // Written aside and renamed: a crash in between must not leave an empty token.
     let aside = data.join(format!("{}.new", holder.file()));
     let mut file = OpenOptions::new()

@@ -1,5 +1,6 @@
 //! The intake's settings and their checks.
 
+use event::KnownEndpoint;
 use event::upload::{CHUNK_MAX, CHUNK_MIN};
 use serde::{Deserialize, Serialize};
 use serve::{Admission, Limits, Serving, Tls, TlsFiles};
@@ -19,6 +20,10 @@ pub struct RawConfig {
     pub tls_key: String,
     /// File of tokens, or empty.
     pub tokens_file: String,
+    /// What becomes of a known endpoint that enrols with another secret.
+    pub enroll_known: String,
+    /// Enrolments a second of one fleet token.
+    pub enroll_rate: u32,
     /// Largest body, as sent and as decoded.
     pub body_max: String,
     /// Bodies in memory at once, counted as decoded and doubled for their text.
@@ -52,6 +57,9 @@ impl Default for RawConfig {
             tls_cert: String::new(),
             tls_key: String::new(),
             tokens_file: String::new(),
+            enroll_known: KnownEndpoint::default().name().to_owned(),
+            // A mass installation of 10,000 PCs takes a minute; a fleet token that got lost fills no disk before somebody looks. A guess.
+            enroll_rate: 200,
             // Four of the senders' bodies of 4 MiB; the longest record must fit.
             body_max: "16 MiB".to_owned(),
             // Eight bodies of 4 MiB, which keeps an engine that takes 150 MB/s busy.
@@ -85,6 +93,10 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// File of tokens.
     pub tokens_file: Option<PathBuf>,
+    /// What becomes of a known endpoint that enrols with another secret.
+    pub enroll_known: KnownEndpoint,
+    /// Enrolments a second of one fleet token.
+    pub enroll_rate: u32,
     /// Largest body in bytes.
     pub body_max: usize,
     /// Bytes of bodies in memory.
@@ -185,6 +197,7 @@ impl Config {
             ("connections_max", raw.connections_max),
             ("address_connections_max", raw.address_connections_max),
             ("endpoint_requests_max", raw.endpoint_requests_max),
+            ("enroll_rate", raw.enroll_rate),
         ] {
             if !(1..=100_000).contains(&value) {
                 problem(key, &value, "from 1 to 100000");
@@ -197,6 +210,14 @@ impl Config {
                 "an address and a port like \"127.0.0.1:7070\"",
             );
             SocketAddr::from(([127, 0, 0, 1], 0))
+        });
+        let enroll_known = KnownEndpoint::from_name(&raw.enroll_known).unwrap_or_else(|| {
+            problem(
+                "enroll_known",
+                &raw.enroll_known,
+                "\"approve\", \"replace\" or \"refuse\"",
+            );
+            KnownEndpoint::default()
         });
         let tls = match TlsFiles::check("ingest", &raw.tls_cert, &raw.tls_key) {
             Ok(tls) => tls,
@@ -218,6 +239,8 @@ impl Config {
             listen,
             tls,
             tokens_file: (!raw.tokens_file.is_empty()).then(|| PathBuf::from(&raw.tokens_file)),
+            enroll_known,
+            enroll_rate: raw.enroll_rate,
             body_max,
             in_flight_max,
             chunk_max,
@@ -279,6 +302,7 @@ mod tests {
             body_max: "16 MB".to_owned(),
             chunk_max: "1 MiB".to_owned(),
             connections_max: 0,
+            enroll_known: "ask".to_owned(),
             head_timeout: "10".to_owned(),
             ack_timeout: "0s".to_owned(),
             body_rate_min: "0 B".to_owned(),
@@ -290,6 +314,7 @@ mod tests {
             "body_max",
             "chunk_max",
             "connections_max",
+            "enroll_known",
             "head_timeout",
             "ack_timeout",
             "body_rate_min",
@@ -303,7 +328,7 @@ mod tests {
                 "{key}"
             );
         }
-        assert_eq!(problems.len(), 7, "{problems:?}");
+        assert_eq!(problems.len(), 8, "{problems:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 mod caller;
+mod enroll;
 mod prefixes;
 mod readers;
 mod refusal;
@@ -18,21 +19,21 @@ use crate::http::refusal::Refusal;
 use crate::http::room::Room;
 use crate::http::traffic::REPLACEMENTS;
 use crate::offsets::{Import, Offsets};
-use crate::{ChunkSink, Config, Pace, SinkError};
+use crate::{Callers, ChunkSink, Config, Pace, SinkError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{head, put};
+use axum::routing::{head, post, put};
 use event::upload::{
     CHUNK_MIN, FILE_DIGEST_HEADER, FILE_SIZE_HEADER, FileDigest, NEXT_OFFSET_HEADER,
 };
 use event::{Chunk, Format, Source, StreamId, TextEncoding};
 use metrics::counter;
 use serde::Deserialize;
-use serve::{Caller, Tokens};
+use serve::Caller;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,13 +44,14 @@ const OFFSET_MAX: u64 = 1 << 53;
 pub fn router<S: ChunkSink, O: Offsets>(
     sink: S,
     offsets: O,
-    tokens: Arc<Tokens>,
+    callers: Callers,
     config: &Config,
 ) -> Router {
     let intake = Intake {
         sink,
         offsets,
-        tokens,
+        callers,
+        rates: enroll::Rates::default(),
         room: Room::new(config),
         prefixes: Prefixes::default(),
         config: config.clone(),
@@ -60,13 +62,15 @@ pub fn router<S: ChunkSink, O: Offsets>(
             put(put_stream::<S, O>).head(head_stream::<S, O>),
         )
         .route("/v1/imports/{digest}", head(head_import::<S, O>))
+        .route("/v1/enroll", post(enroll::enroll::<S, O>))
         .with_state(Arc::new(intake))
 }
 
 struct Intake<S, O> {
     sink: S,
     offsets: O,
-    tokens: Arc<Tokens>,
+    callers: Callers,
+    rates: enroll::Rates,
     room: Room,
     prefixes: Prefixes,
     config: Config,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+pub mod desk;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod http;
@@ -8,6 +9,7 @@ pub mod offsets;
 pub mod sink;
 
 pub use config::{Config, RawConfig};
+pub use desk::{Callers, Desk};
 pub use http::{Traffic, for_readers, router};
 pub use offsets::{Import, Imported, Offsets};
 pub use sink::{ChunkSink, Pace, SinkError};

@@ -7,11 +7,11 @@ mod door;
 pub mod open_files;
 mod stall;
 mod tls;
-mod tokens;
+pub mod tokens;
 
 pub use address::{ListenError, check_listen, listen};
 pub use admission::{Admission, Limits, Place};
 pub use connection::{Peer, connection};
 pub use door::{Serving, serve};
 pub use tls::{Tls, TlsError, TlsFiles};
-pub use tokens::{Caller, Denied, Owner, Tokens, TokensError};
+pub use tokens::{Caller, Denied, Keyring, Owner, Tokens, TokensError};

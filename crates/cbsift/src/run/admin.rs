@@ -1,5 +1,6 @@
 //! Health and metrics, on an address of their own.
 
+use super::tokens::Believed;
 use crate::keeper::{Notes, Space};
 use axum::Router;
 use axum::http::StatusCode;
@@ -110,6 +111,15 @@ impl Admin {
     pub(super) fn with_traffic(self, traffic: ::ingest::Traffic) -> Self {
         self.with_refresh(move || {
             traffic.publish();
+            async {}
+        })
+    }
+
+    /// Whose tokens this process believes.
+    pub(super) fn with_tokens(self, believed: Believed) -> Self {
+        let noted = believed.clone();
+        self.with_note(move || noted.note()).with_refresh(move || {
+            believed.publish();
             async {}
         })
     }
@@ -317,6 +327,15 @@ fn describe() {
         (
             "cbsift_serve_connections",
             "Connections, with those that are just being closed.",
+        ),
+        ("cbsift_tokens", "Tokens that are good here."),
+        (
+            "cbsift_tokens_age_seconds",
+            "How long ago the store's tokens were read: a revocation since then is not known here.",
+        ),
+        (
+            "cbsift_tokens_waiting",
+            "Enrolments that wait for approval.",
         ),
         (
             "cbsift_ingest_in_flight_bytes",

@@ -6,10 +6,8 @@ use crate::settings::Settings;
 use anyhow::Context;
 use axum::Router;
 use hyper_util::service::TowerToHyperService;
-use serve::{Admission, Serving, Tls, TlsFiles, Tokens};
+use serve::{Admission, Serving, Tls, TlsFiles};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -142,39 +140,6 @@ async fn renew_on_hangup(tls: Tls, stop: CancellationToken) {
             }
         }
     }
-}
-
-/// What puts the pages behind the tokens of `web.tokens_file`, where it is set; the file is read now.
-pub(super) fn for_readers(settings: &Settings) -> anyhow::Result<impl FnOnce(Router) -> Router> {
-    let readers = settings
-        .web_tokens_file
-        .as_ref()
-        .map(|path| tokens(path, "web.tokens_file"))
-        .transpose()?
-        .map(Arc::new);
-    Ok(move |pages| match readers {
-        Some(readers) => ingest::for_readers(pages, readers),
-        None => pages,
-    })
-}
-
-/// Reads a token file; what is wrong in it is a mistake of the configuration.
-pub(super) fn tokens(path: &Path, key: &str) -> anyhow::Result<Tokens> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Misuse(format!(
-            "`{key}`: cannot read token file `{}`: {error}",
-            path.display()
-        ))
-    })?;
-    Tokens::parse(&text).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Misuse(format!(
-            "`{key}`: token file `{}`: {}",
-            path.display(),
-            errors.join("; ")
-        ))
-        .into()
-    })
 }
 
 #[cfg(test)]

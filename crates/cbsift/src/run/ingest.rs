@@ -3,14 +3,14 @@
 use super::admin::Admin;
 use super::door::Doors;
 use super::engine::Remote;
-use super::intake::{Held, Kafka, tokens};
+use super::intake::{Held, Kafka};
 use super::process::{self, Servers};
+use super::tokens::{self, Believed, Shelf};
 use crate::settings::Settings;
 use ::ingest::Traffic;
 use anyhow::{Context, bail};
 use metrics::{counter, gauge};
 use queue::Producer;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +26,22 @@ pub(crate) async fn ingest(
     stop: CancellationToken,
     ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let tokens = tokens(settings)?;
-    if tokens.is_empty() {
+    let remote = settings
+        .remote
+        .is_some()
+        .then(|| Remote::new(settings))
+        .transpose()?;
+    let file = settings.ingest.tokens_file.as_deref();
+    let believed = Believed::open(
+        settings,
+        file.map(|path| (path, "ingest.tokens_file")),
+        None,
+        remote.clone().map(Shelf::Remote),
+    )
+    .await?;
+    if remote.is_none() && believed.keyring().is_empty() {
         bail!(crate::misuse::Misuse(
-            "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it".to_owned()
+            "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it, or set `store.url` and make tokens with `cbsift tokens create`".to_owned()
         ));
     }
     let doors = Doors::new(settings)?;
@@ -39,13 +51,9 @@ pub(crate) async fn ingest(
     let broken = CancellationToken::new();
     let sink = Kafka::new(producer.clone(), broken.clone());
     // Without a store nothing is known of files sent before: they are sent again and fold.
-    let held = settings
-        .remote
-        .is_some()
-        .then(|| Remote::new(settings))
-        .transpose()?
-        .map_or(Held::Nothing, Held::Remote);
-    let intake = ::ingest::router(sink, held, Arc::new(tokens), &settings.ingest);
+    let held = remote.map_or(Held::Nothing, Held::Remote);
+    let (callers, desk) = tokens::callers(&believed, settings);
+    let intake = ::ingest::router(sink, held, callers, &settings.ingest);
 
     let (pinged, counted) = (producer.clone(), producer.clone());
     let admin = Admin::new("ingest")?;
@@ -53,6 +61,7 @@ pub(crate) async fn ingest(
     let intake = traffic.count(intake);
     let admin = admin
         .with_traffic(traffic)
+        .with_tokens(believed.clone())
         .with_check(move || {
             let producer = pinged.clone();
             async move {
@@ -76,6 +85,10 @@ pub(crate) async fn ingest(
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
+    servers.add("the tokens", |stop| believed.run(stop));
+    if let Some(desk) = desk {
+        servers.add("enrolment", desk);
+    }
     let topics = settings.queue.clone();
     servers.add("the topics", move |stop| async move {
         process::topics(&topics, &stop).await?;

@@ -1,26 +1,17 @@
-//! What the intake is given: where chunks go, what the store holds, whose tokens are good.
+//! What the intake is given: where chunks go, and what the store holds.
 
 use super::engine::Remote;
 use super::process::cut_short;
 use crate::keeper::Space;
-use crate::settings::Settings;
 use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, Import, Imported, Offsets, Pace, SinkError};
 use pipeline::PipelineError;
 use queue::{Producer, SendError};
-use serve::{Owner, Tokens};
+use serve::Owner;
 use std::sync::Arc;
 use store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
-
-/// The tokens of `ingest.tokens_file`; none where no file is set.
-pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
-    let Some(path) = &settings.ingest.tokens_file else {
-        return Ok(Tokens::default());
-    };
-    super::door::tokens(path, "ingest.tokens_file")
-}
 
 /// From the intake straight into the pipeline: acknowledged means stored.
 #[derive(Clone)]

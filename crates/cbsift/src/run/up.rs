@@ -1,10 +1,11 @@
 //! Everything on one machine: what `cbsift up` builds, top to bottom in the order data flows.
 
 use super::admin::Admin;
-use super::door::{Doors, for_readers};
+use super::door::Doors;
 use super::engine::{self, Engine};
-use super::intake::{Direct, Held, tokens};
+use super::intake::{Direct, Held};
 use super::process::{self, Servers, TENANT};
+use super::tokens::{self, Believed, Shelf};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
 use crate::token::{self, Holder};
@@ -30,8 +31,8 @@ pub(crate) async fn up(
 ) -> anyhow::Result<()> {
     // What may be wrong is looked at first, before anything is made: files that are named, and ports, of which a taken one must not cost
     // the time to open the engine.
-    let tokens = tokens(settings)?;
-    let behind_tokens = for_readers(settings)?;
+    tokens::check(settings.ingest.tokens_file.as_deref(), "ingest.tokens_file")?;
+    tokens::check(settings.web_tokens_file.as_deref(), "web.tokens_file")?;
     let doors = Doors::new(settings)?;
     let intake_door = doors.intake()?;
     let page_door = doors.pages()?;
@@ -40,7 +41,6 @@ pub(crate) async fn up(
     let folder = engine::claim(settings, engine::LEFT_WITHIN).await?;
     let engine_door = engine::listen(settings)?;
     let token = token::make(&settings.data, Holder::Sender)?;
-    let tokens = tokens.with_relay(&token);
 
     let engine_address = engine_door.local_addr()?;
     let readers = token::of_engine(&settings.data)?;
@@ -55,6 +55,20 @@ pub(crate) async fn up(
         .context("start the pipeline")?;
     let space = Space::new(settings.max_disk, Some(settings.data.clone()));
 
+    let shelf = Shelf::Here(Arc::new(store.clone()));
+    let senders = Believed::open(
+        settings,
+        settings
+            .ingest
+            .tokens_file
+            .as_deref()
+            .map(|path| (path, "ingest.tokens_file")),
+        Some(token.clone()),
+        Some(shelf.clone()),
+    )
+    .await?;
+    let readers = tokens::of_readers(settings, shelf).await?;
+    let (callers, desk) = tokens::callers(&senders, settings);
     let sink = Direct {
         pipeline: pipeline.handle(),
         space: space.clone(),
@@ -62,7 +76,7 @@ pub(crate) async fn up(
     let intake = ingest::router(
         sink,
         Held::Here(Arc::new(store.clone())),
-        Arc::new(tokens),
+        callers,
         &settings.ingest,
     );
     let web = web::Web::new(
@@ -86,6 +100,7 @@ pub(crate) async fn up(
     let intake = traffic.count(intake);
     let admin = admin
         .with_traffic(traffic)
+        .with_tokens(senders.clone())
         .with_engine(engine.health())
         .with_rules(pipeline.status())
         .with_derivation(pipeline.status(), store.clone())
@@ -101,10 +116,16 @@ pub(crate) async fn up(
     };
     let mut servers = Servers::new(&stop, process::drain(settings));
     servers.add("the intake", |stop| intake_door.serve(intake, stop));
-    let pages = behind_tokens(web::router(web));
+    let pages = tokens::behind(web::router(web), readers.as_ref());
     servers.add("the pages", |stop| page_door.serve(pages, stop));
     let admin = admin.router();
     servers.add("health and metrics", |stop| admin_door.serve(admin, stop));
+    for believed in [Some(senders), readers].into_iter().flatten() {
+        servers.add("the tokens", |stop| believed.run(stop));
+    }
+    if let Some(desk) = desk {
+        servers.add("enrolment", desk);
+    }
     servers.add("the housekeeping", move |stop| keeper.run(stop));
 
     ready(&addresses, &token);

@@ -1,9 +1,10 @@
 //! The pages alone, over a ClickHouse elsewhere.
 
 use super::admin::Admin;
-use super::door::{Doors, for_readers};
+use super::door::Doors;
 use super::engine::Remote;
 use super::process::{self, Servers, TENANT};
+use super::tokens::{self, Shelf};
 use crate::settings::Settings;
 use classify::Rules;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +15,8 @@ pub(crate) async fn web(
     stop: CancellationToken,
     ready: impl FnOnce(&str, &str),
 ) -> anyhow::Result<()> {
-    let behind_tokens = for_readers(settings)?;
     let remote = Remote::new(settings)?;
+    let readers = tokens::of_readers(settings, Shelf::Remote(remote.clone())).await?;
     let doors = Doors::new(settings)?;
     let page_door = doors.pages()?;
     let admin_door = doors.admin()?;
@@ -24,6 +25,10 @@ pub(crate) async fn web(
         let remote = checked.clone();
         async move { remote.check().await }
     });
+    let admin = match &readers {
+        Some(readers) => admin.with_tokens(readers.clone()),
+        None => admin,
+    };
     let mut servers = Servers::new(&stop, process::drain(settings));
     let admin_url = admin_door.url()?;
     let admin = admin.router();
@@ -34,8 +39,11 @@ pub(crate) async fn web(
     // A ClickHouse elsewhere has its own bound on disk.
     let web = ::web::Web::new(store, Rules::shipped(), TENANT, 0, &settings.web);
     let page_url = page_door.url()?;
-    let pages = behind_tokens(::web::router(web));
+    let pages = tokens::behind(::web::router(web), readers.as_ref());
     servers.add("the pages", |stop| page_door.serve(pages, stop));
+    if let Some(readers) = readers {
+        servers.add("the tokens", |stop| readers.run(stop));
+    }
     ready(&page_url, &admin_url);
     servers.run().await
 }

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use event::upload::{ENDPOINT_HEADER, FILE_DIGEST_HEADER, FILE_SIZE_HEADER};
-use serve::{Caller, Denied, Tokens};
+use serve::{Caller, Denied};
 use std::sync::Arc;
 
 /// Headers of which a request has one at most: of two, a proxy before us could mean the other one. Those of HTTP itself are looked at
@@ -33,13 +33,13 @@ where
         parts: &mut Parts,
         intake: &Arc<Intake<S, O>>,
     ) -> Result<Self, Refusal> {
-        let twice = |name: &&str| parts.headers.get_all(*name).iter().nth(1).is_some();
-        if let Some(name) = SINGLE.into_iter().find(twice) {
-            return Err(Refusal::bad_request(format!(
-                "the header `{name}` stands there twice"
-            )));
-        }
-        let caller = caller(&intake.tokens, &parts.headers)?;
+        refuse_twice(&parts.headers)?;
+        let shown = authorization(&parts.headers);
+        let endpoint = value(&parts.headers, ENDPOINT_HEADER);
+        let caller = intake
+            .callers
+            .check(shown, |keyring| keyring.caller(shown, endpoint))
+            .await?;
         if let Some(peer) = parts.extensions.get::<serve::Peer>() {
             peer.trust(&caller.sender);
         }
@@ -47,19 +47,31 @@ where
     }
 }
 
-fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    // A header that is no text is no token and no endpoint id either.
-    let value = |name| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or("\u{0}"))
-    };
-    tokens
-        .caller(
-            value(header::AUTHORIZATION.as_str()),
-            value(ENDPOINT_HEADER),
-        )
-        .map_err(|denied| match denied {
+/// Refuses a request with two of what it may have once.
+pub(super) fn refuse_twice(headers: &HeaderMap) -> Result<(), Refusal> {
+    let twice = |name: &&str| headers.get_all(*name).iter().nth(1).is_some();
+    match SINGLE.into_iter().find(twice) {
+        Some(name) => Err(Refusal::bad_request(format!(
+            "the header `{name}` stands there twice"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The value of `Authorization`.
+pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
+    value(headers, header::AUTHORIZATION.as_str())
+}
+
+/// A header that is no text is no token and no endpoint id either.
+fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name)?;
+    Some(value.to_str().unwrap_or("\u{0}"))
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
             Denied::NoToken | Denied::WrongToken => Refusal::unauthorized(denied.to_string()),
             Denied::OtherEndpoint | Denied::OtherKind => {
                 Refusal::new(StatusCode::FORBIDDEN, denied.to_string())
@@ -68,5 +80,6 @@ fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refusal> {
                 .hint("name it in the header `Cbsift-Endpoint`"),
             Denied::BadEndpoint => Refusal::bad_request(denied.to_string())
                 .hint("1 to 128 letters, digits, `.`, `_` or `-` of ASCII are allowed, the first a letter or digit"),
-        })
+        }
+    }
 }

@@ -5,17 +5,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Json, Response};
-use serve::{Denied, Tokens};
-use std::sync::Arc;
+use serve::{Denied, Keyring};
 
 /// Puts a router behind the tokens' readers: a browser asks for name and password, and the password is the token.
 ///
 /// Pages have no sessions and only read, so there is nothing that a foreign page could make a signed-in browser do.
-pub fn for_readers(router: Router, tokens: Arc<Tokens>) -> Router {
+pub fn for_readers(router: Router, tokens: Keyring) -> Router {
     router.layer(from_fn_with_state(tokens, check))
 }
 
-async fn check(State(tokens): State<Arc<Tokens>>, request: Request, next: Next) -> Response {
+async fn check(State(tokens): State<Keyring>, request: Request, next: Next) -> Response {
     let shown = request
         .headers()
         .get(header::AUTHORIZATION)

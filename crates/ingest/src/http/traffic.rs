@@ -2,6 +2,7 @@
 //!
 //! Its books: a body that began is acknowledged, refused for a reason, abandoned by its sender, or under way.
 
+use super::enroll::{ENROLMENTS, RESULTS};
 use super::refusal::reason_of;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -56,6 +57,9 @@ impl Traffic {
             counter!(name).absolute(0);
         }
         counter!("cbsift_ingest_requests_total", "code" => "200").absolute(0);
+        for result in RESULTS {
+            counter!(ENROLMENTS, "result" => result).absolute(0);
+        }
         gauge!("cbsift_ingest_in_flight_bytes").set(0.0);
         Self::default()
     }

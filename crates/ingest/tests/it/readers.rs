@@ -4,14 +4,13 @@ use crate::logs::digest_of;
 use crate::support::Request;
 use hyper_util::service::TowerToHyperService;
 use ingest::{Config, for_readers};
-use serve::Tokens;
-use std::sync::Arc;
+use serve::{Keyring, Tokens};
 
 #[test]
 fn pages_behind_tokens_answer_readers_only() {
     let hash = digest_of(b"made-up-secret");
     let file = format!("reader ops sha256:{hash}\nrelay gateway sha256:{hash}\n");
-    let tokens = Arc::new(Tokens::parse(&file).unwrap());
+    let tokens = Keyring::new(Tokens::parse(&file).unwrap());
     let page = axum::Router::new().route("/", axum::routing::get(|| async { "the page" }));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let listener = runtime

@@ -5,8 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
 use hyper_util::service::TowerToHyperService;
-use ingest::{ChunkSink, Config, Import, Imported, Offsets, Pace, SinkError};
-use serve::{Owner, Tokens};
+use ingest::{Callers, ChunkSink, Config, Import, Imported, Offsets, Pace, SinkError};
+use serve::{Keyring, Owner, Tokens};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
@@ -180,12 +180,14 @@ impl Server {
             .build()
             .unwrap();
         let sink = MemorySink::default();
-        let tokens = Arc::new(
-            Tokens::default()
-                .with_relay(RELAY)
-                .with_endpoint(ENDPOINT_TOKEN),
-        );
-        let router = ingest::router(sink.clone(), sink.clone(), tokens, &config);
+        let tokens = Tokens::default()
+            .with_relay(RELAY)
+            .with_endpoint(ENDPOINT_TOKEN);
+        let callers = Callers {
+            keyring: Keyring::new(tokens),
+            desk: None,
+        };
+        let router = ingest::router(sink.clone(), sink.clone(), callers, &config);
         let shutdown = CancellationToken::new();
         let listener = runtime
             .block_on(async { serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))) })

@@ -1,0 +1,572 @@
+//! `cbsift tokens`: who may send, enrol and read.
+
+use crate::access::Access;
+use crate::keeper::now_ms;
+use crate::misuse::Misuse;
+use crate::run::{self, TENANT};
+use crate::settings;
+use clap::{Args, Subcommand, ValueEnum};
+use event::{SecretHash, TokenKind, UtcMillis, WaitReason, is_endpoint_id};
+use serve::tokens::{hash, new_secret};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+use store::{EnrolledHost, Store, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
+
+/// Make, list, approve and revoke the tokens of the store
+///
+/// Every intake and every page of the site follows within a minute. The store keeps a hash of a secret and never the secret.
+/// What is revoked stays so, and stays listed.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    site: super::Site,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a token; it is printed once, alone on standard output
+    Create {
+        /// What it is for
+        #[arg(long)]
+        kind: Kind,
+        /// Its name; of an endpoint its id
+        #[arg(long, value_name = "ID")]
+        id: String,
+        /// How long it is good, such as 90d [default: until it is revoked]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+        /// For people
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// One line a token, the last made first
+    List {
+        /// Only of this id
+        #[arg(long, value_name = "ID", default_value = "")]
+        id: String,
+        /// Only of this state
+        #[arg(long)]
+        state: Option<State>,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Let in an endpoint that enrolled and waits
+    Approve {
+        /// The endpoint
+        id: String,
+        /// First digits of the hash of its secret, as `list` shows them, where several wait
+        #[arg(long, value_name = "HEX")]
+        secret_prefix: Option<String>,
+        /// Revoke the endpoint's other tokens with it
+        #[arg(long)]
+        replace: bool,
+    },
+    /// End a token, or an enrolment that waits
+    Revoke {
+        /// The name of the token; of an endpoint its id
+        id: String,
+        /// First digits of the hash of its secret, as `list` shows them, where there are several
+        #[arg(long, value_name = "HEX", conflicts_with = "all")]
+        secret_prefix: Option<String>,
+        /// Every one of this id
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Sends the logs of one endpoint
+    Endpoint,
+    /// Enrols endpoints, and nothing else
+    Fleet,
+    /// Sends the logs of any endpoint, and names it
+    Relay,
+    /// Sees the pages
+    Reader,
+    /// Sees the pages, and may do more where there is more to do
+    Admin,
+}
+
+impl Kind {
+    fn kind(self) -> TokenKind {
+        match self {
+            Self::Endpoint => TokenKind::Endpoint,
+            Self::Fleet => TokenKind::Fleet,
+            Self::Relay => TokenKind::Relay,
+            Self::Reader => TokenKind::Reader,
+            Self::Admin => TokenKind::Admin,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    Active,
+    Waiting,
+    Revoked,
+}
+
+impl State {
+    fn state(self) -> TokenState {
+        match self {
+            Self::Active => TokenState::Active,
+            Self::Waiting => TokenState::Waiting,
+            Self::Revoked => TokenState::Revoked,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON array
+    Json,
+}
+
+/// Good tokens of one id: one in use and one that takes its place.
+const ACTIVE_MAX: usize = 2;
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
+    crate::log::start(crate::log::Format::Text);
+    run::role(async {
+        let access = Access::open(&settings).await?;
+        let store = access.store().clone().sequential();
+        let done = apply(&store, arguments.command).await;
+        access.close().await?;
+        done
+    })
+}
+
+async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Create {
+            kind,
+            id,
+            expires,
+            note,
+        } => create(store, kind.kind(), &id, expires.as_deref(), note).await,
+        Command::List { id, state, format } => list(store, &id, state, format).await,
+        Command::Approve {
+            id,
+            secret_prefix,
+            replace,
+        } => approve(store, &id, secret_prefix.as_deref(), replace).await,
+        Command::Revoke {
+            id,
+            secret_prefix,
+            all,
+        } => revoke(store, &id, secret_prefix.as_deref(), all).await,
+    }
+}
+
+async fn create(
+    store: &Store,
+    kind: TokenKind,
+    id: &str,
+    expires: Option<&str>,
+    note: String,
+) -> anyhow::Result<()> {
+    if !is_endpoint_id(id) {
+        return Err(misuse(format!(
+            "`--id` is {id:?}, but must be 1 to 128 letters, digits, `.`, `_` or `-`, the first a letter or digit"
+        )));
+    }
+    let now = now_ms();
+    let expires_ms = match expires {
+        None => None,
+        Some(text) => {
+            let time = quantity::time(text).filter(|time| !time.is_zero());
+            let time = time.ok_or_else(|| {
+                misuse(format!(
+                    "`--expires` is {text:?}, but must be a time such as \"90d\""
+                ))
+            })?;
+            let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            Some(now.saturating_add(time).min(EXPIRES_MAX))
+        }
+    };
+    let held = store.tokens(TENANT, id).await?;
+    check_room(&held, kind, id, now)?;
+    let secret = new_secret()?;
+    let token = StoredToken {
+        tenant: TENANT.to_owned(),
+        id: id.to_owned(),
+        secret: hash(&secret),
+        kind,
+        state: TokenState::Active,
+        created_ms: now,
+        expires_ms,
+        revoked_ms: None,
+        made_by: user(),
+        via: TokenVia::Command,
+        revoked_by: String::new(),
+        reason: None,
+        note: harmless::name(&note),
+    };
+    store.put_tokens(&[token]).await?;
+    super::print(&format!("{id}.{secret}\n"))?;
+    crate::log::say(match kind {
+        TokenKind::Endpoint => {
+            "this is shown once; the endpoint sends with it: CBSIFT_TOKEN, or a file for its owner only and `cbsift send --token-file`"
+        }
+        TokenKind::Fleet => {
+            "this is shown once; give it to the installation, which shows it at `POST /v1/enroll` and then forgets it"
+        }
+        TokenKind::Relay => {
+            "this is shown once; the relay sends with it and names endpoints: `cbsift send --token-file FILE --endpoint ID`"
+        }
+        TokenKind::Reader | TokenKind::Admin => {
+            "this is shown once; a browser asks for it as the password of the pages, where `web.tokens_file` is set"
+        }
+    });
+    Ok(())
+}
+
+/// The last moment that the table can hold.
+const EXPIRES_MAX: i64 = 10_413_791_999_000;
+
+/// There may be two good tokens of an id: the old one works until the new one does.
+fn check_room(held: &[StoredToken], kind: TokenKind, id: &str, now: i64) -> anyhow::Result<()> {
+    let is_good = |token: &&StoredToken| {
+        token.kind == kind
+            && token.state == TokenState::Active
+            && token.expires_ms.is_none_or(|expires| now < expires)
+    };
+    let good: Vec<&StoredToken> = held.iter().filter(is_good).collect();
+    if good.len() < ACTIVE_MAX {
+        return Ok(());
+    }
+    Err(misuse(format!(
+        "`{id}` has {} good tokens of this kind, and may have {ACTIVE_MAX}: {}\nhint: end one first: cbsift tokens revoke {id} --secret-prefix {}",
+        good.len(),
+        prefixes(&good),
+        prefix(good[good.len() - 1].secret),
+    )))
+}
+
+async fn approve(
+    store: &Store,
+    id: &str,
+    secret_prefix: Option<&str>,
+    replace: bool,
+) -> anyhow::Result<()> {
+    let held = store.tokens(TENANT, id).await?;
+    let waits = |token: &&StoredToken| token.state == TokenState::Waiting;
+    let waiting = chosen(held.iter().filter(waits).collect(), secret_prefix)?;
+    let token = match waiting.as_slice() {
+        [] => {
+            return Err(misuse(format!(
+                "no enrolment of `{id}` waits for approval\nhint: `cbsift tokens list --state waiting` shows those that do"
+            )));
+        }
+        [token] => (*token).clone(),
+        several => {
+            return Err(misuse(format!(
+                "{} enrolments of `{id}` wait: {}\nhint: choose one with --secret-prefix; `cbsift tokens list --id {id}` shows their host names",
+                several.len(),
+                prefixes(several)
+            )));
+        }
+    };
+    let mut rows = Vec::new();
+    if replace {
+        rows.extend(held.iter().filter(is_active).map(revoked));
+    } else {
+        check_room(&held, token.kind, id, now_ms())?;
+    }
+    let count = rows.len();
+    rows.push(StoredToken {
+        state: TokenState::Active,
+        ..token
+    });
+    store.put_tokens(&rows).await?;
+    let also = match count {
+        0 => String::new(),
+        count => format!(", and {count} before it revoked"),
+    };
+    super::print(&format!("{id} is approved{also}\n"))?;
+    Ok(())
+}
+
+async fn revoke(
+    store: &Store,
+    id: &str,
+    secret_prefix: Option<&str>,
+    all: bool,
+) -> anyhow::Result<()> {
+    let held = store.tokens(TENANT, id).await?;
+    let lives = |token: &&StoredToken| token.state != TokenState::Revoked;
+    let living = chosen(held.iter().filter(lives).collect(), secret_prefix)?;
+    if living.is_empty() {
+        return Err(misuse(format!(
+            "no token of `{id}` is good or waits\nhint: `cbsift tokens list` shows all; those of a token file end with their line"
+        )));
+    }
+    if living.len() > 1 && !all {
+        return Err(misuse(format!(
+            "`{id}` has {} tokens: {}\nhint: choose one with --secret-prefix, or take --all",
+            living.len(),
+            prefixes(&living)
+        )));
+    }
+    let rows: Vec<StoredToken> = living.into_iter().map(revoked).collect();
+    store.put_tokens(&rows).await?;
+    super::print(&format!(
+        "{} of `{id}` revoked; intakes and pages follow within a minute, while they reach the store\n",
+        match rows.len() {
+            1 => "1 token".to_owned(),
+            count => format!("{count} tokens"),
+        }
+    ))?;
+    Ok(())
+}
+
+fn is_active(token: &&StoredToken) -> bool {
+    token.state == TokenState::Active
+}
+
+fn revoked(token: &StoredToken) -> StoredToken {
+    StoredToken {
+        state: TokenState::Revoked,
+        revoked_ms: Some(now_ms()),
+        revoked_by: user(),
+        ..token.clone()
+    }
+}
+
+/// Those whose hash begins so.
+fn chosen<'a>(
+    tokens: Vec<&'a StoredToken>,
+    secret_prefix: Option<&str>,
+) -> anyhow::Result<Vec<&'a StoredToken>> {
+    let Some(start) = secret_prefix else {
+        return Ok(tokens);
+    };
+    let start = start.to_ascii_lowercase();
+    // Fewer could mean another token than was looked at.
+    if start.len() < PREFIX_MIN || !start.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(misuse(format!(
+            "`--secret-prefix` must be {PREFIX_MIN} hex digits or more"
+        )));
+    }
+    let fits = |token: &&StoredToken| token.secret.to_string().starts_with(&start);
+    Ok(tokens.into_iter().filter(fits).collect())
+}
+
+const PREFIX_MIN: usize = 6;
+
+/// What is shown of a hash: enough to tell the tokens of an id apart.
+fn prefix(secret: SecretHash) -> String {
+    let mut text = secret.to_string();
+    text.truncate(12);
+    text
+}
+
+fn prefixes(tokens: &[&StoredToken]) -> String {
+    let prefixes: Vec<String> = tokens.iter().map(|token| prefix(token.secret)).collect();
+    prefixes.join(", ")
+}
+
+/// Who runs this, for the table; a name that the environment gives is no proof, the number is the kernel's.
+fn user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    match std::env::var("USER") {
+        Ok(name) if !name.is_empty() => format!("{} (uid {uid})", harmless::name(&name)),
+        _ => format!("uid {uid}"),
+    }
+}
+
+fn misuse(text: String) -> anyhow::Error {
+    Misuse(text).into()
+}
+
+type Hosts = BTreeMap<(String, SecretHash), Vec<EnrolledHost>>;
+
+async fn list(store: &Store, id: &str, state: Option<State>, format: Format) -> anyhow::Result<()> {
+    let mut tokens = store.tokens(TENANT, id).await?;
+    let is_cut = tokens.len() >= TOKENS_LISTED;
+    if let Some(state) = state {
+        tokens.retain(|token| token.state == state.state());
+    }
+    let ids = tokens.iter().map(|token| token.id.as_str()).collect();
+    let hosts = store.enrolled_hosts(TENANT, Some(&ids)).await?;
+    match format {
+        Format::Text => {
+            super::print(&lines(&tokens, &hosts, now_ms()))?;
+        }
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&json(&tokens, &hosts, now_ms()))?;
+            super::print(&format!("{}\n", harmless::json(&json)))?;
+        }
+    }
+    if is_cut {
+        crate::log::say(&format!(
+            "only the last {TOKENS_LISTED} are looked at; `--id ID` lists those of one"
+        ));
+    }
+    Ok(())
+}
+
+fn state(token: &StoredToken, now: i64) -> &'static str {
+    match token.state {
+        TokenState::Active if token.expires_ms.is_some_and(|expires| expires <= now) => "expired",
+        state => state.name(),
+    }
+}
+
+fn lines(tokens: &[StoredToken], hosts: &Hosts, now: i64) -> String {
+    let mut out = String::new();
+    for token in tokens {
+        let _ = write!(
+            out,
+            "{}  {}  {}  {}  made {} by {}",
+            token.kind.name(),
+            harmless::line(&token.id),
+            prefix(token.secret),
+            state(token, now),
+            UtcMillis(token.created_ms),
+            harmless::line(&token.made_by),
+        );
+        if let Some(expires) = token.expires_ms {
+            let _ = write!(out, "  expires {}", UtcMillis(expires));
+        }
+        if let Some(revoked) = token.revoked_ms {
+            let by = harmless::line(&token.revoked_by);
+            let _ = write!(out, "  revoked {} by {by}", UtcMillis(revoked));
+        }
+        for host in hosts
+            .get(&(token.id.clone(), token.secret))
+            .into_iter()
+            .flatten()
+        {
+            let _ = write!(out, "  host {}", harmless::line(&host.host));
+        }
+        if let (TokenState::Waiting, Some(reason)) = (token.state, token.reason) {
+            let _ = write!(out, "  {}", reason.text());
+        }
+        if !token.note.is_empty() {
+            let _ = write!(out, "  {}", harmless::line(&token.note));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn json(tokens: &[StoredToken], hosts: &Hosts, now: i64) -> serde_json::Value {
+    let time = |ms: Option<i64>| ms.map(|ms| UtcMillis(ms).to_string());
+    tokens
+        .iter()
+        .map(|token| {
+            let hosts = hosts.get(&(token.id.clone(), token.secret));
+            let hosts: Vec<serde_json::Value> = hosts
+                .into_iter()
+                .flatten()
+                .map(|host| {
+                    serde_json::json!({
+                        "host": host.host,
+                        "machine_guid": host.machine_guid,
+                        "at": time(Some(host.at_ms)),
+                    })
+                })
+                .collect();
+            serde_json::json!({
+                "kind": token.kind.name(),
+                "id": token.id,
+                "secret_sha256": token.secret.to_string(),
+                "state": state(token, now),
+                "created": time(Some(token.created_ms)),
+                "expires": time(token.expires_ms),
+                "revoked": time(token.revoked_ms),
+                "made_by": token.made_by,
+                "via": token.via.name(),
+                "revoked_by": token.revoked_by,
+                "reason": token.reason.map(WaitReason::name),
+                "note": token.note,
+                "hosts": hosts,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(secret: u8, state: TokenState) -> StoredToken {
+        StoredToken {
+            tenant: TENANT.to_owned(),
+            id: "PC-1".to_owned(),
+            secret: SecretHash([secret; 32]),
+            kind: TokenKind::Endpoint,
+            state,
+            created_ms: 0,
+            expires_ms: Some(1_000),
+            revoked_ms: None,
+            made_by: "made\u{1b}[1m up".to_owned(),
+            via: TokenVia::Command,
+            revoked_by: String::new(),
+            reason: Some(WaitReason::OtherHost),
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_third_good_token_of_an_id_is_refused_with_a_way_out() {
+        let two = [made(1, TokenState::Active), made(2, TokenState::Active)];
+        let refused = check_room(&two, TokenKind::Endpoint, "PC-1", 0);
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("hint: ")
+                && refused.contains("revoke PC-1 --secret-prefix 020202020202"),
+            "{refused}"
+        );
+        // What has expired, waits or is of another kind takes no place.
+        check_room(&two, TokenKind::Endpoint, "PC-1", 1_000).unwrap();
+        check_room(&two, TokenKind::Relay, "PC-1", 0).unwrap();
+        let one = [made(1, TokenState::Active), made(2, TokenState::Waiting)];
+        check_room(&one, TokenKind::Endpoint, "PC-1", 0).unwrap();
+    }
+
+    #[test]
+    fn a_prefix_chooses_and_a_short_one_is_refused() {
+        let (one, two) = (
+            made(0xAB, TokenState::Active),
+            made(0xCD, TokenState::Active),
+        );
+        let both = vec![&one, &two];
+        assert_eq!(chosen(both.clone(), Some("CDCDCD")).unwrap(), [&two]);
+        assert_eq!(chosen(both.clone(), Some("cdcdce")).unwrap().len(), 0);
+        assert_eq!(chosen(both.clone(), None).unwrap().len(), 2);
+        for bad in ["cdcdc", "", "xyzxyz"] {
+            assert!(chosen(both.clone(), Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_to_do_and_drives_no_terminal() {
+        let token = made(1, TokenState::Waiting);
+        let host = EnrolledHost {
+            host: "PC\u{1b}[2J".to_owned(),
+            machine_guid: String::new(),
+            at_ms: 0,
+        };
+        let hosts = BTreeMap::from([(("PC-1".to_owned(), token.secret), vec![host])]);
+        let line = lines(std::slice::from_ref(&token), &hosts, 0);
+        assert!(
+            line.starts_with("endpoint  PC-1  010101010101  waiting  made 1970")
+                && line.contains("cloned image"),
+            "{line}"
+        );
+        assert!(!line.contains('\u{1b}'), "{line}");
+        let good = made(1, TokenState::Active);
+        assert!(lines(&[good.clone()], &hosts, 999).contains("  active  "));
+        assert!(lines(&[good], &hosts, 1_000).contains("  expired  "));
+        assert_eq!(json(&[token], &hosts, 0)[0]["reason"], "other_host");
+    }
+}
