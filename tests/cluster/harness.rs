@@ -5,18 +5,19 @@ use event::LoggedAt;
 use kafka_harness::{Broker, free_port};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Store, StoreConfig};
 use tempfile::TempDir;
 
 /// The relay token that senders show; its SHA-256 stands in the intakes' file.
-const TOKEN: &str = "fleet.made-up-secret";
+pub const TOKEN: &str = "fleet.made-up-secret";
 
 /// The part of it that may stand in nothing that a role says (I9).
 const SECRET: &str = "made-up-secret";
@@ -29,7 +30,12 @@ pub struct Role {
     addresses: BTreeMap<String, String>,
     /// It has said the senders' secret.
     has_leaked: Arc<AtomicBool>,
+    /// The last lines that it said.
+    said: Arc<Mutex<VecDeque<String>>>,
 }
+
+/// Lines of a role that are remembered.
+const SAID_MAX: usize = 1_000;
 
 impl Role {
     /// Starts a command and waits until it has named its addresses.
@@ -46,9 +52,10 @@ impl Role {
             Box::new(child.stderr.take().unwrap()),
         ];
         let has_leaked = Arc::<AtomicBool>::default();
+        let said = Arc::<Mutex<VecDeque<String>>>::default();
         for output in outputs {
             let (lines, name) = (lines.clone(), name.to_owned());
-            let has_leaked = Arc::clone(&has_leaked);
+            let (has_leaked, said) = (Arc::clone(&has_leaked), Arc::clone(&said));
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     // Shown where a test fails.
@@ -56,6 +63,12 @@ impl Role {
                     if line.contains(SECRET) {
                         has_leaked.store(true, Ordering::Relaxed);
                     }
+                    let mut said = said.lock().unwrap();
+                    said.push_back(line.clone());
+                    if said.len() > SAID_MAX {
+                        said.pop_front();
+                    }
+                    drop(said);
                     let _ = lines.try_send(line);
                 }
             });
@@ -79,7 +92,16 @@ impl Role {
             name: name.to_owned(),
             addresses,
             has_leaked,
+            said,
         }
+    }
+
+    /// Waits until it has said so.
+    pub fn says(&self, words: &str) {
+        until(words, || {
+            let said = self.said.lock().unwrap();
+            said.iter().any(|line| line.contains(words)).then_some(())
+        });
     }
 
     pub fn id(&self) -> u32 {
@@ -141,7 +163,8 @@ impl Role {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    /// A signal as `kill` names it.
+    pub fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(sent.success());
@@ -385,6 +408,11 @@ impl Cluster {
         self.restart_engine();
     }
 
+    /// Something in the cluster's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn store_data(&self) -> PathBuf {
         self.folder.path().join("data/engine")
     }
@@ -537,10 +565,51 @@ pub fn engine(folder: &Path, port: u16) -> Role {
     Role::start("engine", command, &["engine"])
 }
 
-fn sha256(text: &str) -> String {
+/// In hex.
+pub fn sha256(text: &str) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(text)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// An answer as it came; names of headers in lower case.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+/// A request byte by byte, so that a header can stand there twice.
+pub fn ask(url: &str, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Answer {
+    let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut socket = TcpStream::connect(host).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    write!(
+        socket,
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    // A body that was refused unread is cut off; what was said before stands.
+    let _ = socket.read_to_end(&mut answer);
+    let answer = text(&answer);
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer to {method} {path}: {answer}"));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }

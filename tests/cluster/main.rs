@@ -9,6 +9,8 @@
 //! | `answers.rs` | the same with a made-up fleet |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `foreign.rs` | topics in which shippers write one event a message |
+//! | `tokens.rs` | every kind of token on every route, revocation, a start while the store is away |
+//! | `enrolment.rs` | a fleet enrols through two intakes while the store is killed; `ENROLMENTS=10000` for the size of a large site |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
 //! | `migrators.rs` | several `cbsift migrate` at once, and one that is cut off |
@@ -26,6 +28,7 @@
 mod alike;
 mod answers;
 mod dead_letters;
+mod enrolment;
 mod faults;
 #[path = "../it/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
@@ -46,4 +49,5 @@ mod same_bytes;
 #[path = "../it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod single;
+mod tokens;
 mod truth;

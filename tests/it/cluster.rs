@@ -117,7 +117,8 @@ fn secrets_are_made_once_each_for_its_service_only() {
     let reader = fs::read_to_string(path("clients/reader-token")).unwrap();
     let shown = |token: &str| format!("Bearer {}", token.trim());
     let tokens = |role: &str| {
-        serve::Tokens::parse(&fs::read_to_string(path(role).join("tokens")).unwrap()).unwrap()
+        let text = fs::read_to_string(path(role).join("tokens")).unwrap();
+        serve::Keyring::new(serve::Tokens::parse(&text).unwrap())
     };
     assert!(
         tokens("ingest")

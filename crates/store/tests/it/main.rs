@@ -13,6 +13,7 @@
 //! - `raw`: windows of text, resuming, imports
 //! - `pages`: what the pages ask
 //! - `dead_letters`: kept as they came, folded, sent back
+//! - `tokens`: states of tokens, enrolment by several intakes at once
 //! - `replicas`: what a made-up server with replicas hears
 
 mod coverage;
@@ -31,3 +32,4 @@ mod replicas;
 mod schema;
 mod sets;
 mod stream_ends;
+mod tokens;
