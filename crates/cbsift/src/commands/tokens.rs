@@ -565,7 +565,7 @@ mod tests {
         );
         assert!(!line.contains('\u{1b}'), "{line}");
         let good = made(1, TokenState::Active);
-        assert!(lines(&[good.clone()], &hosts, 999).contains("  active  "));
+        assert!(lines(std::slice::from_ref(&good), &hosts, 999).contains("  active  "));
         assert!(lines(&[good], &hosts, 1_000).contains("  expired  "));
         assert_eq!(json(&[token], &hosts, 0)[0]["reason"], "other_host");
     }

@@ -2,6 +2,7 @@
 
 use serve::Tokens;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,9 @@ impl Cache {
     fn put(&self, text: &str) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         crate::token::make_folder(folder)?;
-        let aside = folder.join(format!("{NAME}.new.{}", std::process::id()));
+        // Roles in containers have one number, and may share the folder.
+        let random = RandomState::new().hash_one(std::process::id());
+        let aside = folder.join(format!("{NAME}.new.{random:016x}"));
         let written = (|| {
             let mut file = OpenOptions::new()
                 .write(true)
