@@ -30,8 +30,9 @@ const CLAIM_WINS_MS: i64 = 10_000;
 /// … others leave it alone: an insert ends within 75 s.
 const CLAIM_LIVES_MS: i64 = 120_000;
 
-/// How long others' claims are waited for, and how often they are looked at: an intake that lives settles its own in milliseconds.
-const SETTLE: Duration = Duration::from_secs(5);
+/// How long others' claims are waited for, and how often they are looked at: an intake that lives settles its own in milliseconds, and
+/// those that were asked for together wait for the slowest.
+const SETTLE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(25);
 
 type Hosts = BTreeMap<(String, SecretHash), Vec<EnrolledHost>>;

@@ -78,6 +78,9 @@ struct Inner {
 /// A revocation holds within this time; tokens that are older are said to be.
 const LATE: Duration = Duration::from_secs(60);
 
+/// Longest wait for the store's tokens, so that one that hangs costs a reading and not the minute.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long a role waits at its start for the tokens of a store that is not there; it begins with those that it knows.
 const AT_START: Duration = Duration::from_secs(3);
 
@@ -171,9 +174,15 @@ impl Believed {
     async fn refresh(&self) {
         let inner = &self.0;
         let Some(shelf) = &inner.shelf else { return };
-        match self.read(shelf).await {
+        let begun = now_ms();
+        let read = tokio::time::timeout(READ_WITHIN, self.read(shelf)).await;
+        let read = match read {
+            Ok(read) => read.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", READ_WITHIN.as_secs())),
+        };
+        match read {
             Ok(()) => {
-                inner.read_ms.store(now_ms(), Ordering::Relaxed);
+                inner.read_ms.store(begun, Ordering::Relaxed);
                 if inner.is_late.swap(false, Ordering::Relaxed) {
                     tracing::warn!("the tokens are those of the store again");
                 }
