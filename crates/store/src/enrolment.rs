@@ -4,8 +4,8 @@
 //! *claim* first and looks at what others wrote. Of the claims of two secrets that meet at least one sees the other. That of the
 //! greater secret gives way; the other one waits until it has, because the greater one may have looked too early to see it, and wins
 //! then. Tries for one secret want the same and do not wait for each other, but who gives way waits for all of them. Claims are read
-//! before tokens and closed after them, so a closed claim hides no token. That of an intake that died is closed by whoever comes two
-//! minutes later.
+//! before tokens and closed after them, so a closed claim hides no token. That of an intake that died is closed by whoever comes half a
+//! minute later.
 //!
 //! A machine of a known endpoint claims nothing, unless it is to replace. States of tokens only go forward
 //! ([`TokenState`]), so a repeat of any statement changes nothing, and the same request ends the same way.
@@ -24,11 +24,13 @@ const WAITING_PER_ENDPOINT: usize = 8;
 /// Tokens that may wait for approval in all: more than people look at, and little to read.
 const WAITING_MAX: u64 = 10_000;
 
-/// A claim this old wins nothing any more, because its token would have to be on its way for longer than …
-const CLAIM_WINS_MS: i64 = 10_000;
+/// A claim this old wins nothing any more, because its token could come after …
+const CLAIM_WINS_MS: i64 = 5_000;
 
-/// … others leave it alone: an insert ends within 75 s.
-const CLAIM_LIVES_MS: i64 = 120_000;
+/// … others take it for dead. An INSERT of a few rows takes milliseconds; one that hangs for all the time between, and succeeds after all
+/// beside a rival, makes two good tokens of one endpoint, which are listed. Longer would keep a machine and its clone waiting after each
+/// end of an intake.
+const CLAIM_LIVES_MS: i64 = 30_000;
 
 /// How long others' claims are waited for, and how often they are looked at: an intake that lives settles its own in milliseconds, and
 /// those that were asked for together wait for the slowest.
@@ -84,12 +86,16 @@ impl Store {
             self.put_tokens(&tokens).await?;
             self.put_claims(round.claims.into_values().collect())
                 .await?;
+            if !is_idle || !answers.contains(&None) {
+                continue;
+            }
             if Instant::now() >= deadline {
+                // Nobody need wait for a try that is over.
+                let left = known.left_by(claimant);
+                self.put_claims(left).await?;
                 return Ok(answers);
             }
-            if is_idle && answers.contains(&None) {
-                tokio::time::sleep(LOOK).await;
-            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -132,6 +138,17 @@ impl Known {
             }
         }
         known
+    }
+
+    /// Open claims of a try, as closed ones.
+    fn left_by(&self, claimant: u64) -> Vec<ClaimRow> {
+        let claims = self.claims.values().flatten();
+        let left = claims.filter(|claim| claim.key.1 == claimant && claim.row.closed == 0);
+        let closed = left.map(|claim| ClaimRow {
+            closed: 1,
+            ..claim.row.clone()
+        });
+        closed.collect()
     }
 
     fn claims(&self, endpoint: &str) -> &[Claim] {
