@@ -27,8 +27,8 @@ mod stream_ends;
 mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod told;
 mod tokens;
+mod told;
 mod units;
 mod version;
 

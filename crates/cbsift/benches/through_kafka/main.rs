@@ -55,6 +55,9 @@ fn main() {
     if wanted("messages") {
         messages(&cluster);
     }
+    if wanted("patch hour") {
+        patch_hour(&cluster);
+    }
     if wanted("latency") {
         latency(&cluster, &intake);
     }
@@ -309,6 +312,124 @@ fn messages(cluster: &Cluster) {
             MESSAGES as f64 / (ours + stored)
         ),
     );
+}
+
+/// A fleet that installs one update: 16 KiB of log of each endpoint, of which one in fifty fails, all in Kafka before the pipeline starts.
+/// `PATCHED=100000` for another number of endpoints than 2,000.
+fn patch_hour(cluster: &Cluster) {
+    const FAILS: usize = 50;
+    let endpoints: usize = std::env::var("PATCHED").map_or(2_000, |text| {
+        text.parse().expect("PATCHED: a number of endpoints")
+    });
+    let config = queue::Config {
+        chunks_topic: "patch-hour".to_owned(),
+        ..cluster.queue()
+    };
+    let mut bytes = 0;
+    single::block_on(async {
+        queue::topics::ensure(&config).await.expect("a topic");
+        let producer = queue::Producer::new(&config).expect("a producer");
+        let numbers: Vec<usize> = (0..endpoints).collect();
+        for some in numbers.chunks(512) {
+            let chunks: Vec<event::Chunk> = some
+                .iter()
+                .map(|number| patched(*number, number % FAILS == 0))
+                .collect();
+            bytes += chunks.iter().map(|chunk| chunk.text.len()).sum::<usize>();
+            producer.send(chunks).await.expect("Kafka takes them");
+        }
+    });
+    let before = cpu(cluster.engine.id());
+    let start = Instant::now();
+    let pipeline = cluster.pipeline_with("patch", &[("QUEUE__CHUNKS_TOPIC", "patch-hour")]);
+    // A fleet of 100,000 takes longer than anything else here is waited for.
+    let wait = |is_done: &dyn Fn() -> bool| {
+        while !is_done() {
+            assert!(
+                start.elapsed() < Duration::from_secs(3600),
+                "it takes an hour"
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    wait(&|| pipeline.metric("cbsift_pipeline_chunks_total") >= endpoints as f64);
+    let stored = start.elapsed().as_secs_f64();
+    let counted = || {
+        let answer = cluster.sql(
+            "SELECT countIf(outcome = 'failed'), countIf(outcome = 'succeeded'), uniqExact(endpoint) FROM current_attempts \
+             WHERE startsWith(endpoint, 'patch-') FORMAT TSV",
+        );
+        let mut words = answer
+            .split_whitespace()
+            .map(|word| word.parse::<usize>().expect("a count"));
+        let mut next = || words.next().expect("three counts");
+        (next(), next(), next())
+    };
+    wait(&|| pipeline.metric("cbsift_pipeline_derivations_total") >= endpoints as f64);
+    cluster.settle(&[&pipeline]);
+    let readable = start.elapsed().as_secs_f64();
+    let failed = endpoints.div_ceil(FAILS);
+    assert_eq!(
+        counted(),
+        (failed, endpoints - failed, endpoints),
+        "failed, succeeded, endpoints"
+    );
+    let (ours, engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - before);
+    row(
+        "patch hour",
+        bytes,
+        ours,
+        None,
+        readable,
+        &format!("{ours:.2} pipeline, {engine:.2} engine"),
+        &format!(
+            "{endpoints} endpoints, {failed} failed, as planted; stored after {stored:.0} s; {:.0} MiB at most in the pipeline, {:.0} MiB in the engine",
+            memory_of(pipeline.id(), "VmHWM:"),
+            memory_of(cluster.engine.id(), "VmHWM:"),
+        ),
+    );
+}
+
+/// 16 KiB of an endpoint's log that end with an installation.
+fn patched(number: usize, fails: bool) -> event::Chunk {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    while text.len() < 16 << 10 {
+        let second = text.len() / 300;
+        let _ = writeln!(
+            text,
+            "2026-03-10 10:{:02}:{:02}, Info                  CBS    Made up: tray {} is fed",
+            second / 60,
+            second % 60,
+            text.len()
+        );
+    }
+    let package = "Package_for_KB5000001~31bf3856ad364e35~amd64~~1.1.1.1";
+    let status = if fails {
+        "0x80070570 - ERROR_FILE_CORRUPT"
+    } else {
+        "0x00000000 - S_OK"
+    };
+    let _ = write!(
+        text,
+        "2026-03-10 10:30:00, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 1_{number}, Package: {package}, Identifier: KB5000001\n\
+         2026-03-10 10:31:00, Info                  CBS    Exec: Processing complete.  Session: 1_{number}, Package: {package}, Identifier: KB5000001 [HRESULT = {status}]\n"
+    );
+    event::Chunk {
+        tenant: "default".to_owned(),
+        endpoint: format!("patch-{number:06}"),
+        source: event::Source::Cbs,
+        stream: event::StreamId(number as u64 + 1),
+        path: "CBS.log".to_owned(),
+        offset: 0,
+        length: text.len() as u64,
+        encoding: event::TextEncoding::Utf8,
+        format: event::Format::Wds,
+        open: false,
+        sender: "bench".to_owned(),
+        received_ms: 1_773_140_000_000,
+        text,
+    }
 }
 
 /// From the moment a sender starts to send the end of an installation until its attempt is shown with its outcome.
