@@ -48,7 +48,12 @@ impl Store {
             }
         }
         let news: u64 = self
-            .fetch_one("count news", self.sql("SELECT count() FROM news"))
+            .fetch_one(
+                "count news",
+                self.sql(&format!(
+                    "SELECT count() FROM news WHERE done = 0 OR {DONE_LONG_AGO}"
+                )),
+            )
             .await?;
         if news >= news_rows {
             // A name is never used again once done, so both its rows may go; an open row alone stays. Each part is rewritten by itself
@@ -62,8 +67,10 @@ impl Store {
             .await?;
             self.mutate(
                 "clear news that is done",
-                "ALTER TABLE news DELETE WHERE done = 1 AND (tenant, endpoint, month, id) NOT IN \
-                 (SELECT tenant, endpoint, month, id FROM news WHERE done = 0)",
+                &format!(
+                    "ALTER TABLE news DELETE WHERE done = 1 AND {DONE_LONG_AGO} AND (tenant, endpoint, month, id) NOT IN \
+                     (SELECT tenant, endpoint, month, id FROM news WHERE done = 0)"
+                ),
             )
             .await?;
         }
@@ -83,6 +90,10 @@ impl Store {
 
 /// Rewriting a table pays only when much of it is stale; a guess: such rows take some 10 MB.
 const STALE_ROWS_WORTH_CLEARING: u64 = 50_000;
+
+/// News that was done a short while ago stays, for it says that whoever derives its endpoints lives. An hour is far longer than sweeps
+/// ask for (`pipeline.sweep_age`, a minute). What was handed over has no time.
+const DONE_LONG_AGO: &str = "at < now() - toIntervalSecond(3600)";
 
 /// Reading open news groups the whole outbox: at this many rows that takes some 20 ms (a guess from ClickHouse's usual speed).
 const NEWS_ROWS_WORTH_CLEARING: u64 = 200_000;

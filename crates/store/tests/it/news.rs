@@ -143,3 +143,33 @@ async fn old_news_of_others_is_found_where_they_close_none() {
         BTreeSet::from([&*endpoints[2].0])
     );
 }
+
+#[tokio::test]
+async fn what_was_done_a_short_while_ago_outlives_tidying() {
+    let (store, test) = (store().await, "tidied");
+    let endpoints = endpoints(&store, test).await;
+    let of = async |index: usize| {
+        let mine = Whose::Mine(&endpoints[index].1);
+        found(&store, test, mine, Duration::ZERO).await
+    };
+    let handed_over = of(0).await;
+    store.hand_over_news(&handed_over).await.expect("hand over");
+    for index in 0..3 {
+        store.close_news(&of(index).await).await.expect("close");
+    }
+    let older = format!(
+        "INSERT INTO news (tenant, endpoint, month, id, done, at) \
+         SELECT tenant, endpoint, month, id + 1, 1, now() - 7200 FROM news WHERE startsWith(endpoint, '{test}-') AND done = 1"
+    );
+    let older = client().await.query(&older).execute().await;
+    older.expect("news that was done two hours ago");
+    store.tidy_beyond(0).await.expect("tidy");
+    let left = format!(
+        "SELECT endpoint, toUInt32(countIf(done = 1)), toUInt32(countIf(at < now() - 3600)) FROM news \
+         WHERE startsWith(endpoint, '{test}-') GROUP BY endpoint ORDER BY endpoint"
+    );
+    let left = client().await.query(&left);
+    let left: Vec<(String, u32, u32)> = left.fetch_all().await.expect("rows");
+    let expected = endpoints.iter().map(|(name, _)| (name.clone(), 1, 0));
+    assert_eq!(left, expected.collect::<Vec<_>>());
+}
