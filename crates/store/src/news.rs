@@ -41,7 +41,8 @@ pub enum Whose<'a> {
     All,
     /// That of one's own endpoints. What was handed over is looked for at any age.
     Mine(&'a Parts),
-    /// That of the others, where nobody has closed news of their part for as long as the news must be old: nobody may be there to do it.
+    /// That of the others, where nobody has closed news of their part for as long as the news must be old: nobody may be there to do it. And
+    /// what is ten times as old: whoever is there does not do it.
     Orphaned(&'a Parts),
 }
 
@@ -101,22 +102,21 @@ impl Store {
     pub async fn sweep_news(&self, sweep: Sweep<'_>) -> Result<Vec<OpenNews>> {
         let after = sweep.after;
         let (tenant, endpoint) = after.map_or(("", ""), |unit| (&unit.tenant, &unit.endpoint));
-        let (of_part, handed_over) = match sweep.whose {
+        let (of_part, moreover) = match sweep.whose {
             Whose::All => ("1", ""),
             Whose::Mine(_) => (
                 concat!(part!(), " IN {mine:Array(UInt32)}"),
                 " OR id >= {handed_over:UInt64}",
             ),
             Whose::Orphaned(_) => (
+                concat!(part!(), " NOT IN {mine:Array(UInt32)}"),
                 concat!(
-                    part!(),
-                    " NOT IN {mine:Array(UInt32)} AND ",
+                    " AND (min(at) <= now() - toIntervalSecond(10 * {age:UInt32}) OR ",
                     part!(),
                     " NOT IN (SELECT ",
                     part!(),
-                    " FROM news WHERE done = 1 AND at > now() - toIntervalSecond({age:UInt32}))",
+                    " FROM news WHERE done = 1 AND at > now() - toIntervalSecond({age:UInt32})))",
                 ),
-                "",
             ),
         };
         let which = format!(
@@ -125,7 +125,7 @@ impl Store {
         // Another replica's clock may be ahead of this one's: then even 0 is an age.
         let when = match sweep.age {
             Duration::ZERO => "1".to_owned(),
-            _ => format!("min(at) <= now() - toIntervalSecond({{age:UInt32}}){handed_over}"),
+            _ => format!("min(at) <= now() - toIntervalSecond({{age:UInt32}}){moreover}"),
         };
         let question = self
             .open(&which, &when, sweep.limit)

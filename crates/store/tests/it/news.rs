@@ -142,6 +142,8 @@ async fn old_news_of_others_is_found_where_they_close_none() {
         names(&orphaned(HOUR).await),
         BTreeSet::from([&*endpoints[2].0])
     );
+    // But this it does not do, for more than ten times as long.
+    assert_eq!(names(&orphaned(HOUR / 6).await), others);
 }
 
 #[tokio::test]
