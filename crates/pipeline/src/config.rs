@@ -54,9 +54,10 @@ pub struct Config {
     /// The same for text in which a failure was found, so that evidence outlives the rest.
     pub keep_evidence_days: Option<u16>,
     /// News younger than this is left alone by sweeps: its batch may still be on its way in another process. Finding it too early is
-    /// work in vain and no more: who has stored it derives it once it is all there, or hands it over then. Others' news that is
-    /// older, and none of whose part was closed for as long, is derived by anybody: its owner may be gone. A minute is far longer
-    /// than a pipeline that works takes between two jobs.
+    /// work in vain and no more: what is stored within half of this is derived by who stored it, or handed over, and what takes longer is
+    /// handed over, to oneself too, before it is acknowledged. Others' news that is older, and none of whose part was closed for as long,
+    /// is derived by anybody: its owner may be gone. So is what is ten times as old. A minute is far longer than a pipeline that works takes
+    /// between two jobs.
     pub sweep_age: Duration,
     /// The same for the sweep at start. None where no other process writes to this store: what is open then was left by a crash.
     /// Where endpoints are shared, sweeps of a new share begin with news of any age instead.

@@ -486,7 +486,7 @@ impl Intake {
         }
         let learnt = self.streams.decide(&mut rows, ends);
         let news = self.news.next();
-        self.outbox.begin(news);
+        let flight = self.outbox.begin(news, std::time::Instant::now());
         let mut stored = Vec::new();
         let storing = self.insert_all(Batch::new(set.sequence, news, rows), turns, &mut stored);
         // A panic ends neither the lane of an endpoint nor this news: both would be held for ever. Its text may quote a record.
@@ -507,7 +507,8 @@ impl Intake {
         } else {
             Vec::new()
         };
-        let left = self.outbox.finish(news, &stored, std::time::Instant::now());
+        let now = std::time::Instant::now();
+        let left = self.outbox.finish(flight, &stored, now);
         // Where nobody else closes news, what there was no room for is open as it is.
         if !left.is_empty() && !self.config.is_alone() {
             let handed = self.hand_over(&left).await;
@@ -517,8 +518,8 @@ impl Intake {
         result
     }
 
-    /// Leaves what was stored and does not wait here to whoever derives it. Only then may it be acknowledged: who finds its first news
-    /// before all of it is stored derives too little and closes that.
+    /// Leaves what was stored and does not wait here to whoever derives it, which may be this process. Only then may it be acknowledged: who
+    /// finds its first news before all of it is stored derives too little and closes that.
     async fn hand_over(&self, news: &[OpenNews]) -> Result<(), PipelineError> {
         let mut patience = Patience::new(self.config.give_up);
         while let Err(error) = self.store.hand_over_news(news).await {

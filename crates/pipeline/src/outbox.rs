@@ -1,5 +1,6 @@
 //! What this process knows of news: batches in flight, and units that wait for their derivation.
 
+use crate::Config;
 use event::{Month, Unit, UnitNews};
 use queue::Share;
 use std::{
@@ -15,18 +16,23 @@ use tokio::sync::{Notify, watch};
 /// Invariant: news of a batch in flight is never handed out, because it may only be closed by a derivation that could read
 /// all of its batch.
 pub(crate) struct Outbox {
+    /// A unit is due so long after its last news, …
     quiet: Duration,
+    /// … or so long after its first.
     latest: Duration,
+    /// Others leave news of a batch alone for so long; none where there are no others.
+    left_alone: Option<Duration>,
     /// Which endpoints are derived here.
     share: watch::Receiver<Share>,
     state: Mutex<State>,
     changed: Notify,
 }
 
-/// Units that wait at once; some 250 bytes each. Far more than a fleet has news of within the seconds that news waits.
+/// Units that wait at once; some 250 bytes each. Far more than a fleet has news of within the seconds that news waits. What only this
+/// process knows and can leave to nobody stays beyond it.
 const MAX_WAITING: usize = 100_000;
 
-/// Names of news kept of one unit. The rest is found by a sweep once these are closed.
+/// Names of news kept of one unit. Those beyond that the store has told are found by a sweep once these are closed.
 const MAX_NEWS: usize = 1_000;
 
 /// Units that an endpoint gets derived in one turn; then it goes behind the others. Years of history come once, and the endpoint
@@ -69,6 +75,24 @@ enum Told {
     Store,
 }
 
+/// What becomes of news for which there is no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// The store has it, or whoever told of it is asked to leave it there.
+    Left,
+    /// Nothing else may know of it.
+    Kept,
+}
+
+/// A batch that is being stored.
+#[must_use]
+pub(crate) struct Flight {
+    news: u64,
+    began: Instant,
+    /// Has seen the share at its begin.
+    share: watch::Receiver<Share>,
+}
+
 /// What waits of an endpoint.
 #[derive(Default)]
 struct Queue {
@@ -95,11 +119,12 @@ pub(crate) struct Due {
 }
 
 impl Outbox {
-    /// A unit is due `quiet` after its last news, or `latest` after its first.
-    pub(crate) fn new(quiet: Duration, latest: Duration, share: watch::Receiver<Share>) -> Self {
+    /// Of a process that derives this share.
+    pub(crate) fn new(config: &Config, share: watch::Receiver<Share>) -> Self {
         Self {
-            quiet,
-            latest,
+            quiet: config.derive_quiet,
+            latest: config.derive_latest,
+            left_alone: (!config.is_alone()).then_some(config.sweep_age),
             share,
             state: Mutex::default(),
             changed: Notify::new(),
@@ -107,24 +132,41 @@ impl Outbox {
     }
 
     /// A batch is about to be stored.
-    pub(crate) fn begin(&self, news: u64) {
+    pub(crate) fn begin(&self, news: u64, now: Instant) -> Flight {
+        let mut share = self.share.clone();
+        share.mark_unchanged();
         self.state().in_flight.insert(news);
+        Flight {
+            news,
+            began: now,
+            share,
+        }
     }
 
     /// A batch is no longer in flight. Only a stored one wakes its units here; what a failed one left behind, a sweep finds.
-    /// Returns the news of units that do not wait here: they are others' to derive, or there is no room.
+    /// Returns the news of units that do not wait here: they are others' to derive, there is no room, or another one may have closed their
+    /// news before all of it was stored. Once that is acknowledged, the memory of one process must not be all that knows of it.
     #[must_use]
-    pub(crate) fn finish(&self, news: u64, stored: &[&Batch], now: Instant) -> Vec<OpenNews> {
+    pub(crate) fn finish(&self, flight: Flight, stored: &[&Batch], now: Instant) -> Vec<OpenNews> {
+        let Flight {
+            news,
+            began,
+            share: mut seen,
+        } = flight;
         let units = stored.iter().flat_map(|batch| batch.news_of_units());
         let (own, others): (Vec<_>, Vec<_>) = {
-            let share = self.share.borrow();
-            units.partition(|(unit, _)| share.has(&unit.tenant, &unit.endpoint))
+            let share = seen.borrow_and_update();
+            // Half of the time, because the store counts it by another clock, and in whole seconds. Of a new share news of any age is taken.
+            let may_be_closed = self
+                .left_alone
+                .is_some_and(|time| share.has_changed() || now - began >= time / 2);
+            units.partition(|(unit, _)| !may_be_closed && share.has(&unit.tenant, &unit.endpoint))
         };
         let own = own.into_iter();
         let own = own.map(|(unit, touched)| (unit, Names::from([(news, Told::Batch)]), touched));
         let mut state = self.state();
         state.in_flight.remove(&news);
-        let without_room = self.wake(&mut state, own, now, now);
+        let without_room = self.wake(&mut state, own, now, now, Beyond::Left);
         drop(state);
         self.changed.notify_one();
         // The parts of a batch that was halved each bring the news of all.
@@ -168,7 +210,7 @@ impl Outbox {
                 if is_own {
                     waiting.first = waiting.first.max(now);
                     waiting.last = waiting.last.max(now);
-                    state.wake(&endpoint, month, waiting);
+                    state.wake(&endpoint, month, waiting, Beyond::Kept);
                 } else {
                     others.push(waiting.into_news(&endpoint, month));
                 }
@@ -186,7 +228,7 @@ impl Outbox {
             let ids = news.ids.iter().map(|id| (*id, Told::Batch));
             (&news.unit, ids.collect(), &news.news)
         });
-        self.wake(&mut self.state(), units, now, now);
+        self.wake(&mut self.state(), units, now, now, Beyond::Kept);
         self.changed.notify_one();
     }
 
@@ -226,7 +268,8 @@ impl Outbox {
             .filter(|(unit, ids, _): &(_, Names, _)| !ids.is_empty() && !state.is_running(unit))
             .collect();
         let since = now.checked_sub(self.latest).unwrap_or(now);
-        self.wake(&mut state, unknown.into_iter(), since, since);
+        let unknown = unknown.into_iter();
+        self.wake(&mut state, unknown, since, since, Beyond::Left);
     }
 
     /// Takes units that are due, about `limit` of them, of each endpoint a turn. They are running until [`Outbox::done`] or
@@ -284,7 +327,8 @@ impl Outbox {
                 ids.retain(|_, told| is_own || *told == Told::Batch);
                 (!ids.is_empty()).then_some((&news.unit, ids, &news.news))
             });
-            self.wake(&mut state, units, since, since);
+            // These are the units of a job: beyond the room there are few.
+            self.wake(&mut state, units, since, since, Beyond::Kept);
         }
         drop(state);
         self.changed.notify_one();
@@ -340,6 +384,7 @@ impl Outbox {
         units: impl Iterator<Item = (&'a Unit, Names, &'a UnitNews)>,
         first: Instant,
         last: Instant,
+        beyond: Beyond,
     ) -> Vec<(&'a Unit, &'a UnitNews)> {
         let mut woken: BTreeSet<Endpoint> = BTreeSet::new();
         let mut without_room = Vec::new();
@@ -351,7 +396,7 @@ impl Outbox {
                 first,
                 last,
             };
-            if state.wake(&endpoint, unit.month, more) {
+            if state.wake(&endpoint, unit.month, more, beyond) {
                 woken.insert(endpoint);
             } else {
                 without_room.push((unit, touched));
@@ -383,21 +428,32 @@ impl State {
     }
 
     /// Returns whether the news is kept.
-    fn wake(&mut self, endpoint: &Endpoint, month: Month, more: Waiting) -> bool {
+    fn wake(
+        &mut self,
+        endpoint: &Endpoint,
+        month: Month,
+        mut more: Waiting,
+        beyond: Beyond,
+    ) -> bool {
+        let is_bounded = beyond == Beyond::Left;
         let known = self
             .waiting
             .get_mut(endpoint)
             .and_then(|queue| queue.units.get_mut(&month));
         if let Some(known) = known {
+            if is_bounded && known.is_full() {
+                return false;
+            }
             known.add(more);
             return true;
         }
-        if self.units >= MAX_WAITING {
+        if is_bounded && self.units >= MAX_WAITING {
             return false;
         }
         self.units += 1;
         let queue = self.waiting.entry(endpoint.clone()).or_default();
-        queue.units.insert(month, more.bounded());
+        more.bound();
+        queue.units.insert(month, more);
         true
     }
 
@@ -477,21 +533,33 @@ impl Waiting {
         self.ids.len() >= MAX_NEWS || self.ids.contains_key(&id)
     }
 
+    /// Whether no name gives way to another.
+    fn is_full(&self) -> bool {
+        self.ids.len() >= MAX_NEWS && self.ids.values().all(|told| *told == Told::Batch)
+    }
+
     fn add(&mut self, more: Self) {
-        let room = MAX_NEWS.saturating_sub(self.ids.len());
-        for (id, told) in more.ids.into_iter().take(room) {
-            self.ids.entry(id).or_insert(told);
+        for (id, told) in more.ids {
+            let known = self.ids.entry(id).or_insert(told);
+            if told == Told::Batch {
+                *known = told;
+            }
         }
+        self.bound();
         self.news.add(&more.news);
         self.first = self.first.min(more.first);
         self.last = self.last.max(more.last);
     }
 
-    fn bounded(mut self) -> Self {
-        while self.ids.len() > MAX_NEWS {
-            self.ids.pop_last();
+    /// Names that the store has told give way: a sweep finds them again.
+    fn bound(&mut self) {
+        let excess = self.ids.len().saturating_sub(MAX_NEWS);
+        let of_store = self.ids.iter().rev();
+        let of_store = of_store.filter(|(_, told)| **told == Told::Store);
+        let of_store: Vec<u64> = of_store.map(|(id, _)| *id).take(excess).collect();
+        for id in of_store {
+            self.ids.remove(&id);
         }
-        self
     }
 
     fn into_news(self, endpoint: &Endpoint, month: Month) -> OpenNews {

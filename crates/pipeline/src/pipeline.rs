@@ -48,8 +48,7 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let rules = Arc::new(Current::start(&store).await?);
         let grace = config.grace;
-        let outbox = Outbox::new(config.derive_quiet, config.derive_latest, share.clone());
-        let outbox = Arc::new(outbox);
+        let outbox = Arc::new(Outbox::new(&config, share.clone()));
         let counters = Arc::new(Counters::default());
         let (handle, requests) = Handle::new(&config);
         let intake = Intake::new(

@@ -257,6 +257,26 @@ async fn what_was_closed_too_early_is_handed_over_with_its_share() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_took_long_to_store_is_handed_over_to_oneself() {
+    let (_turn, store, test) = (alone().await, store().await, "slow");
+    let names = names(test, 10);
+    // Any batch takes longer than others leave its news alone.
+    let config = Config {
+        sweep_age: Duration::ZERO,
+        ..quick()
+    };
+    let (pipeline, _share) = start(config, &store, Share::new([0, 1], 2)).await;
+    let chunks = failures(names.iter().map(String::as_str));
+    pipeline.handle().store(chunks).await.expect("stored");
+    assert_eq!(pipeline.status().counts().handed_over, 10);
+    settled(&store, test, names.iter().map(String::as_str)).await;
+    for name in &names {
+        assert_eq!(attempts(&store, name).await, 1, "{name}");
+    }
+    pipeline.stop().await.expect("stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_owner_is_derived_by_anybody_once_it_is_old() {
     let (_turn, store, test) = (alone().await, store().await, "nobodys");
     let names = names(test, 20);

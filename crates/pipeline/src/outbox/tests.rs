@@ -8,9 +8,22 @@ const LINE: &str = "2022-08-18 15:53:46 x\n";
 const QUIET: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(5);
 
+/// Others leave news of a batch alone for so long.
+const AGE: Duration = Duration::from_secs(60);
+
+fn config(first_sweep_age: Duration) -> Config {
+    Config {
+        derive_quiet: QUIET,
+        derive_latest: LATEST,
+        sweep_age: AGE,
+        first_sweep_age,
+        ..Config::default()
+    }
+}
+
 /// Of a process that is alone.
 fn outbox() -> Outbox {
-    Outbox::new(QUIET, LATEST, watch::channel(Share::all()).1)
+    Outbox::new(&config(Duration::ZERO), watch::channel(Share::all()).1)
 }
 
 fn batch(endpoint: &str, news: u64) -> Batch {
@@ -32,8 +45,8 @@ fn a_unit_waits_for_quiet_but_not_for_ever() {
         // A little sooner than quiet, each time.
         let now = start + Duration::from_millis(900) * (news as u32 - 1);
         assert_eq!(outbox.take_due(now, 9), []);
-        outbox.begin(news);
-        assert_eq!(outbox.finish(news, &[&batch("a", news)], now), []);
+        let flight = outbox.begin(news, now);
+        assert_eq!(outbox.finish(flight, &[&batch("a", news)], now), []);
     }
     assert_eq!(outbox.next_due(), Some(start + LATEST));
     let due = outbox.take_due(start + LATEST, 9);
@@ -52,7 +65,7 @@ fn a_unit_waits_for_quiet_but_not_for_ever() {
 #[test]
 fn news_in_flight_is_not_handed_out_even_when_a_sweep_finds_it() {
     let (outbox, now) = (outbox(), Instant::now());
-    outbox.begin(7);
+    let flight = outbox.begin(7, now);
     outbox.absorb(
         &[OpenNews {
             unit: unit("a"),
@@ -72,7 +85,7 @@ fn news_in_flight_is_not_handed_out_even_when_a_sweep_finds_it() {
     );
     outbox.done(&due);
     // A batch that failed wakes nobody; what it left behind is for the sweep.
-    assert_eq!(outbox.finish(7, &[], now), []);
+    assert_eq!(outbox.finish(flight, &[], now), []);
     assert_eq!(outbox.next_due(), None);
     outbox.absorb(
         &[OpenNews {
@@ -97,8 +110,8 @@ fn a_unit_runs_once_at_a_time() {
         now,
     );
     let due = outbox.take_due(now, 9);
-    outbox.begin(2);
-    assert_eq!(outbox.finish(2, &[&batch("a", 2)], now), []);
+    let flight = outbox.begin(2, now);
+    assert_eq!(outbox.finish(flight, &[&batch("a", 2)], now), []);
     assert_eq!(outbox.take_due(now + LATEST, 9), []);
     outbox.done(&due);
     assert_eq!(outbox.take_due(now + LATEST, 9)[0].news[0].ids, [2]);
@@ -172,11 +185,11 @@ fn what_does_not_fit_is_left_to_the_store() {
     assert!(outbox.is_full());
     assert_eq!(outbox.pending(), MAX_WAITING);
     // What is known goes on being told.
-    outbox.begin(7);
-    assert_eq!(outbox.finish(7, &[&batch("e0", 7)], now), []);
+    let flight = outbox.begin(7, now);
+    assert_eq!(outbox.finish(flight, &[&batch("e0", 7)], now), []);
     // What is not, whoever has told of it cannot keep.
-    outbox.begin(8);
-    let left = outbox.finish(8, &[&batch("new", 8)], now);
+    let flight = outbox.begin(8, now);
+    let left = outbox.finish(flight, &[&batch("new", 8)], now);
     assert_eq!(left.len(), 1);
     assert_eq!(
         (&*left[0].unit.endpoint, &*left[0].ids),
@@ -196,23 +209,23 @@ fn what_does_not_fit_is_left_to_the_store() {
 #[test]
 fn a_batch_wakes_what_is_derived_here_and_tells_what_is_not() {
     let (share, shared) = watch::channel(Share::none());
-    let (outbox, now) = (Outbox::new(QUIET, LATEST, shared), Instant::now());
-    outbox.begin(1);
+    let (outbox, now) = (Outbox::new(&config(AGE), shared), Instant::now());
+    let flight = outbox.begin(1, now);
     let halves = [batch("a", 1), batch("a", 1)];
-    let others = outbox.finish(1, &[&halves[0], &halves[1]], now);
+    let others = outbox.finish(flight, &[&halves[0], &halves[1]], now);
     let told: Vec<_> = others.iter().map(|news| (&news.unit, &*news.ids)).collect();
     assert_eq!(told, [(&unit("a"), [1].as_slice())]);
     assert_eq!((outbox.pending(), outbox.next_due()), (0, None));
     share.send_replace(Share::all());
-    outbox.begin(2);
-    assert_eq!(outbox.finish(2, &[&batch("a", 2)], now), []);
+    let flight = outbox.begin(2, now);
+    assert_eq!(outbox.finish(flight, &[&batch("a", 2)], now), []);
     assert_eq!(outbox.take_due(now + LATEST, 9)[0].news[0].ids, [2]);
 }
 
 #[test]
 fn what_the_store_has_told_is_dropped_for_a_new_share_also_where_it_runs() {
     let (share, shared) = watch::channel(Share::all());
-    let (outbox, now) = (Outbox::new(QUIET, LATEST, shared), Instant::now());
+    let (outbox, now) = (Outbox::new(&config(AGE), shared), Instant::now());
     let all = ["a", "b", "c", "d", "e", "f"].map(|name| open(name, 202208));
     outbox.absorb(&all, now);
     // One runs, the others are due.
@@ -245,12 +258,12 @@ fn news_of(job: Vec<Due>) -> Vec<OpenNews> {
 #[test]
 fn what_a_batch_has_told_outlives_a_new_share_or_is_handed_over() {
     let (share, shared) = watch::channel(Share::all());
-    let (outbox, now) = (Outbox::new(QUIET, LATEST, shared), Instant::now());
+    let (outbox, now) = (Outbox::new(&config(AGE), shared), Instant::now());
     // One fails, and its news is from a batch and from the store.
     outbox.absorb(&[open("fails", 202208)], now);
     for (id, name) in [(2, "fails"), (3, "waits"), (4, "both")] {
-        outbox.begin(id);
-        assert_eq!(outbox.finish(id, &[&batch(name, id)], now), []);
+        let flight = outbox.begin(id, now);
+        assert_eq!(outbox.finish(flight, &[&batch(name, id)], now), []);
     }
     let failing = outbox.take_due(now, 1);
     assert_eq!(named(&failing[0].news), [("fails", [1, 2].as_slice())]);
@@ -330,4 +343,94 @@ fn what_ends_while_a_sweep_reads_is_not_derived_again() {
     // What ended before a sweep began is not open in the store.
     outbox.absorb(&[open("a", 202208)], now);
     assert_eq!(outbox.pending(), 1);
+}
+
+/// Stores a batch that takes so long, and meanwhile something happens. Returns what does not wait here.
+fn stored_after(
+    outbox: &Outbox,
+    (name, news): (&str, u64),
+    time: Duration,
+    meanwhile: impl FnOnce(),
+) -> Vec<OpenNews> {
+    let start = Instant::now();
+    let flight = outbox.begin(news, start);
+    meanwhile();
+    outbox.finish(flight, &[&batch(name, news)], start + time)
+}
+
+#[test]
+fn what_others_may_have_closed_before_it_was_stored_is_handed_over_to_oneself() {
+    let (share, shared) = watch::channel(Share::all());
+    let outbox = Outbox::new(&config(AGE), shared);
+    let soon = AGE / 2 - Duration::from_millis(1);
+    assert_eq!(stored_after(&outbox, ("soon", 1), soon, || {}), []);
+    let late = stored_after(&outbox, ("late", 2), AGE / 2, || {});
+    assert_eq!(named(&late), [("late", [2].as_slice())]);
+    // Another one had it for a moment, and takes news of any age then.
+    let lost = || {
+        share.send_replace(Share::none());
+        share.send_replace(Share::all());
+    };
+    let moved = stored_after(&outbox, ("moved", 3), soon, lost);
+    assert_eq!(named(&moved), [("moved", [3].as_slice())]);
+    assert_eq!(outbox.pending(), 1);
+    let again = stored_after(&outbox, ("moved", 4), soon, || {});
+    assert_eq!(again, []);
+
+    // Where nobody else is, nobody has closed it.
+    let alone = self::outbox();
+    assert_eq!(stored_after(&alone, ("late", 1), 2 * AGE, || {}), []);
+    assert_eq!(alone.pending(), 1);
+}
+
+#[test]
+fn what_only_this_process_knows_stays_however_much_waits() {
+    let (share, shared) = watch::channel(Share::all());
+    let (outbox, now) = (Outbox::new(&config(AGE), shared), Instant::now());
+    let flight = outbox.begin(7, now);
+    assert_eq!(outbox.finish(flight, &[&batch("fails", 7)], now), []);
+    let job = outbox.take_due(now + LATEST, 9);
+    let many: Vec<OpenNews> = (0..MAX_WAITING)
+        .map(|number| open(&format!("e{number}"), 202208))
+        .collect();
+    outbox.absorb(&many, now);
+    let kept = OpenNews {
+        ids: vec![8],
+        ..open("kept", 202208)
+    };
+    outbox.again(&job, now);
+    outbox.keep(&[kept], now);
+    assert_eq!(outbox.pending(), MAX_WAITING + 2);
+    assert!(outbox.is_full());
+    // A new share too leaves of it what was not told by the store.
+    share.send_replace(Share::new([0, 1], 2));
+    assert_eq!(outbox.forget(now), []);
+    let mut job = news_of(outbox.take_due(now + LATEST, 9));
+    job.sort_by(|a, b| a.unit.cmp(&b.unit));
+    let expected = [("fails", [7].as_slice()), ("kept", [8].as_slice())];
+    assert_eq!(named(&job), expected);
+}
+
+#[test]
+fn names_that_the_store_has_told_give_way_to_those_of_batches() {
+    let (outbox, now) = (
+        Outbox::new(&config(AGE), watch::channel(Share::all()).1),
+        Instant::now(),
+    );
+    let told = OpenNews {
+        ids: (0..MAX_NEWS as u64).collect(),
+        ..open("a", 202208)
+    };
+    outbox.absorb(&[told], now);
+    let batches = 10_000..10_000 + MAX_NEWS as u64;
+    for news in batches.clone() {
+        let flight = outbox.begin(news, now);
+        assert_eq!(outbox.finish(flight, &[&batch("a", news)], now), []);
+    }
+    // Beyond that it is not kept here but handed over.
+    let flight = outbox.begin(batches.end, now);
+    let left = outbox.finish(flight, &[&batch("a", batches.end)], now);
+    assert_eq!(named(&left), [("a", [batches.end].as_slice())]);
+    let job = news_of(outbox.take_due(now + LATEST, 9));
+    assert_eq!(job[0].ids, batches.collect::<Vec<u64>>());
 }
