@@ -23,14 +23,12 @@ use reads::Reads;
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 use store::{OpenNews, Store};
-use sweeps::Sweeps;
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -50,23 +48,14 @@ pub(crate) struct Deriver {
 /// Units of one job: their rows are inserted together, because an INSERT costs some 15 ms of CPU whatever it holds.
 const UNITS_OF_A_JOB: usize = 256;
 
-/// The store is asked so often for news that others have handed over: a part of the five seconds from a record to its answer.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// Derives what has news until shutdown. What is left stays open in the store.
 pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
     let pause = deriver.config.derive_pause;
-    let mut sweep = interval(deriver.config.sweep);
-    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut share = deriver.share.clone();
-    let now = std::time::Instant::now();
-    let mut sweeps = Sweeps::new(&deriver.config, share.borrow_and_update().clone(), now);
     let mut jobs: JoinSet<()> = JoinSet::new();
     // Units that are due meanwhile share the next one's inserts.
     let mut next_job = Instant::now();
     let mut switched = deriver.rules.subscribe();
+    let sweeps = tokio::spawn(sweeps::run(Arc::clone(&deriver), shutdown.clone()));
     let backfill = tokio::spawn(backfill::run(Arc::clone(&deriver), shutdown.clone()));
     while !shutdown.is_cancelled() {
         // Without a rule set that can be used nothing is derived: news stays open.
@@ -93,35 +82,14 @@ pub(crate) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
             () = deriver.outbox.changed() => {}
             _ = switched.changed() => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if is_free && next.is_some() => {}
-            Ok(()) = share.changed() => {
-                let now = std::time::Instant::now();
-                let new = share.borrow_and_update().clone();
-                sweeps = sweeps.of_new(&deriver.config, new, now);
-                let others = deriver.outbox.forget(now);
-                if !others.is_empty() {
-                    let deriver = Arc::clone(&deriver);
-                    jobs.spawn(async move { deriver.hand_over(others).await });
-                }
-                sweep.reset_immediately();
-            }
-            _ = sweep.tick() => {
-                let next = sweeps.go_on(&deriver).await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "sweep for open news failed, the next one tries again");
-                    deriver.config.derive_retry
-                });
-                sweep.reset_after(next);
-            }
-            _ = look.tick(), if sweeps.may_be_handed_some(&deriver.config) => {
-                if let Err(error) = sweeps.look(&deriver).await {
-                    tracing::warn!(%error, "news that others have handed over cannot be read, it is tried again");
-                }
-            }
             () = shutdown.cancelled() => {}
         }
     }
     jobs.join_all().await;
-    if let Err(error) = backfill.await {
-        tracing::error!(%error, "the back-fill ended by itself, which is a bug");
+    for (what, ended) in [("sweeps", sweeps.await), ("the back-fill", backfill.await)] {
+        if let Err(error) = ended {
+            tracing::error!(%error, what, "ended by a panic, which is a bug");
+        }
     }
 }
 

@@ -198,6 +198,8 @@ impl Outbox {
         let share = self.share.borrow().clone();
         let mut others = Vec::new();
         let mut state = self.state();
+        // A sweep of the last share is given up.
+        state.ended = None;
         state.by_due.clear();
         state.units = 0;
         for (endpoint, queue) in std::mem::take(&mut state.waiting) {
@@ -351,9 +353,9 @@ impl Outbox {
         self.state().in_flight.len()
     }
 
-    /// Whether as much waits as is kept here: a sweep would find no room.
-    pub(crate) fn is_full(&self) -> bool {
-        self.state().units >= MAX_WAITING
+    /// For how many units more there is room: a sweep would read others in vain.
+    pub(crate) fn room(&self) -> usize {
+        MAX_WAITING.saturating_sub(self.state().units)
     }
 
     /// Waits until something has changed.

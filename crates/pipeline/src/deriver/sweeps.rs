@@ -4,22 +4,39 @@ use super::Deriver;
 use crate::Config;
 use event::Unit;
 use queue::Share;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use store::{OpenNews, Parts, StoreError, Sweep, Whose};
+use tokio::{
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The store is asked so often for news that others have handed over: a part of the five seconds from a record to its answer.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Units with open news that one sweep reads; the next one goes on behind them, so that every endpoint's turn comes.
 const UNITS_OF_A_SWEEP: usize = 50_000;
+
+/// Of others' news fewer: their owners may be back by the next one, and should find most of it theirs.
+const UNITS_OF_OTHERS: usize = 1_000;
+
+/// Where there is no room for so many, none are read: those that wait already are met first, over and over.
+const ROOM_WORTH_A_READ: usize = 1_000;
 
 /// The store counts the age of news in whole ones.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Where the sweeps of a share are.
-pub(super) struct Sweeps {
+struct Sweeps {
     share: Share,
     parts: Parts,
     own: Pass,
     others: Pass,
-    /// Since when the share is this one.
+    /// Since when the share is this one, and the store has answered and rules could be used. Others may have derived nothing before.
     since: Instant,
     /// When partitions were last added.
     added: Option<Instant>,
@@ -32,8 +49,62 @@ struct Pass {
     place: Option<Unit>,
 }
 
+/// Sweeps and looks until shutdown, beside the jobs: a read that hangs holds up neither these nor the shutdown. With a new share the one
+/// that runs is given up, because it reads what may be others' now.
+pub(super) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
+    let mut ticks = [deriver.config.sweep, LOOK].map(interval);
+    for tick in &mut ticks {
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let [mut sweep, mut look] = ticks;
+    let mut share = deriver.share.clone();
+    let now = Instant::now();
+    let mut sweeps = Sweeps::new(&deriver.config, share.borrow_and_update().clone(), now);
+    let mut handed_over: JoinSet<()> = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Ok(()) = share.changed() => {
+                let now = Instant::now();
+                let new = share.borrow_and_update().clone();
+                sweeps = sweeps.of_new(&deriver.config, new, now);
+                let others = deriver.outbox.forget(now);
+                if !others.is_empty() {
+                    while handed_over.try_join_next().is_some() {}
+                    let deriver = Arc::clone(&deriver);
+                    handed_over.spawn(async move { deriver.hand_over(others).await });
+                }
+                sweep.reset_immediately();
+            }
+            () = sweeps.next(&deriver, &mut sweep, &mut look) => {}
+        }
+    }
+    handed_over.join_all().await;
+}
+
 impl Sweeps {
-    pub(super) fn new(config: &Config, share: Share, now: Instant) -> Self {
+    /// Waits until something is to be read, and reads it.
+    async fn next(&mut self, deriver: &Deriver, sweep: &mut Interval, look: &mut Interval) {
+        tokio::select! {
+            _ = sweep.tick() => {
+                let next = self.go_on(deriver).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "sweep for open news failed, the next one tries again");
+                    self.since = Instant::now();
+                    deriver.config.derive_retry
+                });
+                sweep.reset_after(next);
+            }
+            _ = look.tick(), if self.may_be_handed_some(&deriver.config) => {
+                if let Err(error) = self.look(deriver).await {
+                    tracing::warn!(%error, "news that others have handed over cannot be read, it is tried again");
+                    self.since = Instant::now();
+                }
+            }
+        }
+    }
+
+    fn new(config: &Config, share: Share, now: Instant) -> Self {
         Self::of(share, config.first_sweep_age, now)
     }
 
@@ -41,7 +112,7 @@ impl Sweeps {
     ///
     /// Not so where partitions were added: endpoints go from one to another while nobody gives up a partition, and whoever had them may
     /// not know of it yet. Until that is over, young news is left to whoever stores it.
-    pub(super) fn of_new(&self, config: &Config, share: Share, now: Instant) -> Self {
+    fn of_new(&self, config: &Config, share: Share, now: Instant) -> Self {
         // Who had none may only now know how many there are.
         let is_wider = share.of() != self.share.of() && !self.share.is_none();
         let added = self.added.filter(|at| now - *at < config.sweep_age);
@@ -68,37 +139,40 @@ impl Sweeps {
     }
 
     /// Whether others may hand some over: also where every partition is ours there may be one that had some of them before.
-    pub(super) fn may_be_handed_some(&self, config: &Config) -> bool {
+    fn may_be_handed_some(&self, config: &Config) -> bool {
         !(self.share.is_none() || self.share.is_all() && config.is_alone())
     }
 
     /// One sweep. Returns how soon the next one should come.
-    pub(super) async fn go_on(&mut self, deriver: &Deriver) -> Result<Duration, StoreError> {
+    async fn go_on(&mut self, deriver: &Deriver) -> Result<Duration, StoreError> {
         let (store, config) = (&deriver.store, &deriver.config);
         deriver.dead.refresh(store).await?;
-        if let Ok(set) = deriver.rules.get() {
-            deriver.dead.reopen(store, set.sequence).await?;
+        match deriver.rules.get() {
+            Ok(set) => deriver.dead.reopen(store, set.sequence).await?,
+            Err(_) => self.since = Instant::now(),
         }
-        // What waits is derived first; what there is no room for would be read in vain.
-        if deriver.outbox.is_full() {
+        // What waits is derived first.
+        let Some(room) = room(deriver) else {
             return Ok(config.sweep);
-        }
+        };
         if !self.share.is_none() {
             let mine = Whose::Mine(&self.parts);
             let is_alone = self.share.is_all() && config.is_alone();
             let whose = if is_alone { Whose::All } else { mine };
-            if !self.own.go_on(deriver, whose).await? {
+            if !self.own.go_on(deriver, whose, room).await? {
                 return Ok(config.derive_quiet);
             }
             self.own.age = config.sweep_age;
         }
-        // A group that has just changed knows its own news first.
+        // A group that has just changed knows its own news first. Whoever has much to derive leaves others' alone: what it took would only
+        // be derived twice.
         let is_new = self.since.elapsed() < config.sweep_age;
-        if !self.share.is_all() && !is_new {
+        let is_busy = deriver.outbox.pending() >= UNITS_OF_OTHERS;
+        if !self.share.is_all() && !is_new && !is_busy {
             self.others.age = config.sweep_age;
             let whose = Whose::Orphaned(&self.parts);
-            if !self.others.go_on(deriver, whose).await? {
-                return Ok(config.derive_quiet);
+            if !self.others.go_on(deriver, whose, UNITS_OF_OTHERS).await? {
+                return Ok(config.derive_retry);
             }
         }
         Ok(self.pause(config, Instant::now()))
@@ -119,12 +193,11 @@ impl Sweeps {
     }
 
     /// Takes what others have handed over.
-    pub(super) async fn look(&self, deriver: &Deriver) -> Result<(), StoreError> {
-        if deriver.outbox.is_full() {
+    async fn look(&self, deriver: &Deriver) -> Result<(), StoreError> {
+        let Some(room) = room(deriver) else {
             return Ok(());
-        }
-        let store = &deriver.store;
-        let find = store.handed_over_news(&self.parts, UNITS_OF_A_SWEEP);
+        };
+        let find = deriver.store.handed_over_news(&self.parts, room);
         find_in(deriver, find).await?;
         Ok(())
     }
@@ -135,21 +208,35 @@ impl Pass {
         Self { age, place: None }
     }
 
-    /// Returns whether it has been everywhere since it last began at the front.
-    async fn go_on(&mut self, deriver: &Deriver, whose: Whose<'_>) -> Result<bool, StoreError> {
+    /// Reads at most so many units more. Returns whether it has been everywhere since it last began at the front.
+    async fn go_on(
+        &mut self,
+        deriver: &Deriver,
+        whose: Whose<'_>,
+        limit: usize,
+    ) -> Result<bool, StoreError> {
         let find = deriver.store.sweep_news(Sweep {
             whose,
             age: self.age,
             after: self.place.as_ref(),
-            limit: UNITS_OF_A_SWEEP,
+            limit,
         });
         let (count, last) = find_in(deriver, find).await?;
-        let is_all = count < UNITS_OF_A_SWEEP;
-        let began_behind = self.place.is_some();
-        self.place = last.filter(|_| !is_all);
-        // The next one begins where this one did not: at the front.
-        Ok(is_all && !began_behind)
+        Ok(self.has_read(count, last, limit))
     }
+
+    /// Goes behind the last unit that was read, or to the front again where there are no more.
+    fn has_read(&mut self, count: usize, last: Option<Unit>, limit: usize) -> bool {
+        let is_all = count < limit;
+        self.place = last.filter(|_| !is_all);
+        is_all
+    }
+}
+
+/// How many units may be read now, if any.
+fn room(deriver: &Deriver) -> Option<usize> {
+    let room = deriver.outbox.room();
+    (room >= ROOM_WORTH_A_READ).then(|| room.min(UNITS_OF_A_SWEEP))
 }
 
 /// Returns how many units were found, and the last of them.
@@ -177,6 +264,24 @@ mod tests {
             sweep_age: MINUTE,
             ..Config::default()
         }
+    }
+
+    #[test]
+    fn a_pass_ends_where_no_more_is_open_and_the_next_begins_at_the_front() {
+        let unit = |name: &str| Unit {
+            tenant: "default".to_owned(),
+            endpoint: name.to_owned(),
+            month: event::Month::from_yyyymm(202208),
+        };
+        let mut pass = Pass::of(MINUTE);
+        assert!(!pass.has_read(2, Some(unit("b")), 2));
+        assert_eq!(pass.place, Some(unit("b")));
+        // However little room there was before.
+        assert!(pass.has_read(1, Some(unit("c")), 2));
+        assert_eq!(pass.place, None);
+        assert!(!pass.has_read(2, Some(unit("b")), 2));
+        assert!(pass.has_read(0, None, 2));
+        assert_eq!(pass.place, None);
     }
 
     #[test]
