@@ -8,11 +8,13 @@ mod logs;
 
 use classify::Rules;
 use embedded_clickhouse::testing::TOKEN;
-use harness::{engine, quick, settle, store};
+use harness::{TENANT, engine, quick, settle, store};
 use logs::{chunks, expected, logs, stored};
 use pipeline::Pipeline;
+use queue::Share;
 use std::time::Duration;
 use store::Store;
+use tokio::sync::watch;
 
 async fn run(statement: &str) {
     let client = clickhouse::Client::default()
@@ -76,4 +78,20 @@ async fn what_an_older_build_derived_under_the_same_rule_set_is_derived_anew_liv
         assert_eq!(stored(&store, endpoint).await, expected, "{endpoint}");
     }
     after.stop().await.expect("stop");
+
+    // One of several copies everything, and leaves what is others' of what that opens to them.
+    as_an_older_build_left_it().await;
+    run("TRUNCATE TABLE news").await;
+    let mut shares = (2..9).flat_map(|of| (0..of).map(move |part| Share::new([part], of)));
+    let share = shares.find(|share| share.has(TENANT, at_rest) && !share.has(TENANT, live));
+    let (_share, shared) = watch::channel(share.expect("a share of one of them"));
+    let copies = Pipeline::start_sharing(quick(), store.clone(), shared);
+    let copies = copies.await.expect("start");
+    wait_for_the_backfill(&store).await;
+    settle(&store, at_rest).await;
+    copies.stop().await.expect("stop");
+    assert_ne!(stored(&store, at_rest).await.attempts, []);
+    assert_eq!(stored(&store, live).await.attempts, []);
+    let open = store.open_news(Duration::ZERO, 1_000).await.expect("news");
+    assert!(!open.is_empty() && open.iter().all(|news| news.unit.endpoint == live));
 }

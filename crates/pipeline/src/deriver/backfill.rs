@@ -82,7 +82,10 @@ pub(super) async fn run(deriver: Arc<Deriver>, shutdown: CancellationToken) {
                 continue;
             }
             match deriver.store.backfill_inputs(ENDPOINTS_OF_A_STEP).await {
-                Ok(Some(opened)) => {
+                Ok(Some(mut opened)) => {
+                    // Every pipeline copies, and the owner of what another one has copied finds its news in the store.
+                    let share = deriver.share.borrow().clone();
+                    opened.retain(|news| share.has(&news.unit.tenant, &news.unit.endpoint));
                     units += opened.len();
                     deriver.outbox.absorb(&opened, Instant::now());
                 }
