@@ -108,7 +108,7 @@ impl Default for RawConfig {
             // Four batches of the pipeline: two stored, two gathered.
             in_flight_max: text("64 MiB"),
             prefetch_max: text("32 MiB"),
-            // What a killed member had is derived by others within 15 s: this, a heartbeat of 2 s until they hear of it, and some
+            // What a killed member had is derived by others within 15 s where the machine is not overloaded: this, a heartbeat of 2 s until they hear of it, and some
             // seconds until a job of theirs ends. The Java client's default was 10 s, then 45 s for the sake of clouds whose networks
             // pause; here a partition that is lost costs records that are read twice, and fold. Brokers allow 6 s and more. Work of any length is no
             // silence: the client's own thread sends heartbeats, and five minutes without a poll are allowed.
