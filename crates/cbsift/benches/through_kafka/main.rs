@@ -16,7 +16,7 @@ mod process;
 mod single;
 
 use harness::{Cluster, Role};
-use process::{children_cpu, cpu, memory_of};
+use process::{children_cpu, cpu, cpu_with_children, memory_of, memory_with_children};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -134,7 +134,7 @@ fn throughput(cluster: &Cluster, intake: &Role) {
         ),
     );
 
-    let engine = cpu(cluster.engine.id());
+    let engine = cpu_with_children(cluster.engine.id());
     let start = Instant::now();
     let pipeline = cluster.pipeline("pipeline");
     let chunks = intake.metric("cbsift_queue_produced_total");
@@ -142,11 +142,17 @@ fn throughput(cluster: &Cluster, intake: &Role) {
         (pipeline.metric("cbsift_pipeline_chunks_total") >= chunks).then_some(())
     });
     let wall = start.elapsed().as_secs_f64();
-    let (ours, stored) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    let (ours, stored) = (
+        cpu(pipeline.id()),
+        cpu_with_children(cluster.engine.id()) - engine,
+    );
     let high = memory_of(pipeline.id(), "VmHWM:");
     cluster.settle(&[&pipeline]);
     let readable = start.elapsed().as_secs_f64();
-    let (all_ours, all_engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    let (all_ours, all_engine) = (
+        cpu(pipeline.id()),
+        cpu_with_children(cluster.engine.id()) - engine,
+    );
     let covered: usize = (0..endpoints)
         .map(|number| cluster.answers(&format!("pc-{number:04}")).covered_bytes as usize)
         .sum();
@@ -286,16 +292,22 @@ fn messages(cluster: &Cluster) {
             sent.expect("Kafka takes them");
         }
     });
-    let engine = cpu(cluster.engine.id());
+    let engine = cpu_with_children(cluster.engine.id());
     let start = Instant::now();
     let pipeline = cluster.pipeline_with("pipeline", &[("QUEUE__FOREIGN_TOPICS", TOPIC)]);
     harness::until("all is stored", || {
         (pipeline.metric("cbsift_pipeline_chunks_total") >= MESSAGES as f64).then_some(())
     });
     let wall = start.elapsed().as_secs_f64();
-    let (ours, stored) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - engine);
+    let (ours, stored) = (
+        cpu(pipeline.id()),
+        cpu_with_children(cluster.engine.id()) - engine,
+    );
     cluster.settle(&[&pipeline]);
-    let (derived, all) = (cpu(pipeline.id()) - ours, cpu(cluster.engine.id()) - engine);
+    let (derived, all) = (
+        cpu(pipeline.id()) - ours,
+        cpu_with_children(cluster.engine.id()) - engine,
+    );
     row(
         "Kafka -> ClickHouse, one event a message",
         bytes,
@@ -339,7 +351,7 @@ fn patch_hour(cluster: &Cluster) {
             producer.send(chunks).await.expect("Kafka takes them");
         }
     });
-    let before = cpu(cluster.engine.id());
+    let before = cpu_with_children(cluster.engine.id());
     let start = Instant::now();
     let pipeline = cluster.pipeline_with("patch", &[("QUEUE__CHUNKS_TOPIC", "patch-hour")]);
     // A fleet of 100,000 takes longer than anything else here is waited for.
@@ -374,7 +386,10 @@ fn patch_hour(cluster: &Cluster) {
         (failed, endpoints - failed, endpoints),
         "failed, succeeded, endpoints"
     );
-    let (ours, engine) = (cpu(pipeline.id()), cpu(cluster.engine.id()) - before);
+    let (ours, engine) = (
+        cpu(pipeline.id()),
+        cpu_with_children(cluster.engine.id()) - before,
+    );
     row(
         "patch hour",
         bytes,
@@ -385,7 +400,7 @@ fn patch_hour(cluster: &Cluster) {
         &format!(
             "{endpoints} endpoints, {failed} failed, as planted; stored after {stored:.0} s; {:.0} MiB at most in the pipeline, {:.0} MiB in the engine",
             memory_of(pipeline.id(), "VmHWM:"),
-            memory_of(cluster.engine.id(), "VmHWM:"),
+            memory_with_children(cluster.engine.id(), "VmHWM:"),
         ),
     );
 }

@@ -5,6 +5,33 @@ pub(crate) fn cpu(id: u32) -> f64 {
     fields(id, 11)
 }
 
+/// CPU seconds of a process and its children, as far as they live: the engine is a process of its own below the role.
+pub(crate) fn cpu_with_children(id: u32) -> f64 {
+    cpu(id) + children(id).into_iter().map(cpu).sum::<f64>()
+}
+
+/// MiB of a process and its children: as [`memory_of`].
+pub(crate) fn memory_with_children(id: u32, name: &str) -> f64 {
+    let of_children = children(id).into_iter().map(|child| memory_of(child, name));
+    memory_of(id, name) + of_children.sum::<f64>()
+}
+
+fn children(id: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("a process of ours");
+    // A thread may have ended meanwhile.
+    let lists = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let ids: Vec<String> = lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    ids.iter().filter_map(|id| id.parse().ok()).collect()
+}
+
 /// CPU seconds of this process's children that have ended.
 pub(crate) fn children_cpu() -> f64 {
     fields(std::process::id(), 13)
