@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -26,6 +26,9 @@ soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of 
 
 bench-owners: ui libchdb kafka-libs ## A backlog of 20,000 units 50 ms away: two pipelines against one, and one that is killed; CBSIFT_OWNERS=N for another number
 	CBSIFT_OWNERS="$${CBSIFT_OWNERS:-20000}" $(CARGO) test -p cbsift --test cluster owners -- --nocapture
+
+bench-fleet: libchdb ## Pages of 100,000 endpoints and 100 M events, engine within 2 GiB; FLEET_ENDPOINTS and FLEET_EVENTS for other numbers
+	$(CARGO) bench -p store --bench fleet
 
 disk: ui libchdb ## The bound on the disk at CBSIFT_DISK_MIB (default 300) on a small file system of its own; needs root
 	CBSIFT_DISK_MIB="$${CBSIFT_DISK_MIB:-300}" $(CARGO) test -p cbsift --test it disk:: -- --nocapture --test-threads 1
