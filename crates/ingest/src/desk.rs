@@ -4,6 +4,7 @@
 
 use crate::SinkError;
 use event::{Enrolled, Enrolment};
+use serve::Denied;
 use serve::tokens::{Keyring, Shown};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,7 @@ pub struct Callers {
 #[derive(Clone, Debug)]
 pub struct Desk {
     enrolments: mpsc::Sender<Asked<Enrolment, Result<Enrolled, SinkError>>>,
-    look_ups: mpsc::Sender<Asked<Shown, ()>>,
+    look_ups: mpsc::Sender<Asked<Shown, bool>>,
     unknown: Arc<Mutex<HashMap<Shown, Instant>>>,
 }
 
@@ -33,8 +34,9 @@ pub struct Desk {
 pub struct Inbox {
     /// Machines that enrol.
     pub enrolments: mpsc::Receiver<Asked<Enrolment, Result<Enrolled, SinkError>>>,
-    /// Tokens that are not known here. The answer says that the store was asked; what it has is in the keyring then.
-    pub look_ups: mpsc::Receiver<Asked<Shown, ()>>,
+    /// Tokens that are not known here. The answer is whether the store has it; it is in the keyring then. Who drops the question was not
+    /// able to ask.
+    pub look_ups: mpsc::Receiver<Asked<Shown, bool>>,
 }
 
 /// A question, and where its answer goes.
@@ -49,7 +51,7 @@ pub struct Asked<Q, A> {
 /// Enrolments that wait for their turn: several times what is gathered for one INSERT. Some hundred bytes each.
 const ENROLMENTS_MAX: usize = 1_024;
 
-/// Unknown tokens that wait for theirs; those above it are not known.
+/// Unknown tokens that wait for theirs; those above it are told to come again.
 const LOOK_UPS_MAX: usize = 1_024;
 
 /// How long a request waits to be told whether the store knows its token.
@@ -96,13 +98,13 @@ impl Desk {
         answered.await.unwrap_or_else(|_| Err(ending()))
     }
 
-    /// Whether the store was asked about this token just now. Rare: for a token that is wrong, or newer than the last look at all of them.
-    async fn look_up(&self, shown: Shown) -> bool {
+    /// What the store says of a token. Rare: for one that is wrong, or newer than the last look at all of them.
+    async fn look_up(&self, shown: Shown) -> LookedUp {
         {
             let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
             let until = unknown.get(&shown);
             if until.is_some_and(|until| Instant::now() < *until) {
-                return false;
+                return LookedUp::Unknown;
             }
         }
         let (answer, answered) = oneshot::channel();
@@ -111,18 +113,43 @@ impl Desk {
             answer,
         };
         if self.look_ups.try_send(asked).is_err() {
-            return false;
+            return LookedUp::NotAsked;
         }
-        if !matches!(tokio::time::timeout(LOOK_UP, answered).await, Ok(Ok(()))) {
-            return false;
+        match tokio::time::timeout(LOOK_UP, answered).await {
+            Ok(Ok(true)) => LookedUp::Known,
+            Ok(Ok(false)) => {
+                let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+                if unknown.len() >= UNKNOWN_MAX {
+                    unknown.clear();
+                }
+                unknown.insert(shown, Instant::now() + UNKNOWN_FOR);
+                LookedUp::Unknown
+            }
+            Ok(Err(_)) | Err(_) => LookedUp::NotAsked,
         }
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if unknown.len() >= UNKNOWN_MAX {
-            unknown.clear();
-        }
-        // Where the store knows it, the keyring does, and it is not asked for again.
-        unknown.insert(shown, Instant::now() + UNKNOWN_FOR);
-        true
+    }
+}
+
+/// What the store says of a token that is not known here.
+enum LookedUp {
+    Known,
+    Unknown,
+    /// It could not be asked, so nobody knows.
+    NotAsked,
+}
+
+/// Why a request may not speak, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// For good.
+    Denied(Denied),
+    /// The store could not be asked. A sender ends on a denial, so it must not hear one for a token that may be good.
+    NotNow,
+}
+
+impl From<Denied> for Turned {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
     }
 }
 
@@ -131,18 +158,22 @@ impl Callers {
     pub(crate) async fn check<T>(
         &self,
         authorization: Option<&str>,
-        check: impl Fn(&Keyring) -> Result<T, serve::Denied>,
-    ) -> Result<T, serve::Denied> {
+        check: impl Fn(&Keyring) -> Result<T, Denied>,
+    ) -> Result<T, Turned> {
         let first = check(&self.keyring);
-        let (Err(serve::Denied::WrongToken), Some(desk)) = (&first, &self.desk) else {
-            return first;
+        let (Err(Denied::WrongToken), Some(desk)) = (&first, &self.desk) else {
+            return Ok(first?);
         };
         let shown = Shown::of(authorization)?;
         // A token of the store has a name.
-        if event::is_endpoint_id(&shown.id) && desk.look_up(shown).await {
-            return check(&self.keyring);
+        if !event::is_endpoint_id(&shown.id) {
+            return Ok(first?);
         }
-        first
+        match desk.look_up(shown).await {
+            LookedUp::Known => Ok(check(&self.keyring)?),
+            LookedUp::Unknown => Ok(first?),
+            LookedUp::NotAsked => Err(Turned::NotNow),
+        }
     }
 }
 
@@ -154,7 +185,6 @@ fn ending() -> SinkError {
 mod tests {
     use super::*;
     use event::TokenKind;
-    use serve::Denied;
     use serve::tokens::{Token, hash};
 
     #[tokio::test]
@@ -168,7 +198,8 @@ mod tests {
         let store = tokio::spawn(async move {
             let mut asked = Vec::new();
             while let Some(ask) = inbox.look_ups.recv().await {
-                if ask.what.id == "PC-1" {
+                let is_known = ask.what.id == "PC-1" && ask.what.secret == hash("stored");
+                if is_known {
                     let token = Token {
                         kind: TokenKind::Endpoint,
                         secret: hash("stored"),
@@ -177,7 +208,7 @@ mod tests {
                     keyring.add_stored("PC-1", token);
                 }
                 asked.push(ask.what.id.clone());
-                ask.answer.send(()).unwrap();
+                ask.answer.send(is_known).unwrap();
             }
             asked
         });
@@ -195,9 +226,42 @@ mod tests {
             let check = |keyring: &Keyring| keyring.caller(Some(&shown), None);
             let checked = callers.check(Some(&shown), check).await;
             assert_eq!(checked.is_ok(), is_known, "{token}");
-            assert!(is_known || checked == Err(Denied::WrongToken), "{token}");
+            let denied = Err(Turned::Denied(Denied::WrongToken));
+            assert!(is_known || checked == denied, "{token}");
         }
         drop(callers);
         assert_eq!(store.await.unwrap(), ["PC-2", "PC-1", "PC-1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_denied_for_good_while_the_store_cannot_be_asked() {
+        let (desk, mut inbox) = Desk::new();
+        let mut callers = Callers {
+            keyring: Keyring::default(),
+            desk: Some(desk),
+        };
+        let shown = Some("Bearer PC-1.secret");
+        let check = |keyring: &Keyring| keyring.caller(shown, None);
+        // It hangs, its answer is an error, its queue is full, the role ends.
+        let not_now = Err(Turned::NotNow);
+        assert_eq!(callers.check(shown, check).await, not_now);
+        drop(inbox.look_ups.recv().await);
+        let (checked, ()) = tokio::join!(callers.check(shown, check), async {
+            drop(inbox.look_ups.recv().await);
+        });
+        assert_eq!(checked, not_now);
+        let desk = callers.desk.clone().unwrap();
+        while let Ok(place) = desk.look_ups.try_reserve() {
+            let (answer, _) = oneshot::channel();
+            let what = Shown::of(shown).unwrap();
+            place.send(Asked { what, answer });
+        }
+        assert_eq!(callers.check(shown, check).await, not_now);
+        drop(inbox);
+        assert_eq!(callers.check(shown, check).await, not_now);
+        // Where there is no store, what is not known is wrong.
+        callers.desk = None;
+        let denied = Err(Turned::Denied(Denied::WrongToken));
+        assert_eq!(callers.check(shown, check).await, denied);
     }
 }

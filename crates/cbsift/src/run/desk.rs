@@ -114,7 +114,7 @@ fn say(error: &StoreError) {
 }
 
 async fn look_up(
-    mut asked: Receiver<Asked<Shown, ()>>,
+    mut asked: Receiver<Asked<Shown, bool>>,
     shelf: &Shelf,
     keyring: &Keyring,
     stop: &CancellationToken,
@@ -132,13 +132,21 @@ async fn look_up(
         };
         match timeout(LOOK_UP_WITHIN, work).await {
             Ok(Ok(rows)) => {
-                let good = rows.iter().filter(|row| row.state == TokenState::Active);
-                good.for_each(|row| keyring.add_stored(&row.id, token(row)));
-                for asked in all {
-                    let _ = asked.answer.send(());
+                let now_ms = now_ms();
+                for Asked { what, answer } in all {
+                    // Only what was shown: an endpoint may have many tokens, and there is not room for all of them.
+                    let good = rows.iter().find(|row| {
+                        (row.id.as_str(), row.secret) == (what.id.as_str(), what.secret)
+                            && row.state == TokenState::Active
+                            && row.expires_ms.is_none_or(|expires| now_ms < expires)
+                    });
+                    if let Some(row) = good {
+                        keyring.add_stored(&row.id, token(row));
+                    }
+                    let _ = answer.send(good.is_some());
                 }
             }
-            // Nobody hears "unknown" for good from a store that did not answer.
+            // Nobody hears "unknown" from a store that did not answer: the questions are dropped.
             Ok(Err(error)) => {
                 tracing::debug!(%error, "unknown tokens cannot be looked up now");
                 away_until = Instant::now() + AWAY;

@@ -1,6 +1,8 @@
 //! Who speaks: read from a request before anything else of it is judged.
 
 use super::Intake;
+use crate::SinkError;
+use crate::desk::Turned;
 use crate::http::refusal::Refusal;
 
 use axum::extract::FromRequestParts;
@@ -67,6 +69,17 @@ pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let value = headers.get(name)?;
     Some(value.to_str().unwrap_or("\u{0}"))
+}
+
+impl From<Turned> for Refusal {
+    fn from(turned: Turned) -> Self {
+        match turned {
+            Turned::Denied(denied) => denied.into(),
+            Turned::NotNow => {
+                SinkError::Unavailable("a token cannot be looked up".to_owned()).into()
+            }
+        }
+    }
 }
 
 impl From<Denied> for Refusal {
