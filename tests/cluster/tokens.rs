@@ -439,6 +439,12 @@ fn a_revocation_holds_at_every_intake_and_a_start_without_the_store_knows_its_to
         );
         (answer.status == 200).then_some(())
     });
+    // What a fleet token let in ends together, and nothing else does.
+    cluster.run(&["tokens", "revoke", "--made-by", "fleet:setup"]);
+    for intake in [&one, &other] {
+        becomes(intake, late, 401);
+        assert_eq!(put_status(intake, &kept, None), 200);
+    }
 }
 
 #[test]

@@ -161,6 +161,8 @@ pub enum RefuseReason {
     Revoked,
     /// Too many wait for approval.
     TooMany,
+    /// As many machines are enrolled as may be.
+    Full,
 }
 
 impl RefuseReason {
@@ -170,6 +172,7 @@ impl RefuseReason {
             Self::Known => "known",
             Self::Revoked => "revoked",
             Self::TooMany => "too_many_waiting",
+            Self::Full => "full",
         }
     }
 
@@ -179,6 +182,7 @@ impl RefuseReason {
             Self::Known => "this endpoint is enrolled already",
             Self::Revoked => "this secret was revoked",
             Self::TooMany => "too many enrolments wait for approval",
+            Self::Full => "as many machines are enrolled as `ingest.enroll_max` allows",
         }
     }
 }

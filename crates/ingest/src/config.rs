@@ -24,6 +24,8 @@ pub struct RawConfig {
     pub enroll_known: String,
     /// Enrolments a second of one fleet token.
     pub enroll_rate: u32,
+    /// Tokens of machines that enrolled and are good, at most.
+    pub enroll_max: u64,
     /// Largest body, as sent and as decoded.
     pub body_max: String,
     /// Bodies in memory at once, counted as decoded and doubled for their text.
@@ -60,6 +62,9 @@ impl Default for RawConfig {
             enroll_known: KnownEndpoint::default().name().to_owned(),
             // A mass installation of 10,000 PCs takes a minute; a fleet token that got lost fills no disk before somebody looks. A guess.
             enroll_rate: 200,
+            // The largest sites several times over, and memory for it: some 200 bytes a token in each role. A fleet token that got lost
+            // ends there.
+            enroll_max: 500_000,
             // Four of the senders' bodies of 4 MiB; the longest record must fit.
             body_max: "16 MiB".to_owned(),
             // Eight bodies of 4 MiB, which keeps an engine that takes 150 MB/s busy.
@@ -97,6 +102,8 @@ pub struct Config {
     pub enroll_known: KnownEndpoint,
     /// Enrolments a second of one fleet token.
     pub enroll_rate: u32,
+    /// Tokens of machines that enrolled and are good, at most.
+    pub enroll_max: u64,
     /// Largest body in bytes.
     pub body_max: usize,
     /// Bytes of bodies in memory.
@@ -203,6 +210,9 @@ impl Config {
                 problem(key, &value, "from 1 to 100000");
             }
         }
+        if !(1..=10_000_000).contains(&raw.enroll_max) {
+            problem("enroll_max", &raw.enroll_max, "from 1 to 10000000");
+        }
         let listen = raw.listen.parse().unwrap_or_else(|_| {
             problem(
                 "listen",
@@ -241,6 +251,7 @@ impl Config {
             tokens_file: (!raw.tokens_file.is_empty()).then(|| PathBuf::from(&raw.tokens_file)),
             enroll_known,
             enroll_rate: raw.enroll_rate,
+            enroll_max: raw.enroll_max,
             body_max,
             in_flight_max,
             chunk_max,
@@ -303,6 +314,7 @@ mod tests {
             chunk_max: "1 MiB".to_owned(),
             connections_max: 0,
             enroll_known: "ask".to_owned(),
+            enroll_max: 0,
             head_timeout: "10".to_owned(),
             ack_timeout: "0s".to_owned(),
             body_rate_min: "0 B".to_owned(),
@@ -315,6 +327,7 @@ mod tests {
             "chunk_max",
             "connections_max",
             "enroll_known",
+            "enroll_max",
             "head_timeout",
             "ack_timeout",
             "body_rate_min",

@@ -10,7 +10,9 @@
 //! A machine of a known endpoint claims nothing, unless it is to replace. States of tokens only go forward
 //! ([`TokenState`]), so a repeat of any statement changes nothing, and the same request ends the same way.
 
-use crate::tokens::{ClaimRow, EnrolledHost, EnrolmentRow, StoredToken, TokenState, TokenVia};
+use crate::tokens::{
+    ClaimRow, EnrolledHost, EnrolmentRow, HOSTS_PER_SECRET, StoredToken, TokenState, TokenVia,
+};
 use crate::{error::Result, store::Store};
 use event::{Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,15 @@ const CLAIM_LIVES_MS: i64 = 30_000;
 const SETTLE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(25);
 
+/// Who is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnrolPolicy {
+    /// What becomes of a known endpoint that comes with another secret.
+    pub known: KnownEndpoint,
+    /// Good tokens of machines that enrolled. Intakes that are asked at once may go over it by what each of them is asked together.
+    pub active_max: u64,
+}
+
 type Hosts = BTreeMap<(String, SecretHash), Vec<EnrolledHost>>;
 
 impl Store {
@@ -48,7 +59,7 @@ impl Store {
         &self,
         tenant: &str,
         asked: &[Enrolment],
-        policy: KnownEndpoint,
+        policy: EnrolPolicy,
         clock: impl Fn() -> i64,
     ) -> Result<Vec<Option<Enrolled>>> {
         // Of one try; what a try before it left is settled as others' are.
@@ -66,17 +77,22 @@ impl Store {
             let claims = self.claims_of(tenant, &ids).await?;
             let (tokens, hosts) = tokio::try_join!(
                 self.tokens_of(tenant, &ids),
-                self.enrolled_hosts(tenant, Some(&ids))
+                self.enrolled_hosts(tenant, &ids)
             )?;
             let known = Known::new(claims, tokens, hosts);
-            let mut round = Round::new(claimant, policy, clock());
+            let mut round = Round::new(claimant, policy.known, clock());
             for (enrolment, answer) in std::iter::zip(asked, &mut answers) {
                 if answer.is_none() {
                     *answer = round.step(enrolment, &known);
                 }
             }
-            if round.waits_anew && self.tokens_mark(tenant).await?.waiting >= WAITING_MAX {
-                round.refuse_waiting(asked, &mut answers);
+            if round.waits_anew || round.adds() {
+                let mark = self.tokens_mark(tenant).await?;
+                if mark.waiting >= WAITING_MAX {
+                    round.refuse_waiting(asked, &mut answers);
+                }
+                let room = policy.active_max.saturating_sub(mark.enrolled);
+                round.refuse_beyond(room, asked, &mut answers);
             }
             let is_idle = round.tokens.is_empty() && round.claims.is_empty();
             // What the machine said first: a token without it would be one of nobody. Claims last, see above.
@@ -159,6 +175,7 @@ impl Known {
         self.tokens.get(endpoint).map_or(&[], Vec::as_slice)
     }
 
+    /// Who showed the secret, the first one first.
     fn hosts(&self, endpoint: &str, secret: SecretHash) -> impl Iterator<Item = &str> {
         let hosts = self.hosts.get(&(endpoint.to_owned(), secret));
         hosts.into_iter().flatten().map(|host| host.host.as_str())
@@ -248,22 +265,25 @@ impl Round {
             self.claim(enrolment, known, Vec::new());
             return None;
         }
-        let hosts: Vec<&str> = before
-            .iter()
-            .flat_map(|token| known.hosts(&token.id, token.secret))
+        // Only the first host of each: of two clones that show one secret the second could take the place of the first otherwise, and
+        // then the first that of the second. Of a token that a command made no host is known, so nobody is the same.
+        let is_same = |host: &str| host.eq_ignore_ascii_case(&enrolment.host);
+        let firsts = before.iter();
+        let firsts: Vec<Option<&str>> = firsts
+            .map(|token| known.hosts(&token.id, token.secret).next())
             .collect();
-        let is_same = |host: &&str| host.eq_ignore_ascii_case(&enrolment.host);
-        let is_same_host = hosts.is_empty() || hosts.iter().any(is_same);
         match self.policy {
             KnownEndpoint::Refuse => Some(Enrolled::Refused(RefuseReason::Known)),
             // Also where tokens are replaced: clones would take each other's place for ever.
-            _ if !is_same_host => self.wait(enrolment, known, WaitReason::OtherHost),
-            KnownEndpoint::Approve => self.wait(enrolment, known, WaitReason::Known),
-            KnownEndpoint::Replace => {
+            _ if firsts.iter().flatten().any(|host| !is_same(host)) => {
+                self.wait(enrolment, known, WaitReason::OtherHost)
+            }
+            KnownEndpoint::Replace if firsts.iter().all(Option::is_some) => {
                 let replaces = before.iter().map(|token| token.secret.to_string());
                 self.claim(enrolment, known, replaces.collect());
                 None
             }
+            _ => self.wait(enrolment, known, WaitReason::Known),
         }
     }
 
@@ -396,8 +416,14 @@ impl Round {
 
     /// Keeps what the machine said, where that is new.
     fn note(&mut self, enrolment: &Enrolment, known: &Known) {
-        let mut hosts = known.hosts(&enrolment.endpoint, enrolment.secret);
-        if hosts.any(|host| host == enrolment.host) {
+        let hosts: Vec<&str> = known.hosts(&enrolment.endpoint, enrolment.secret).collect();
+        let said = self
+            .said
+            .keys()
+            .filter(|(id, secret, _)| (id, *secret) == (&enrolment.endpoint, enrolment.secret));
+        if hosts.contains(&enrolment.host.as_str())
+            || hosts.len() + said.count() >= HOSTS_PER_SECRET
+        {
             return;
         }
         let key = (
@@ -417,6 +443,33 @@ impl Round {
                 at: self.now_ms,
             },
         );
+    }
+
+    /// New claims, each of which may become one more token.
+    fn added(&self) -> impl Iterator<Item = &(String, SecretHash, u64)> {
+        let claims = self.claims.iter();
+        claims
+            .filter(|(_, row)| row.closed == 0 && row.replaces.is_empty())
+            .map(|(key, _)| key)
+    }
+
+    fn adds(&self) -> bool {
+        self.added().next().is_some()
+    }
+
+    /// There is room for so many new tokens.
+    fn refuse_beyond(&mut self, room: u64, asked: &[Enrolment], answers: &mut [Option<Enrolled>]) {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let beyond: BTreeSet<_> = self.added().skip(room).cloned().collect();
+        self.claims.retain(|key, _| !beyond.contains(key));
+        for (enrolment, answer) in std::iter::zip(asked, answers) {
+            let key = (enrolment.endpoint.clone(), enrolment.secret, self.claimant);
+            if answer.is_none() && beyond.contains(&key) {
+                self.said
+                    .retain(|(id, secret, _), _| (id, secret) != (&key.0, &key.1));
+                *answer = Some(Enrolled::Refused(RefuseReason::Full));
+            }
+        }
     }
 
     /// There is no room for what would wait.

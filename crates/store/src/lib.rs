@@ -40,6 +40,7 @@ pub use dead_letters::{
 };
 pub use dead_units::{DEAD_UNITS_LISTED, DeadUnit};
 pub use derivation::{CurrentSet, EndpointFacts, UnitDerivation};
+pub use enrolment::EnrolPolicy;
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use inputs::{AskedDays, DayInputs};

@@ -62,6 +62,8 @@ pub enum TokenVia {
 pub struct TokensMark {
     /// How many are in use.
     pub active: u64,
+    /// How many of them are of machines that enrolled.
+    pub enrolled: u64,
     /// How many wait for approval.
     pub waiting: u64,
     digest: u64,
@@ -81,21 +83,60 @@ pub struct EnrolledHost {
     pub host: String,
     /// Its MachineGuid.
     pub machine_guid: String,
-    /// When it came last, in UTC milliseconds.
+    /// When it came, in UTC milliseconds.
     pub at_ms: i64,
 }
 
-/// Tokens listed at once: beyond it one asks for an id. Some 5 MB of text.
+/// Tokens of one answer: a list ends there, and one asks for an id. Some 5 MB of text, below what the store lets a page or a reader have.
 pub const TOKENS_LISTED: usize = 20_000;
 
+/// Host names kept of one secret: a disk that was copied shows it with two, and nobody reads a list of them.
+pub(crate) const HOSTS_PER_SECRET: usize = 8;
+
 impl Store {
-    /// The tokens in use.
+    /// The tokens in use. In parts, as the store bounds an answer; what changes between two of them is seen or not, and the mark that
+    /// was read before differs then.
     pub async fn tokens_in_use(&self, tenant: &str) -> Result<Vec<StoredToken>> {
+        let mut tokens = Vec::new();
+        let mut last = (String::new(), String::new());
+        loop {
+            let rows: Vec<TokenRow> = self
+                .fetch_all(
+                    "read the tokens",
+                    self.sql(
+                        "SELECT ?fields FROM tokens FINAL WHERE tenant = {tenant:String} AND state = 'active' \
+                           AND id >= {id:String} AND (id, secret_sha256) > ({id:String}, {secret:String}) \
+                         ORDER BY id, secret_sha256 LIMIT {limit:UInt64}",
+                    )
+                    .param("tenant", tenant)
+                    .param("id", last.0.as_str())
+                    .param("secret", last.1.as_str())
+                    .param("limit", TOKENS_LISTED as u64),
+                )
+                .await?;
+            let is_last = rows.len() < TOKENS_LISTED;
+            if let Some(row) = rows.last() {
+                last = (row.id.clone(), row.secret_sha256.clone());
+            }
+            tokens.extend(rows.into_iter().filter_map(TokenRow::into_token));
+            if is_last {
+                return Ok(tokens);
+            }
+        }
+    }
+
+    /// Tokens that came of enrolments with one fleet token, `fleet:NAME`, and are good or wait; at most [`TOKENS_LISTED`].
+    pub async fn tokens_made_by(&self, tenant: &str, made_by: &str) -> Result<Vec<StoredToken>> {
         let rows: Vec<TokenRow> = self
             .fetch_all(
-                "read the tokens",
-                self.sql("SELECT ?fields FROM tokens FINAL WHERE tenant = {tenant:String} AND state = 'active'")
-                    .param("tenant", tenant),
+                "read the tokens of a fleet",
+                self.sql(
+                    "SELECT ?fields FROM tokens FINAL WHERE tenant = {tenant:String} AND via = 'enrolment' \
+                       AND made_by = {made_by:String} AND state != 'revoked' ORDER BY id, secret_sha256 LIMIT {limit:UInt64}",
+                )
+                .param("tenant", tenant)
+                .param("made_by", made_by)
+                .param("limit", TOKENS_LISTED as u64),
             )
             .await?;
         Ok(rows.into_iter().filter_map(TokenRow::into_token).collect())
@@ -103,11 +144,11 @@ impl Store {
 
     /// Changes when the tokens in use do.
     pub async fn tokens_mark(&self, tenant: &str) -> Result<TokensMark> {
-        let (active, waiting, digest) = self
+        let (active, enrolled, waiting, digest) = self
             .fetch_one(
                 "look whether tokens have changed",
                 self.sql(
-                    "SELECT countIf(state = 'active'), countIf(state = 'waiting'), \
+                    "SELECT countIf(state = 'active'), countIf(state = 'active' AND via = 'enrolment'), countIf(state = 'waiting'), \
                        groupBitXorIf(cityHash64(id, secret_sha256, kind, expires), state = 'active') \
                      FROM tokens FINAL WHERE tenant = {tenant:String}",
                 )
@@ -116,22 +157,29 @@ impl Store {
             .await?;
         Ok(TokensMark {
             active,
+            enrolled,
             waiting,
             digest,
         })
     }
 
-    /// Tokens of every state, of one id, or of all where it is empty; the last made first, at most [`TOKENS_LISTED`].
-    pub async fn tokens(&self, tenant: &str, id: &str) -> Result<Vec<StoredToken>> {
+    /// Tokens of one id, or of all where it is empty, and of one state or of every one; the last made first, at most [`TOKENS_LISTED`].
+    pub async fn tokens(
+        &self,
+        tenant: &str,
+        id: &str,
+        state: Option<TokenState>,
+    ) -> Result<Vec<StoredToken>> {
         let rows: Vec<TokenRow> = self
             .fetch_all(
                 "list tokens",
                 self.sql(
                     "SELECT ?fields FROM tokens FINAL WHERE tenant = {tenant:String} AND ({id:String} = '' OR id = {id:String}) \
-                     ORDER BY created DESC, id, secret_sha256 LIMIT {limit:UInt64}",
+                       AND ({state:String} = '' OR state = {state:String}) ORDER BY created DESC, id, secret_sha256 LIMIT {limit:UInt64}",
                 )
                 .param("tenant", tenant)
                 .param("id", id)
+                .param("state", state.map_or("", TokenState::name))
                 .param("limit", TOKENS_LISTED as u64),
             )
             .await?;
@@ -160,25 +208,25 @@ impl Store {
             .await
     }
 
-    /// The machines that enrolled under some ids, by id and secret; of all where `ids` is none.
+    /// The machines that enrolled under some ids, by id and secret, the first one first; at most [`HOSTS_PER_SECRET`] of a secret.
     pub async fn enrolled_hosts(
         &self,
         tenant: &str,
-        ids: Option<&BTreeSet<&str>>,
+        ids: &BTreeSet<&str>,
     ) -> Result<BTreeMap<(String, SecretHash), Vec<EnrolledHost>>> {
-        let all = u8::from(ids.is_none());
-        let ids: Vec<&str> = ids.into_iter().flatten().copied().collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let rows: Vec<EnrolmentRow> = self
             .fetch_all(
                 "read enrolments",
                 self.sql(
-                    "SELECT ?fields FROM enrolments FINAL WHERE tenant = {tenant:String} \
-                       AND ({all:UInt8} = 1 OR id IN {ids:Array(String)}) ORDER BY id, at DESC LIMIT {limit:UInt64}",
+                    "SELECT ?fields FROM enrolments FINAL WHERE tenant = {tenant:String} AND id IN {ids:Array(String)} \
+                     ORDER BY id, secret_sha256, at, host LIMIT {limit:UInt64} BY id, secret_sha256",
                 )
                 .param("tenant", tenant)
-                .param("all", all)
-                .param("ids", ids)
-                .param("limit", TOKENS_LISTED as u64),
+                .param("ids", ids.iter().collect::<Vec<_>>())
+                .param("limit", HOSTS_PER_SECRET as u64),
             )
             .await?;
         let mut hosts: BTreeMap<_, Vec<EnrolledHost>> = BTreeMap::new();

@@ -8,10 +8,12 @@ use crate::settings;
 use clap::{Args, Subcommand, ValueEnum};
 use event::{SecretHash, TokenKind, UtcMillis, WaitReason, is_endpoint_id};
 use serve::tokens::{hash, new_secret};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
-use store::{EnrolledHost, Store, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
+use std::time::Duration;
+use store::{EnrolledHost, Store, StoreError, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
+use tokio::time::{Instant, sleep};
 
 /// Make, list, approve and revoke the tokens of the store
 ///
@@ -67,13 +69,17 @@ enum Command {
     /// End a token, or an enrolment that waits
     Revoke {
         /// The name of the token; of an endpoint its id
-        id: String,
+        #[arg(required_unless_present = "made_by")]
+        id: Option<String>,
         /// First digits of the hash of its secret, as `list` shows them, where there are several
         #[arg(long, value_name = "HEX", conflicts_with = "all")]
         secret_prefix: Option<String>,
         /// Every one of this id
         #[arg(long)]
         all: bool,
+        /// Every one that enrolled with a fleet token; revoke that one first, or more come
+        #[arg(long, value_name = "fleet:NAME", conflicts_with_all = ["id", "secret_prefix", "all"])]
+        made_by: Option<String>,
     },
 }
 
@@ -161,8 +167,44 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
             id,
             secret_prefix,
             all,
-        } => revoke(store, &id, secret_prefix.as_deref(), all).await,
+            made_by,
+        } => match made_by {
+            Some(made_by) => revoke_made_by(store, &made_by).await,
+            None => {
+                let id = id.unwrap_or_default();
+                revoke(store, &id, secret_prefix.as_deref(), all).await
+            }
+        },
     }
+}
+
+/// With replicas a statement fails for some seconds after an insert or an outage.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks again for so long, where that may help. What is put twice is there once.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                tracing::debug!(%error, "asked again");
+                sleep(Duration::from_millis(500)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The tokens of an id.
+async fn held(store: &Store, id: &str) -> Result<Vec<StoredToken>, StoreError> {
+    patiently(|| store.tokens(TENANT, id, None)).await
+}
+
+async fn put(store: &Store, rows: &[StoredToken]) -> Result<(), StoreError> {
+    patiently(|| store.put_tokens(rows)).await
 }
 
 async fn create(
@@ -191,7 +233,7 @@ async fn create(
             Some(now.saturating_add(time).min(EXPIRES_MAX))
         }
     };
-    let held = store.tokens(TENANT, id).await?;
+    let held = held(store, id).await?;
     check_room(&held, kind, id, now)?;
     let secret = new_secret()?;
     let token = StoredToken {
@@ -209,7 +251,7 @@ async fn create(
         reason: None,
         note: harmless::name(&note),
     };
-    store.put_tokens(&[token]).await?;
+    put(store, &[token]).await?;
     super::print(&format!("{id}.{secret}\n"))?;
     crate::log::say(match kind {
         TokenKind::Endpoint => {
@@ -256,7 +298,7 @@ async fn approve(
     secret_prefix: Option<&str>,
     replace: bool,
 ) -> anyhow::Result<()> {
-    let held = store.tokens(TENANT, id).await?;
+    let held = held(store, id).await?;
     let waits = |token: &&StoredToken| token.state == TokenState::Waiting;
     let waiting = chosen(held.iter().filter(waits).collect(), secret_prefix)?;
     let token = match waiting.as_slice() {
@@ -285,7 +327,7 @@ async fn approve(
         state: TokenState::Active,
         ..token
     });
-    store.put_tokens(&rows).await?;
+    put(store, &rows).await?;
     let also = match count {
         0 => String::new(),
         count => format!(", and {count} before it revoked"),
@@ -300,7 +342,7 @@ async fn revoke(
     secret_prefix: Option<&str>,
     all: bool,
 ) -> anyhow::Result<()> {
-    let held = store.tokens(TENANT, id).await?;
+    let held = held(store, id).await?;
     let lives = |token: &&StoredToken| token.state != TokenState::Revoked;
     let living = chosen(held.iter().filter(lives).collect(), secret_prefix)?;
     if living.is_empty() {
@@ -316,7 +358,7 @@ async fn revoke(
         )));
     }
     let rows: Vec<StoredToken> = living.into_iter().map(revoked).collect();
-    store.put_tokens(&rows).await?;
+    put(store, &rows).await?;
     super::print(&format!(
         "{} of `{id}` revoked; intakes and pages follow within a minute, while they reach the store\n",
         match rows.len() {
@@ -324,6 +366,39 @@ async fn revoke(
             count => format!("{count} tokens"),
         }
     ))?;
+    Ok(())
+}
+
+/// All that one fleet token let in. What it lets in meanwhile is among them, or comes after: the fleet token goes first.
+async fn revoke_made_by(store: &Store, made_by: &str) -> anyhow::Result<()> {
+    let mut count = 0;
+    loop {
+        let living = patiently(|| store.tokens_made_by(TENANT, made_by)).await?;
+        let rows: Vec<StoredToken> = living.iter().map(revoked).collect();
+        put(store, &rows).await?;
+        count += rows.len();
+        if rows.len() < TOKENS_LISTED {
+            break;
+        }
+    }
+    if count == 0 {
+        return Err(misuse(format!(
+            "nothing that {made_by:?} let in is good or waits\nhint: `cbsift tokens list` shows it as `made … by fleet:NAME`"
+        )));
+    }
+    super::print(&format!(
+        "{count} of `{made_by}` revoked; intakes and pages follow within a minute, while they reach the store\n"
+    ))?;
+    let fleet = made_by.strip_prefix("fleet:").unwrap_or_default();
+    let fleets = held(store, fleet).await?;
+    if fleets
+        .iter()
+        .any(|token| token.kind == TokenKind::Fleet && is_active(&token))
+    {
+        crate::log::say(&format!(
+            "the fleet token itself is good, and lets in more: `cbsift tokens revoke {fleet}`, and then this again"
+        ));
+    }
     Ok(())
 }
 
@@ -386,16 +461,22 @@ fn misuse(text: String) -> anyhow::Error {
     Misuse(text).into()
 }
 
+/// Ids of one question: some 10 KiB of a statement, of which the store takes 256 KiB.
+const IDS_ASKED: usize = 256;
+
 type Hosts = BTreeMap<(String, SecretHash), Vec<EnrolledHost>>;
 
 async fn list(store: &Store, id: &str, state: Option<State>, format: Format) -> anyhow::Result<()> {
-    let mut tokens = store.tokens(TENANT, id).await?;
+    let state = state.map(State::state);
+    let tokens = store.tokens(TENANT, id, state).await?;
     let is_cut = tokens.len() >= TOKENS_LISTED;
-    if let Some(state) = state {
-        tokens.retain(|token| token.state == state.state());
+    let ids: BTreeSet<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut hosts = Hosts::new();
+    for ids in ids.chunks(IDS_ASKED) {
+        let ids = ids.iter().copied().collect();
+        hosts.extend(store.enrolled_hosts(TENANT, &ids).await?);
     }
-    let ids = tokens.iter().map(|token| token.id.as_str()).collect();
-    let hosts = store.enrolled_hosts(TENANT, Some(&ids)).await?;
     match format {
         Format::Text => {
             super::print(&lines(&tokens, &hosts, now_ms()))?;
@@ -407,7 +488,7 @@ async fn list(store: &Store, id: &str, state: Option<State>, format: Format) -> 
     }
     if is_cut {
         crate::log::say(&format!(
-            "only the last {TOKENS_LISTED} are looked at; `--id ID` lists those of one"
+            "only the last {TOKENS_LISTED} are listed; `--id ID` lists those of one"
         ));
     }
     Ok(())

@@ -3,13 +3,13 @@
 use super::process::TENANT;
 use super::tokens::{Shelf, token};
 use crate::keeper::now_ms;
-use event::{Enrolled, Enrolment, KnownEndpoint};
+use event::{Enrolled, Enrolment};
 use ingest::SinkError;
 use ingest::desk::{Asked, Inbox};
 use serve::tokens::{Keyring, Shown};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::{StoreError, TokenState};
+use store::{EnrolPolicy, StoreError, TokenState};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,7 @@ pub(super) async fn run(
     inbox: Inbox,
     shelf: Shelf,
     keyring: Keyring,
-    policy: KnownEndpoint,
+    policy: EnrolPolicy,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let Inbox {
@@ -73,7 +73,7 @@ async fn gather<Q, A>(
 async fn enrol(
     mut asked: Receiver<Asked<Enrolment, Result<Enrolled, SinkError>>>,
     shelf: &Shelf,
-    policy: KnownEndpoint,
+    policy: EnrolPolicy,
     stop: &CancellationToken,
 ) {
     while let Some(all) = gather(&mut asked, stop).await {

@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Store, StoreError, StoredToken, TokensMark};
+use store::{EnrolPolicy, Store, StoreError, StoredToken, TokensMark};
 use tokio_util::sync::CancellationToken;
 
 /// Where tokens of the store are read.
@@ -79,7 +79,11 @@ struct Inner {
 const LATE: Duration = Duration::from_secs(60);
 
 /// Longest wait for the store's tokens, so that one that hangs costs a reading and not the minute.
-const READ_WITHIN: Duration = Duration::from_secs(10);
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// After a reading that failed the next one comes so soon: with the longest `store.tokens_refresh` and one that hangs, a revocation is
+/// read 42 s after the reading before at the latest.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// How long a role waits at its start for the tokens of a store that is not there; it begins with those that it knows.
 const AT_START: Duration = Duration::from_secs(3);
@@ -103,7 +107,7 @@ impl Believed {
             .then(|| Cache::new(&settings.data, Shelf::place(settings)));
         let mut read_ms = now_ms();
         if let Some(cache) = &cache
-            && let Some((tokens, age)) = cache.read()
+            && let Some((tokens, age)) = cache.read(read_ms)
         {
             tracing::info!(
                 tokens = tokens.len(),
@@ -144,17 +148,20 @@ impl Believed {
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut hangup = signal(SignalKind::hangup())?;
+        let mut pause = self.0.every;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 _ = hangup.recv() => self.read_file_again(),
-                () = tokio::time::sleep(self.0.every) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             if self.0.shelf.is_some() {
-                tokio::select! {
+                let is_read = tokio::select! {
                     () = stop.cancelled() => return Ok(()),
-                    () = self.refresh() => {}
-                }
+                    is_read = self.refresh() => is_read,
+                };
+                let every = self.0.every;
+                pause = if is_read { every } else { every.min(AGAIN) };
             }
         }
     }
@@ -162,6 +169,12 @@ impl Believed {
     fn read_file_again(&self) {
         let Some(named) = &self.0.file else { return };
         match of_file(Some(named), self.0.own.as_deref()) {
+            // An editor that empties a file before it writes it shuts nobody out. With a store, a file that names nobody is usual.
+            Ok(tokens) if tokens.is_empty() && self.0.shelf.is_none() => tracing::error!(
+                "`{}`: token file `{}` names nobody\nhint: the tokens stay as they were; write the file aside and rename it",
+                named.key,
+                named.path.display()
+            ),
             Ok(tokens) => {
                 tracing::info!(tokens = tokens.len(), "`{}` was read again", named.key);
                 self.0.keyring.set_file(tokens);
@@ -170,12 +183,15 @@ impl Believed {
         }
     }
 
-    /// Reads the store's tokens, if they have changed. Where it is away they stay, and end by their own time.
-    async fn refresh(&self) {
+    /// Reads the store's tokens, if they have changed. Where it is away they stay, and end by their own time. Says whether
+    /// they are those of the store now.
+    async fn refresh(&self) -> bool {
         let inner = &self.0;
-        let Some(shelf) = &inner.shelf else { return };
+        let Some(shelf) = &inner.shelf else {
+            return true;
+        };
         let begun = now_ms();
-        let read = tokio::time::timeout(READ_WITHIN, self.read(shelf)).await;
+        let read = tokio::time::timeout(READ_WITHIN, self.read(shelf, begun)).await;
         let read = match read {
             Ok(read) => read.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {} s", READ_WITHIN.as_secs())),
@@ -186,6 +202,7 @@ impl Believed {
                 if inner.is_late.swap(false, Ordering::Relaxed) {
                     tracing::warn!("the tokens are those of the store again");
                 }
+                return true;
             }
             Err(error) if self.age() > LATE && !inner.is_late.swap(true, Ordering::Relaxed) => {
                 tracing::error!(
@@ -195,29 +212,27 @@ impl Believed {
             }
             Err(error) => tracing::debug!(%error, "tokens cannot be read now"),
         }
+        false
     }
 
-    async fn read(&self, shelf: &Shelf) -> Result<(), StoreError> {
+    async fn read(&self, shelf: &Shelf, begun_ms: i64) -> Result<(), StoreError> {
         let inner = &self.0;
         let store = shelf.store().await?;
         let reading = inner.keyring.begin_reading();
         let mark = store.tokens_mark(TENANT).await?;
         inner.waiting.store(mark.waiting, Ordering::Relaxed);
         let known = *inner.mark.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_some_and(|known| known.is_same(&mark)) {
-            inner.keyring.set_stored(reading, None);
-            if let Some(cache) = &inner.cache {
-                cache.touch().await;
-            }
-            return Ok(());
-        }
-        let tokens = in_use(store.tokens_in_use(TENANT).await?);
-        let lines = tokens.lines();
-        inner.keyring.set_stored(reading, Some(tokens));
+        let is_changed = known.is_none_or(|known| !known.is_same(&mark));
+        let tokens = match is_changed {
+            true => Some(in_use(store.tokens_in_use(TENANT).await?)),
+            false => None,
+        };
+        inner.keyring.set_stored(reading, tokens);
         // What was read may be newer than the mark: then it is read once more.
         *inner.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
         if let Some(cache) = &inner.cache {
-            cache.write(lines).await;
+            let tokens = inner.keyring.stored();
+            cache.keep(begun_ms, tokens, is_changed).await;
         }
         Ok(())
     }
@@ -267,7 +282,10 @@ pub(super) fn callers(
         keyring: keyring.clone(),
         desk: Some(desk),
     };
-    let policy = settings.ingest.enroll_known;
+    let policy = EnrolPolicy {
+        known: settings.ingest.enroll_known,
+        active_max: settings.ingest.enroll_max,
+    };
     let run =
         move |stop| -> Served { Box::pin(super::desk::run(inbox, shelf, keyring, policy, stop)) };
     (callers, Some(run))
@@ -347,4 +365,42 @@ fn of_file(file: Option<&Named>, own: Option<&str>) -> anyhow::Result<Tokens> {
         Some(own) => tokens.with_relay(own),
         None => tokens,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_empty_for_a_moment_shuts_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        let line = |id| format!("relay {id} sha256:{}\n", "ab".repeat(32));
+        std::fs::write(&path, line("one")).unwrap();
+        let file = Named {
+            path: path.clone(),
+            key: "ingest.tokens_file",
+        };
+        let believed = Believed(Arc::new(Inner {
+            keyring: Keyring::new(of_file(Some(&file), None).unwrap()),
+            file: Some(file),
+            own: None,
+            shelf: None,
+            cache: None,
+            every: Duration::from_secs(20),
+            read_ms: AtomicI64::new(0),
+            waiting: AtomicU64::new(0),
+            mark: Mutex::default(),
+            is_late: AtomicBool::new(false),
+        }));
+        for (text, count) in [
+            (String::new(), 1),
+            ("# nobody\n".to_owned(), 1),
+            (line("one") + &line("two"), 2),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            believed.read_file_again();
+            assert_eq!(believed.keyring().len(), count);
+        }
+    }
 }

@@ -184,7 +184,7 @@ fn enrolment(asks: Asks, fleet: String) -> Result<(Enrolment, Option<String>), R
 }
 
 /// Every enrolment by what came of it; shown from the start on.
-pub(super) const RESULTS: [&str; 8] = [
+pub(super) const RESULTS: [&str; 10] = [
     "active",
     "active_copied",
     "waiting_known",
@@ -193,6 +193,8 @@ pub(super) const RESULTS: [&str; 8] = [
     "waiting_revoked",
     "refused_known",
     "refused_revoked",
+    "refused_too_many_waiting",
+    "refused_full",
 ];
 
 pub(super) const ENROLMENTS: &str = "cbsift_ingest_enrolments_total";
@@ -278,6 +280,9 @@ fn answer(enrolled: &Enrolled, endpoint: &str, made: Option<&str>) -> Result<Res
                 }
                 RefuseReason::TooMany => Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason.text())
                     .hint("`cbsift tokens list` shows them")
+                    .retry_after(Duration::from_secs(60)),
+                RefuseReason::Full => Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason.text())
+                    .hint("raise it for a larger site; `cbsift tokens revoke --made-by fleet:NAME` ends what a lost fleet token let in")
                     .retry_after(Duration::from_secs(60)),
             });
         }

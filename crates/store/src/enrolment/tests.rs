@@ -37,11 +37,14 @@ impl Tables {
     fn apply_tokens(&mut self, round: &mut Round) {
         for row in std::mem::take(&mut round.said).into_values() {
             let key = (row.id.clone(), row.secret_sha256.parse().unwrap());
-            self.hosts.entry(key).or_default().push(EnrolledHost {
+            let hosts = self.hosts.entry(key).or_default();
+            hosts.push(EnrolledHost {
                 host: row.host,
                 machine_guid: row.machine_guid,
                 at_ms: row.at,
             });
+            // As they are read.
+            hosts.sort_by_key(|host| host.at_ms);
         }
         for token in std::mem::take(&mut round.tokens).into_values() {
             let held = self.tokens.get(&token.secret);
@@ -144,6 +147,60 @@ fn another_secret_follows_the_policy_and_another_host_name_always_waits() {
         let first_is_good = table.active() == [SecretHash([1; 32])];
         assert_eq!(first_is_good, policy != KnownEndpoint::Replace);
     }
+}
+
+#[test]
+fn of_two_clones_the_second_never_takes_the_place_of_the_first() {
+    let (mut table, policy) = (Tables::default(), KnownEndpoint::Replace);
+    let other_host = Enrolled::Waiting(WaitReason::OtherHost);
+    table.enrol(&enrolment(1, "PC-1"), policy, 0);
+    // It shows the secret of the disk that was copied first, and one of its own then.
+    let copied_from = Some("PC-1".to_owned());
+    let copied = table.enrol(&enrolment(1, "PC-2"), policy, 1);
+    assert_eq!(copied, Enrolled::Active { copied_from });
+    assert_eq!(table.enrol(&enrolment(2, "PC-2"), policy, 2), other_host);
+    assert_eq!(table.active(), [SecretHash([1; 32])]);
+    assert_eq!(table.enrol(&enrolment(3, "PC-1"), policy, 3), ACTIVE);
+    assert_eq!(table.active(), [SecretHash([3; 32])]);
+    assert_eq!(table.enrol(&enrolment(4, "PC-2"), policy, 4), other_host);
+}
+
+#[test]
+fn a_token_without_a_host_is_replaced_by_nobody() {
+    for (policy, answer) in [
+        (KnownEndpoint::Approve, Enrolled::Waiting(WaitReason::Known)),
+        (KnownEndpoint::Replace, Enrolled::Waiting(WaitReason::Known)),
+        (
+            KnownEndpoint::Refuse,
+            Enrolled::Refused(RefuseReason::Known),
+        ),
+    ] {
+        let mut table = Tables::default();
+        table.enrol(&enrolment(1, "PC-1"), policy, 0);
+        // As a command makes it.
+        table.hosts.clear();
+        assert_eq!(table.enrol(&enrolment(2, "PC-1"), policy, 0), answer);
+        assert_eq!(table.active(), [SecretHash([1; 32])]);
+    }
+}
+
+#[test]
+fn a_few_hosts_are_kept_of_one_secret() {
+    let mut table = Tables::default();
+    let policy = KnownEndpoint::Approve;
+    for host in 0..20 {
+        table.enrol(&enrolment(1, &format!("PC-{host:02}")), policy, host);
+    }
+    let hosts: Vec<&EnrolledHost> = table.hosts.values().flatten().collect();
+    assert_eq!(hosts.len(), HOSTS_PER_SECRET);
+    assert_eq!(hosts[0].host, "PC-00");
+    // Also of those that come together.
+    let mut round = Round::new(1, policy, 0);
+    let known = Tables::default().known();
+    for host in 0..20 {
+        round.step(&enrolment(1, &format!("PC-{host:02}")), &known);
+    }
+    assert_eq!(round.said.len(), HOSTS_PER_SECRET);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::harness::store;
 use event::{Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason};
 use std::collections::BTreeSet;
-use store::{Store, StoredToken, TokenState, TokenVia};
+use store::{EnrolPolicy, Store, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
 
 fn token(tenant: &str, id: &str, secret: u8, state: TokenState) -> StoredToken {
     StoredToken {
@@ -38,8 +38,12 @@ fn machine(tenant: &str, number: usize, secret: usize, host: &str) -> Enrolment 
 
 async fn enrol(store: &Store, tenant: &str, machines: &[Enrolment]) -> Vec<Option<Enrolled>> {
     let now = || 1_700_000_000_000;
+    let policy = EnrolPolicy {
+        known: KnownEndpoint::Approve,
+        active_max: 500_000,
+    };
     store
-        .enrol(tenant, machines, KnownEndpoint::Approve, now)
+        .enrol(tenant, machines, policy, now)
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -74,10 +78,14 @@ async fn a_token_comes_back_as_it_went_and_never_from_a_later_state() {
         marks.push(store.tokens_mark(tenant).await.unwrap());
     }
     for id in ["", "PC-1"] {
-        let listed = store.tokens(tenant, id).await.unwrap();
-        assert_eq!(listed, std::slice::from_ref(&revoked));
+        for state in [None, Some(TokenState::Revoked)] {
+            let listed = store.tokens(tenant, id, state).await.unwrap();
+            assert_eq!(listed, std::slice::from_ref(&revoked));
+        }
     }
-    assert!(store.tokens(tenant, "PC-2").await.unwrap().is_empty());
+    for (id, state) in [("PC-2", None), ("PC-1", Some(TokenState::Active))] {
+        assert!(store.tokens(tenant, id, state).await.unwrap().is_empty());
+    }
     // The mark tells what is in use, and nothing of others.
     assert!(marks[0].is_same(&none) && marks[0].waiting == 1);
     assert!(!marks[1].is_same(&none) && marks[2].is_same(&marks[1]));
@@ -130,7 +138,7 @@ async fn intakes_at_once_give_each_machine_one_token_and_tell_clones() {
         assert_eq!(again[0], *answer);
     }
     // What each said is kept, once.
-    let hosts = store.enrolled_hosts(tenant, None).await.unwrap();
+    let hosts = store.enrolled_hosts(tenant, &ids).await.unwrap();
     assert_eq!(hosts.len(), MACHINES + MACHINES / 3);
     assert!(hosts.values().all(|hosts| hosts.len() == 1));
 }
@@ -144,7 +152,7 @@ async fn what_waits_becomes_good_and_what_is_revoked_stays_so() {
     let active = Some(Enrolled::Active { copied_from: None });
     assert_eq!(answers[0], active);
     assert_eq!(answers[1], Some(Enrolled::Waiting(WaitReason::AtOnce)));
-    let mut rows = store.tokens(tenant, &second.endpoint).await.unwrap();
+    let mut rows = store.tokens(tenant, &second.endpoint, None).await.unwrap();
     for row in &mut rows {
         row.state = match row.state {
             TokenState::Waiting => TokenState::Active,
@@ -157,4 +165,77 @@ async fn what_waits_becomes_good_and_what_is_revoked_stays_so() {
         answers,
         [Some(Enrolled::Refused(RefuseReason::Revoked)), active]
     );
+}
+
+#[tokio::test]
+async fn beyond_the_most_nobody_new_enrols_and_who_is_enrolled_stays() {
+    let (store, tenant) = (store().await, "tokens-most");
+    let policy = EnrolPolicy {
+        known: KnownEndpoint::Replace,
+        active_max: 3,
+    };
+    let machines: Vec<Enrolment> = (0..5)
+        .map(|number| machine(tenant, number, number, "PC"))
+        .collect();
+    let active = Some(Enrolled::Active { copied_from: None });
+    let full = Some(Enrolled::Refused(RefuseReason::Full));
+    // Asked together, twice each, and again: the same.
+    for _ in 0..2 {
+        let asked: Vec<Enrolment> = machines.iter().chain(&machines).cloned().collect();
+        let answers = store.enrol(tenant, &asked, policy, || 0).await.unwrap();
+        assert_eq!(
+            answers.iter().filter(|answer| **answer == active).count(),
+            6
+        );
+        assert_eq!(answers.iter().filter(|answer| **answer == full).count(), 4);
+        assert_eq!(store.tokens_mark(tenant).await.unwrap().enrolled, 3);
+    }
+    // One that takes the place of another is none more.
+    let again = machine(tenant, 0, 9, "PC");
+    let again = store.enrol(tenant, &[again], policy, || 0).await.unwrap();
+    assert_eq!(again, [active]);
+    let made = store.tokens_made_by(tenant, "fleet:made-up").await.unwrap();
+    assert_eq!(made.len(), 3);
+    let other = store.tokens_made_by(tenant, "fleet:other").await.unwrap();
+    assert_eq!(other.len(), 0);
+}
+
+#[tokio::test]
+async fn more_tokens_than_one_answer_holds_are_read_in_parts() {
+    let (store, tenant) = (store().await, "tokens-parts");
+    let tokens: Vec<StoredToken> = (0..TOKENS_LISTED + 1)
+        .map(|number| {
+            let id = format!("PC-{}", number / 2);
+            let mut token = token(tenant, &id, 0, TokenState::Active);
+            token.secret.0[..8].copy_from_slice(&number.to_be_bytes());
+            token
+        })
+        .collect();
+    store.put_tokens(&tokens).await.unwrap();
+    let found = store.tokens_in_use(tenant).await.unwrap();
+    let found: BTreeSet<SecretHash> = found.iter().map(|token| token.secret).collect();
+    assert_eq!(found.len(), tokens.len());
+}
+
+#[tokio::test]
+async fn hosts_are_bounded_for_each_secret_and_the_first_one_is_kept() {
+    let (store, tenant) = (store().await, "tokens-hosts");
+    for at in 0..12_i64 {
+        // The last ones by name come first.
+        let machines: Vec<Enrolment> = (1..=2)
+            .map(|secret| machine(tenant, 1, secret, &format!("PC-{:02}", 50 - at)))
+            .collect();
+        let policy = EnrolPolicy {
+            known: KnownEndpoint::Approve,
+            active_max: 500_000,
+        };
+        store.enrol(tenant, &machines, policy, || at).await.unwrap();
+    }
+    let id = machine(tenant, 1, 1, "PC").endpoint;
+    let ids = BTreeSet::from([id.as_str()]);
+    let hosts = store.enrolled_hosts(tenant, &ids).await.unwrap();
+    assert_eq!(hosts.len(), 2);
+    for hosts in hosts.values() {
+        assert_eq!((hosts.len(), hosts[0].host.as_str()), (8, "PC-50"));
+    }
 }
