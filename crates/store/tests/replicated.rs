@@ -40,9 +40,8 @@ async fn every_replicated_table_is_made_and_registered() {
         let words = statement
             .lines()
             .find(|line| !line.trim().is_empty() && !line.starts_with("--"));
-        if words.is_some_and(|words| !words.starts_with("ALTER TABLE ")) {
-            // `migrate` runs some for one month after the other.
-            let statement = statement.replace("{month:UInt32}", "202208");
+        // Without a keeper tables can be made, and nothing is written to them.
+        if words.is_some_and(|words| words.starts_with("CREATE ")) {
             let run = client.query(&statement.replace('?', "??")).execute().await;
             run.unwrap_or_else(|error| panic!("{error}\n{statement}"));
         }
