@@ -208,7 +208,7 @@ impl Store {
             .await
     }
 
-    /// The machines that enrolled under some ids, by id and secret, the first one first; at most [`HOSTS_PER_SECRET`] of a secret.
+    /// The machines that enrolled under some ids, by id and secret, the first one first; at most eight of a secret.
     pub async fn enrolled_hosts(
         &self,
         tenant: &str,
