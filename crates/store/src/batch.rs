@@ -63,7 +63,7 @@ impl Batch {
     }
 
     /// What it says of machines: how far their logs reach, and the servicing stack loaded last. With the batch and not with what is
-    /// derived of it, so that the table has one INSERT for all.
+    /// derived of it, so that logs that go on cost one INSERT of it.
     fn facts(&self) -> Vec<EndpointFacts> {
         let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
         for rows in &self.chunks {

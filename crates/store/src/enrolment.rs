@@ -8,7 +8,8 @@
 //! minute later.
 //!
 //! A machine of a known endpoint claims nothing, unless it is to replace. States of tokens only go forward
-//! ([`TokenState`]), so a repeat of any statement changes nothing, and the same request ends the same way.
+//! ([`TokenState`]), so a repeat of any statement changes nothing, and the same request ends the same way: only of tries that overlap one
+//! may hear that its secret waits, and another one replace with it what it gave way to.
 
 use crate::tokens::{
     ClaimRow, EnrolledHost, EnrolmentRow, HOSTS_PER_SECRET, StoredToken, TokenState, TokenVia,
@@ -222,10 +223,7 @@ impl Round {
                     self.contend(enrolment, claim, known);
                     None
                 }
-                Some(_) => {
-                    self.follow(enrolment, known);
-                    None
-                }
+                Some(_) => self.follow(enrolment, known),
             };
         };
         // Nobody need wait for claims that have their answer.
@@ -233,7 +231,9 @@ impl Round {
             .iter()
             .filter(|claim| claim.row.closed == 0 && claim.key.0 == enrolment.secret)
             .for_each(|claim| self.close(claim));
+        let is_over = own.expires_ms.is_some_and(|end| end <= self.now_ms);
         match own.state {
+            TokenState::Active if is_over => Some(Enrolled::Refused(RefuseReason::Revoked)),
             TokenState::Active => {
                 self.note(enrolment, known);
                 let copied_from = known
@@ -328,7 +328,7 @@ impl Round {
     }
 
     /// The claim has given way, to another one or to a token.
-    fn follow(&mut self, enrolment: &Enrolment, known: &Known) {
+    fn follow(&mut self, enrolment: &Enrolment, known: &Known) -> Option<Enrolled> {
         let is_open = |claim: &Claim| {
             claim.key.0 == enrolment.secret
                 && claim.row.closed == 0
@@ -338,11 +338,10 @@ impl Round {
         let mut tokens = known.tokens(&enrolment.endpoint).iter();
         let has_won = tokens.any(|token| token.state == TokenState::Active);
         // Another intake may have been asked for the same secret, and win.
-        if has_won && !claims.any(is_open) {
-            self.waits_anew = true;
-            let reason = Some(WaitReason::AtOnce);
-            self.put(self.token(enrolment, TokenState::Waiting, reason));
+        if !has_won || claims.any(is_open) {
+            return None;
         }
+        self.put_waiting(enrolment, known, WaitReason::AtOnce)
     }
 
     fn wait(
@@ -351,12 +350,30 @@ impl Round {
         known: &Known,
         reason: WaitReason,
     ) -> Option<Enrolled> {
+        let refused = self.put_waiting(enrolment, known, reason);
+        if refused.is_none() {
+            self.note(enrolment, known);
+        }
+        refused
+    }
+
+    /// A token that waits, unless as many do already.
+    fn put_waiting(
+        &mut self,
+        enrolment: &Enrolment,
+        known: &Known,
+        reason: WaitReason,
+    ) -> Option<Enrolled> {
+        // Those of this round too: a batch may bring hundreds of clones.
         let tokens = known.tokens(&enrolment.endpoint).iter();
-        let waiting = tokens.filter(|token| token.state == TokenState::Waiting);
+        let put = self.tokens.values();
+        let put = put.filter(|token| token.id == enrolment.endpoint);
+        let waiting = tokens
+            .chain(put)
+            .filter(|token| token.state == TokenState::Waiting);
         if waiting.count() >= WAITING_PER_ENDPOINT {
             return Some(Enrolled::Refused(RefuseReason::TooMany));
         }
-        self.note(enrolment, known);
         self.waits_anew = true;
         self.put(self.token(enrolment, TokenState::Waiting, Some(reason)));
         None

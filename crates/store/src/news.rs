@@ -66,7 +66,7 @@ const HANDED_OVER: u64 = 1 << 63;
 /// Names of batches are below this. Older builds had no such bound, so none of their pipelines may run beside this one.
 pub const NEWS_NAMES: u64 = HANDED_OVER;
 
-/// News that was handed over is looked for so often that this bounds what a look reads; sweeps find what is older.
+/// How far back news that was handed over is looked for: a look comes far oftener, and sweeps find what is older.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 
 /// The part of an endpoint. `tenant/endpoint` is the key of its records (`queue`), the hash what places them.
@@ -143,7 +143,7 @@ impl Store {
 
     /// News of one's own endpoints that others have handed over a short while ago, by endpoint, at most `limit` units.
     pub async fn handed_over_news(&self, parts: &Parts, limit: usize) -> Result<Vec<OpenNews>> {
-        // By name and age first: the rest of the table is not looked at.
+        // By name and age first: of the rest nothing but these two columns is read.
         const WHICH: &str = concat!(
             "id >= {handed_over:UInt64} AND at > now() - toIntervalSecond({age:UInt32}) AND ",
             part!(),
@@ -167,15 +167,7 @@ impl Store {
             named().map(|(news, id)| NewsRow::open(&news.unit, id | HANDED_OVER, &news.news));
         self.insert_rows::<NewsRow<'static>, _>("news", open)
             .await?;
-        let closed = named().map(|(news, id)| DatedNewsRow {
-            tenant: &news.unit.tenant,
-            endpoint: &news.unit.endpoint,
-            month: news.unit.month.yyyymm(),
-            id,
-            done: 1,
-            // Nobody has derived it: a time of now would say that its owner lives, and keep others from deriving what a dead one leaves.
-            at: 0,
-        });
+        let closed = named().map(|(news, id)| done_by_another(&news.unit, id));
         self.insert_rows::<DatedNewsRow<'static>, _>("news", closed)
             .await
     }
@@ -286,6 +278,29 @@ impl Store {
                 .map(move |&id| NewsRow::done(&news.unit, month, id))
         });
         self.insert_rows::<NewsRow<'static>, _>("news", rows).await
+    }
+
+    /// The same of news that was derived in another's place: it says nothing of that one's life.
+    pub async fn close_news_of_others(&self, news: &[OpenNews]) -> Result<()> {
+        let rows = news.iter().flat_map(|news| {
+            let ids = news.ids.iter();
+            ids.map(move |&id| done_by_another(&news.unit, id))
+        });
+        self.insert_rows::<DatedNewsRow<'static>, _>("news", rows)
+            .await
+    }
+}
+
+/// A name of news that its owner has not closed. A time of now would say that the owner lives, and keep others from deriving what a dead
+/// one leaves.
+fn done_by_another(unit: &Unit, id: u64) -> DatedNewsRow<'_> {
+    DatedNewsRow {
+        tenant: &unit.tenant,
+        endpoint: &unit.endpoint,
+        month: unit.month.yyyymm(),
+        id,
+        done: 1,
+        at: 0,
     }
 }
 

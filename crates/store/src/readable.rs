@@ -2,7 +2,7 @@
 
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
-/// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held those of an older build), and who may
+/// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), and who may
 /// speak (`tokens`, `enrolments`, `enrolment_claims`).
 pub const READABLE: [&str; 23] = [
     "current_attempts",

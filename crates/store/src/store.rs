@@ -316,11 +316,17 @@ impl Store {
             )
     }
 
-    /// A statement that inserts what it selects, with the settings of every insert and blocks that fit the engine's memory.
+    /// A statement that inserts what it selects, with the settings of every insert and blocks that fit the engine's memory. What it
+    /// selects is all that was acknowledged: a replica that lacks some of it fails with code 289, as [`Store::sequential`] has it.
     pub(crate) fn insertion(&self, statement: &str) -> Query {
-        self.inserts
+        let insertion = self
+            .inserts
             .query(statement)
-            .with_setting("min_insert_block_size_bytes", "33554432")
+            .with_setting("min_insert_block_size_bytes", "33554432");
+        match self.profile() {
+            Profile::Embedded => insertion,
+            Profile::Server { .. } => insertion.with_setting("select_sequential_consistency", "1"),
+        }
     }
 
     /// Runs one; may be run again after an error.
@@ -330,14 +336,14 @@ impl Store {
         self.within(doing, query.execute()).await
     }
 
-    /// As [`Store::insert_selected`], for as long as it takes: whoever calls this sets the statement's own bound.
+    /// As [`Store::insert_selected`], without a bound on time: a month of a large fleet takes minutes.
     pub(crate) async fn insert_selected_at_leisure(
         &self,
+        doing: &str,
         table: &'static str,
         query: Query,
     ) -> Result<()> {
         let _turn = self.turn(table).await;
-        let doing = format!("count rows into `{table}`");
         let done = query.execute().await;
         done.map_err(|error| StoreError::new(doing, error))
     }

@@ -95,9 +95,10 @@ impl Store {
         let last: Option<Day> = self
             .fetch_optional(
                 "read the last day of an endpoint's logs",
+                // A stray stamp of a day to come would move the days away from all that was logged.
                 self.page(
-                    "SELECT toUInt16(max(last_day)) FROM coverage \
-                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} HAVING count() > 0",
+                    "SELECT toUInt16(if(countIf(last_day <= today() + 1) > 0, maxIf(last_day, last_day <= today() + 1), max(last_day))) \
+                     FROM coverage WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} HAVING count() > 0",
                 )
                 .param("tenant", tenant)
                 .param("endpoint", endpoint),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
-use event::{Code, LoggedAt, Month};
+use event::{Code, LoggedAt, Month, civil::days_from_civil};
 use serde::Deserialize;
 
 /// What narrows a page. Empty fields narrow nothing.
@@ -227,7 +227,12 @@ impl Store {
         let Some((from, to)) = self.range(filter).await? else {
             return Ok(Overview::default());
         };
-        let step = if to - from < 2 { Step::Hour } else { Step::Day };
+        // The first day of all stands for every time that is far off, whose hours are of any year.
+        let step = if to - from < 2 && from > day_of(None) {
+            Step::Hour
+        } else {
+            Step::Day
+        };
         let ask = Ask {
             store: self,
             filter,
@@ -351,8 +356,7 @@ impl Store {
 /// First and last day of a month, whichever build drew it.
 pub(super) fn days_of(yyyymm: u32) -> (Day, Day) {
     let day = |year: u32, month: u32| {
-        let midnight = LoggedAt::parse(format!("{year:04}-{month:02}-01 00:00:00").as_bytes());
-        let days = midnight.map_or(i64::from(Day::MAX), |at| at.0 / 86_400);
+        let days = days_from_civil(i64::from(year), i64::from(month), 1);
         Day::try_from(days).unwrap_or(Day::MAX)
     };
     let (year, month) = (yyyymm / 100, yyyymm % 100);

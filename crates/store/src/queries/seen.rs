@@ -54,12 +54,14 @@ fn records(has_open: bool) -> String {
 
 /// Open records of the endpoint's days that a longer piece has covered since.
 fn superseded(of: &str) -> String {
+    let of_days = format!(
+        "FROM {of} tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} \
+           AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}})"
+    );
     format!(
-        "SELECT record.stream, record.offset, record.length FROM \
-           (SELECT stream, offset, length FROM {of} tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} \
-              AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}})) AS record \
+        "SELECT record.stream, record.offset, record.length FROM (SELECT stream, offset, length {of_days}) AS record \
          INNER JOIN (SELECT stream, offset, `end` FROM coverage \
-                     WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}}) AS piece \
+                     WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} AND stream IN (SELECT stream {of_days})) AS piece \
            ON record.stream = piece.stream \
          WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length"
     )

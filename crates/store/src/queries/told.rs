@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// As far apart as the start and the end of a try may be, and three days. A try is told with the day of its end, and stands on that of its
 /// start.
-const TRY_DAYS: Day = 31;
+const TRY_DAYS: Day = event::Day::HORIZON as Day + 3;
 
 /// How long it is remembered in which months rows tell nothing. They only become fewer, but for a process of an older build that still
 /// writes beside this one: what it stores is seen so much later.

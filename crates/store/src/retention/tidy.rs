@@ -95,5 +95,6 @@ const STALE_ROWS_WORTH_CLEARING: u64 = 50_000;
 /// ask for (`pipeline.sweep_age`, a minute). What was handed over has no time.
 const DONE_LONG_AGO: &str = "at < now() - toIntervalSecond(3600)";
 
-/// Reading open news groups the whole outbox: at this many rows that takes some 20 ms (a guess from ClickHouse's usual speed).
+/// Reading open news groups the whole outbox: at this many rows that takes some 20 ms (a guess from ClickHouse's usual speed). What was
+/// done within [`DONE_LONG_AGO`] comes on top.
 const NEWS_ROWS_WORTH_CLEARING: u64 = 200_000;
