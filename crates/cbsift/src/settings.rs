@@ -184,7 +184,7 @@ const MIN_MEMORY: u64 = 500 << 20;
 /// Below this the engine's own files, a batch and its merges leave no room for logs.
 const MIN_DISK: u64 = 64 << 20;
 
-/// A revocation holds within a minute, also where one reading fails or hangs: the next one comes at once (`run/tokens.rs`).
+/// A revocation holds within a minute, also where one reading fails or hangs: the next one comes 2 s later (`run/tokens.rs`).
 const TOKENS_REFRESH_MAX: Duration = Duration::from_secs(30);
 
 /// Reads and checks everything; all problems at once.

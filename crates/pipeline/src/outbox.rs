@@ -131,6 +131,11 @@ impl Outbox {
         }
     }
 
+    /// Whether an endpoint is this process's to derive just now.
+    pub(crate) fn is_own(&self, unit: &Unit) -> bool {
+        self.share.borrow().has(&unit.tenant, &unit.endpoint)
+    }
+
     /// A batch is about to be stored.
     pub(crate) fn begin(&self, news: u64, now: Instant) -> Flight {
         let mut share = self.share.clone();

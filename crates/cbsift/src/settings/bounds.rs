@@ -2,6 +2,7 @@
 
 use super::Check;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// The table `pipeline`.
 #[derive(Deserialize)]
@@ -38,6 +39,19 @@ const MIN_QUEUE: u64 = 8 << 20;
 /// More of anything at once would only wait for the store.
 const MAX_AT_ONCE: usize = 64;
 
+/// Signs that an owner lives are cleared after an hour: sweeps must look no further back.
+const MAX_SWEEP_AGE: Duration = Duration::from_secs(30 * 60);
+
+fn sweep_age(check: &mut Check<'_>, text: &str) -> Duration {
+    let age = check.time("pipeline.sweep_age", text);
+    if age > MAX_SWEEP_AGE {
+        check.problems.push(format!(
+            "`pipeline.sweep_age` is \"{text}\", but signs that another pipeline lives are kept for an hour only\nhint: \"30m\" is the most"
+        ));
+    }
+    age
+}
+
 impl RawPipeline {
     pub(super) fn check(&self, check: &mut Check<'_>) -> pipeline::Config {
         let bytes = |check: &mut Check<'_>, key: &str, text: &str, min| {
@@ -72,7 +86,7 @@ impl RawPipeline {
                 MIN_DERIVE_MEMORY,
             ),
             sweep: time(check, "sweep", &self.sweep),
-            sweep_age: time(check, "sweep_age", &self.sweep_age),
+            sweep_age: sweep_age(check, &self.sweep_age),
             rules_poll: time(check, "rules_poll", &self.rules_poll),
             ..pipeline::Config::default()
         }

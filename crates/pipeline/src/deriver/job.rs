@@ -458,8 +458,12 @@ impl<'a> Job<'a> {
         let (derived, rest): (Vec<OpenNews>, Vec<OpenNews>) = std::mem::take(&mut self.opened)
             .into_iter()
             .partition(|news| self.stored.contains(&news.unit));
-        deriver.store.close_news(&news).await?;
-        deriver.store.close_news(&derived).await?;
+        let (own, others): (Vec<OpenNews>, Vec<OpenNews>) = news
+            .into_iter()
+            .chain(derived)
+            .partition(|news| deriver.outbox.is_own(&news.unit));
+        deriver.store.close_news(&own).await?;
+        deriver.store.close_news_of_others(&others).await?;
         deriver.outbox.absorb(&rest, Instant::now());
         let revived = deriver.dead.of(&self.stored);
         deriver.store.mark_derived(&revived).await?;

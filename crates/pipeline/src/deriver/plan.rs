@@ -65,7 +65,7 @@ impl Plan {
         self.held.retain(|day| is_kept(*day));
     }
 
-    /// Whether months are derived whole: for another rule set, or of what an older build stored.
+    /// Whether months are derived whole: of a new stream, for another rule set, or of what an older build stored.
     pub(super) fn is_of_whole_months(&self) -> bool {
         !self.held.is_empty()
     }

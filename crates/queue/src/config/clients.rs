@@ -105,7 +105,7 @@ impl Config {
                     "session.timeout.ms",
                     self.session_timeout.as_millis().to_string(),
                 )
-                // A quarter, so that three lost heartbeats are survived.
+                // A quarter, so that two lost heartbeats are survived.
                 .set(
                     "heartbeat.interval.ms",
                     (self.session_timeout.as_millis() / 4)

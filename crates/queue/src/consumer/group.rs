@@ -21,6 +21,9 @@ pub(super) type Client = BaseConsumer<Context>;
 /// Longest wait for one answer of a broker; then it is asked again.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// How often an answer of fewer partitions than were known is asked again.
+const DOUBTS: u32 = 5;
+
 pub(super) struct Context {
     shared: Arc<Shared>,
 }
@@ -80,11 +83,17 @@ impl Context {
         let topic = &self.shared.config.chunks_topic;
         let mut ours: Vec<Place> = places.to_vec();
         ours.extend(self.shared.state().ledger.partitions.keys().cloned());
-        let mut pause = POLL;
+        // A broker may be late to know of partitions that were added; a topic that was made anew has fewer for good.
+        let (mut pause, mut doubts) = (POLL, DOUBTS);
         loop {
             match starts(client, places)
                 .and_then(|starts| Ok((starts, partitions_of(client, topic, &ours)?)))
             {
+                Ok((_, total)) if total < self.shared.state().total && doubts > 0 => {
+                    doubts -= 1;
+                    let what = "a broker knows of fewer partitions than there were, asked again";
+                    self.shared.trouble.tell(what);
+                }
                 Ok(starts) => {
                     self.shared.trouble.clear();
                     return Some(starts);
