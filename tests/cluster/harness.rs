@@ -269,7 +269,13 @@ impl Cluster {
 
     /// An intake on a port of one's choice, to start it again where its senders look for it.
     pub fn ingest_at(&self, name: &str, port: u16) -> Role {
+        self.ingest_of(name, port, &self.path("data"))
+    }
+
+    /// With a data folder of its own.
+    pub fn ingest_of(&self, name: &str, port: u16, data: &Path) -> Role {
         let mut command = self.command("ingest");
+        command.env("CBSIFT__STORE__DATA", data);
         command.env("CBSIFT__INGEST__LISTEN", format!("127.0.0.1:{port}"));
         Role::start(name, command, &["intake", "health"])
     }

@@ -2,6 +2,7 @@
 
 use crate::harness::{Cluster, Role, TOKEN, ask, sha256, until};
 use crate::single::text;
+use kafka_harness::free_port;
 use std::fs;
 use std::path::PathBuf;
 
@@ -356,7 +357,10 @@ fn what_a_machine_may_not_say_is_told_and_changes_nothing() {
 fn a_revocation_holds_at_every_intake_and_a_start_without_the_store_knows_its_tokens() {
     let mut cluster = Cluster::start();
     cluster.set("STORE__TOKENS_REFRESH", "300ms");
-    let (one, mut other) = (cluster.ingest("ingest-1"), cluster.ingest("ingest-2"));
+    // Each remembers for itself.
+    let of_other = cluster.path("data-2");
+    let one = cluster.ingest("ingest-1");
+    let mut other = cluster.ingest_of("ingest-2", free_port(), &of_other);
     let kept = create(&cluster, "endpoint", "PC-A", &[]);
     let ended = create(&cluster, "endpoint", "PC-B", &[]);
     let passing = create(&cluster, "endpoint", "PC-C", &["--expires", "10s"]);
@@ -372,7 +376,7 @@ fn a_revocation_holds_at_every_intake_and_a_start_without_the_store_knows_its_to
         assert_eq!(put_status(intake, &kept, None), 200);
     }
     // Both new tokens are kept where a restart finds them, and no secret is.
-    let cache = cluster.path("data/tokens-cache");
+    let cache = of_other.join("tokens-cache");
     let remembered = until("the tokens are remembered", || {
         let text = fs::read_to_string(&cache).unwrap_or_default();
         (text.contains(" PC-C ") && !text.contains(" PC-B ")).then_some(text)
@@ -399,7 +403,7 @@ fn a_revocation_holds_at_every_intake_and_a_start_without_the_store_knows_its_to
     cluster.engine.kill();
     let late = "7c9e6679-7425-40de-944b-000000000002.two";
     assert_eq!(put_status(&one, late, None), 200);
-    let other = cluster.ingest_at("ingest-2", port);
+    let other = cluster.ingest_of("ingest-2", port, &of_other);
     for intake in [&one, &other] {
         assert_eq!(put_status(intake, &kept, None), 200);
         // What is not known may be good: only the store can say, and a sender ends on 401. One was told a moment ago that it is not.

@@ -252,19 +252,7 @@ impl Up {
 
     /// The engine's process, as the kernel knows it: the only child.
     pub fn engine_process(&self) -> Option<u32> {
-        let tasks = format!("/proc/{}/task", self.process());
-        let tasks = std::fs::read_dir(tasks).unwrap().flatten();
-        let children = tasks.flat_map(|task| {
-            // A thread may have ended meanwhile.
-            let children = std::fs::read_to_string(task.path().join("children"));
-            let ids: Vec<u32> = children
-                .unwrap_or_default()
-                .split_whitespace()
-                .map(|id| id.parse().unwrap())
-                .collect();
-            ids
-        });
-        let children: Vec<u32> = children.collect();
+        let children = children(self.process());
         assert!(children.len() <= 1, "more than one child: {children:?}");
         children.first().copied()
     }
@@ -299,6 +287,20 @@ impl Up {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The processes that a process has started, as far as they live.
+pub fn children(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    // A thread may have ended meanwhile.
+    let lists = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let all: Vec<String> = lists.collect();
+    all.join(" ")
+        .split_whitespace()
+        .map(|id| id.parse().unwrap())
+        .collect()
 }
 
 /// Sends a signal, named as for `kill`.

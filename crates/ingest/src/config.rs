@@ -62,7 +62,7 @@ impl Default for RawConfig {
             enroll_known: KnownEndpoint::default().name().to_owned(),
             // A mass installation of 10,000 PCs takes a minute; a fleet token that got lost fills no disk before somebody looks. A guess.
             enroll_rate: 200,
-            // The largest sites several times over, and memory for it: some 200 bytes a token in each role. A fleet token that got lost
+            // The largest sites several times over, and memory for it: some 400 bytes a token (reckoned) in each role. A fleet token that got lost
             // ends there.
             enroll_max: 500_000,
             // Four of the senders' bodies of 4 MiB; the longest record must fit.

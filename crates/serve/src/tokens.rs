@@ -91,7 +91,12 @@ pub const TENANT: &str = "default";
 impl Tokens {
     /// Adds a token.
     pub fn add(&mut self, id: &str, token: Token) {
-        self.by_id.entry(id.to_owned()).or_default().push(token);
+        // Most have one, and a list makes room for four at first.
+        let one = || Vec::with_capacity(1);
+        self.by_id
+            .entry(id.to_owned())
+            .or_insert_with(one)
+            .push(token);
     }
 
     /// Every token with its id, in no order.

@@ -369,7 +369,11 @@ async fn revoke(
     Ok(())
 }
 
-/// All that one fleet token let in. What it lets in meanwhile is among them, or comes after: the fleet token goes first.
+/// A revocation may take as long to be read by every intake.
+const BELIEVED_MS: i64 = 60_000;
+
+/// All that one fleet token let in so far. Intakes believe that token for up to a minute after it was revoked, so what it let in meanwhile
+/// takes a second run, which is said.
 async fn revoke_made_by(store: &Store, made_by: &str) -> anyhow::Result<()> {
     let mut count = 0;
     loop {
@@ -390,14 +394,28 @@ async fn revoke_made_by(store: &Store, made_by: &str) -> anyhow::Result<()> {
         "{count} of `{made_by}` revoked; intakes and pages follow within a minute, while they reach the store\n"
     ))?;
     let fleet = made_by.strip_prefix("fleet:").unwrap_or_default();
-    let fleets = held(store, fleet).await?;
-    if fleets
+    let held = held(store, fleet).await?;
+    let fleets: Vec<&StoredToken> = held
         .iter()
-        .any(|token| token.kind == TokenKind::Fleet && is_active(&token))
-    {
+        .filter(|token| token.kind == TokenKind::Fleet)
+        .collect();
+    let believed_since = now_ms() - BELIEVED_MS;
+    let is_believed = |token: &&StoredToken| {
+        let revoked = token.revoked_ms;
+        revoked.is_some_and(|revoked| revoked > believed_since)
+    };
+    if fleets.is_empty() {
         crate::log::say(&format!(
-            "the fleet token itself is good, and lets in more: `cbsift tokens revoke {fleet}`, and then this again"
+            "no fleet token `{fleet}` is in the store: where a token file names it, take it out there, send SIGHUP, and then this again"
         ));
+    } else if fleets.iter().any(is_active) {
+        crate::log::say(&format!(
+            "the fleet token itself is good, and lets in more: `cbsift tokens revoke {fleet}`, and a minute later this again"
+        ));
+    } else if fleets.iter().any(is_believed) {
+        crate::log::say(
+            "the fleet token was revoked less than a minute ago, and intakes may let in more until then: run this again",
+        );
     }
     Ok(())
 }

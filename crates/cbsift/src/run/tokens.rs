@@ -102,8 +102,8 @@ impl Believed {
             key,
         });
         let keyring = Keyring::new(of_file(file.as_ref(), own.as_deref())?);
-        let cache = shelf
-            .is_some()
+        // A store in this process is there before anybody asks.
+        let cache = matches!(shelf, Some(Shelf::Remote(_)))
             .then(|| Cache::new(&settings.data, Shelf::place(settings)));
         let mut read_ms = now_ms();
         if let Some(cache) = &cache
@@ -131,9 +131,7 @@ impl Believed {
             is_late: AtomicBool::new(false),
         }));
         if believed.0.shelf.is_some()
-            && tokio::time::timeout(AT_START, believed.refresh())
-                .await
-                .is_err()
+            && tokio::time::timeout(AT_START, believed.refresh()).await != Ok(true)
         {
             tracing::warn!("the store does not answer; its tokens are those known from before");
         }
@@ -148,7 +146,11 @@ impl Believed {
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut hangup = signal(SignalKind::hangup())?;
-        let mut pause = self.0.every;
+        let every = self.0.every;
+        let mut pause = match self.is_read() {
+            true => every,
+            false => every.min(AGAIN),
+        };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -160,10 +162,15 @@ impl Believed {
                     () = stop.cancelled() => return Ok(()),
                     is_read = self.refresh() => is_read,
                 };
-                let every = self.0.every;
                 pause = if is_read { every } else { every.min(AGAIN) };
             }
         }
+    }
+
+    /// Whether the store's tokens were read since the start.
+    fn is_read(&self) -> bool {
+        let mark = self.0.mark.lock();
+        mark.unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn read_file_again(&self) {
@@ -232,7 +239,7 @@ impl Believed {
         *inner.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
         if let Some(cache) = &inner.cache {
             let tokens = inner.keyring.stored();
-            cache.keep(begun_ms, tokens, is_changed).await;
+            cache.keep_aside(begun_ms, tokens, is_changed);
         }
         Ok(())
     }

@@ -20,6 +20,10 @@ pub(super) struct Cache {
     written: Arc<Mutex<Option<Left>>>,
     /// Why it could not be written was said.
     is_said: Arc<AtomicBool>,
+    /// It is being written, …
+    is_busy: Arc<AtomicBool>,
+    /// … and tokens that have changed since were not.
+    is_missed: Arc<AtomicBool>,
 }
 
 const NAME: &str = "tokens-cache";
@@ -49,6 +53,8 @@ impl Cache {
             ),
             written: Arc::default(),
             is_said: Arc::default(),
+            is_busy: Arc::default(),
+            is_missed: Arc::default(),
         }
     }
 
@@ -93,10 +99,24 @@ impl Cache {
         Ok(text)
     }
 
-    /// Keeps the tokens of a reading; those that have not changed only with its time.
-    pub(super) async fn keep(&self, read_ms: i64, tokens: Arc<Tokens>, is_changed: bool) {
+    /// As [`Self::keep`], but nobody waits for it, and one at a time: a folder that hangs must not keep a revocation from being read.
+    pub(super) fn keep_aside(&self, read_ms: i64, tokens: Arc<Tokens>, is_changed: bool) {
+        if self.is_busy.swap(true, Ordering::AcqRel) {
+            self.is_missed.fetch_or(is_changed, Ordering::AcqRel);
+            return;
+        }
+        let is_changed = self.is_missed.swap(false, Ordering::AcqRel) || is_changed;
         let cache = self.clone();
-        self.off_the_threads(move || {
+        tokio::spawn(async move {
+            cache.keep(read_ms, tokens, is_changed).await;
+            cache.is_busy.store(false, Ordering::Release);
+        });
+    }
+
+    /// Keeps the tokens of a reading; those that have not changed only with its time.
+    async fn keep(&self, read_ms: i64, tokens: Arc<Tokens>, is_changed: bool) {
+        let cache = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
             let mut written = cache.written.lock().unwrap_or_else(PoisonError::into_inner);
             // Set again only once it is: what could not be written must not look fresh later.
             let before = written.take().filter(|_| !is_changed);
@@ -105,9 +125,18 @@ impl Cache {
                 Some(left) => left,
                 None => cache.put(read_ms, &tokens.lines())?,
             });
-            Ok(())
+            Ok::<_, io::Error>(())
         })
         .await;
+        match done {
+            Ok(Ok(())) => self.is_said.store(false, Ordering::Relaxed),
+            // A role without a folder of its own goes on without.
+            Ok(Err(error)) if !self.is_said.swap(true, Ordering::Relaxed) => tracing::warn!(
+                "cannot write `{}`: {error}\nhint: without it a start while the store is away knows only the tokens of the file; give the role a folder of its own in `store.data`",
+                self.path.display()
+            ),
+            _ => {}
+        }
     }
 
     /// Writes a later time into the file, if it is the one that we left.
@@ -118,19 +147,6 @@ impl Cache {
         }
         file.write_all_at(digits(read_ms).as_bytes(), READ.len() as u64)?;
         Ok(Some(Left::of(&file.metadata()?)))
-    }
-
-    async fn off_the_threads(&self, work: impl FnOnce() -> io::Result<()> + Send + 'static) {
-        let done = tokio::task::spawn_blocking(work).await;
-        match done {
-            Ok(Ok(())) => self.is_said.store(false, Ordering::Relaxed),
-            // A role without a folder of its own goes on without.
-            Ok(Err(error)) if !self.is_said.swap(true, Ordering::Relaxed) => tracing::warn!(
-                "cannot write `{}`: {error}\nhint: without it a start while the store is away knows only the tokens of the file; give the role a folder of its own in `store.data`",
-                self.path.display()
-            ),
-            _ => {}
-        }
     }
 
     /// Written aside, synced and renamed: whatever ends the process in between leaves the old ones or the new ones.
