@@ -14,7 +14,7 @@ mod process;
 mod single;
 
 use event::LoggedAt;
-use process::{cpu, memory_of};
+use process::{cpu, memory_of, percentile};
 use single::Up;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -247,7 +247,7 @@ impl Bench {
         });
         let mut seen = seen.into_inner().expect("no panic");
         seen.sort_by(f64::total_cmp);
-        let at = |share: usize| seen[(seen.len() * share / 100).min(seen.len() - 1)];
+        let at = |share| percentile(&seen, share);
         println!(
             "append -> page, {PROBES} endpoints' first failure while {} send: p50 {:.2} s, p99 {:.2} s, at most {:.2} s (budget 5 s: {})",
             self.endpoints,

@@ -16,7 +16,7 @@ mod process;
 mod single;
 
 use harness::{Cluster, Role};
-use process::{children_cpu, cpu, cpu_with_children, memory_of, memory_with_children};
+use process::{children_cpu, cpu, cpu_with_children, memory_of, memory_with_children, percentile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -532,7 +532,7 @@ fn latency(cluster: &Cluster, intake: &Role) {
         .map(|(endpoint, at)| seen[endpoint].duration_since(*at).as_secs_f64())
         .collect();
     took.sort_by(f64::total_cmp);
-    let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)];
+    let at = |share| percentile(&took, share);
     println!(
         "| append -> attempt shown | | 5 s | {} | | | {LIVE} endpoints: p50 {:.2} s, p99 {:.2} s, start of the sender's process included |",
         if at(99) < 5.0 { "ok" } else { "below" },

@@ -1,4 +1,11 @@
-//! What processes of a bench have used, as the kernel counts it.
+//! What processes of a bench have used, as the kernel counts it; and what a list of measured times says.
+
+use crate::single::children;
+
+/// The time that this share of a hundred stays within, of times in their order: by nearest rank.
+pub(crate) fn percentile(sorted: &[f64], share: usize) -> f64 {
+    sorted[(sorted.len() * share).div_ceil(100).saturating_sub(1)]
+}
 
 /// CPU seconds of a process.
 pub(crate) fn cpu(id: u32) -> f64 {
@@ -14,22 +21,6 @@ pub(crate) fn cpu_with_children(id: u32) -> f64 {
 pub(crate) fn memory_with_children(id: u32, name: &str) -> f64 {
     let of_children = children(id).into_iter().map(|child| memory_of(child, name));
     memory_of(id, name) + of_children.sum::<f64>()
-}
-
-fn children(id: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("a process of ours");
-    // A thread may have ended meanwhile.
-    let lists = tasks
-        .flatten()
-        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    let ids: Vec<String> = lists
-        .flat_map(|list| {
-            list.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    ids.iter().filter_map(|id| id.parse().ok()).collect()
 }
 
 /// CPU seconds of this process's children that have ended.

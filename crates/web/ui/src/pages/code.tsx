@@ -101,7 +101,7 @@ export function CodePage({ code }: { code: string }) {
       </div>
       {where.data && where.data.top_causes.length > 0 && <Causes data={where.data} filters={filters} />}
       {where.data && where.data.endpoints.length > 0 && (
-        <Panel title={t.code.where}>
+        <Panel title={t.code.where} hint={t.endpoints.days(where.data.range.from, where.data.range.to)}>
           <EndpointTable rows={where.data.endpoints} caption={t.code.where} />
         </Panel>
       )}
