@@ -129,6 +129,31 @@ pub struct Attempt {
     pub finding: Option<u32>,
 }
 
+impl Attempt {
+    /// The line of updates each of which holds those before it, by the name that their packages begin with; nothing where the package
+    /// belongs to none.
+    pub fn cumulative(&self) -> Option<&'static str> {
+        const LINES: [&str; 3] = [
+            "Package_for_RollupFix",
+            "Package_for_DotNetRollup",
+            "Package_for_ServicingStack",
+        ];
+        LINES
+            .into_iter()
+            .find(|name| self.package.starts_with(name))
+    }
+
+    /// The version that the package's identity ends with, `19041.1889.1.9`; zeros where it has none. Windows has no part above 65535.
+    pub fn version(&self) -> [u16; 4] {
+        let (_, text) = self.package.rsplit_once('~').unwrap_or_default();
+        let mut version = [0; 4];
+        for (part, text) in version.iter_mut().zip(text.split('.')) {
+            *part = text.parse().unwrap_or(0);
+        }
+        version
+    }
+}
+
 /// A record that supports a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {

@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     rows::{LIVE_GENERATION, day_of},
     store::Store,
-    told::{self, ToldAttempt, ToldFinding},
+    told::{self, ToldAttempt, ToldFinding, ToldLine},
     version::DerivationVersion,
 };
 use clickhouse::Row;
@@ -124,6 +124,7 @@ impl Store {
                     content: 0,
                     told: 1,
                     told_attempts: Vec::new(),
+                    told_lines: Vec::new(),
                     told_findings: Vec::new(),
                 };
                 self.insert_rows::<DerivationRow<'static>, _>(
@@ -283,6 +284,7 @@ impl Store {
                 content: derived.content,
                 told: 1,
                 told_attempts: told::attempts(&derived.derivation),
+                told_lines: told::lines(&derived.derivation),
                 told_findings: told::findings(&derived.derivation),
             });
             self.insert_rows::<DerivationRow<'static>, _>("derivations", current)
@@ -358,6 +360,7 @@ struct DerivationRow<'a> {
     content: u64,
     told: u8,
     told_attempts: Vec<ToldAttempt<'a>>,
+    told_lines: Vec<ToldLine<'a>>,
     told_findings: Vec<ToldFinding<'a>>,
 }
 

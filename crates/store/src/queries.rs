@@ -1,27 +1,34 @@
 //! What pages ask, as named questions with typed answers. All of them read each identity once.
 
+mod causes;
 mod codes;
 mod coverage;
 mod derived;
 mod endpoint;
 mod endpoints;
+mod figures;
+mod filter;
 pub(crate) mod messages;
 mod overview;
 mod place;
 mod seen;
 mod sets;
+mod states;
 mod told;
 
+pub use causes::{Cause, Trend};
 pub use codes::{CodeSeen, EndpointCode};
 pub use coverage::{Gap, StreamSummary, UtcSegment};
 pub use derived::{ListedAttempt, ListedFinding};
 pub use endpoint::{EndpointDetail, EndpointHead, Lists};
-pub use endpoints::{EndpointPage, EndpointSummary};
+pub use endpoints::{EndpointPage, EndpointSummary, EndpointsAsked, Sort, Wanted};
+pub use filter::{CauseId, Filter};
 pub use overview::{
-    CHART_DAYS, CategoryBucket, Cause, Filter, KbSummary, OutcomeBucket, Overview, Step, TopCode,
+    CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Overview, SILENT_DAYS, Step, TopCode,
     Totals,
 };
 pub use place::{Ends, Place};
+pub use states::{Failing, Machines, State};
 
 use event::LoggedAt;
 

@@ -25,10 +25,38 @@ pub(crate) type ToldFinding<'a> = (
     u32,
 );
 
+/// The update by its package where it has no KB, the line it belongs to or nothing, its version there.
+pub(crate) type ToldLine<'a> = (&'a str, &'a str, u64);
+
 /// Of a derivation's attempts, each with the words of its finding.
 pub(crate) fn attempts(derivation: &Derivation) -> Vec<ToldAttempt<'_>> {
     let told = |attempt| told_attempt(derivation, attempt);
     derivation.attempts.iter().map(told).collect()
+}
+
+/// What its attempts are tries of, in the same order.
+pub(crate) fn lines(derivation: &Derivation) -> Vec<ToldLine<'_>> {
+    let line = |attempt: &'_ Attempt| {
+        let version = attempt.version();
+        version
+            .iter()
+            .fold(0, |all, &part| all << 16 | u64::from(part))
+    };
+    derivation
+        .attempts
+        .iter()
+        .map(|attempt| {
+            let package = match attempt.kb.is_empty() {
+                true => attempt.package.as_str(),
+                false => "",
+            };
+            (
+                package,
+                attempt.cumulative().unwrap_or_default(),
+                line(attempt),
+            )
+        })
+        .collect()
 }
 
 /// Of its findings.

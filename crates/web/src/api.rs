@@ -3,14 +3,17 @@
 mod codes;
 mod endpoint;
 mod endpoints;
+mod filter;
 mod overview;
 mod records;
+mod status;
 
 pub(crate) use codes::code;
 pub(crate) use endpoint::endpoint;
-pub(crate) use endpoints::endpoints;
+pub(crate) use endpoints::{endpoints, endpoints_csv};
 pub(crate) use overview::overview;
 pub(crate) use records::records;
+pub(crate) use status::status;
 
 use crate::error::ApiError;
 use axum::http::Uri;

@@ -84,11 +84,15 @@ pub fn router(web: Web) -> Router {
     let overview = Router::new().route("/overview", get(api::overview));
     let fleet = Router::new()
         .route("/endpoints", get(api::endpoints))
+        .route("/endpoints.csv", get(api::endpoints_csv))
         .route("/codes/{code}", get(api::code));
     let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))
         .route("/endpoints/{id}/records", get(api::records));
+    // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
+    let status = Router::new().route("/status", get(api::status));
     let api = in_turn(|kinds| &kinds.overview, overview)
+        .merge(status)
         .merge(in_turn(|kinds| &kinds.fleet, fleet))
         .merge(in_turn(|kinds| &kinds.machine, machine))
         .fallback(api::unknown);

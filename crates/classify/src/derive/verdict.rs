@@ -104,9 +104,9 @@ struct History<'a>(HashMap<&'a str, Vec<Ended<'a>>>);
 
 struct Ended<'a> {
     attempt: &'a Attempt,
-    version: Vec<u32>,
+    version: [u16; 4],
     /// The newest version that went well from here on.
-    later: Option<Vec<u32>>,
+    later: Option<[u16; 4]>,
 }
 
 impl<'a> History<'a> {
@@ -119,17 +119,17 @@ impl<'a> History<'a> {
         for attempt in all {
             lines.entry(line(attempt)).or_default().push(Ended {
                 attempt,
-                version: version(&attempt.package),
+                version: attempt.version(),
                 later: None,
             });
         }
         for tries in lines.values_mut() {
-            let mut newest: Option<Vec<u32>> = None;
+            let mut newest: Option<[u16; 4]> = None;
             for one in tries.iter_mut().rev() {
                 if is_good(one.attempt.outcome) {
-                    newest = newest.max(Some(one.version.clone()));
+                    newest = newest.max(Some(one.version));
                 }
-                one.later.clone_from(&newest);
+                one.later = newest;
             }
         }
         Self(lines)
@@ -140,7 +140,7 @@ impl<'a> History<'a> {
         let tries = self.0.get(line(attempt)).map_or(&[][..], Vec::as_slice);
         let found = tries.binary_search_by_key(&order(attempt), |one| order(one.attempt));
         let one = found.ok().and_then(|at| tries.get(at));
-        one.is_some_and(|one| one.later.as_ref() >= Some(&one.version))
+        one.is_some_and(|one| one.later >= Some(one.version))
     }
 
     fn has_success(&self) -> bool {
@@ -166,28 +166,10 @@ fn is_good(outcome: Outcome) -> bool {
 
 /// What makes attempts tries of the same thing: the package, or the KB. Of a cumulative package any version.
 fn line(attempt: &Attempt) -> &str {
-    const CUMULATIVE: [&str; 3] = [
-        "Package_for_RollupFix",
-        "Package_for_DotNetRollup",
-        "Package_for_ServicingStack",
-    ];
     if attempt.package.is_empty() {
         return &attempt.kb;
     }
-    let is_cumulative = |name: &&&str| attempt.package.starts_with(**name);
-    CUMULATIVE
-        .iter()
-        .find(is_cumulative)
-        .map_or(&attempt.package, |name| name)
-}
-
-/// The version that a package's identity ends with.
-fn version(package: &str) -> Vec<u32> {
-    let (_, version) = package.rsplit_once('~').unwrap_or_default();
-    version
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect()
+    attempt.cumulative().unwrap_or(&attempt.package)
 }
 
 /// When each update was last installed, by its KB.

@@ -14,7 +14,10 @@ use embedded_clickhouse::{
 use made_up::{DAYS, LAST_DAY, Size, TENANT, Truth, VETERAN, code, kb, name, truth};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use store::{Batch, ChunkRows, Filter, Store, StoreConfig, day_start, testing};
+use store::{
+    Batch, ChunkRows, EndpointsAsked, Filter, Sort, State, Store, StoreConfig, Wanted, day_start,
+    testing,
+};
 
 /// Times that each page is asked for: the slowest but one is the p95.
 const TIMES: usize = 20;
@@ -183,15 +186,21 @@ async fn ask(engine: &TestEngine, store: &Store, size: Size) {
             "{what}"
         );
     }
-    for (what, search, failing) in [
-        ("endpoints", "", false),
-        ("endpoints, failing", "", true),
-        ("endpoints, by name", "-of-pc-0000", false),
+    let failing = Some(Wanted::In(State::Failing));
+    for (what, search, wanted, sort) in [
+        ("endpoints", "", None, Sort::Name),
+        ("endpoints, failing", "", failing, Sort::Failed),
+        ("endpoints, by name", "-of-pc-0000", None, Sort::Name),
     ] {
-        let list = page(engine, what, 300.0, async || {
-            store.endpoints(TENANT, search, failing, 50, None).await
-        })
-        .await;
+        let asked = EndpointsAsked {
+            filter: &fleet,
+            search,
+            wanted,
+            sort,
+            limit: 50,
+            after: None,
+        };
+        let list = page(engine, what, 300.0, async || store.endpoints(asked).await).await;
         assert!(
             list.total > Some(50) && list.endpoints.len() == 50,
             "{what}"
@@ -303,8 +312,7 @@ fn check(page: &store::Overview, truth: Truth) {
     let told = Truth {
         attempts: totals.attempts,
         failed: totals.failed,
-        findings: totals.findings,
-        endpoints_failing: totals.endpoints_failing,
+        failing: page.failing.now,
     };
     assert_eq!(told, truth);
     let charted: u64 = page

@@ -1,12 +1,14 @@
-//! Lists of endpoints.
+//! Lists of endpoints: by name, or by what is broken on them now.
 
 use super::{
     Day, Filter,
+    filter::CauseId,
+    states::{CAUSE, State, states},
     told::{ATTEMPTS, FINDINGS, Told},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
-use event::LoggedAt;
+use event::{Code, LoggedAt};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,16 +21,109 @@ pub struct EndpointSummary {
     pub host: String,
     /// Version of the servicing stack, or empty; its first three parts are the Windows build.
     pub servicing_stack: String,
-    /// Attempts failed or rolled back in the days of the list.
+    /// The gravest state of its updates; none where it tried none in the days of the list.
+    pub state: Option<State>,
+    /// Whether its newest log is older than [`SILENT_DAYS`](super::SILENT_DAYS) days.
+    pub is_silent: bool,
+    /// Attempts failed or rolled back in those days.
     pub failed: u64,
     /// Latest failure, as logged.
     pub last_failure: Option<LoggedAt>,
     /// Latest head of any log, as logged.
     pub last_seen: Option<LoggedAt>,
-    /// Category of the latest failure or finding, or empty.
+    /// Category of the failure that decides its state, or of the latest one, or empty.
     pub category: String,
     /// Its rule, or empty.
     pub rule: String,
+    /// The code that started it.
+    pub root_code: Option<Code>,
+    /// The KB that failed by it, or empty.
+    pub kb: String,
+}
+
+impl EndpointSummary {
+    /// What tells its cause from others, where it has one.
+    pub fn cause(&self) -> Option<CauseId> {
+        (!self.category.is_empty()).then(|| CauseId::of(&self.rule, &self.category, self.root_code))
+    }
+}
+
+/// Endpoints that are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointsAsked<'a> {
+    /// What they tried and failed by.
+    pub filter: &'a Filter,
+    /// A part of the id or the host, or empty.
+    pub search: &'a str,
+    /// In which state.
+    pub wanted: Option<Wanted>,
+    /// In which order.
+    pub sort: Sort,
+    /// Lines of an answer.
+    pub limit: usize,
+    /// Where it goes on: what the page before it gave as `next`.
+    pub after: Option<&'a str>,
+}
+
+/// Which endpoints a list holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those in a state; `Installed` holds all that have what they tried, however they came to it.
+    In(State),
+    /// Those whose logs reach into the days, and tell of no try.
+    NotTried,
+    /// Those without a log for [`SILENT_DAYS`](super::SILENT_DAYS) days, whatever they tried.
+    Silent,
+    /// Those whose newest log is of a time that no clock on earth shows yet.
+    ClockAhead,
+}
+
+impl Wanted {
+    /// Reads the name of a state, or of one of the others.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "not_tried" => Some(Self::NotTried),
+            "silent" => Some(Self::Silent),
+            "clock_ahead" => Some(Self::ClockAhead),
+            state => State::from_name(state).map(Self::In),
+        }
+    }
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By id.
+    #[default]
+    Name,
+    /// Most failed attempts first.
+    Failed,
+    /// Latest failure first.
+    LastFailure,
+    /// Newest log first.
+    LastSeen,
+}
+
+impl Sort {
+    /// Reads its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "name" => Some(Self::Name),
+            "failed" => Some(Self::Failed),
+            "last_failure" => Some(Self::LastFailure),
+            "last_seen" => Some(Self::LastSeen),
+            _ => None,
+        }
+    }
+
+    fn order(self) -> &'static str {
+        match self {
+            Self::Name => "endpoint",
+            Self::Failed => "tries_failed DESC, last_failed DESC, endpoint",
+            Self::LastFailure => "last_failed DESC, endpoint",
+            Self::LastSeen => "ends DESC, endpoint",
+        }
+    }
 }
 
 /// A page of a list, and where the next one starts.
@@ -36,7 +131,7 @@ pub struct EndpointSummary {
 pub struct EndpointPage {
     /// First and last day that failures are told of; nothing where there is no data.
     pub days: Option<(Day, Day)>,
-    /// By name.
+    /// In the order asked for.
     pub endpoints: Vec<EndpointSummary>,
     /// How many there are in the whole list; unknown of a page behind its end.
     pub total: Option<u64>,
@@ -44,225 +139,234 @@ pub struct EndpointPage {
     pub next: Option<String>,
 }
 
-/// A machine, whatever failed on it, with the lines of the whole list.
+/// A machine, whatever failed on it.
 #[derive(Row, Deserialize)]
 struct Machine {
     endpoint: String,
     host: String,
     servicing_stack: String,
-    last_seen: Option<LoggedAt>,
-    total: u64,
+    ends: i64,
 }
 
-/// What failed on a machine in some days, with how many machines failed.
+/// What a machine tried in some days.
 #[derive(Row, Deserialize)]
-struct Failures {
+struct Tried {
     endpoint: String,
-    failed: u64,
-    last_failure: Option<LoggedAt>,
-    category: String,
-    rule: String,
+    state: u8,
+    tries_failed: u64,
+    last_failed: i64,
+    cause: u64,
+    kb: String,
 }
 
-/// Endpoints on which an attempt failed or a finding says that something is wrong, once for each.
-fn failing(told: &Told<'_>) -> String {
+/// Names sent with a question; beyond them it is asked of all endpoints.
+const NAMED: usize = 1_000;
+
+/// Machines with when their logs begin and end.
+const MACHINES: &str = "(SELECT endpoint, max(host) AS named, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
+       ifNull(toInt64(max(last)), {never:Int64}) AS ends \
+     FROM endpoints WHERE tenant = {tenant:String} GROUP BY endpoint)";
+
+/// What machines tried: the gravest state decides, and of two failures the later one.
+fn tried(told: &Told<'_>) -> String {
     format!(
-        "SELECT endpoint FROM {attempts} WHERE {FAILED} UNION ALL SELECT endpoint FROM {findings} WHERE {WRONG}",
-        attempts = told.rows(&ATTEMPTS, &["outcome"]),
-        findings = told.rows(&FINDINGS, &["severity"])
+        "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
+           SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
+             argMin((cause, toString(kb)), (state, -failed_at, cause)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
+        states(told)
     )
 }
-
-/// Of these, each with its failures. The word of the latest failure comes before that of a later finding.
-fn failures(told: &Told<'_>) -> String {
-    format!(
-        "SELECT endpoint, failed, if(failed > 0, toDateTime64(failed_at, 0, 'UTC'), NULL) AS last_failure, \
-           latest.1 AS category, latest.2 AS rule FROM (\
-         SELECT endpoint, sum(is_failure) AS failed, maxIf(at, is_failure = 1) AS failed_at, \
-           argMax((words, named_rule), (is_failure, at, words, named_rule)) AS latest FROM (\
-           SELECT endpoint, toUInt64(1) AS is_failure, end_at AS at, category AS words, rule AS named_rule FROM {attempts} WHERE {FAILED} \
-           UNION ALL \
-           SELECT endpoint, toUInt64(0) AS is_failure, found_at AS at, category AS words, rule AS named_rule FROM {findings} WHERE {WRONG}\
-         ) GROUP BY endpoint)",
-        attempts = told.rows(&ATTEMPTS, &["end_at", "outcome", "category", "rule"]),
-        findings = told.rows(&FINDINGS, &["found_at", "severity", "category", "rule"])
-    )
-}
-
-/// The endpoints with most failures, and how many failed at all: without the words of each, which are then read of few.
-fn ranking(told: &Told<'_>) -> String {
-    format!(
-        "SELECT endpoint, count() OVER () AS total FROM (\
-         SELECT endpoint, sum(is_failure) AS failed, max(at) AS failed_at FROM (\
-           SELECT endpoint, 1 AS is_failure, end_at AS at FROM {attempts} WHERE {FAILED} \
-           UNION ALL SELECT endpoint, 0 AS is_failure, {never} AS at FROM {findings} WHERE {WRONG}) GROUP BY endpoint) \
-         ORDER BY failed DESC, failed_at DESC, endpoint LIMIT {{limit:UInt64}}",
-        never = i64::MIN,
-        attempts = told.rows(&ATTEMPTS, &["end_at", "outcome"]),
-        findings = told.rows(&FINDINGS, &["severity"])
-    )
-}
-
-const FAILED: &str = "outcome IN ('failed', 'rolled_back')";
-const WRONG: &str = "severity IN ('error', 'critical')";
 
 impl Store {
-    /// Endpoints whose id or host contains `search`, by id, starting after `after`, with what failed on them in the last days that
-    /// [`Store::overview`] shows unless asked for others.
-    pub async fn endpoints(
+    /// A page of endpoints. Failures are those of the days that [`Store::overview`] shows.
+    pub async fn endpoints(&self, asked: EndpointsAsked<'_>) -> Result<EndpointPage> {
+        let EndpointsAsked {
+            filter,
+            search,
+            wanted,
+            sort,
+            limit,
+            after,
+        } = asked;
+        let days = self.range(filter).await?;
+        // Without any data the list is of machines that nothing is known of yet.
+        let (from, to) = days.unwrap_or_default();
+        let told = self.told(filter, from, to).await?;
+        let mut page = self
+            .listed(&told, search, wanted, sort, limit, after)
+            .await?;
+        page.days = days;
+        Ok(page)
+    }
+
+    pub(super) async fn listed(
         &self,
-        tenant: &str,
+        told: &Told<'_>,
         search: &str,
-        failing: bool,
+        wanted: Option<Wanted>,
+        sort: Sort,
         limit: usize,
         after: Option<&str>,
     ) -> Result<EndpointPage> {
-        let filter = Filter {
-            tenant: tenant.to_owned(),
-            ..Filter::default()
-        };
-        let days = self.range(&filter).await?;
-        // Without any data the list is of machines that nothing is known of yet.
-        let (from, to) = days.unwrap_or_default();
-        let told = self.told(&filter, from, to).await?;
         let after = after.unwrap_or("");
-        let sql = [
-            "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, total FROM (\
-             SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen, count() OVER () AS total \
-             FROM endpoints WHERE tenant = {tenant:String} ",
-            &if failing {
-                format!("AND endpoint IN ({}) ", self::failing(&told))
-            } else {
-                String::new()
-            },
-            "GROUP BY endpoint HAVING {search:String} = '' OR positionCaseInsensitiveUTF8(endpoint, {search:String}) > 0 \
-                OR positionCaseInsensitiveUTF8(named, {search:String}) > 0) \
-             WHERE endpoint > {after:String} ORDER BY endpoint LIMIT {limit:UInt64}",
-        ]
-        .concat();
-        let mut machines: Vec<Machine> = self
-            .fetch_all(
-                "list endpoints",
-                told.ask(self, &sql)
-                    .param("search", search)
-                    .param("after", after)
-                    // The table is ordered by endpoint; hashed, their names alone would take half the time of a page.
-                    .with_setting("optimize_aggregation_in_order", "1")
-                    .param("limit", limit as u64 + 1),
-            )
-            .await?;
-        let total = match (machines.first(), after) {
-            (Some(machine), _) => Some(machine.total),
+        // By name a list goes on after a name, whatever came and went before it; in another order, after so many lines.
+        let skip: u64 = match sort {
+            Sort::Name => 0,
+            _ => after.parse().unwrap_or(0),
+        };
+        let tried = tried(told);
+        let is_narrow = told.has_cause() || told.narrow_kb() != "";
+        let (of, condition) = match wanted {
+            Some(Wanted::In(State::Installed)) => (
+                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
+                format!("state IN ({}, {}, {})", State::Installed.rank(), State::Recovered.rank(), State::Superseded.rank()),
+            ),
+            Some(Wanted::In(state)) => (
+                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
+                format!("state = {}", state.rank()),
+            ),
+            Some(Wanted::NotTried) => (
+                format!("{MACHINES} AS machine LEFT ANTI JOIN {tried} AS tried USING endpoint"),
+                "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400".to_owned(),
+            ),
+            Some(Wanted::Silent) => (
+                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
+                "ends < {silent_from:Int64}".to_owned(),
+            ),
+            Some(Wanted::ClockAhead) => (
+                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
+                "ends > {ahead_from:Int64}".to_owned(),
+            ),
+            None if is_narrow => (
+                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
+                "1".to_owned(),
+            ),
+            // Nothing about tries decides what is in the list or where.
+            None if matches!(sort, Sort::Name | Sort::LastSeen) => (MACHINES.to_owned(), "1".to_owned()),
+            None => (
+                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
+                "1".to_owned(),
+            ),
+        };
+        let sql = format!(
+            "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {of} WHERE {condition}{endpoints} \
+               AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
+                 OR positionCaseInsensitiveUTF8(named, {{search:String}}) > 0)) \
+             WHERE {sorted} OR endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}",
+            endpoints = told.of_endpoints(),
+            sorted = u8::from(sort != Sort::Name),
+            order = sort.order(),
+        );
+        let query = told
+            .reporting(told.ask(self, &sql))
+            .param("search", search)
+            .param("after", after)
+            .param("skip", skip)
+            .param("limit", limit as u64 + 1)
+            // The table is ordered by endpoint; hashed, their names alone would take half the time of a page.
+            .with_setting("optimize_aggregation_in_order", "1");
+        let mut rows: Vec<(String, u64)> = self.fetch_all("list endpoints", query).await?;
+        let total = match (rows.first(), after) {
+            (Some(row), _) => Some(row.1),
             (None, "") => Some(0),
             (None, _) => None,
         };
-        let is_more = machines.len() > limit;
-        machines.truncate(limit);
-        let names = machines.iter().map(|machine| machine.endpoint.as_str());
-        let mut failures = match days {
-            Some(_) => self.failures_of(told, names.collect()).await?,
-            None => BTreeMap::new(),
-        };
-        let next = machines
-            .last()
-            .filter(|_| is_more)
-            .map(|machine| machine.endpoint.clone());
-        let endpoints = machines
-            .into_iter()
-            .map(|machine| {
-                let failures = failures.remove(&machine.endpoint);
-                summary(machine, failures)
-            })
-            .collect();
+        let is_more = rows.len() > limit;
+        rows.truncate(limit);
+        let names: Vec<String> = rows.into_iter().map(|row| row.0).collect();
+        let next = names.last().filter(|_| is_more).map(|last| match sort {
+            Sort::Name => last.clone(),
+            _ => (skip + limit as u64).to_string(),
+        });
+        let endpoints = self.summaries(told, &names).await?;
         Ok(EndpointPage {
-            days,
+            days: None,
             endpoints,
             total,
             next,
         })
     }
 
-    /// What failed on some endpoints.
-    async fn failures_of<'a>(
-        &self,
-        told: Told<'a>,
-        endpoints: Vec<&'a str>,
-    ) -> Result<BTreeMap<String, Failures>> {
-        if endpoints.is_empty() {
-            return Ok(BTreeMap::new());
+    /// What a list says of endpoints, in their order.
+    async fn summaries(&self, told: &Told<'_>, names: &[String]) -> Result<Vec<EndpointSummary>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
-        let told = told.of(endpoints);
-        let rows: Vec<Failures> = self
-            .fetch_all(
-                "read what failed on endpoints",
-                told.ask(self, &failures(&told)),
-            )
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.endpoint.clone(), row))
-            .collect())
-    }
-
-    /// Endpoints with most failures first, and how many failed at all.
-    pub(super) async fn most_failing(
-        &self,
-        told: &Told<'_>,
-        limit: u64,
-    ) -> Result<(Vec<EndpointSummary>, u64)> {
-        let rows: Vec<(String, u64)> = self
-            .fetch_all(
-                "list the endpoints with most failures",
-                told.ask(self, &ranking(told)).param("limit", limit),
-            )
-            .await?;
-        let total = rows.first().map_or(0, |row| row.1);
-        let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
-        let machines = self.fetch_all::<Machine>(
-            "read the facts of endpoints",
-            told.ask(
-                self,
-                "SELECT endpoint, named AS host, stack AS servicing_stack, seen AS last_seen, toUInt64(0) AS total FROM (\
-                   SELECT endpoint, max(host) AS named, max(servicing_stack).2 AS stack, max(last) AS seen \
-                   FROM endpoints WHERE tenant = {tenant:String} AND endpoint IN {names:Array(String)} GROUP BY endpoint)",
-            )
-            .param("names", names.as_slice()),
+        let all = told.clone();
+        let told = match names.len() > NAMED {
+            true => all,
+            false => all.of(names.iter().map(String::as_str).collect()),
+        };
+        let machines = format!(
+            "SELECT endpoint, max(host) AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends \
+             FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint",
+            told.of_endpoints()
         );
-        let (machines, mut failures) =
-            tokio::try_join!(machines, self.failures_of(told.clone(), names.clone()))?;
-        let mut machines: BTreeMap<String, Machine> = machines
+        let machines = told
+            .reporting(told.ask(self, &machines))
+            .with_setting("optimize_aggregation_in_order", "1");
+        let tried = format!(
+            "SELECT endpoint, state, tries_failed, last_failed, cause, kb FROM {}",
+            tried(&told)
+        );
+        let causes = format!(
+            "SELECT DISTINCT {CAUSE} AS hash, toString(category), toString(rule), root FROM (\
+               SELECT category, rule, root FROM {attempts} WHERE outcome IN ('failed', 'rolled_back') \
+               UNION ALL SELECT category, rule, root FROM {findings} WHERE severity IN ('error', 'critical'))",
+            attempts = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]),
+            findings = told.whole(&FINDINGS, &["severity", "category", "rule", "root"]),
+        );
+        let (machines, tried, causes) = tokio::try_join!(
+            self.fetch_all::<Machine>("read the facts of endpoints", machines),
+            self.fetch_all::<Tried>("read what endpoints tried", told.ask(self, &tried)),
+            self.fetch_all::<(u64, String, String, u32)>(
+                "read what endpoints failed by",
+                told.ask(self, &causes)
+            ),
+        )?;
+        let by_name = |machine: Machine| (machine.endpoint.clone(), machine);
+        let mut machines: BTreeMap<String, Machine> = machines.into_iter().map(by_name).collect();
+        let mut tried: BTreeMap<String, Tried> = tried
             .into_iter()
-            .map(|machine| (machine.endpoint.clone(), machine))
+            .map(|tried| (tried.endpoint.clone(), tried))
             .collect();
-        let endpoints = names
+        let causes: BTreeMap<u64, (String, String, Option<Code>)> = causes
             .into_iter()
-            .map(|name| {
-                let known = machines.remove(name).unwrap_or_else(|| Machine {
-                    endpoint: name.to_owned(),
-                    host: String::new(),
-                    servicing_stack: String::new(),
-                    last_seen: None,
-                    total,
-                });
-                summary(known, failures.remove(name))
+            .map(|(hash, category, rule, root)| {
+                let root = (root != 0).then_some(Code::new(root));
+                (hash, (category, rule, root))
             })
             .collect();
-        Ok((endpoints, total))
-    }
-}
-
-fn summary(machine: Machine, failures: Option<Failures>) -> EndpointSummary {
-    let (failed, last_failure, category, rule) = failures.map_or_else(Default::default, |row| {
-        (row.failed, row.last_failure, row.category, row.rule)
-    });
-    EndpointSummary {
-        endpoint: machine.endpoint,
-        host: machine.host,
-        servicing_stack: machine.servicing_stack,
-        failed,
-        last_failure,
-        last_seen: machine.last_seen,
-        category,
-        rule,
+        let summary = |name: &String| {
+            let machine = machines.remove(name);
+            let tried = tried.remove(name);
+            let (category, rule, root_code) = tried
+                .as_ref()
+                .and_then(|tried| causes.get(&tried.cause).cloned())
+                .unwrap_or_default();
+            let ends = machine.as_ref().map(|machine| machine.ends);
+            let ends = ends.filter(|&ends| ends > super::told::NEVER);
+            let (host, servicing_stack) = machine
+                .map(|machine| (machine.host, machine.servicing_stack))
+                .unwrap_or_default();
+            EndpointSummary {
+                endpoint: name.clone(),
+                host,
+                servicing_stack,
+                state: tried.as_ref().map(|tried| State::from_rank(tried.state)),
+                is_silent: ends.is_none_or(|ends| ends < told.silent_from()),
+                failed: tried.as_ref().map_or(0, |tried| tried.tries_failed),
+                last_failure: tried
+                    .as_ref()
+                    .filter(|tried| tried.last_failed > 0)
+                    .map(|tried| LoggedAt(tried.last_failed)),
+                last_seen: ends.map(LoggedAt),
+                category,
+                rule,
+                root_code,
+                kb: tried.map(|tried| tried.kb).unwrap_or_default(),
+            }
+        };
+        Ok(names.iter().map(summary).collect())
     }
 }

@@ -3,7 +3,10 @@
 //! Rows of an older build tell nothing; for them the set itself is read. Planning that costs the engine more than the answer does in a
 //! small store, so it is asked once in a while in which months there are such rows, and elsewhere nobody looks for them.
 
-use super::{Day, Filter, overview::days_of};
+use super::{
+    Day, Filter,
+    overview::{AHEAD_S, SILENT_DAYS, days_of},
+};
 use crate::{
     error::Result,
     store::{Store, Untold},
@@ -25,66 +28,85 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// A column of what is told.
 struct Column {
     name: &'static str,
-    /// Its place in the tuples that are told.
-    at: u8,
+    /// What is told of it, one value for each row of the set. Rows of a build that told less have empty ones.
+    told: &'static str,
     /// What it is in the set itself.
     stored: &'static str,
 }
 
 /// What is told under one name.
 pub(super) struct Kind {
-    told: &'static str,
     table: &'static str,
     columns: &'static [Column],
 }
 
-const fn column(name: &'static str, at: u8, stored: &'static str) -> Column {
-    Column { name, at, stored }
+const fn column(name: &'static str, told: &'static str, stored: &'static str) -> Column {
+    Column { name, told, stored }
 }
 
 pub(super) const ATTEMPTS: Kind = Kind {
-    told: "told_attempts",
     table: "attempts",
     columns: &[
-        column("day", 1, "day"),
+        column("day", "told_attempts.1", "day"),
         column(
             "start_at",
-            2,
+            "told_attempts.2",
             "toInt64(coalesce(start, `end`, toDateTime64(day, 0, 'UTC')))",
         ),
         column(
             "end_at",
-            3,
+            "told_attempts.3",
             "toInt64(coalesce(`end`, start, toDateTime64(day, 0, 'UTC')))",
         ),
-        column("outcome", 4, "outcome"),
-        column("kb", 5, "kb"),
-        column("category", 6, "category"),
-        column("rule", 7, "rule"),
-        column("root", 8, "ifNull(root_code, 0)"),
-        column("terminal", 9, "ifNull(terminal_code, 0)"),
+        column("outcome", "told_attempts.4", "outcome"),
+        column("kb", "told_attempts.5", "kb"),
+        // Of a failure that nothing explains it says so.
+        column(
+            "category",
+            "arrayMap((words, outcome) -> multiIf(words != '', toString(words), outcome IN ('failed', 'rolled_back'), 'unclassified', ''), \
+               told_attempts.6, told_attempts.4)",
+            "multiIf(category != '', toString(category), outcome IN ('failed', 'rolled_back'), 'unclassified', '')",
+        ),
+        column("rule", "told_attempts.7", "rule"),
+        column("root", "told_attempts.8", "ifNull(root_code, 0)"),
+        column("terminal", "told_attempts.9", "ifNull(terminal_code, 0)"),
+        column(
+            "package_of",
+            "arrayResize(told_lines.1, length(told_attempts.1))",
+            "if(kb = '', package, '')",
+        ),
+        column(
+            "line",
+            "arrayResize(told_lines.2, length(told_attempts.1))",
+            "extract(package, '^(Package_for_RollupFix|Package_for_DotNetRollup|Package_for_ServicingStack)')",
+        ),
+        column(
+            "line_version",
+            "arrayResize(told_lines.3, length(told_attempts.1))",
+            "arraySum((part, at) -> bitShiftLeft(toUInt64(ifNull(toUInt16OrNull(part), 0)), at), \
+               arrayResize(splitByChar('.', if(position(package, '~') > 0, splitByChar('~', package)[-1], '')), 4, ''), [48, 32, 16, 0])",
+        ),
     ],
 };
 
 pub(super) const FINDINGS: Kind = Kind {
-    told: "told_findings",
     table: "findings",
     columns: &[
-        column("day", 1, "day"),
+        column("day", "told_findings.1", "day"),
         column(
             "found_at",
-            2,
+            "told_findings.2",
             "toInt64(coalesce(logged, toDateTime64(day, 0, 'UTC')))",
         ),
-        column("logged_at", 3, "toInt64(logged)"),
-        column("severity", 4, "severity"),
-        column("kb", 5, "kb"),
-        column("category", 6, "category"),
-        column("rule", 7, "rule"),
-        column("root", 8, "ifNull(root_code, 0)"),
-        column("terminal", 9, "ifNull(terminal_code, 0)"),
-        column("named", 10, "object"),
-        column("repeats", 11, "count"),
+        column("logged_at", "told_findings.3", "toInt64(logged)"),
+        column("severity", "told_findings.4", "severity"),
+        column("kb", "told_findings.5", "kb"),
+        column("category", "told_findings.6", "category"),
+        column("rule", "told_findings.7", "rule"),
+        column("root", "told_findings.8", "ifNull(root_code, 0)"),
+        column("terminal", "told_findings.9", "ifNull(terminal_code, 0)"),
+        column("named", "told_findings.10", "object"),
+        column("repeats", "told_findings.11", "count"),
     ],
 };
 
@@ -153,6 +175,9 @@ impl Store {
     }
 }
 
+/// When a machine sent a log that has no time: on the day that stands for far-off ones.
+pub(super) const NEVER: i64 = 7_305 * 86_400;
+
 impl<'a> Told<'a> {
     /// The same of some endpoints.
     pub(super) fn of(mut self, endpoints: Vec<&'a str>) -> Self {
@@ -160,41 +185,85 @@ impl<'a> Told<'a> {
         self
     }
 
+    /// What the page takes for now, as logged: the end of its last day where that is over.
+    pub(super) fn now(&self) -> i64 {
+        let end = (i64::from(self.to) + 1) * 86_400;
+        self.filter.now.map_or(end, |now| now.0.min(end))
+    }
+
     /// First and last day.
     pub(super) fn days(&self) -> (Day, Day) {
         (self.from, self.to)
     }
 
-    /// Rows of a kind as a table: `endpoint`, and the columns that are named.
+    /// Rows of a kind as a table: `endpoint`, and the columns that are named. Only those that the page asks for.
     pub(super) fn rows(&self, kind: &Kind, columns: &[&str]) -> String {
-        let mut narrow = "day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})".to_owned();
-        let mut needed = vec!["day"];
-        if self.filter.kb.is_some() {
-            narrow.push_str(" AND kb = {kb:String}");
-            needed.push("kb");
+        let mut narrow = self.narrow_kb().to_owned();
+        let mut needed = vec!["kb"];
+        if self.has_cause() {
+            narrow.push_str(" AND ");
+            narrow.push_str(&self.matches());
+            needed.extend(["category", "rule", "root", "terminal"]);
         }
+        self.table(kind, columns, &needed, &narrow)
+    }
+
+    /// The same, whatever the page is narrowed to beside days and endpoints.
+    pub(super) fn whole(&self, kind: &Kind, columns: &[&str]) -> String {
+        self.table(kind, columns, &[], "")
+    }
+
+    /// A condition on `kb`; nothing where the page asks for all.
+    pub(super) fn narrow_kb(&self) -> &'static str {
+        match self.filter.kb {
+            Some(_) => " AND kb = {kb:String}",
+            None => "",
+        }
+    }
+
+    /// Whether the page is narrowed to some causes.
+    pub(super) fn has_cause(&self) -> bool {
+        self.filter.category.is_some()
+            || self.filter.cause.is_some()
+            || !self.filter.codes.is_empty()
+    }
+
+    /// Whether a row has a cause that the page asks for, from `category`, `rule`, `root` and `terminal`.
+    pub(super) fn matches(&self) -> String {
+        let mut all = Vec::new();
         if self.filter.category.is_some() {
-            narrow.push_str(" AND category = {category:String}");
-            needed.push("category");
+            all.push("category = {category:String}");
+        }
+        if self.filter.cause.is_some() {
+            all.push(
+                "if(rule = '', category, rule) = {cause:String} AND root = {cause_code:UInt32}",
+            );
         }
         if !self.filter.codes.is_empty() {
-            narrow.push_str(
-                " AND (root IN {codes:Array(UInt32)} OR terminal IN {codes:Array(UInt32)})",
-            );
-            needed.extend(["root", "terminal"]);
+            all.push("(root IN {codes:Array(UInt32)} OR terminal IN {codes:Array(UInt32)})");
         }
+        match all.is_empty() {
+            true => "1".to_owned(),
+            false => format!("({})", all.join(" AND ")),
+        }
+    }
+
+    fn table(&self, kind: &Kind, columns: &[&str], needed: &[&str], narrow: &str) -> String {
+        let narrow =
+            format!("day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}){narrow}");
         let (mut names, mut joined, mut stored) = (String::new(), String::new(), String::new());
-        let is_needed =
-            |column: &&Column| columns.contains(&column.name) || needed.contains(&column.name);
+        let is_needed = |column: &&Column| {
+            column.name == "day" || columns.contains(&column.name) || needed.contains(&column.name)
+        };
         for Column {
             name,
-            at,
+            told,
             stored: of_set,
         } in kind.columns.iter().filter(is_needed)
         {
             let _ = write!(names, ", {name}");
             let comma = if joined.is_empty() { "" } else { ", " };
-            let _ = write!(joined, "{comma}{}.{at} AS {name}", kind.told);
+            let _ = write!(joined, "{comma}{told} AS {name}");
             let _ = write!(stored, ", {of_set} AS {name}");
         }
         let endpoints = self.of_endpoints();
@@ -224,29 +293,53 @@ impl<'a> Told<'a> {
 
     /// A question about these rows, with its parameters.
     pub(super) fn ask(&self, store: &Store, sql: &str) -> Query {
+        let cause = self.filter.cause.as_ref();
         narrowed(store.page(sql), self.filter, self.from, self.to)
             .param("end", self.to.saturating_add(TRY_DAYS))
             .param("category", self.filter.category.as_deref().unwrap_or(""))
+            .param("cause", cause.map_or("", |cause| cause.word.as_str()))
+            .param(
+                "cause_code",
+                cause.and_then(|cause| cause.code).map_or(0, Code::value),
+            )
+            .param("day_ago", self.now() - 86_400)
+            .param("week_ago", self.now() - 7 * 86_400)
             .param("endpoints", self.endpoints.as_slice())
+    }
+
+    /// Whoever sent its newest log before this time is silent.
+    pub(super) fn silent_from(&self) -> i64 {
+        self.now() - SILENT_DAYS * 86_400
+    }
+
+    /// A question about when machines sent their newest logs, with its parameters.
+    pub(super) fn reporting(&self, query: Query) -> Query {
+        query
+            .param("never", NEVER)
+            .param("silent_from", self.silent_from())
+            .param(
+                "ahead_from",
+                self.filter.now.map_or(i64::MAX, |now| now.0 + AHEAD_S),
+            )
     }
 
     /// The last day that current sets of a month have rows of, if any has one.
     pub(super) fn last_day(&self, store: &Store, month: u32) -> Query {
         let mut sql = "SELECT toUInt16(max(last)) FROM (\
-             SELECT arrayMax(arrayConcat(told_attempts.1, told_findings.1)) AS last FROM derivations FINAL \
+             SELECT arrayMax(arrayFilter(day -> day <= toDate({to:UInt16}), arrayConcat(told_attempts.1, told_findings.1))) AS last FROM derivations FINAL \
              WHERE tenant = {tenant:String} AND generation = 0 AND told = 1 AND attempts + findings > 0 AND month = {month:UInt32}"
             .to_owned();
         if self.untold {
             for kind in [&ATTEMPTS, &FINDINGS] {
                 let _ = write!(
                     sql,
-                    " UNION ALL SELECT day AS last FROM {} FINAL WHERE {}",
+                    " UNION ALL SELECT day AS last FROM {} FINAL WHERE day <= toDate({{to:UInt16}}) AND {}",
                     kind.table,
                     self.of_untold()
                 );
             }
         }
-        sql.push_str(") HAVING count() > 0");
+        sql.push_str(") HAVING max(last) > toDate(0)");
         self.ask(store, &sql).param("month", month)
     }
 

@@ -778,3 +778,8 @@ CREATE TABLE IF NOT EXISTS enrolment_claims
 ENGINE = ReplacingMergeTree(closed)
 ORDER BY (tenant, id, secret_sha256, claimant)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- What the attempts of a set are tries of, so that pages can tell a failure that a later update has made good. Rows that an older build
+-- writes have none, and their attempts are told apart by their KB alone.
+ALTER TABLE derivations
+    ADD COLUMN IF NOT EXISTS told_lines Array(Tuple(LowCardinality(String), LowCardinality(String), UInt64)) DEFAULT [] COMMENT 'of told_attempts, in their order: the package where there is no KB, the line of updates that hold each other or nothing, the version there, 16 bits a part';

@@ -6,7 +6,10 @@ use event::{
     Severity, StreamId, Unit,
 };
 use std::sync::Arc;
-use store::{ChunkRows, DerivationVersion, EndpointFacts, Filter, Store, UnitDerivation, testing};
+use store::{
+    CauseId, ChunkRows, DerivationVersion, EndpointFacts, EndpointPage, EndpointsAsked, Failing,
+    Filter, Sort, State, Store, UnitDerivation, Wanted, testing,
+};
 
 /// A tenant of its own, because these questions are about a whole fleet.
 const FLEET: &str = "pages";
@@ -129,15 +132,27 @@ async fn the_first_page_counts_each_thing_once() {
     let store = fleet().await;
     let page = store.overview(&filter()).await.expect("overview");
     let totals = page.totals;
-    assert_eq!((totals.endpoints, totals.endpoints_failing), (3, 2));
+    assert_eq!(totals.endpoints, 3);
+    assert_eq!(
+        (totals.attempts, totals.failed, totals.succeeded),
+        (5, 3, 2)
+    );
+    let machines = &page.machines;
     assert_eq!(
         (
-            totals.attempts,
-            totals.failed,
-            totals.succeeded,
-            totals.findings
+            machines.of(State::Failing),
+            machines.have(),
+            machines.tried()
         ),
-        (5, 3, 2, 2)
+        (2, 1, 3)
+    );
+    assert_eq!(
+        page.failing,
+        Failing {
+            now: 2,
+            day_ago: 1,
+            week_ago: 0
+        }
     );
     assert_eq!((totals.events, totals.noise), (3, 3));
     assert_eq!(totals.raw_bytes.map(|bytes| bytes % 3), Some(0));
@@ -158,13 +173,22 @@ async fn the_first_page_counts_each_thing_once() {
         .iter()
         .map(|bucket| (bucket.category.as_str(), bucket.count))
         .collect();
-    assert_eq!(categories, [("filesystem_corruption", 2), ("disk_full", 1)]);
+    // Each failed attempt on its own day.
+    assert_eq!(
+        categories,
+        [
+            ("filesystem_corruption", 1),
+            ("disk_full", 1),
+            ("filesystem_corruption", 1)
+        ]
+    );
     assert_eq!(page.top_causes[0].category, "filesystem_corruption");
     assert_eq!(
         (page.top_causes[0].count, page.top_causes[0].endpoints),
         (2, 1)
     );
-    assert_eq!(page.top_causes[0].last, at("2022-08-17 10:00:00"));
+    assert_eq!(page.top_causes[0].last, at("2022-08-18 11:00:00"));
+    assert_eq!(page.causes_total, 2);
     let codes: Vec<(String, u64, u64, u64)> = page
         .top_codes
         .iter()
@@ -192,11 +216,12 @@ async fn the_first_page_counts_each_thing_once() {
                 kb.kb.as_str(),
                 kb.failed,
                 kb.succeeded,
-                kb.endpoints_failing,
+                kb.machines.of(State::Failing),
             )
         })
         .collect();
     assert_eq!(kbs, [("KB1", 3, 0, 2), ("KB2", 0, 2, 0)]);
+    assert_eq!((page.known, page.kbs_total), (true, 2));
     let endpoints: Vec<(&str, u64, &str)> = page
         .endpoints
         .iter()
@@ -311,7 +336,7 @@ async fn a_range_longer_than_a_chart_is_counted_whole_and_told_from_its_last_day
         .iter()
         .map(|bucket| bucket.failed + bucket.succeeded)
         .sum();
-    assert_eq!((told, page.categories_over_time.len()), (4, 1));
+    assert_eq!((told, page.categories_over_time.len()), (4, 2));
 }
 
 #[tokio::test]
@@ -338,51 +363,137 @@ async fn an_empty_store_has_an_empty_page() {
     );
 }
 
+async fn listed(
+    store: &Store,
+    search: &str,
+    wanted: Option<Wanted>,
+    sort: Sort,
+    after: Option<&str>,
+) -> EndpointPage {
+    let asked = EndpointsAsked {
+        filter: &filter(),
+        search,
+        wanted,
+        sort,
+        limit: 2,
+        after,
+    };
+    store.endpoints(asked).await.expect("list")
+}
+
+fn names(page: &EndpointPage) -> Vec<&str> {
+    let lines = page.endpoints.iter();
+    lines.map(|line| line.endpoint.as_str()).collect()
+}
+
 #[tokio::test]
 async fn endpoints_are_listed_page_by_page_and_found_by_name() {
     let store = fleet().await;
-    let first = store
-        .endpoints(FLEET, "", false, 2, None)
-        .await
-        .expect("list");
-    let names = |page: &store::EndpointPage| -> Vec<String> {
-        page.endpoints
-            .iter()
-            .map(|line| line.endpoint.clone())
-            .collect()
+    for sort in [Sort::Name, Sort::Failed, Sort::LastFailure, Sort::LastSeen] {
+        let first = listed(&store, "", None, sort, None).await;
+        assert_eq!(first.total, Some(3), "{sort:?}");
+        assert_eq!(first.endpoints.len(), 2, "{sort:?}");
+        let second = listed(&store, "", None, sort, first.next.as_deref()).await;
+        assert_eq!((second.total, &second.next), (Some(3), &None), "{sort:?}");
+        let mut all = [names(&first), names(&second)].concat();
+        all.sort_unstable();
+        assert_eq!(all, ["pc-a", "pc-b", "pc-c"], "{sort:?}");
+    }
+    let latest = listed(&store, "", None, Sort::LastFailure, None).await;
+    assert_eq!(names(&latest), ["pc-b", "pc-a"]);
+    let named = listed(&store, "OF-PC-C", None, Sort::Name, None).await;
+    assert_eq!(names(&named), ["pc-c"]);
+    assert_eq!(named.endpoints[0].last_failure, None);
+}
+
+#[tokio::test]
+async fn endpoints_are_listed_by_what_is_broken_on_them() {
+    let store = fleet().await;
+    let failing = Some(Wanted::In(State::Failing));
+    let page = listed(&store, "", failing, Sort::Failed, None).await;
+    assert_eq!((names(&page), page.total), (vec!["pc-a", "pc-b"], Some(2)));
+    let first = &page.endpoints[0];
+    assert_eq!((first.state, first.failed), (Some(State::Failing), 2));
+    assert_eq!(first.kb, "KB1");
+    let code = Some(Code::new(0xC000_0102));
+    let cause = CauseId::of("rule-filesystem_corruption", "filesystem_corruption", code);
+    assert_eq!(first.cause(), Some(cause.clone()));
+    assert_eq!(CauseId::read(&cause.to_string()), Some(cause.clone()));
+    let installed = Some(Wanted::In(State::Installed));
+    let page = listed(&store, "", installed, Sort::Name, None).await;
+    assert_eq!(names(&page), ["pc-c"]);
+    for wanted in [Wanted::NotTried, Wanted::Silent, Wanted::ClockAhead] {
+        let page = listed(&store, "", Some(wanted), Sort::Name, None).await;
+        assert_eq!(page.total, Some(0), "{wanted:?}");
+    }
+    // The same as the page's tile under the same filter.
+    let by_cause = Filter {
+        cause: Some(cause),
+        ..filter()
     };
-    assert_eq!(first.total, Some(3));
+    let page = store.overview(&by_cause).await.expect("overview");
+    assert_eq!(page.machines.of(State::Failing), 1);
+    assert_eq!(page.top_causes.len(), 1);
+    assert_eq!(page.totals.failed, 2);
     assert_eq!(
-        (names(&first), first.next.as_deref()),
-        (vec!["pc-a".to_owned(), "pc-b".to_owned()], Some("pc-b"))
+        names(&EndpointPage {
+            endpoints: page.endpoints,
+            ..EndpointPage::default()
+        }),
+        ["pc-a"]
     );
-    let second = store
-        .endpoints(FLEET, "", false, 2, first.next.as_deref())
-        .await
-        .expect("list");
-    assert_eq!(
-        (names(&second), second.next, second.total),
-        (vec!["pc-c".to_owned()], None, Some(3))
-    );
-    assert_eq!(second.endpoints[0].last_failure, None);
-    assert_eq!(
-        names(
-            &store
-                .endpoints(FLEET, "", true, 9, None)
-                .await
-                .expect("list")
-        ),
-        ["pc-a", "pc-b"]
-    );
-    assert_eq!(
-        names(
-            &store
-                .endpoints(FLEET, "OF-PC-C", false, 9, None)
-                .await
-                .expect("list")
-        ),
-        ["pc-c"]
-    );
+}
+
+#[tokio::test]
+async fn what_nothing_has_is_not_called_healthy() {
+    let store = fleet().await;
+    let typo = Filter {
+        kb: Some("KB12".to_owned()),
+        ..filter()
+    };
+    let page = store.overview(&typo).await.expect("overview");
+    assert!(!page.known);
+    assert_eq!(page.like, ["KB1", "KB2"]);
+    let page = store.overview(&filter()).await.expect("overview");
+    assert!(page.known && page.like.is_empty());
+}
+
+#[tokio::test]
+async fn the_range_ends_now_whatever_a_clock_says_unless_all_is_older() {
+    let store = fleet().await;
+    let day = |text: &str| (at(text).expect("a time").0 / 86_400) as u16;
+    let last = day("2022-08-18 00:00:00");
+    for (now, to) in [
+        ("2022-08-17 09:00:00", last - 1),
+        // Somewhere it is the next day already.
+        ("2022-08-17 10:00:00", last),
+        ("2022-08-25 12:00:00", last + 7),
+        ("2031-01-01 00:00:00", last),
+    ] {
+        let page = store
+            .overview(&Filter {
+                now: at(now),
+                ..filter()
+            })
+            .await
+            .expect("overview");
+        assert_eq!(page.to, Some(to), "{now}");
+    }
+    let silent = Filter {
+        now: at("2022-08-26 12:00:00"),
+        ..filter()
+    };
+    let page = store.overview(&silent).await.expect("overview");
+    assert_eq!((page.totals.silent, page.totals.clock_ahead), (3, 0));
+    assert_eq!(page.totals.last_log, at("2022-08-18 10:00:01"));
+    let before = Filter {
+        now: at("2022-08-17 12:00:00"),
+        to: Some(last),
+        from: Some(last),
+        ..filter()
+    };
+    let page = store.overview(&before).await.expect("overview");
+    assert_eq!((page.totals.silent, page.totals.clock_ahead), (0, 3));
 }
 
 #[tokio::test]

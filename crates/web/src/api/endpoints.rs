@@ -1,34 +1,44 @@
-//! `/endpoints`: every machine, by name or by failure.
+//! `/endpoints`: every machine, by name or by what is broken on it.
 
-use super::{day, logged};
+use super::{day, filter::AskedFilter, logged, shown};
 use crate::{
-    error::Result,
+    error::{ApiError, Result},
     json::Json,
     rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
 };
-use axum::extract::{Query, State};
+use axum::{
+    extract::{Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
-use store::EndpointSummary;
+use store::{EndpointSummary, EndpointsAsked, Sort, Wanted};
 
 /// A page unless asked for more: two screens.
 const LIMIT: usize = 50;
 /// More than a person reads, and still one short answer.
 const LIMIT_MAX: usize = 500;
 
+/// Lines of a file: more than a fleet has, and some 20 MB.
+const EXPORT_MAX: usize = 100_000;
+
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
     q: String,
-    failing: Option<String>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    sort: String,
     limit: Option<usize>,
     after: Option<String>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Endpoints {
-    days: Option<Days>,
+    range: Option<Days>,
     endpoints: Vec<Row>,
     total: Option<u64>,
     next: Option<String>,
@@ -53,30 +63,132 @@ impl From<(store::Day, store::Day)> for Days {
 pub(crate) async fn endpoints(
     State(web): State<Web>,
     Query(asked): Query<Asked>,
+    Query(filter): Query<AskedFilter>,
 ) -> Result<Endpoints> {
-    let failing = asked.failing.is_some_and(|failing| failing == "1");
     let limit = asked.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
+    let (range, rows, total, next) = listed(&web, &asked, filter, limit).await?;
+    Ok(Json(Endpoints {
+        range: range.map(Days::from),
+        endpoints: rows,
+        total,
+        next,
+    }))
+}
+
+/// The whole list as a table for spreadsheets.
+pub(crate) async fn endpoints_csv(
+    State(web): State<Web>,
+    Query(asked): Query<Asked>,
+    Query(filter): Query<AskedFilter>,
+) -> std::result::Result<Response, ApiError> {
+    let asked = Asked {
+        after: None,
+        ..asked
+    };
+    let (_, rows, _, next) = listed(&web, &asked, filter, EXPORT_MAX).await?;
+    let mut lines = vec![COLUMNS.map(str::to_owned)];
+    lines.extend(rows.into_iter().map(Row::cells));
+    if next.is_some() {
+        // A list that was cut says so in itself, because a file is handed on without its address.
+        let mut cut = COLUMNS.map(|_| String::new());
+        cut[0] = format!("cut after {EXPORT_MAX} lines");
+        lines.push(cut);
+    }
+    let mut file = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    for line in lines {
+        file.write_record(line.map(|text| cell(&text)))
+            .expect("lines of one length are written to memory");
+    }
+    let file = file.into_inner().expect("memory is flushed");
+    // Spreadsheets take a file without the mark for one of their own code page.
+    let body = ["\u{feff}".as_bytes(), &file].concat();
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"endpoints.csv\"",
+        ),
+    ];
+    Ok((headers, body).into_response())
+}
+
+const COLUMNS: [&str; 13] = [
+    "endpoint",
+    "host",
+    "build",
+    "state",
+    "silent",
+    "failed_attempts",
+    "last_failure",
+    "last_seen",
+    "kb",
+    "category",
+    "cause",
+    "title_en",
+    "title_zh",
+];
+
+/// A cell that no spreadsheet takes for a formula and no terminal for a command.
+fn cell(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|letter| match harmless::is_unsafe(letter) {
+            true => '\u{fffd}',
+            false => letter,
+        })
+        .collect();
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}"),
+        false => text,
+    }
+}
+
+type Listed = (
+    Option<(store::Day, store::Day)>,
+    Vec<Row>,
+    Option<u64>,
+    Option<String>,
+);
+
+async fn listed(
+    web: &Web,
+    asked: &Asked,
+    filter: AskedFilter,
+    limit: usize,
+) -> std::result::Result<Listed, ApiError> {
+    let filter = filter.read(web)?;
+    let wanted = match asked.state.as_str() {
+        "" => None,
+        name => Some(Wanted::from_name(name).ok_or_else(|| unknown("state", name))?),
+    };
+    let sort = match asked.sort.as_str() {
+        "" => Sort::default(),
+        name => Sort::from_name(name).ok_or_else(|| unknown("sort", name))?,
+    };
     let page = web
         .store
-        .endpoints(
-            &web.tenant,
-            asked.q.trim(),
-            failing,
+        .endpoints(EndpointsAsked {
+            filter: &filter,
+            search: asked.q.trim(),
+            wanted,
+            sort,
             limit,
-            asked.after.as_deref(),
-        )
+            after: asked.after.as_deref(),
+        })
         .await?;
     let rule_texts = web.rule_texts().await;
-    Ok(Json(Endpoints {
-        days: page.days.map(Days::from),
-        endpoints: page
-            .endpoints
-            .into_iter()
-            .map(|endpoint| Row::new(&rule_texts, endpoint))
-            .collect(),
-        total: page.total,
-        next: page.next,
-    }))
+    let rows = page.endpoints.into_iter();
+    let rows = rows.map(|endpoint| Row::new(&rule_texts, endpoint));
+    Ok((page.days, rows.collect(), page.total, page.next))
+}
+
+fn unknown(name: &str, value: &str) -> ApiError {
+    ApiError::Request {
+        message: format!("`{name}={}` is not known", shown(value)),
+        hint: "states and orders are those of crates/web/README.md",
+    }
 }
 
 /// One line of a list of endpoints.
@@ -85,20 +197,54 @@ pub(crate) struct Row {
     endpoint: String,
     host: String,
     build: String,
+    state: &'static str,
     failed: u64,
     last_failure: Option<String>,
     last_seen: Option<String>,
+    silent: bool,
     category: Option<String>,
+    cause: Option<String>,
+    kb: Option<String>,
     title: Option<Text>,
 }
 
 impl Row {
+    /// In the order of [`COLUMNS`].
+    fn cells(self) -> [String; 13] {
+        let title = self.title.unwrap_or_default();
+        let text = |text: Option<String>| text.unwrap_or_default();
+        [
+            self.endpoint,
+            self.host,
+            self.build,
+            self.state.to_owned(),
+            u8::from(self.silent).to_string(),
+            self.failed.to_string(),
+            text(self.last_failure),
+            text(self.last_seen),
+            text(self.kb),
+            text(self.category),
+            text(self.cause),
+            title.en,
+            title.zh,
+        ]
+    }
+
     pub(crate) fn new(rules: &RuleTexts, endpoint: EndpointSummary) -> Self {
-        let title = rules
-            .get(&endpoint.rule)
-            .map(|rule| classify::title(Some(rule), "", None).into());
+        let cause = endpoint.cause().map(|cause| cause.to_string());
+        let title = (!endpoint.category.is_empty())
+            .then(|| classify::title(rules.get(&endpoint.rule), "", endpoint.root_code).into());
         Self {
             build: texts::build(&endpoint.servicing_stack),
+            state: match endpoint.state {
+                // What holds it is installed.
+                Some(store::State::Superseded) => store::State::Installed.name(),
+                Some(state) => state.name(),
+                None => "not_tried",
+            },
+            silent: endpoint.is_silent,
+            cause,
+            kb: (!endpoint.kb.is_empty()).then_some(endpoint.kb),
             endpoint: endpoint.endpoint,
             host: endpoint.host,
             failed: endpoint.failed,

@@ -1,51 +1,25 @@
-//! `/overview`: is the fleet failing, since when, with what cause, where.
+//! `/overview`: what is broken now, since when, why, where.
 
-use super::{alike, day, endpoints::Row, logged, name, read_code, read_day};
+use super::{day, endpoints::Row, filter::AskedFilter, logged, name, status::Disk};
 use crate::{error::Result, json::Json, server::Web, texts};
-use axum::extract::{Query, State};
-use event::Code;
-use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
-use store::{Filter, Step};
+use axum::extract::{self, Query};
+use event::{Code, UtcMillis};
+use serde::Serialize;
+use store::{KbSummary, State, Step};
 use texts::Text;
 
-#[derive(Deserialize)]
-pub(crate) struct Asked {
-    from: Option<String>,
-    to: Option<String>,
-    kb: Option<String>,
-    category: Option<String>,
-    code: Option<String>,
-    endpoint: Option<String>,
-}
-
 pub(crate) async fn overview(
-    State(web): State<Web>,
-    Query(asked): Query<Asked>,
+    extract::State(web): extract::State<Web>,
+    Query(asked): Query<AskedFilter>,
 ) -> Result<Overview> {
-    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let filter = Filter {
-        tenant: web.tenant.to_string(),
-        from: given(asked.from)
-            .map(|text| read_day(&text, "from"))
-            .transpose()?,
-        to: given(asked.to)
-            .map(|text| read_day(&text, "to"))
-            .transpose()?,
-        kb: given(asked.kb).map(|kb| kb.to_ascii_uppercase()),
-        category: given(asked.category),
-        codes: match given(asked.code) {
-            Some(text) => alike(read_code(&text)?),
-            None => Vec::new(),
-        },
-        endpoint: given(asked.endpoint),
-    };
+    let filter = asked.read(&web)?;
     let (found, pending_units, used_bytes) = tokio::try_join!(
         web.store.overview(&filter),
         web.store.pending_units(),
         web.store.disk_used()
     )?;
     let rule_texts = web.rule_texts().await;
+    let pcs = Pcs::new(&found);
     let is_hourly = found.step == Step::Hour;
     let slot = |at: event::LoggedAt| {
         let mut text = at.to_string();
@@ -57,6 +31,8 @@ pub(crate) async fn overview(
         .top_causes
         .into_iter()
         .map(|cause| Cause {
+            id: cause.id().to_string(),
+            state: cause.trend.name(),
             title: classify::title(rule_texts.get(&cause.rule), "", cause.root_code).into(),
             root_code: cause.root_code.map(|code| code.to_string()),
             root_name: cause.root_code.and_then(event::Code::name),
@@ -64,8 +40,11 @@ pub(crate) async fn overview(
             rule: cause.rule,
             object: name(cause.object),
             objects: cause.objects,
+            pcs_now: cause.failing.now,
+            pcs_day_ago: cause.failing.day_ago,
+            pcs_week_ago: cause.failing.week_ago,
+            pcs: cause.endpoints,
             count: cause.count,
-            endpoints: cause.endpoints,
             first: logged(cause.first),
             last: logged(cause.last),
         })
@@ -78,23 +57,21 @@ pub(crate) async fn overview(
             step: if is_hourly { "hour" } else { "day" },
         },
         pending_units,
+        now: filter.now.map(|now| UtcMillis(now.0 * 1_000).to_string()),
+        pcs,
         totals: Totals {
-            endpoints: found.totals.endpoints,
-            endpoints_failing: found.totals.endpoints_failing,
             attempts: found.totals.attempts,
             failed: found.totals.failed,
             succeeded: found.totals.succeeded,
-            findings: found.totals.findings,
+            other: found
+                .totals
+                .attempts
+                .saturating_sub(found.totals.failed + found.totals.succeeded),
             events: found.totals.events,
             noise: found.totals.noise,
             raw_bytes: found.totals.raw_bytes,
         },
-        disk: Disk {
-            used_bytes,
-            max_bytes: web.max_disk_bytes,
-            full: web.is_disk_full(used_bytes),
-            file_system_full: web.file_system_full.load(Ordering::Relaxed),
-        },
+        disk: Disk::of(&web, used_bytes),
         over_time: found
             .over_time
             .into_iter()
@@ -115,21 +92,16 @@ pub(crate) async fn overview(
             })
             .collect(),
         top_causes,
+        causes_total: found.causes_total,
         top_codes: found
             .top_codes
             .into_iter()
             .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))
             .collect(),
-        kbs: found
-            .kbs
-            .into_iter()
-            .map(|kb| Kb {
-                kb: kb.kb,
-                failed: kb.failed,
-                succeeded: kb.succeeded,
-                endpoints_failing: kb.endpoints_failing,
-            })
-            .collect(),
+        kbs: found.kbs.into_iter().map(Kb::new).collect(),
+        kbs_total: found.kbs_total,
+        known: found.known,
+        like: found.like,
         endpoints: found
             .endpoints
             .into_iter()
@@ -141,14 +113,20 @@ pub(crate) async fn overview(
 #[derive(Serialize)]
 pub(crate) struct Overview {
     range: Range,
+    now: Option<String>,
     pending_units: u64,
+    pcs: Pcs,
     totals: Totals,
     disk: Disk,
     over_time: Vec<OverTime>,
     categories_over_time: Vec<CategoryOverTime>,
     top_causes: Vec<Cause>,
+    causes_total: usize,
     top_codes: Vec<CodeCount>,
     kbs: Vec<Kb>,
+    kbs_total: usize,
+    known: bool,
+    like: Vec<String>,
     endpoints: Vec<Row>,
 }
 
@@ -160,26 +138,56 @@ struct Range {
     step: &'static str,
 }
 
+/// PCs by state.
 #[derive(Serialize)]
-struct Totals {
-    endpoints: u64,
-    endpoints_failing: u64,
-    attempts: u64,
-    failed: u64,
-    succeeded: u64,
-    findings: u64,
-    events: u64,
-    noise: u64,
-    raw_bytes: Option<u64>,
+struct Pcs {
+    seen: u64,
+    tried: u64,
+    failing: u64,
+    restart: u64,
+    installed: u64,
+    recovered: u64,
+    cancelled: u64,
+    unknown: u64,
+    not_tried: u64,
+    failing_day_ago: u64,
+    failing_week_ago: u64,
+    silent: u64,
+    clock_ahead: u64,
+    last_log: Option<String>,
+}
+
+impl Pcs {
+    fn new(found: &store::Overview) -> Self {
+        let (machines, totals) = (&found.machines, &found.totals);
+        Self {
+            seen: totals.endpoints,
+            tried: machines.tried(),
+            failing: machines.of(State::Failing),
+            restart: machines.of(State::Restart),
+            installed: machines.have(),
+            recovered: machines.of(State::Recovered),
+            cancelled: machines.of(State::Cancelled),
+            unknown: machines.of(State::Unknown),
+            not_tried: totals.endpoints.saturating_sub(machines.tried()),
+            failing_day_ago: found.failing.day_ago,
+            failing_week_ago: found.failing.week_ago,
+            silent: totals.silent,
+            clock_ahead: totals.clock_ahead,
+            last_log: logged(totals.last_log),
+        }
+    }
 }
 
 #[derive(Serialize)]
-struct Disk {
-    used_bytes: u64,
-    max_bytes: u64,
-    full: bool,
-    /// It is full because the file system is, not because of the bound.
-    file_system_full: bool,
+struct Totals {
+    attempts: u64,
+    failed: u64,
+    succeeded: u64,
+    other: u64,
+    events: u64,
+    noise: u64,
+    raw_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -199,6 +207,8 @@ struct CategoryOverTime {
 
 #[derive(Serialize)]
 struct Cause {
+    id: String,
+    state: &'static str,
     category: String,
     rule: String,
     title: Text,
@@ -206,18 +216,48 @@ struct Cause {
     root_name: Option<&'static str>,
     object: String,
     objects: u64,
+    pcs_now: u64,
+    pcs_day_ago: u64,
+    pcs_week_ago: u64,
+    pcs: u64,
     count: u64,
-    endpoints: u64,
     first: Option<String>,
     last: Option<String>,
 }
 
+/// An update, in PCs; `failed` and `succeeded` are attempts.
 #[derive(Serialize)]
 struct Kb {
     kb: String,
+    tried: u64,
+    installed: u64,
+    recovered: u64,
+    superseded: u64,
+    restart: u64,
+    failing: u64,
+    cancelled: u64,
+    unknown: u64,
     failed: u64,
     succeeded: u64,
-    endpoints_failing: u64,
+}
+
+impl Kb {
+    fn new(kb: KbSummary) -> Self {
+        let of = |state| kb.machines.of(state);
+        Self {
+            tried: kb.machines.tried(),
+            installed: kb.machines.have(),
+            recovered: of(State::Recovered),
+            superseded: of(State::Superseded),
+            restart: of(State::Restart),
+            failing: of(State::Failing),
+            cancelled: of(State::Cancelled),
+            unknown: of(State::Unknown),
+            failed: kb.failed,
+            succeeded: kb.succeeded,
+            kb: kb.kb,
+        }
+    }
 }
 
 /// A code with how often it was seen.

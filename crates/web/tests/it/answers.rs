@@ -16,11 +16,11 @@ async fn the_overview_counts_the_fleet_and_names_the_cause() {
     assert_eq!(found["pending_units"], 0);
     assert_eq!(found["range"]["to"], "2022-08-18");
     assert_eq!(found["range"]["step"], "day");
-    let totals = &found["totals"];
+    let (totals, pcs) = (&found["totals"], &found["pcs"]);
     assert_eq!(
         (
-            &totals["endpoints"],
-            &totals["endpoints_failing"],
+            &pcs["seen"],
+            &pcs["failing"],
             &totals["attempts"],
             &totals["failed"],
             &totals["succeeded"]
@@ -31,6 +31,14 @@ async fn the_overview_counts_the_fleet_and_names_the_cause() {
     assert!(totals["noise"].as_u64() >= Some(1) && totals["raw_bytes"].as_u64() > Some(1_000));
     let cause = &list(&found, "top_causes")[0];
     assert_eq!(cause["category"], "filesystem_corruption");
+    let id = cause["id"].as_str().expect("a cause has a name");
+    assert!(id.ends_with("~0xc0000102"), "{id}");
+    assert_eq!(
+        (&cause["pcs_now"], &cause["state"]),
+        (&json!(1), &json!("steady"))
+    );
+    let narrowed = served.get(&format!("/api/v1/overview?cause={id}")).await;
+    assert_eq!(narrowed.json()["pcs"]["failing"], 1);
     assert_eq!(cause["root_code"], "0xc0000102");
     assert_eq!(cause["root_name"], "STATUS_FILE_CORRUPT_ERROR");
     assert_eq!(cause["object"], r"C:\Program Files\Made Up");
@@ -40,7 +48,11 @@ async fn the_overview_counts_the_fleet_and_names_the_cause() {
         list(&found, "over_time"),
         &vec![json!({"t": "2022-08-18", "failed": 1, "succeeded": 1, "other": 0})]
     );
-    assert_eq!(list(&found, "kbs")[0]["kb"], "KB5016616");
+    let kb = &list(&found, "kbs")[0];
+    assert_eq!(
+        (&kb["kb"], &kb["failing"]),
+        (&json!("KB5016616"), &json!(1))
+    );
     assert_eq!(list(&found, "endpoints")[0]["endpoint"], "pc-0001");
     assert_eq!(list(&found, "endpoints")[0]["build"], "10.0.19041");
     let noisy = list(&found, "top_codes")
@@ -98,7 +110,7 @@ async fn a_tenant_without_data_gets_zeros() {
         json!({"from": "", "charted_from": "", "to": "", "step": "day"})
     );
     assert_eq!(
-        (&found["totals"]["endpoints"], &found["totals"]["events"]),
+        (&found["pcs"]["seen"], &found["totals"]["events"]),
         (&json!(0), &json!(0))
     );
     assert!(list(&found, "top_causes").is_empty());
@@ -112,8 +124,31 @@ async fn a_tenant_without_data_gets_zeros() {
     .json();
     assert_eq!(
         endpoints,
-        json!({"days": null, "endpoints": [], "total": 0, "next": null})
+        json!({"range": null, "endpoints": [], "total": 0, "next": null})
     );
+}
+
+#[tokio::test]
+async fn a_list_is_taken_home_as_a_table() {
+    let served = served().await;
+    let answer = served.get("/api/v1/endpoints.csv?state=failing").await;
+    let text = answer.body;
+    let text = text.strip_prefix('\u{feff}').expect("a mark");
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    assert!(lines[0].starts_with("endpoint,host,build,state,"), "{text}");
+    assert!(
+        lines[1].starts_with("pc-0001,") && lines[1].contains(",failing,"),
+        "{text}"
+    );
+    assert_eq!(lines[2..], [""], "{text}");
+}
+
+#[tokio::test]
+async fn the_header_asks_little() {
+    let served = served().await;
+    let found = served.get("/api/v1/status").await.json();
+    assert_eq!(found["pending_units"], 0);
+    assert!(found["disk"]["used_bytes"].as_u64() > Some(0), "{found}");
 }
 
 #[tokio::test]
@@ -131,8 +166,19 @@ async fn endpoints_are_listed_in_pages() {
         (&json!("pc-0002"), &json!(null))
     );
     assert_eq!(list(&second, "endpoints")[0]["category"], json!(null));
-    let failing = served.get("/api/v1/endpoints?failing=1").await.json();
-    assert_eq!(list(&failing, "endpoints").len(), 1);
+    let failing = served
+        .get("/api/v1/endpoints?state=failing&sort=failed&code=0x80070570")
+        .await
+        .json();
+    assert_eq!(
+        (list(&failing, "endpoints").len(), &failing["total"]),
+        (1, &json!(1))
+    );
+    assert_eq!(list(&failing, "endpoints")[0]["state"], "failing");
+    for wrong in ["state=broken", "sort=colour", "cause=disk", "cause=a~b"] {
+        let answer = served.get(&format!("/api/v1/endpoints?{wrong}")).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
     let named = served.get("/api/v1/endpoints?q=host-PC-0002").await.json();
     assert_eq!(list(&named, "endpoints").len(), 1);
 }

@@ -1,0 +1,242 @@
+//! Why it fails: causes of failed tries, each on its own day, and findings that stand for themselves.
+
+use super::{
+    filter::CauseId,
+    overview::CategoryBucket,
+    states::{CAUSE, Failing, States},
+    told::{ATTEMPTS, FINDINGS, Told},
+};
+use crate::{error::Result, store::Store};
+use clickhouse::{Row, query::Query};
+use event::{Code, LoggedAt};
+use serde::Deserialize;
+
+/// What several failures have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Category.
+    pub category: String,
+    /// Rule, or empty.
+    pub rule: String,
+    /// The code that started it.
+    pub root_code: Option<Code>,
+    /// The object named where all name the same one, or empty.
+    pub object: String,
+    /// Distinct objects named.
+    pub objects: u64,
+    /// Machines that fail by it.
+    pub failing: Failing,
+    /// Machines that failed by it in the range.
+    pub endpoints: u64,
+    /// Failed attempts; of findings that stand for themselves, repeats.
+    pub count: u64,
+    /// Earliest in the range, as logged.
+    pub first: Option<LoggedAt>,
+    /// Latest, as logged.
+    pub last: Option<LoggedAt>,
+    /// How it goes on.
+    pub trend: Trend,
+}
+
+impl Cause {
+    /// What tells it from others.
+    pub fn id(&self) -> CauseId {
+        CauseId::of(&self.rule, &self.category, self.root_code)
+    }
+}
+
+/// How a cause goes on: machines that fail by it now, against a day ago and then a week ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    /// First seen less than a day ago.
+    New,
+    /// Nobody failed by it a day ago, somebody did before, and now again.
+    Back,
+    /// More than before.
+    Growing,
+    /// Fewer than before.
+    Shrinking,
+    /// As many as before.
+    Steady,
+    /// Nobody fails by it any more.
+    Gone,
+    /// Something to look at, by which nothing has failed.
+    Noted,
+}
+
+impl Trend {
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Back => "back",
+            Self::Growing => "growing",
+            Self::Shrinking => "shrinking",
+            Self::Steady => "steady",
+            Self::Gone => "gone",
+            Self::Noted => "noted",
+        }
+    }
+
+    fn of(failing: Failing, first: i64, now: i64) -> Self {
+        if failing.now == 0 {
+            Self::Gone
+        } else if first > now - 86_400 {
+            Self::New
+        } else if failing.day_ago == 0 {
+            Self::Back
+        } else {
+            match failing
+                .now
+                .cmp(&failing.day_ago)
+                .then(failing.now.cmp(&failing.week_ago))
+            {
+                std::cmp::Ordering::Greater => Self::Growing,
+                std::cmp::Ordering::Less => Self::Shrinking,
+                std::cmp::Ordering::Equal => Self::Steady,
+            }
+        }
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct CauseRow {
+    hash: u64,
+    category: String,
+    rule: String,
+    root_code: Option<Code>,
+    object: String,
+    objects: u64,
+    count: u64,
+    endpoints: u64,
+    first: i64,
+    last: i64,
+    is_failure: u8,
+}
+
+/// Causes that are ranked: far more than there are, but of codes that no rule knows there may be thousands.
+const RANKED: u64 = 1_000;
+
+/// Rows of causes, one for each failed try and each finding above `info`: `is_try`, `moment`, `repeats`, `named`.
+fn rows(told: &Told<'_>) -> String {
+    format!(
+        "(SELECT endpoint, category, rule, root, start_at AS moment, toUInt64(1) AS repeats, '' AS named, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
+           WHERE outcome IN ('failed', 'rolled_back') \
+         UNION ALL \
+         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, toUInt64(repeats) AS repeats, named, 0 AS is_try, \
+           severity IN ('error', 'critical') AS is_wrong FROM {findings} WHERE severity != 'info')",
+        attempts = told.rows(
+            &ATTEMPTS,
+            &["start_at", "outcome", "category", "rule", "root"]
+        ),
+        findings = told.rows(
+            &FINDINGS,
+            &[
+                "found_at", "severity", "category", "rule", "root", "named", "repeats"
+            ]
+        ),
+    )
+}
+
+impl Store {
+    /// Causes that machines fail by now, then those of most machines; and how many causes there are.
+    pub(super) async fn top_causes(
+        &self,
+        told: &Told<'_>,
+        states: &States,
+        top: usize,
+    ) -> Result<(Vec<Cause>, usize)> {
+        // A finding that tries have as their cause is counted by them.
+        let sql = format!(
+            "SELECT {CAUSE} AS hash, category, rule, nullIf(root, 0) AS root_code, \
+               if(length(groupUniqArrayArray(2)(objects_of) AS some) = 1, some[1], '') AS object, uniqExactArray(objects_of) AS objects, \
+               sum(if(tries > 0, tries, repeats_of)) AS count, count() AS endpoints, min(first_at) AS first, max(last_at) AS last, \
+               max(is_wrong) AS is_failure FROM (\
+             SELECT endpoint, category, rule, root, countIf(is_try) AS tries, sumIf(repeats, NOT is_try) AS repeats_of, \
+               if(tries > 0, minIf(moment, is_try), min(moment)) AS first_at, if(tries > 0, maxIf(moment, is_try), max(moment)) AS last_at, max(is_wrong) AS is_wrong, \
+               groupUniqArrayIf(toString(named), named != '') AS objects_of FROM {} GROUP BY endpoint, category, rule, root) \
+             GROUP BY category, rule, root ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {RANKED}",
+            rows(told)
+        );
+        let rows: Vec<CauseRow> = self
+            .fetch_all("read the causes", told.ask(self, &sql))
+            .await?;
+        let mut causes: Vec<Cause> = rows
+            .into_iter()
+            .map(|row| {
+                let failing = states.causes.get(&row.hash).copied().unwrap_or_default();
+                let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
+                Cause {
+                    trend: match row.is_failure {
+                        0 => Trend::Noted,
+                        _ => Trend::of(failing, row.first, told.now()),
+                    },
+                    category: row.category,
+                    rule: row.rule,
+                    root_code: row.root_code,
+                    object: row.object,
+                    objects: row.objects,
+                    failing,
+                    endpoints: row.endpoints,
+                    count: row.count,
+                    first: at(row.first),
+                    last: at(row.last),
+                }
+            })
+            .collect();
+        // What fails now matters more than what failed once.
+        causes.sort_by_key(|cause| {
+            std::cmp::Reverse((cause.failing.now, cause.endpoints, cause.count))
+        });
+        let total = causes.len();
+        causes.truncate(top);
+        Ok((causes, total))
+    }
+
+    /// Failures over time, each on its own day, by the category of their cause. `bucket` = the bucket of `moment`.
+    pub(super) async fn categories_over_time(
+        &self,
+        told: &Told<'_>,
+        bucket: &str,
+        with: impl FnOnce(Query) -> Query,
+    ) -> Result<Vec<CategoryBucket>> {
+        let sql = format!(
+            "SELECT {bucket} AS at, category, sum(repeats) AS count FROM (\
+               SELECT *, toDate(toDateTime(moment, 'UTC')) AS day, max(is_try) OVER (PARTITION BY endpoint, category, rule, root) AS has_try FROM {}) \
+             WHERE is_try = has_try GROUP BY at, category ORDER BY at, category",
+            rows(told)
+        );
+        self.fetch_all("count failures over time", with(told.ask(self, &sql)))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_goes_on_as_its_machines_do() {
+        const DAY: i64 = 86_400;
+        let now = 100 * DAY;
+        for (failing, first, trend) in [
+            ((0, 3, 3), now - 9 * DAY, Trend::Gone),
+            ((0, 0, 0), now - 60, Trend::Gone),
+            ((2, 0, 0), now - 60, Trend::New),
+            ((2, 0, 5), now - 9 * DAY, Trend::Back),
+            ((3, 2, 9), now - 9 * DAY, Trend::Growing),
+            ((3, 3, 2), now - 9 * DAY, Trend::Growing),
+            ((3, 4, 0), now - 9 * DAY, Trend::Shrinking),
+            ((3, 3, 4), now - 9 * DAY, Trend::Shrinking),
+            ((3, 3, 3), now - 9 * DAY, Trend::Steady),
+        ] {
+            let (of_now, day_ago, week_ago) = failing;
+            let failing = Failing {
+                now: of_now,
+                day_ago,
+                week_ago,
+            };
+            assert_eq!(Trend::of(failing, first, now), trend, "{failing:?}");
+        }
+    }
+}

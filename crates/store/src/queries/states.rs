@@ -1,0 +1,275 @@
+//! What is broken now: the state of each machine for each update, from its tries in the days of a page.
+//!
+//! A try that failed is over when a later one of the same update went well, or when a later update of its line with at least its version
+//! is installed. A finding that no failed try has as its cause stands for itself, until its KB or an update of any line goes well.
+//! Days are those of the page, so what failed before them is not seen, and never is a state stored: it spans months, and what is stored
+//! belongs to one.
+
+use super::told::{ATTEMPTS, FINDINGS, Told};
+use crate::{error::Result, store::Store};
+use clickhouse::Row;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The state of a machine for an update, or for all of them: the gravest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// The last try failed or was rolled back, or a finding stands, and nothing that came later ended it.
+    Failing,
+    /// The last try waits for a restart.
+    Restart,
+    /// The last try was stopped by a person or a policy.
+    Cancelled,
+    /// The last try succeeded, after one that failed.
+    Recovered,
+    /// The last try succeeded.
+    Installed,
+    /// It failed, and a later update of its line holds it and is installed.
+    Superseded,
+    /// No log says how a try ended.
+    Unknown,
+}
+
+impl State {
+    /// Every state, the gravest first.
+    pub const ALL: [Self; 7] = [
+        Self::Failing,
+        Self::Restart,
+        Self::Cancelled,
+        Self::Recovered,
+        Self::Installed,
+        Self::Superseded,
+        Self::Unknown,
+    ];
+
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Restart => "restart",
+            Self::Cancelled => "cancelled",
+            Self::Recovered => "recovered",
+            Self::Installed => "installed",
+            Self::Superseded => "superseded",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Back from [`State::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Its number in statements: the least is the gravest.
+    pub(super) fn rank(self) -> u8 {
+        Self::ALL
+            .iter()
+            .position(|&state| state == self)
+            .unwrap_or(0) as u8
+    }
+
+    pub(super) fn from_rank(rank: u8) -> Self {
+        let found = Self::ALL.get(usize::from(rank));
+        found.copied().unwrap_or(Self::Unknown)
+    }
+}
+
+/// Machines by their state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machines(BTreeMap<State, u64>);
+
+impl Machines {
+    /// In one state.
+    pub fn of(&self, state: State) -> u64 {
+        self.0.get(&state).copied().unwrap_or(0)
+    }
+
+    /// In any: machines that tried, or on which something stands.
+    pub fn tried(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// Those that have what they tried, however they came to it.
+    pub fn have(&self) -> u64 {
+        [State::Installed, State::Recovered, State::Superseded]
+            .map(|state| self.of(state))
+            .iter()
+            .sum()
+    }
+}
+
+/// Machines that fail, now and before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failing {
+    /// Now, or at the end of the page's last day.
+    pub now: u64,
+    /// A day before that.
+    pub day_ago: u64,
+    /// Seven days before that.
+    pub week_ago: u64,
+}
+
+/// What is broken now, as counts of machines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct States {
+    /// All updates together.
+    pub(super) machines: Machines,
+    /// Of those that fail.
+    pub(super) failing: Failing,
+    /// By KB.
+    pub(super) kbs: BTreeMap<String, Machines>,
+    /// By the hash of a cause, see [`CAUSE`].
+    pub(super) causes: BTreeMap<u64, Failing>,
+}
+
+/// What tells causes apart in statements.
+pub(super) const CAUSE: &str = "cityHash64(category, rule, root)";
+
+/// A KB, or a cause, in one state.
+#[derive(Row, Deserialize)]
+struct Counted {
+    kind: u8,
+    kb: String,
+    cause: u64,
+    state: u8,
+    machines: u64,
+}
+
+const MACHINE: u8 = 0;
+const KB: u8 = 1;
+const CAUSES: u8 = 2;
+
+/// What a state is called that a row of a cause, or of those that fail at other times, has.
+const NOW: u8 = 100;
+const DAY_AGO: u8 = 101;
+const WEEK_AGO: u8 = 102;
+
+/// Tries that went well and are remembered of an update: those that end failures of others of its line. More than any machine has of one.
+const GOOD_TRIES: u8 = 32;
+
+/// One row for each machine and update, or finding that stands for itself: `endpoint`, `kb`, `state`, `cause` and `failed_at` of its last
+/// failure, `failed` = how many tries failed, and whether it failed a day and a week ago, by what (`day_cause`, `week_cause`; 0 = it did
+/// not). Only rows that the page's filter asks for: `shown`, or others that it asked for then.
+///
+/// Outcomes are numbers that stand behind their times, so that the last one is the greatest; of two in a second the better one.
+pub(super) fn states(told: &Told<'_>) -> String {
+    let attempts = told.whole(
+        &ATTEMPTS,
+        &[
+            "end_at",
+            "outcome",
+            "kb",
+            "category",
+            "rule",
+            "root",
+            "terminal",
+            "package_of",
+            "line",
+            "line_version",
+        ],
+    );
+    let findings = told.whole(
+        &FINDINGS,
+        &[
+            "found_at", "severity", "kb", "category", "rule", "root", "terminal",
+        ],
+    );
+    let matches = told.matches();
+    // Whether it failed at a time: the last known outcome until then is a failure, and nothing until then has ended it.
+    let fails = |before: &str, until: &str| {
+        format!(
+            "({before}last % 16 IN (1, 2) AND NOT arrayExists(good -> good.3 > {before}failed_at AND good.3 <= {until} AND if(found, \
+               good.2 != '' OR (kb != '' AND good.1 = kb), line != '' AND good.2 = line AND good.4 >= {before}failed_version), goods))"
+        )
+    };
+    let key = "(at * 1048576 + toInt64(bitShiftRight(cause, 44)))";
+    let narrow = told.narrow_kb();
+    format!(
+        "(SELECT endpoint, kb, found, failed, failed_at, last_cause AS cause, \
+           if(day_fails AND day_match, day_by, 0) AS day_cause, if(week_fails AND week_match, week_by, 0) AS week_cause, \
+           multiIf(now_fails, {failing}, last % 16 IN (1, 2), {superseded}, last % 16 = 4, {restart}, last % 16 = 3, {cancelled}, \
+             last % 16 = 5 AND failed > 0, {recovered}, last % 16 = 5, {installed}, {unknown}) AS state, \
+           if(state = {failing}, now_match, {no_match} OR has_match) AND NOT (found AND state != {failing}) AS shown FROM (\
+         SELECT *, {now} AS now_fails, {day} AS day_fails, {week} AS week_fails FROM (\
+         SELECT *, arrayFlatten(groupArray(arrayMap(good -> (kb, line, good.1, good.2), went_well)) OVER machine) AS goods, \
+           groupUniqArrayArray(if(found, [], causes)) OVER machine AS of_tries FROM (\
+         SELECT endpoint, any(kb) AS kb, max(line) AS line, found, countIf(is_failure AND NOT found) AS failed, \
+           maxIf(at * 16 + result, result > 0) AS last, maxIf(at * 16 + result, result > 0 AND at <= {{day_ago:Int64}}) AS day_last, \
+           maxIf(at * 16 + result, result > 0 AND at <= {{week_ago:Int64}}) AS week_last, \
+           maxIf(at, is_failure) AS failed_at, maxIf(at, is_failure AND at <= {{day_ago:Int64}}) AS day_failed_at, \
+           maxIf(at, is_failure AND at <= {{week_ago:Int64}}) AS week_failed_at, \
+           argMaxIf(line_version, {key}, is_failure) AS failed_version, \
+           argMaxIf(line_version, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_failed_version, \
+           argMaxIf(line_version, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_failed_version, \
+           argMaxIf(cause, {key}, is_failure) AS last_cause, argMaxIf(is_match, {key}, is_failure) AS now_match, \
+           argMaxIf(cause, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_by, argMaxIf(is_match, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_match, \
+           argMaxIf(cause, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_by, argMaxIf(is_match, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_match, \
+           maxIf(is_match, is_failure) AS has_match, \
+           groupArrayIf({GOOD_TRIES})((at, line_version), result IN (4, 5)) AS went_well, groupUniqArrayIf({GOOD_TRIES})(cause, is_failure) AS causes FROM (\
+         SELECT endpoint, cityHash64(if(kb = '', package_of, kb)) AS name, kb, line, line_version, end_at AS at, 0 AS found, \
+           transform(outcome, ['failed', 'rolled_back', 'cancelled', 'pending_reboot', 'succeeded'], [1, 2, 3, 4, 5], 0) AS result, \
+           result IN (1, 2) AS is_failure, {CAUSE} AS cause, {matches} AS is_match FROM {attempts} \
+         UNION ALL \
+         SELECT endpoint, {CAUSE} AS name, kb, '' AS line, toUInt64(0) AS line_version, found_at AS at, 1 AS found, \
+           1 AS result, 1 AS is_failure, {CAUSE} AS cause, {matches} AS is_match FROM {findings} WHERE severity IN ('error', 'critical')) \
+         GROUP BY endpoint, name, found) WINDOW machine AS (PARTITION BY endpoint))) \
+         WHERE NOT (found AND has(of_tries, last_cause)) AND (shown OR day_cause > 0 OR week_cause > 0){narrow})",
+        failing = State::Failing.rank(),
+        superseded = State::Superseded.rank(),
+        restart = State::Restart.rank(),
+        cancelled = State::Cancelled.rank(),
+        recovered = State::Recovered.rank(),
+        installed = State::Installed.rank(),
+        unknown = State::Unknown.rank(),
+        now = fails("", &i64::MAX.to_string()),
+        day = fails("day_", "{day_ago:Int64}"),
+        week = fails("week_", "{week_ago:Int64}"),
+        no_match = u8::from(!told.has_cause()),
+    )
+}
+
+impl Store {
+    /// Counts machines by state: all updates together, each KB, each cause.
+    pub(super) async fn machine_states(&self, told: &Told<'_>) -> Result<States> {
+        // A machine counts once in each line: with its gravest state, with each KB, and with each cause that it fails by.
+        let sql = format!(
+            "SELECT item.1 AS kind, item.2 AS kb, item.3 AS cause, item.4 AS state, count() AS machines FROM (\
+               SELECT arrayJoin(arrayConcat(\
+                 if(countIf(shown) > 0, [({MACHINE}, '', toUInt64(0), minIf(state, shown))], []), \
+                 if(countIf(shown AND state = {failing}) > 0, [({MACHINE}, '', toUInt64(0), {NOW})], []), \
+                 if(max(day_cause) > 0, [({MACHINE}, '', toUInt64(0), {DAY_AGO})], []), \
+                 if(max(week_cause) > 0, [({MACHINE}, '', toUInt64(0), {WEEK_AGO})], []), \
+                 arrayMap(of -> ({KB}, of.1, toUInt64(0), of.2), groupArrayIf((toString(kb), state), shown AND kb != '' AND NOT found)), \
+                 arrayMap(by -> ({CAUSES}, '', by, {NOW}), groupUniqArrayIf(cause, shown AND state = {failing})), \
+                 arrayMap(by -> ({CAUSES}, '', by, {DAY_AGO}), groupUniqArrayIf(day_cause, day_cause > 0)), \
+                 arrayMap(by -> ({CAUSES}, '', by, {WEEK_AGO}), groupUniqArrayIf(week_cause, week_cause > 0)))) AS item \
+               FROM {} GROUP BY endpoint) GROUP BY kind, kb, cause, state",
+            states(told),
+            failing = State::Failing.rank(),
+        );
+        let rows: Vec<Counted> = self
+            .fetch_all("count machines by state", told.ask(self, &sql))
+            .await?;
+        let mut states = States::default();
+        for row in rows {
+            let failing = match row.kind {
+                CAUSES => states.causes.entry(row.cause).or_default(),
+                _ => &mut states.failing,
+            };
+            match (row.kind, row.state) {
+                (_, NOW) => failing.now += row.machines,
+                (_, DAY_AGO) => failing.day_ago += row.machines,
+                (_, WEEK_AGO) => failing.week_ago += row.machines,
+                (KB, rank) => {
+                    let of_kb = states.kbs.entry(row.kb).or_default();
+                    *of_kb.0.entry(State::from_rank(rank)).or_default() += row.machines;
+                }
+                (_, rank) => {
+                    let of_state = states.machines.0.entry(State::from_rank(rank));
+                    *of_state.or_default() += row.machines;
+                }
+            }
+        }
+        Ok(states)
+    }
+}
