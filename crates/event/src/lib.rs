@@ -12,7 +12,7 @@ pub mod upload;
 
 pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, UtcHow};
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
-pub use endpoint::is_endpoint_id;
+pub use endpoint::{is_endpoint_id, is_formula, is_label_name, is_label_value};
 pub use event::{Event, EventId, Level, Marker, Noise, Source};
 pub use news::UnitNews;
 pub use time::{Day, LoggedAt, Month, UtcMillis};

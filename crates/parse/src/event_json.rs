@@ -76,6 +76,23 @@ pub fn read(line: &str) -> Option<WindowsEvent<'_>> {
     from_json(&Json::read(line)?)
 }
 
+/// Names of the machine in the first and in the last event of some lines, each once; none where the lines are no events, or name none.
+pub fn hosts(lines: &str) -> Vec<String> {
+    let lines = lines.trim_end();
+    let ends = [lines.lines().next(), lines.lines().next_back()];
+    let mut hosts: Vec<String> = Vec::new();
+    for line in ends.into_iter().flatten() {
+        let host = read(line).map(|event| event.host.into_owned());
+        let host = host.filter(|host| (1..=HOST_MAX).contains(&host.len()));
+        hosts.extend(host);
+    }
+    hosts.dedup();
+    hosts
+}
+
+/// Longest name of a machine, with its domain.
+const HOST_MAX: usize = 255;
+
 /// Reads an object in any known shape.
 pub(crate) fn from_json<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
     let mut event = within(json, WRAPPERS_DEEP)?;

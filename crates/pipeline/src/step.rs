@@ -64,6 +64,7 @@ pub(crate) fn rows_of(
     };
     rows.first = classified.first;
     rows.last = classified.last;
+    rows.hosts = parse::event_json::hosts(&rows.chunk.text);
     rows.codes = classified.codes;
     rows.kbs = classified.kbs;
     let keep_days = if rows.is_evidence() {

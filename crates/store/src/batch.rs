@@ -10,7 +10,7 @@ use crate::{
     },
     store::Store,
 };
-use event::{Chunk, Code, Event, Month, Noise, Unit, UnitNews};
+use event::{Chunk, Code, Event, LoggedAt, Month, Noise, Unit, UnitNews};
 use futures_util::future::{BoxFuture, try_join, try_join_all, try_join4};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Semaphore;
@@ -66,6 +66,7 @@ impl Batch {
     /// derived of it, so that logs that go on cost one INSERT of it.
     fn facts(&self) -> Vec<EndpointFacts> {
         let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
+        let mut names: BTreeMap<(&str, &str), (Option<LoggedAt>, &str)> = BTreeMap::new();
         for rows in &self.chunks {
             let (tenant, endpoint) = (&rows.chunk.tenant, &rows.chunk.endpoint);
             let of_endpoint = facts
@@ -74,10 +75,19 @@ impl Batch {
                     tenant: tenant.clone(),
                     endpoint: endpoint.clone(),
                     host: String::new(),
+                    named_at: None,
+                    contact_ms: 0,
                     servicing_stack: None,
                     first: rows.first,
                     last: rows.last,
                 });
+            of_endpoint.contact_ms = of_endpoint.contact_ms.max(rows.chunk.received_ms);
+            // Of a machine that was renamed the name of its latest text.
+            if let Some(host) = rows.hosts.last() {
+                let latest = (rows.last, host.as_str());
+                let name = names.entry((tenant, endpoint)).or_insert(latest);
+                *name = latest.max(*name);
+            }
             of_endpoint.first = of_endpoint.first.into_iter().chain(rows.first).min();
             of_endpoint.last = of_endpoint.last.max(rows.last);
             let stacks = rows.events.iter().filter(|event| !event.open);
@@ -88,6 +98,12 @@ impl Batch {
                 .into_iter()
                 .chain(stacks)
                 .max();
+        }
+        for (endpoint, (at, host)) in names {
+            if let Some(facts) = facts.get_mut(&endpoint) {
+                facts.named_at = at;
+                facts.host = host.to_owned();
+            }
         }
         facts.into_values().collect()
     }
@@ -161,7 +177,8 @@ impl Store {
     pub async fn insert_batch(&self, batch: &Batch) -> Result<()> {
         let news = async {
             self.insert_news(batch).await?;
-            self.insert_facts(&batch.facts()).await
+            self.insert_facts(&batch.facts()).await?;
+            self.insert_hosts(batch.chunks()).await
         };
         let (events, noise) = (
             self.insert_events(batch, None),
@@ -179,6 +196,7 @@ impl Store {
         self.insert_noise(batch, Some(turns)).await?;
         self.insert_news(batch).await?;
         self.insert_facts(&batch.facts()).await?;
+        self.insert_hosts(batch.chunks()).await?;
         self.insert_chunks(batch, Some(turns)).await
     }
 

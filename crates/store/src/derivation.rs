@@ -62,8 +62,12 @@ pub struct EndpointFacts {
     pub tenant: String,
     /// Which.
     pub endpoint: String,
-    /// Host name, or empty.
+    /// Host name that was read last, or empty.
     pub host: String,
+    /// When it had that name, as logged.
+    pub named_at: Option<LoggedAt>,
+    /// When we heard of it, in UTC milliseconds; 0 where this says nothing of that.
+    pub contact_ms: i64,
     /// Version of the servicing stack last loaded, and when.
     pub servicing_stack: Option<(LoggedAt, String)>,
     /// Earliest head.
@@ -142,7 +146,12 @@ impl Store {
         let endpoints = facts.iter().map(|facts| EndpointRow {
             tenant: &facts.tenant,
             endpoint: &facts.endpoint,
-            host: &facts.host,
+            host: "",
+            named: match facts.host.as_str() {
+                "" => (i64::MIN, ""),
+                host => (facts.named_at.map_or(i64::MIN + 1, |at| at.0), host),
+            },
+            contact: facts.contact_ms,
             servicing_stack: facts
                 .servicing_stack
                 .as_ref()
@@ -341,7 +350,10 @@ struct CurrentRow {
 struct EndpointRow<'a> {
     tenant: &'a str,
     endpoint: &'a str,
+    /// What an older build has in place of `named`; it has no default.
     host: &'a str,
+    named: (i64, &'a str),
+    contact: i64,
     servicing_stack: (i64, &'a str),
     first: Option<LoggedAt>,
     last: Option<LoggedAt>,

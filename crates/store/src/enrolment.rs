@@ -14,8 +14,10 @@
 use crate::tokens::{
     ClaimRow, EnrolledHost, EnrolmentRow, HOSTS_PER_SECRET, StoredToken, TokenState, TokenVia,
 };
-use crate::{error::Result, store::Store};
-use event::{Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason};
+use crate::{audit::Action, derivation::EndpointFacts, error::Result, store::Store};
+use event::{
+    Enrolled, Enrolment, KnownEndpoint, LoggedAt, RefuseReason, SecretHash, TokenKind, WaitReason,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -63,6 +65,32 @@ impl Store {
         policy: EnrolPolicy,
         clock: impl Fn() -> i64,
     ) -> Result<Vec<Option<Enrolled>>> {
+        let answers = self.settle(tenant, asked, policy, &clock).await?;
+        // Lists know them before their first log comes.
+        let now_ms = clock();
+        let enrolled = std::iter::zip(asked, &answers)
+            .filter(|(_, answer)| matches!(answer, Some(Enrolled::Active { .. })))
+            .map(|(machine, _)| EndpointFacts {
+                tenant: tenant.to_owned(),
+                endpoint: machine.endpoint.clone(),
+                host: machine.host.clone(),
+                named_at: Some(LoggedAt(now_ms.div_euclid(1_000))),
+                contact_ms: now_ms,
+                servicing_stack: None,
+                first: None,
+                last: None,
+            });
+        self.insert_facts(&enrolled.collect::<Vec<_>>()).await?;
+        Ok(answers)
+    }
+
+    async fn settle(
+        &self,
+        tenant: &str,
+        asked: &[Enrolment],
+        policy: EnrolPolicy,
+        clock: impl Fn() -> i64,
+    ) -> Result<Vec<Option<Enrolled>>> {
         // Of one try; what a try before it left is settled as others' are.
         let claimant = RandomState::new().hash_one(clock());
         let mut answers: Vec<Option<Enrolled>> = vec![None; asked.len()];
@@ -100,6 +128,7 @@ impl Store {
             self.put_enrolments(round.said.into_values().collect())
                 .await?;
             let tokens: Vec<StoredToken> = round.tokens.into_values().collect();
+            self.audit_enrolments(tenant, &tokens, clock()).await?;
             self.put_tokens(&tokens).await?;
             self.put_claims(round.claims.into_values().collect())
                 .await?;
@@ -114,6 +143,30 @@ impl Store {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+impl Store {
+    /// Notes what becomes of some tokens, each by the fleet token that let its machine in.
+    async fn audit_enrolments(
+        &self,
+        tenant: &str,
+        tokens: &[StoredToken],
+        now_ms: i64,
+    ) -> Result<()> {
+        let mut actions: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
+        for token in tokens {
+            let action = match token.state {
+                TokenState::Revoked => "token.revoke",
+                TokenState::Active | TokenState::Waiting => "token.enrol",
+            };
+            let of_actor = actions.entry(&token.made_by).or_default();
+            of_actor.push(token.action(action, None));
+        }
+        for (actor, actions) in actions {
+            self.audit(tenant, actor, now_ms, &actions).await?;
+        }
+        Ok(())
     }
 }
 

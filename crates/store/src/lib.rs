@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod backfill;
 mod batch;
 mod bytes;
@@ -11,7 +12,9 @@ mod derivation;
 mod enrolment;
 mod error;
 mod gaps;
+mod hosts;
 mod inputs;
+mod labels;
 mod local;
 mod migrations;
 mod news;
@@ -32,6 +35,7 @@ mod told;
 mod units;
 mod version;
 
+pub use audit::{Action, AuditRow, Fault, Verifier};
 pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};
 pub use day_parts::{DayMark, DayRow, StoredDay};
@@ -43,7 +47,9 @@ pub use derivation::{CurrentSet, EndpointFacts, UnitDerivation};
 pub use enrolment::EnrolPolicy;
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
+pub use hosts::EndpointHost;
 pub use inputs::{AskedDays, DayInputs};
+pub use labels::{LABELS_OF_ENDPOINT, Label, LabelChange, LabelValues, Labels};
 pub use migrations::ddl;
 pub use news::{NEWS_NAMES, OpenNews, OpenNewsState, Parts, Sweep, Whose};
 pub use queries::*;

@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_read"),
     migration!(12, "0012_day_inputs"),
     migration!(13, "0013_tokens"),
+    migration!(14, "0014_endpoints"),
     migration!(15, "0015_lines"),
 ];
 

@@ -8,6 +8,7 @@ mod endpoint;
 mod endpoints;
 mod figures;
 mod filter;
+mod groups;
 pub(crate) mod messages;
 mod overview;
 mod place;
@@ -23,6 +24,7 @@ pub use derived::{ListedAttempt, ListedFinding};
 pub use endpoint::{EndpointDetail, EndpointHead, Lists};
 pub use endpoints::{EndpointPage, EndpointSummary, EndpointsAsked, Sort, Wanted};
 pub use filter::{CauseId, Filter};
+pub use groups::Group;
 pub use overview::{
     CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Overview, SILENT_DAYS, Step, TopCode,
     Totals,

@@ -2,9 +2,9 @@
 
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
-/// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), and who may
-/// speak (`tokens`, `enrolments`, `enrolment_claims`).
-pub const READABLE: [&str; 23] = [
+/// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
+/// speak (`tokens`, `enrolments`, `enrolment_claims`), and who did what (`audit`).
+pub const READABLE: [&str; 25] = [
     "current_attempts",
     "current_events",
     "current_findings",
@@ -16,6 +16,8 @@ pub const READABLE: [&str; 23] = [
     "dead_letters",
     "dead_units",
     "derivations",
+    "endpoint_hosts",
+    "endpoint_labels",
     "endpoints",
     "events",
     "events_seen",
@@ -35,7 +37,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const OWN: [&str; 9] = [
+    const OWN: [&str; 10] = [
+        "audit",
         "backfills",
         "day_inputs",
         "day_parts",

@@ -32,6 +32,8 @@ pub struct ChunkRows {
     pub first: Option<LoggedAt>,
     /// Latest head.
     pub last: Option<LoggedAt>,
+    /// Names of the machine in its first and in its last record, each once; none in logs that name none.
+    pub hosts: Vec<String>,
     /// Every code in it, noise included.
     pub codes: Vec<Code>,
     /// Every KB in it.
@@ -70,6 +72,7 @@ impl ChunkRows {
             unread: Unread::default(),
             first: None,
             last: None,
+            hosts: Vec::new(),
             codes: Vec::new(),
             kbs: Vec::new(),
             keep_until_day: Self::KEEP,

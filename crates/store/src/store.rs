@@ -1,6 +1,8 @@
 //! The connection: one place for settings, inserts and reads.
 
+use crate::audit::Chain;
 use crate::gaps::{LostPart, part_of};
+use crate::hosts::KnownHosts;
 use crate::{Profile, StoreConfig, StoreError, error::Result, local};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
 use futures_util::future::BoxFuture;
@@ -24,6 +26,10 @@ pub struct Store {
     unreadable: Arc<Mutex<BTreeSet<LostPart>>>,
     /// What was last found of rows that tell nothing.
     untold: Arc<Mutex<Option<Untold>>>,
+    /// Host names that this process has stored.
+    hosts: Arc<Mutex<KnownHosts>>,
+    /// Where the audit of this process stands.
+    chain: Arc<tokio::sync::Mutex<Option<Chain>>>,
 }
 
 /// In which months rows of `derivations` tell nothing of their sets, and when that was asked.
@@ -157,6 +163,8 @@ impl Store {
             config: Arc::new(config),
             unreadable: Arc::default(),
             untold: Arc::default(),
+            hosts: Arc::default(),
+            chain: Arc::default(),
         };
         let known: u64 = store
             .fetch_one(
@@ -378,6 +386,16 @@ impl Store {
     /// Parts that could not be read.
     pub(crate) fn unreadable(&self) -> &Mutex<BTreeSet<LostPart>> {
         &self.unreadable
+    }
+
+    /// Host names that are stored.
+    pub(crate) fn known_hosts(&self) -> &Mutex<KnownHosts> {
+        &self.hosts
+    }
+
+    /// The chain of audit rows that this process writes.
+    pub(crate) fn chain(&self) -> &tokio::sync::Mutex<Option<Chain>> {
+        &self.chain
     }
 
     /// What is remembered of rows that tell nothing.

@@ -1,6 +1,6 @@
 //! Tokens as all processes of a site share them: hashes of secrets, with what became of each.
 
-use crate::{error::Result, store::Store};
+use crate::{audit::Action, error::Result, store::Store};
 use clickhouse::Row;
 use event::{SecretHash, TokenKind, WaitReason};
 use serde::{Deserialize, Serialize};
@@ -267,6 +267,26 @@ impl Store {
     pub(crate) async fn put_enrolments(&self, rows: Vec<EnrolmentRow>) -> Result<()> {
         self.insert_rows::<EnrolmentRow, _>("enrolments", rows.into_iter())
             .await
+    }
+}
+
+impl StoredToken {
+    /// What is done to it, for the audit; `before` is its state until then.
+    pub fn action(&self, action: &str, before: Option<TokenState>) -> Action {
+        let before = before.map(|state| serde_json::json!({ "state": state.name() }).to_string());
+        let after = serde_json::json!({
+            "kind": self.kind.name(),
+            "secret_sha256": self.secret.to_string(),
+            "state": self.state.name(),
+            "expires_ms": self.expires_ms,
+            "note": self.note,
+        });
+        Action {
+            action: action.to_owned(),
+            object: self.id.clone(),
+            before: before.unwrap_or_default(),
+            after: after.to_string(),
+        }
     }
 }
 

@@ -85,6 +85,7 @@ pub fn router(web: Web) -> Router {
     let fleet = Router::new()
         .route("/endpoints", get(api::endpoints))
         .route("/endpoints.csv", get(api::endpoints_csv))
+        .route("/labels", get(api::labels))
         .route("/codes/{code}", get(api::code));
     let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))

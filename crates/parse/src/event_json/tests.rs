@@ -219,3 +219,26 @@ fn a_list_under_a_long_name_stays_as_small_as_its_line() {
         assert!(event.to_line().len() < 40 * line.len());
     }
 }
+
+#[test]
+fn the_machine_is_named_by_the_first_and_the_last_event() {
+    let line = |host: &str| {
+        format!(
+            r#"{{"ts_utc":"2024-05-01T08:00:05.293Z","host":"{host}","channel":"System","provider":"Microsoft-Windows-Ntfs","event_id":98,"record_id":7,"level":"information","data":{{}}}}"#
+        )
+    };
+    let (old, new) = (line("PC-OLD"), line("PC-NEW"));
+    assert_eq!(hosts(&format!("{new}\n{old}\n{new}\n")), ["PC-NEW"]);
+    assert_eq!(hosts(&format!("{old}\r\n{new}\r\n")), ["PC-OLD", "PC-NEW"]);
+    assert_eq!(hosts(&old), ["PC-OLD"]);
+    let long = line(&"x".repeat(300));
+    for none in [
+        "",
+        "\n",
+        "2022-08-18 15:53:46, Info CBS made up\n",
+        &line(""),
+        &long,
+    ] {
+        assert!(hosts(none).is_empty(), "{none}");
+    }
+}

@@ -90,6 +90,8 @@ impl Held {
             tenant: tenant.to_owned(),
             endpoint: endpoint.to_owned(),
             host: String::new(),
+            named_at: None,
+            contact_ms: 0,
             servicing_stack: stack,
             first: streams().filter_map(|times| times.first).chain(first).min(),
             last: streams().filter_map(|times| times.last).chain(last).max(),

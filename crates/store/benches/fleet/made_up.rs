@@ -185,6 +185,8 @@ pub(crate) fn facts(endpoint: &str, first: Day) -> EndpointFacts {
         tenant: TENANT.to_owned(),
         endpoint: endpoint.to_owned(),
         host: format!("host-of-{endpoint}"),
+        named_at: None,
+        contact_ms: 0,
         servicing_stack: Some((LoggedAt(1), "10.0.19041.3989".to_owned())),
         first: Some(day_start(first)),
         last: Some(LoggedAt(day_start(LAST_DAY).0 + 86_000)),

@@ -7,7 +7,7 @@ use super::{
     derived::{ListedAttempt, ListedFinding},
     place::{Ends, Place},
 };
-use crate::{error::Result, store::Store};
+use crate::{error::Result, hosts::EndpointHost, labels::Label, store::Store};
 use clickhouse::Row;
 use event::LoggedAt;
 use serde::Deserialize;
@@ -17,6 +17,12 @@ use serde::Deserialize;
 pub struct EndpointDetail {
     /// Facts.
     pub head: EndpointHead,
+    /// What people call it, or empty.
+    pub name: String,
+    /// What else people say of it, by label.
+    pub labels: Vec<Label>,
+    /// Names it had, those seen last first.
+    pub hosts: Vec<EndpointHost>,
     /// The latest UTC offset that any log shows.
     pub utc_offset: Option<UtcSegment>,
     /// Attempts that failed or were rolled back, of all.
@@ -57,6 +63,8 @@ pub struct EndpointHead {
     pub endpoint: String,
     /// Host name, or empty.
     pub host: String,
+    /// When we heard of it last, in UTC milliseconds; 0 where nobody noted it.
+    pub contact_ms: i64,
     /// Version of the servicing stack, or empty.
     pub servicing_stack: String,
     /// Earliest head, as logged.
@@ -82,7 +90,7 @@ impl Store {
         let head = self.fetch_optional::<EndpointHead>(
             "read the facts of an endpoint",
             self.page(
-                "SELECT endpoint, max(host) AS host, max(servicing_stack).2 AS servicing_stack, min(first) AS first, max(last) AS last \
+                "SELECT endpoint, max(endpoints.named).2 AS host, toUnixTimestamp64Milli(max(contact)) AS contact_ms, max(servicing_stack).2 AS servicing_stack, min(first) AS first, max(last) AS last \
                  FROM endpoints WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} GROUP BY endpoint",
             )
             .param("tenant", tenant)
@@ -95,8 +103,11 @@ impl Store {
                 self.findings_page(tenant, endpoint, &sets, &from.findings),
             )
         };
-        let (head, utc_offset, streams, (attempts, findings), codes) = tokio::try_join!(
+        let ids = [endpoint].into();
+        let (head, mut labels, hosts, utc_offset, streams, (attempts, findings), codes) = tokio::try_join!(
             head,
+            self.labels_of(tenant, &ids),
+            self.hosts_of(tenant, endpoint),
             self.utc_offset(tenant, endpoint),
             self.streams_page(tenant, endpoint, &from.streams),
             derived,
@@ -108,13 +119,18 @@ impl Store {
             (streams_at.total > 0).then(|| EndpointHead {
                 endpoint: endpoint.to_owned(),
                 host: String::new(),
+                contact_ms: 0,
                 servicing_stack: String::new(),
                 first: span.first,
                 last: span.last,
             })
         });
+        let mut labels = labels.remove(endpoint).unwrap_or_default();
         Ok(head.map(|head| EndpointDetail {
             head,
+            name: labels.remove("name").unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+            hosts,
             utc_offset,
             failed: attempts.2,
             noted: findings.2,

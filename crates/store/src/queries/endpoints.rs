@@ -6,7 +6,7 @@ use super::{
     states::{CAUSE, State, states},
     told::{ATTEMPTS, FINDINGS, Told},
 };
-use crate::{error::Result, store::Store};
+use crate::{error::Result, labels::Label, store::Store};
 use clickhouse::Row;
 use event::{Code, LoggedAt};
 use serde::Deserialize;
@@ -17,13 +17,17 @@ use std::collections::BTreeMap;
 pub struct EndpointSummary {
     /// Which.
     pub endpoint: String,
+    /// What people call it, or empty.
+    pub name: String,
     /// Host name, or empty.
     pub host: String,
+    /// What else people say of it, by label.
+    pub labels: Vec<Label>,
     /// Version of the servicing stack, or empty; its first three parts are the Windows build.
     pub servicing_stack: String,
     /// The gravest state of its updates; none where it tried none in the days of the list.
     pub state: Option<State>,
-    /// Whether its newest log is older than [`SILENT_DAYS`](super::SILENT_DAYS) days.
+    /// Whether it sent nothing for [`SILENT_DAYS`](super::SILENT_DAYS) days, see [`Totals`](super::Totals).
     pub is_silent: bool,
     /// Attempts failed or rolled back in those days.
     pub failed: u64,
@@ -53,7 +57,7 @@ impl EndpointSummary {
 pub struct EndpointsAsked<'a> {
     /// What they tried and failed by.
     pub filter: &'a Filter,
-    /// A part of the id or the host, or empty.
+    /// A part of the id, the name or the host, or empty.
     pub search: &'a str,
     /// In which state.
     pub wanted: Option<Wanted>,
@@ -146,6 +150,7 @@ struct Machine {
     host: String,
     servicing_stack: String,
     ends: i64,
+    heard: i64,
 }
 
 /// What a machine tried in some days.
@@ -163,8 +168,9 @@ struct Tried {
 const NAMED: usize = 1_000;
 
 /// Machines with when their logs begin and end.
-const MACHINES: &str = "(SELECT endpoint, max(host) AS named, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
-       ifNull(toInt64(max(last)), {never:Int64}) AS ends \
+const MACHINES: &str = "(SELECT endpoint, max(endpoints.named).2 AS said, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
+       ifNull(toInt64(max(last)), {never:Int64}) AS ends, toUnixTimestamp64Milli(max(contact)) AS contacted, \
+       if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
      FROM endpoints WHERE tenant = {tenant:String} GROUP BY endpoint)";
 
 /// What machines tried: the gravest state decides, and of two failures the later one.
@@ -231,7 +237,7 @@ impl Store {
             ),
             Some(Wanted::Silent) => (
                 format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
-                "ends < {silent_from:Int64}".to_owned(),
+                "heard < {silent_from:Int64}".to_owned(),
             ),
             Some(Wanted::ClockAhead) => (
                 format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
@@ -251,7 +257,9 @@ impl Store {
         let sql = format!(
             "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {of} WHERE {condition}{endpoints} \
                AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
-                 OR positionCaseInsensitiveUTF8(named, {{search:String}}) > 0)) \
+                 OR positionCaseInsensitiveUTF8(said, {{search:String}}) > 0 \
+                 OR endpoint IN (SELECT endpoint FROM endpoint_labels FINAL WHERE tenant = {{tenant:String}} AND label = 'name' \
+                   AND {{search:String}} != '' AND positionCaseInsensitiveUTF8(value, {{search:String}}) > 0))) \
              WHERE {sorted} OR endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}",
             endpoints = told.of_endpoints(),
             sorted = u8::from(sort != Sort::Name),
@@ -298,8 +306,10 @@ impl Store {
             false => all.of(names.iter().map(String::as_str).collect()),
         };
         let machines = format!(
-            "SELECT endpoint, max(host) AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends \
-             FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint",
+            "SELECT endpoint, host, servicing_stack, ends, heard FROM (\
+               SELECT endpoint, max(endpoints.named).2 AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends, \
+               toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
+             FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint)",
             told.of_endpoints()
         );
         let machines = told
@@ -316,7 +326,9 @@ impl Store {
             attempts = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]),
             findings = told.whole(&FINDINGS, &["severity", "category", "rule", "root"]),
         );
-        let (machines, tried, causes) = tokio::try_join!(
+        let ids = names.iter().map(String::as_str).collect();
+        let (mut labels, machines, tried, causes) = tokio::try_join!(
+            self.labels_of(told.tenant(), &ids),
             self.fetch_all::<Machine>("read the facts of endpoints", machines),
             self.fetch_all::<Tried>("read what endpoints tried", told.ask(self, &tried)),
             self.fetch_all::<(u64, String, String, u32)>(
@@ -344,6 +356,8 @@ impl Store {
                 .as_ref()
                 .and_then(|tried| causes.get(&tried.cause).cloned())
                 .unwrap_or_default();
+            let mut labels = labels.remove(name).unwrap_or_default();
+            let heard = machine.as_ref().map(|machine| machine.heard);
             let ends = machine.as_ref().map(|machine| machine.ends);
             let ends = ends.filter(|&ends| ends > super::told::NEVER);
             let (host, servicing_stack) = machine
@@ -351,10 +365,12 @@ impl Store {
                 .unwrap_or_default();
             EndpointSummary {
                 endpoint: name.clone(),
+                name: labels.remove("name").unwrap_or_default(),
+                labels: labels.into_iter().collect(),
                 host,
                 servicing_stack,
                 state: tried.as_ref().map(|tried| State::from_rank(tried.state)),
-                is_silent: ends.is_none_or(|ends| ends < told.silent_from()),
+                is_silent: heard.is_none_or(|heard| heard < told.silent_from()),
                 failed: tried.as_ref().map_or(0, |tried| tried.tries_failed),
                 last_failure: tried
                     .as_ref()

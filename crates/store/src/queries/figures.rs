@@ -6,11 +6,11 @@ use super::{
         CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Step, TOP, TopCode, Totals, UNCHARTED,
     },
     seen::sketches,
-    told::{ATTEMPTS, NEVER, Told},
+    told::{ATTEMPTS, Told},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
-use event::{Code, LoggedAt};
+use event::{Code, LoggedAt, UtcMillis};
 use serde::Deserialize;
 
 /// Attempts of a bucket, or of a KB.
@@ -56,7 +56,7 @@ struct Reporting {
     seen: u64,
     silent: u64,
     ahead: u64,
-    last_log: i64,
+    last_log_ms: i64,
 }
 
 /// A page's question with its range settled.
@@ -155,7 +155,10 @@ impl Ask<'_> {
 
     /// How many records there are, and the codes that most of them carry. Narrowed to some codes it tells of these alone, whatever else
     /// their records carry.
-    async fn records(&self) -> Result<(u64, u64, Vec<TopCode>)> {
+    async fn records(&self) -> Result<(Option<u64>, Option<u64>, Vec<TopCode>)> {
+        if !self.filter.labels.is_empty() {
+            return Ok((None, None, Vec::new()));
+        }
         // Code 0 stands for all records: in the sketches too, unless they are narrowed to some codes.
         const ORDER: &str = " ORDER BY code = 0 DESC, records - least(records, noise) DESC, records DESC, code LIMIT 1 + {top:UInt64}";
         let is_narrow = !self.filter.codes.is_empty();
@@ -198,18 +201,19 @@ impl Ask<'_> {
             // Two estimates, which need not agree.
             noise: row.noise.min(row.records),
         });
-        Ok((events, noise, codes.take(TOP).collect()))
+        Ok((Some(events), Some(noise), codes.take(TOP).collect()))
     }
 
     /// Those that are not counted over time, and the codes that most records carry.
     pub(super) async fn totals(&self) -> Result<(Totals, Vec<TopCode>)> {
         let reporting = [
             "SELECT countIf(begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400) AS seen, \
-               countIf(ends < {silent_from:Int64}) AS silent, countIf(ends > {ahead_from:Int64}) AS ahead, \
-               maxIf(ends, ends <= {ahead_from:Int64}) AS last_log FROM (\
-             SELECT endpoint, ifNull(toInt64(min(first)), {never:Int64}) AS begins, ifNull(toInt64(max(last)), {never:Int64}) AS ends \
+               countIf(heard < {silent_from:Int64}) AS silent, countIf(ends > {ahead_from:Int64}) AS ahead, \
+               max(contacted) AS last_log_ms FROM (\
+             SELECT endpoint, ifNull(toInt64(min(first)), {never:Int64}) AS begins, ifNull(toInt64(max(last)), {never:Int64}) AS ends, \
+               toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
              FROM endpoints WHERE tenant = {tenant:String}",
-            self.told.of_endpoints(),
+            &self.told.of_endpoints(),
             " GROUP BY endpoint)",
         ]
         .concat();
@@ -228,7 +232,7 @@ impl Ask<'_> {
             endpoints: reporting.seen,
             silent: reporting.silent,
             clock_ahead: reporting.ahead,
-            last_log: (reporting.last_log > NEVER).then_some(LoggedAt(reporting.last_log)),
+            last_log: (reporting.last_log_ms > 0).then_some(UtcMillis(reporting.last_log_ms)),
             events,
             noise,
             raw_bytes,
@@ -254,7 +258,7 @@ impl Ask<'_> {
         let sum = [
             "SELECT toUInt64(ifNull(sum(bytes), 0)) FROM (SELECT intervalLengthSum(offset, `end`) AS bytes FROM coverage \
              WHERE tenant = {tenant:String}",
-            self.told.of_endpoints(),
+            &self.told.of_endpoints(),
             " AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) GROUP BY endpoint, stream)",
         ];
         self.one("sum up the text", &sum.concat()).await.map(Some)

@@ -1,6 +1,7 @@
 //! What narrows a page: the same for every figure on it, and for every page.
 
 use super::Day;
+use crate::labels::Label;
 use event::{Code, LoggedAt};
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub struct Filter {
     pub codes: Vec<Code>,
     /// One endpoint.
     pub endpoint: Option<String>,
+    /// Labels, all of them.
+    pub labels: Vec<Label>,
     /// The time that it is now, as clocks of machines show it: no day after it is shown unasked. Without it, the latest day that any log
     /// names is taken for it.
     pub now: Option<LoggedAt>,
@@ -36,6 +39,7 @@ impl Filter {
             || self.cause.is_some()
             || self.endpoint.is_some()
             || !self.codes.is_empty()
+            || !self.labels.is_empty()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::Row;
-use event::{Code, LoggedAt, civil::days_from_civil};
+use event::{Code, LoggedAt, UtcMillis, civil::days_from_civil};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -68,12 +68,12 @@ pub struct Overview {
 pub struct Totals {
     /// Endpoints whose logs, from the earliest to the latest time in them, reach into the range.
     pub endpoints: u64,
-    /// Endpoints, of all times, whose newest log is older than [`SILENT_DAYS`] days.
+    /// Endpoints, of all times, that sent nothing for [`SILENT_DAYS`] days; where nobody noted when they did, whose newest log is as old.
     pub silent: u64,
     /// Endpoints, of all times, whose newest log is of a time that no clock on earth shows yet.
     pub clock_ahead: u64,
-    /// The newest log of all the others, as logged.
-    pub last_log: Option<LoggedAt>,
+    /// When the newest log of all arrived, where that was noted.
+    pub last_log: Option<UtcMillis>,
     /// Attempts.
     pub attempts: u64,
     /// Of them failed or rolled back.
@@ -81,10 +81,10 @@ pub struct Totals {
     /// Of them succeeded.
     pub succeeded: u64,
     /// Distinct events: of one endpoint exact; of a fleet exact up to some hundreds and within some 3 % above, without records that may
-    /// still go on.
-    pub events: u64,
+    /// still go on. Nothing where labels narrow: sketches know of no endpoint.
+    pub events: Option<u64>,
     /// Distinct noise records, in the same way.
-    pub noise: u64,
+    pub noise: Option<u64>,
     /// Source bytes of the pieces of logs that begin in the range, each byte once. Nothing where there are too many pieces to sum up
     /// while somebody waits.
     pub raw_bytes: Option<u64>,
@@ -201,14 +201,15 @@ impl Store {
             succeeded: sum(|at| at.succeeded),
             ..totals
         };
-        // Records are narrowed by a KB and by codes, and by nothing else.
-        let has_records =
-            filter.category.is_none() && filter.cause.is_none() && totals.events + totals.noise > 0;
+        // Records are narrowed by a KB and by codes; where anything else narrows, they say nothing.
+        let has_records = filter.category.is_none()
+            && filter.cause.is_none()
+            && (totals.events, totals.noise) > (Some(0), Some(0));
         let known = !filter.names_something()
             || totals.attempts > 0
             || !top_causes.is_empty()
             || has_records
-            || (filter.endpoint.is_some()
+            || ((filter.endpoint.is_some() || !filter.labels.is_empty())
                 && !ask.told.has_cause()
                 && filter.kb.is_none()
                 && totals.endpoints > 0);

@@ -191,6 +191,11 @@ impl<'a> Told<'a> {
         self.filter.now.map_or(end, |now| now.0.min(end))
     }
 
+    /// Whose.
+    pub(super) fn tenant(&self) -> &'a str {
+        &self.filter.tenant
+    }
+
     /// First and last day.
     pub(super) fn days(&self) -> (Day, Day) {
         (self.from, self.to)
@@ -284,10 +289,13 @@ impl<'a> Told<'a> {
     }
 
     /// A condition on some endpoints; nothing where all are asked for.
-    pub(super) fn of_endpoints(&self) -> &'static str {
+    pub(super) fn of_endpoints(&self) -> String {
         match self.endpoints.is_empty() {
-            true => "",
-            false => " AND endpoint IN {endpoints:Array(String)}",
+            true => labelled(self.filter),
+            false => format!(
+                " AND endpoint IN {{endpoints:Array(String)}}{}",
+                labelled(self.filter)
+            ),
         }
     }
 
@@ -356,13 +364,33 @@ impl<'a> Told<'a> {
     }
 }
 
+/// A condition on endpoints that have the labels of a filter; nothing where it has none. The table is ordered by label, so that of each
+/// only those rows are read.
+pub(super) fn labelled(filter: &Filter) -> String {
+    let mut sql = String::new();
+    for at in 0..filter.labels.len() {
+        let _ = write!(
+            sql,
+            " AND endpoint IN (SELECT endpoint FROM endpoint_labels FINAL \
+               WHERE tenant = {{tenant:String}} AND label = {{label{at}:String}} AND value = {{value{at}:String}})"
+        );
+    }
+    sql
+}
+
 /// Gives a question the parameters of what narrows it.
 pub(super) fn narrowed(query: Query, filter: &Filter, from: Day, to: Day) -> Query {
     let codes: Vec<u32> = filter.codes.iter().copied().map(Code::value).collect();
-    query
+    let query = query
         .param("tenant", &filter.tenant)
         .param("from", from)
         .param("to", to)
         .param("kb", filter.kb.as_deref().unwrap_or(""))
-        .param("codes", codes)
+        .param("codes", codes);
+    let labels = filter.labels.iter().enumerate();
+    labels.fold(query, |query, (at, (label, value))| {
+        query
+            .param(&format!("label{at}"), label)
+            .param(&format!("value{at}"), value)
+    })
 }

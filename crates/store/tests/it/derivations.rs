@@ -307,6 +307,8 @@ async fn facts_of_a_machine_fold_in_any_order() {
             tenant: TENANT.to_owned(),
             endpoint: endpoint.to_owned(),
             host: String::new(),
+            named_at: None,
+            contact_ms: 0,
             servicing_stack: stack
                 .map(|(when, stack)| (at(when).expect("a time"), stack.to_owned())),
             first: at(first),

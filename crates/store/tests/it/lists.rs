@@ -117,6 +117,8 @@ async fn put(store: &Store, units: &[UnitDerivation]) {
         tenant: TENANT.to_owned(),
         endpoint: units[0].unit.endpoint.clone(),
         host: String::new(),
+        named_at: None,
+        contact_ms: 0,
         servicing_stack: None,
         first: None,
         last: None,

@@ -14,12 +14,16 @@
 //! - `pages`: what the pages ask
 //! - `dead_letters`: kept as they came, folded, sent back
 //! - `tokens`: states of tokens, enrolment by several intakes at once
+//! - `endpoints`: names, labels and host names, and pages that narrow by them
+//! - `audit`: who did what, whole or not
 //! - `replicas`: what a made-up server with replicas hears
 
+mod audit;
 mod coverage;
 mod days;
 mod dead_letters;
 mod derivations;
+mod endpoints;
 mod first_release;
 mod harness;
 mod lists;

@@ -1,6 +1,6 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
-use super::{endpoints::Days, logged, name, overview::CodeCount, shown};
+use super::{endpoints::Days, labels::Named, logged, name, overview::CodeCount, shown};
 use crate::{
     error::{ApiError, Result},
     json::Json,
@@ -9,10 +9,11 @@ use crate::{
     texts::{self, Text},
 };
 use axum::extract::{Path, Query, State};
-use event::Code;
+use event::{Code, UtcMillis};
 use serde::{Deserialize, Serialize};
 use store::{
-    EndpointDetail, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary, UtcSegment,
+    EndpointDetail, EndpointHost, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary,
+    UtcSegment,
 };
 
 /// Where the page of each list starts, as an answer gave it.
@@ -77,7 +78,11 @@ impl Detail {
         Self {
             endpoint: Head {
                 id: head.endpoint,
+                name: Some(detail.name).filter(|name| !name.is_empty()),
                 host: Some(head.host).filter(|host| !host.is_empty()),
+                labels: detail.labels.into_iter().map(Named::from).collect(),
+                hosts: detail.hosts.into_iter().map(HostOut::from).collect(),
+                contact: (head.contact_ms > 0).then(|| UtcMillis(head.contact_ms).to_string()),
                 build: stack.as_deref().map(texts::build),
                 servicing_stack: stack,
                 utc_offset: detail.utc_offset.map(UtcOffset::from),
@@ -118,12 +123,37 @@ impl Detail {
 #[derive(Serialize)]
 struct Head {
     id: String,
+    name: Option<String>,
     host: Option<String>,
+    labels: Vec<Named>,
+    hosts: Vec<HostOut>,
+    contact: Option<String>,
     build: Option<String>,
     servicing_stack: Option<String>,
     utc_offset: Option<UtcOffset>,
     first: Option<String>,
     last: Option<String>,
+}
+
+/// A name that it had.
+#[derive(Serialize)]
+struct HostOut {
+    host: String,
+    /// With which it enrolled under this name.
+    machine_guid: Option<String>,
+    first: Option<String>,
+    last: Option<String>,
+}
+
+impl From<EndpointHost> for HostOut {
+    fn from(host: EndpointHost) -> Self {
+        Self {
+            machine_guid: Some(host.machine_guid).filter(|guid| !guid.is_empty()),
+            host: host.host,
+            first: logged(host.first),
+            last: logged(host.last),
+        }
+    }
 }
 
 /// Of the whole lists, whatever their pages show.
@@ -448,10 +478,22 @@ mod tests {
             head: EndpointHead {
                 endpoint: "x".repeat(128),
                 host: text(256),
+                contact_ms: i64::MAX / 2,
                 servicing_stack: text(256),
                 first: None,
                 last: None,
             },
+            name: text(64),
+            labels: vec![(text(32), text(64)); 16],
+            hosts: vec![
+                EndpointHost {
+                    host: text(255),
+                    machine_guid: text(38),
+                    first: None,
+                    last: None,
+                };
+                64
+            ],
             utc_offset: Some(segment),
             failed: 120_000,
             noted: 0,
@@ -481,6 +523,8 @@ mod tests {
         }
         detail.findings.truncate(0);
         detail.streams.truncate(0);
+        detail.hosts.truncate(2);
+        detail.labels.truncate(4);
         let plain = bytes(detail);
         assert!(plain < 100 << 10, "{plain} bytes");
     }

@@ -1,6 +1,11 @@
 //! `/endpoints`: every machine, by name or by what is broken on it.
 
-use super::{day, filter::AskedFilter, logged, shown};
+use super::{
+    day,
+    filter::AskedFilter,
+    labels::{Named, Pairs},
+    logged, shown,
+};
 use crate::{
     error::{ApiError, Result},
     json::Json,
@@ -14,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use store::{EndpointSummary, EndpointsAsked, Sort, Wanted};
+use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
 
 /// A page unless asked for more: two screens.
 const LIMIT: usize = 50;
@@ -64,9 +69,11 @@ pub(crate) async fn endpoints(
     State(web): State<Web>,
     Query(asked): Query<Asked>,
     Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Endpoints> {
     let limit = asked.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
-    let (range, rows, total, next) = listed(&web, &asked, filter, limit).await?;
+    let (range, rows, total, next) =
+        listed(&web, &asked, &filter.read(&pairs, &web)?, limit).await?;
     Ok(Json(Endpoints {
         range: range.map(Days::from),
         endpoints: rows,
@@ -80,12 +87,13 @@ pub(crate) async fn endpoints_csv(
     State(web): State<Web>,
     Query(asked): Query<Asked>,
     Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
 ) -> std::result::Result<Response, ApiError> {
     let asked = Asked {
         after: None,
         ..asked
     };
-    let (_, rows, _, next) = listed(&web, &asked, filter, EXPORT_MAX).await?;
+    let (_, rows, _, next) = listed(&web, &asked, &filter.read(&pairs, &web)?, EXPORT_MAX).await?;
     let mut lines = vec![COLUMNS.map(str::to_owned)];
     lines.extend(rows.into_iter().map(Row::cells));
     if next.is_some() {
@@ -114,9 +122,11 @@ pub(crate) async fn endpoints_csv(
     Ok((headers, body).into_response())
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "endpoint",
+    "name",
     "host",
+    "labels",
     "build",
     "state",
     "silent",
@@ -155,10 +165,9 @@ type Listed = (
 async fn listed(
     web: &Web,
     asked: &Asked,
-    filter: AskedFilter,
+    filter: &Filter,
     limit: usize,
 ) -> std::result::Result<Listed, ApiError> {
-    let filter = filter.read(web)?;
     let wanted = match asked.state.as_str() {
         "" => None,
         name => Some(Wanted::from_name(name).ok_or_else(|| unknown("state", name))?),
@@ -170,7 +179,7 @@ async fn listed(
     let page = web
         .store
         .endpoints(EndpointsAsked {
-            filter: &filter,
+            filter,
             search: asked.q.trim(),
             wanted,
             sort,
@@ -195,7 +204,9 @@ fn unknown(name: &str, value: &str) -> ApiError {
 #[derive(Serialize)]
 pub(crate) struct Row {
     endpoint: String,
+    name: String,
     host: String,
+    labels: Vec<Named>,
     build: String,
     state: &'static str,
     failed: u64,
@@ -210,12 +221,15 @@ pub(crate) struct Row {
 
 impl Row {
     /// In the order of [`COLUMNS`].
-    fn cells(self) -> [String; 13] {
+    fn cells(self) -> [String; 15] {
         let title = self.title.unwrap_or_default();
         let text = |text: Option<String>| text.unwrap_or_default();
+        let labels: Vec<String> = self.labels.iter().map(Named::to_string).collect();
         [
             self.endpoint,
+            self.name,
             self.host,
+            labels.join(", "),
             self.build,
             self.state.to_owned(),
             u8::from(self.silent).to_string(),
@@ -246,7 +260,9 @@ impl Row {
             cause,
             kb: (!endpoint.kb.is_empty()).then_some(endpoint.kb),
             endpoint: endpoint.endpoint,
+            name: endpoint.name,
             host: endpoint.host,
+            labels: endpoint.labels.into_iter().map(Named::from).collect(),
             failed: endpoint.failed,
             last_failure: logged(endpoint.last_failure),
             last_seen: logged(endpoint.last_seen),

@@ -1,6 +1,10 @@
 //! What narrows an answer: one object for every address that tells of the fleet.
 
-use super::{alike, read_code, read_day};
+use super::{
+    alike,
+    labels::{Pairs, read_labels},
+    read_code, read_day,
+};
 use crate::{error::ApiError, server::Web};
 use event::LoggedAt;
 use serde::Deserialize;
@@ -19,7 +23,8 @@ pub(crate) struct AskedFilter {
 }
 
 impl AskedFilter {
-    pub(crate) fn read(self, web: &Web) -> Result<Filter, ApiError> {
+    /// With the labels among all pairs of the query.
+    pub(crate) fn read(self, pairs: &Pairs, web: &Web) -> Result<Filter, ApiError> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let day = |text, name| given(text).map(|text| read_day(&text, name)).transpose();
         Ok(Filter {
@@ -36,6 +41,7 @@ impl AskedFilter {
                 None => Vec::new(),
             },
             endpoint: given(self.endpoint),
+            labels: read_labels(pairs)?,
             now: Some(now()),
         })
     }

@@ -1,20 +1,42 @@
 //! `/overview`: what is broken now, since when, why, where.
 
-use super::{day, endpoints::Row, filter::AskedFilter, logged, name, status::Disk};
+use super::{
+    day,
+    endpoints::Row,
+    filter::AskedFilter,
+    labels::{Pairs, read_by},
+    logged, name,
+    status::Disk,
+};
 use crate::{error::Result, json::Json, server::Web, texts};
 use axum::extract::{self, Query};
 use event::{Code, UtcMillis};
-use serde::Serialize;
-use store::{KbSummary, State, Step};
+use serde::{Deserialize, Serialize};
+use store::{Group, KbSummary, State, Step};
 use texts::Text;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    by: Option<String>,
+}
 
 pub(crate) async fn overview(
     extract::State(web): extract::State<Web>,
-    Query(asked): Query<AskedFilter>,
+    Query(asked): Query<Asked>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
 ) -> Result<Overview> {
-    let filter = asked.read(&web)?;
-    let (found, pending_units, used_bytes) = tokio::try_join!(
+    let filter = filter.read(&pairs, &web)?;
+    let by = read_by(asked.by)?;
+    let groups = async {
+        match &by {
+            Some(label) => web.store.groups(&filter, label).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let (found, groups, pending_units, used_bytes) = tokio::try_join!(
         web.store.overview(&filter),
+        groups,
         web.store.pending_units(),
         web.store.disk_used()
     )?;
@@ -107,6 +129,9 @@ pub(crate) async fn overview(
             .into_iter()
             .map(|endpoint| Row::new(&rule_texts, endpoint))
             .collect(),
+        groups: by
+            .is_some()
+            .then(|| groups.into_iter().map(GroupOut::from).collect()),
     }))
 }
 
@@ -128,6 +153,28 @@ pub(crate) struct Overview {
     known: bool,
     like: Vec<String>,
     endpoints: Vec<Row>,
+    /// Where a label is named to group by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<GroupOut>>,
+}
+
+#[derive(Serialize)]
+struct GroupOut {
+    value: String,
+    endpoints: u64,
+    endpoints_failing: u64,
+    failed: u64,
+}
+
+impl From<Group> for GroupOut {
+    fn from(group: Group) -> Self {
+        Self {
+            value: group.value,
+            endpoints: group.endpoints,
+            endpoints_failing: group.endpoints_failing,
+            failed: group.failed,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -174,7 +221,7 @@ impl Pcs {
             failing_week_ago: found.failing.week_ago,
             silent: totals.silent,
             clock_ahead: totals.clock_ahead,
-            last_log: logged(totals.last_log),
+            last_log: totals.last_log.map(|at| at.to_string()),
         }
     }
 }
@@ -185,8 +232,8 @@ struct Totals {
     failed: u64,
     succeeded: u64,
     other: u64,
-    events: u64,
-    noise: u64,
+    events: Option<u64>,
+    noise: Option<u64>,
     raw_bytes: Option<u64>,
 }
 

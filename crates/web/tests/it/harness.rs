@@ -217,6 +217,8 @@ async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: 
         tenant: tenant.to_owned(),
         endpoint: endpoint.to_owned(),
         host: format!("HOST-{endpoint}"),
+        named_at: None,
+        contact_ms: 0,
         servicing_stack: first.map(|at| (at, "10.0.19041.1852".to_owned())),
         first,
         last,
