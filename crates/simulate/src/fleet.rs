@@ -30,8 +30,14 @@ pub struct EndpointPlan {
     pub index: usize,
     /// In the form of a MachineGuid.
     pub id: String,
-    /// Host name.
+    /// Host name; it begins with its site.
     pub host: String,
+    /// Where it stands.
+    pub site: &'static str,
+    /// What it is, made up.
+    pub model: &'static str,
+    /// Which updates it gets when: `pilot`, `early` or `broad`.
+    pub ring: &'static str,
     /// Its Windows.
     pub build: &'static Build,
     /// Minutes its clock is ahead of UTC.
@@ -85,6 +91,16 @@ const NEVER_S: u64 = 315_360_000;
 /// Places in host names.
 const SITES: [&str; 6] = ["SHA", "BJS", "CAN", "SZX", "CTU", "HKG"];
 
+/// Models that nobody sells.
+const MODELS: [&str; 4] = ["Desk 400 G3", "Desk 400 G5", "Book 14 G2", "Counter 90"];
+const SERVERS: [&str; 2] = ["Rack 2U G4", "Rack 1U G6"];
+
+/// Shares of the rings.
+const RINGS: [(u64, &str); 3] = [(5, "pilot"), (20, "early"), (75, "broad")];
+
+/// Tells the dice of labels from those of logs.
+const LABELS: u64 = 0x006C_6162_656C_7300;
+
 impl Fleet {
     /// A fleet with 30 days of history that ends with June 2025, which holds a release day.
     pub fn new(seed: u64, endpoints: usize) -> Self {
@@ -124,17 +140,23 @@ impl Fleet {
             0x8000 | b >> 50,
             b & 0xFFFF_FFFF_FFFF
         );
+        let site = *random.pick(&SITES);
         let host = format!(
-            "{}-{}-{:05}",
-            random.pick(&SITES),
+            "{site}-{}-{:05}",
             if build.server { "SRV" } else { "PC" },
             index + 1
         );
         let end_us = self.end.0 * 1_000;
+        // Dice of their own: the logs of a seed stay what they were.
+        let mut dice = Random::new(self.seed ^ LABELS, mix(index as u64 + 1));
+        let models: &[&'static str] = if build.server { &SERVERS } else { &MODELS };
         let mut plan = EndpointPlan {
             index,
             id,
             host,
+            site,
+            model: *dice.pick(models),
+            ring: weighted(&mut dice, &RINGS),
             build,
             offset_minutes,
             scenarios: Vec::new(),
@@ -474,7 +496,7 @@ fn update_lag(random: &mut Random, server: bool) -> i64 {
     lag
 }
 
-fn weighted(random: &mut Random, list: &[(u64, i32)]) -> i32 {
+fn weighted<T: Copy + Default>(random: &mut Random, list: &[(u64, T)]) -> T {
     let mut at = random.below(list.iter().map(|(weight, _)| weight).sum());
     for &(weight, value) in list {
         if at < weight {
@@ -482,5 +504,5 @@ fn weighted(random: &mut Random, list: &[(u64, i32)]) -> i32 {
         }
         at -= weight;
     }
-    0
+    T::default()
 }

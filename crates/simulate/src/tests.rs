@@ -175,3 +175,25 @@ fn the_truth_reads_back_from_json() {
     let text = serde_json::to_string(&truth).unwrap();
     assert_eq!(serde_json::from_str::<Truth>(&text).unwrap(), truth);
 }
+
+#[test]
+fn an_inventory_tells_site_model_and_ring() {
+    let fleet = Fleet::new(7, 400);
+    let again: Vec<_> = Fleet::new(7, 400).plans().collect();
+    let mut rings = std::collections::BTreeMap::new();
+    for (plan, again) in std::iter::zip(fleet.plans(), &again) {
+        assert!(plan.host.starts_with(plan.site), "{}", plan.host);
+        assert_eq!(plan.build.server, plan.model.starts_with("Rack"));
+        assert_eq!(
+            (plan.site, plan.model, plan.ring),
+            (again.site, again.model, again.ring)
+        );
+        *rings.entry(plan.ring).or_insert(0) += 1;
+    }
+    // A twentieth, a fifth, the rest: no dice are that far off with 400 throws.
+    assert!((5..=40).contains(&rings["pilot"]), "{rings:?}");
+    assert!((50..=120).contains(&rings["early"]), "{rings:?}");
+    assert!(rings["broad"] > 240, "{rings:?}");
+    let truth = crate::truth(&fleet.endpoint(3));
+    assert_eq!(truth.ring, fleet.endpoint(3).ring);
+}

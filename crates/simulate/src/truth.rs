@@ -12,6 +12,15 @@ pub struct Truth {
     pub id: String,
     /// Host name.
     pub host: String,
+    /// Where it stands: the first letters of its host name.
+    #[serde(default)]
+    pub site: String,
+    /// What it is, made up.
+    #[serde(default)]
+    pub model: String,
+    /// `pilot`, `early` or `broad`.
+    #[serde(default)]
+    pub ring: String,
     /// `Windows 10 22H2`
     pub windows: String,
     /// Version prefix of its components, `10.0.19041`.
