@@ -7,7 +7,7 @@ use crate::token;
 use anyhow::Context;
 use embedded_clickhouse::{EngineError, Folder};
 use std::time::{Duration, Instant};
-use store::{Store, StoreConfig};
+use store::{Store, StoreConfig, StoreError};
 
 /// A way to the store: the ClickHouse of a cluster, the engine of a running `up`, or one started for as long as the command takes.
 pub(crate) struct Access {
@@ -79,5 +79,34 @@ impl Access {
             Some(engine) => engine.stop().await,
             None => Ok(()),
         }
+    }
+}
+
+/// With replicas a statement fails for some seconds after an insert or an outage.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks again for so long, where that may help. What is put twice is there once.
+pub(crate) async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                tracing::debug!(%error, "asked again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Who runs this, for the table; a name that the environment gives is no proof, the number is the kernel's.
+pub(crate) fn user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    match std::env::var("USER") {
+        Ok(name) if !name.is_empty() => format!("{} (uid {uid})", harmless::name(&name)),
+        _ => format!("uid {uid}"),
     }
 }

@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
+mod audit;
 mod config;
 mod dead_letters;
 mod dead_units;
 mod doctor;
+mod endpoints;
 mod engine;
 mod explain;
 mod ingest;
@@ -60,6 +62,8 @@ enum Command {
     DeadLetters(dead_letters::Arguments),
     DeadUnits(dead_units::Arguments),
     Tokens(tokens::Arguments),
+    Endpoints(endpoints::Arguments),
+    Audit(audit::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -102,6 +106,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::DeadUnits(arguments) => dead_units::run(arguments),
         Command::Tokens(arguments) => tokens::run(arguments),
+        Command::Endpoints(arguments) => endpoints::run(arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
     }

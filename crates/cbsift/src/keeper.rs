@@ -7,6 +7,7 @@ mod space;
 pub(crate) use notes::Notes;
 pub(crate) use space::{FileSystem, Full, Space};
 
+use crate::run::TENANT;
 use days::{Days, Signs, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +58,7 @@ pub(crate) struct Keeper {
     pub(crate) space: Space,
     pub(crate) notes: Notes,
     pub(crate) shown: Shown,
+    pub(crate) keep_audit_days: u16,
 }
 
 impl Keeper {
@@ -284,6 +286,15 @@ impl Keeper {
         if believed.is_none_or(|believed| believed < day) {
             self.store.set_housekeeping_day(day).await?;
         }
+        // Once for each day that is believed; of several processes each looks, and one finds it.
+        if chores.audited_for != Some(day) {
+            let before = day.saturating_sub(self.keep_audit_days);
+            let rows = self.store.expire_audit(TENANT, before, now_ms()).await?;
+            if rows > 0 {
+                tracing::info!(rows, "removed audit rows whose days are over");
+            }
+            chores.audited_for = Some(day);
+        }
         let rests = chores
             .expire_again
             .is_some_and(|again| Instant::now() < again);
@@ -404,6 +415,7 @@ impl Keeper {
 struct Chores {
     days: Option<Days>,
     expired_for: Option<u16>,
+    audited_for: Option<u16>,
     expire_again: Option<Instant>,
     lost: Vec<store::LostPart>,
     /// Those of them that the store has not taken yet.

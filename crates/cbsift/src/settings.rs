@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) tokens_refresh: Duration,
     /// 0 = no bound.
     pub(crate) max_disk: u64,
+    /// How long it is kept who did what.
+    pub(crate) keep_audit_days: u16,
     pub(crate) pipeline: pipeline::Config,
     pub(crate) engine_listen: SocketAddr,
     pub(crate) library: Option<PathBuf>,
@@ -150,6 +152,7 @@ struct RawStore {
     max_disk: String,
     keep_days: u16,
     keep_evidence_days: u16,
+    keep_audit_days: u16,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +186,9 @@ const MIN_MEMORY: u64 = 500 << 20;
 
 /// Below this the engine's own files, a batch and its merges leave no room for logs.
 const MIN_DISK: u64 = 64 << 20;
+
+/// What auditors ask for; months are kept whole.
+const MIN_AUDIT_DAYS: u16 = 180;
 
 /// A revocation holds within a minute, also where one reading fails or hangs: the next one comes 2 s later (`run/tokens.rs`).
 const TOKENS_REFRESH_MAX: Duration = Duration::from_secs(30);
@@ -259,6 +265,7 @@ pub(crate) fn load(
         remote: check.remote(&raw.store),
         tokens_refresh: check.tokens_refresh(&raw.store.tokens_refresh),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
+        keep_audit_days: check.keep_audit_days(raw.store.keep_audit_days),
         pipeline: pipeline::Config::default(),
         engine_listen: check.address("engine.listen", &raw.engine.listen, false),
         library: (!raw.engine.library.is_empty()).then(|| PathBuf::from(&raw.engine.library)),
@@ -435,6 +442,15 @@ impl Check<'_> {
         }
     }
 
+    fn keep_audit_days(&mut self, days: u16) -> u16 {
+        if days < MIN_AUDIT_DAYS {
+            self.problems.push(format!(
+                "`store.keep_audit_days` is {days}, but who did what must be kept {MIN_AUDIT_DAYS} days at least"
+            ));
+        }
+        days
+    }
+
     fn tokens_refresh(&mut self, text: &str) -> Duration {
         let refresh = self.time("store.tokens_refresh", text);
         if refresh > TOKENS_REFRESH_MAX {
@@ -581,6 +597,7 @@ mod tests {
             ("web.listen", "here".to_owned()),
             ("log.format", "xml".to_owned()),
             ("store.tokens_refresh", "2m".to_owned()),
+            ("store.keep_audit_days", "179".to_owned()),
         ];
         let Err(Misuse(problems)) = load(None, &flags) else {
             panic!("accepted")
@@ -591,6 +608,7 @@ mod tests {
             "web.listen",
             "log.format",
             "store.tokens_refresh",
+            "store.keep_audit_days",
         ] {
             assert!(problems.contains(key), "{key} in {problems}");
         }

@@ -1,8 +1,10 @@
 //! The shipped rules in the store, where a site has published none of its own.
 
+use crate::keeper::now_ms;
+use crate::run::TENANT;
 use anyhow::Context;
 use pipeline::{PublishError, PublishedAs, RuleSetError};
-use store::Store;
+use store::{Action, Store};
 
 /// Publishes the shipped rules where there are none at all: of a new store, whose pipelines would wait for some.
 ///
@@ -21,6 +23,20 @@ pub(crate) async fn publish_shipped(store: &Store) -> anyhow::Result<()> {
     match pipeline::publish_shipped(store).await {
         Ok(published) => {
             let sequence = published.sequence;
+            // Nobody asked for it, so there is nothing to keep from being done without its row: it is told afterwards.
+            if matches!(published.did, PublishedAs::New | PublishedAs::SiteAgain) {
+                let action = Action {
+                    action: "rules.publish".to_owned(),
+                    object: "at a start".to_owned(),
+                    before: String::new(),
+                    after: serde_json::json!({ "sequence": sequence }).to_string(),
+                };
+                let action = std::slice::from_ref(&action);
+                store
+                    .audit(TENANT, "cbsift", now_ms(), action)
+                    .await
+                    .context("note that rules were published")?;
+            }
             let what = match published.did {
                 PublishedAs::New => "the shipped rules, published now",
                 PublishedAs::Unchanged => "the shipped rules",

@@ -8,7 +8,7 @@ use event::UtcMillis;
 use simulate::{Fleet, Truth};
 use std::fs;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Write the logs of a made-up fleet with planted failures; the same seed writes the same bytes
@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// Write every failure, cause and noise that was planted, as JSON
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
+    /// Write site, model and ring of each endpoint, as `cbsift endpoints import` reads them
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// No progress bar
     #[arg(long, short)]
     quiet: bool,
@@ -105,10 +108,29 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         file.flush()
             .with_context(|| format!("write `{}`", path.display()))?;
     }
+    if let Some(path) = &arguments.labels {
+        write_labels(&fleet, path).with_context(|| format!("write `{}`", path.display()))?;
+    }
     crate::log::print(&format!(
         "{}, {} of logs",
         counted(fleet.endpoints as u64, "endpoint", "endpoints"),
         counted(bytes, "byte", "bytes")
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_labels(fleet: &Fleet, path: &Path) -> anyhow::Result<()> {
+    let mut csv = csv::Writer::from_path(path)?;
+    csv.write_record(["endpoint", "host", "site", "model", "ring"])?;
+    for plan in fleet.plans() {
+        csv.write_record([
+            plan.id.as_str(),
+            &plan.host,
+            plan.site,
+            plan.model,
+            plan.ring,
+        ])?;
+    }
+    csv.flush()?;
+    Ok(())
 }

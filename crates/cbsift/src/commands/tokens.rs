@@ -1,6 +1,6 @@
 //! `cbsift tokens`: who may send, enrol and read.
 
-use crate::access::Access;
+use crate::access::{Access, patiently, user};
 use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::run::{self, TENANT};
@@ -11,9 +11,9 @@ use serve::tokens::{hash, new_secret};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
-use std::time::Duration;
-use store::{EnrolledHost, Store, StoreError, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
-use tokio::time::{Instant, sleep};
+use store::{
+    Action, EnrolledHost, Store, StoreError, StoredToken, TOKENS_LISTED, TokenState, TokenVia,
+};
 
 /// Make, list, approve and revoke the tokens of the store
 ///
@@ -178,32 +178,31 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// With replicas a statement fails for some seconds after an insert or an outage.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Asks again for so long, where that may help. What is put twice is there once.
-async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Err(error) if error.is_retryable() && Instant::now() < deadline => {
-                tracing::debug!(%error, "asked again");
-                sleep(Duration::from_millis(500)).await;
-            }
-            done => return done,
-        }
-    }
-}
-
 /// The tokens of an id.
 async fn held(store: &Store, id: &str) -> Result<Vec<StoredToken>, StoreError> {
     patiently(|| store.tokens(TENANT, id, None)).await
 }
 
-async fn put(store: &Store, rows: &[StoredToken]) -> Result<(), StoreError> {
+/// Puts tokens, with what becomes of which in the audit first. `was` are the same tokens as they were, where there were any.
+pub(super) async fn put(
+    store: &Store,
+    action: &str,
+    was: &[StoredToken],
+    rows: &[StoredToken],
+) -> Result<(), StoreError> {
+    let before = |row: &StoredToken| {
+        let is_same = |was: &&StoredToken| was.secret == row.secret && was.kind == row.kind;
+        was.iter().find(is_same).map(|was| was.state)
+    };
+    let actions: Vec<Action> = rows
+        .iter()
+        .map(|row| match row.state {
+            TokenState::Revoked => row.action("token.revoke", before(row)),
+            TokenState::Waiting | TokenState::Active => row.action(action, before(row)),
+        })
+        .collect();
+    let (user, now) = (user(), now_ms());
+    patiently(|| store.audit(TENANT, &user, now, &actions)).await?;
     patiently(|| store.put_tokens(rows)).await
 }
 
@@ -251,7 +250,7 @@ async fn create(
         reason: None,
         note: harmless::name(&note),
     };
-    put(store, &[token]).await?;
+    put(store, "token.create", &[], &[token]).await?;
     super::print(&format!("{id}.{secret}\n"))?;
     crate::log::say(match kind {
         TokenKind::Endpoint => {
@@ -292,7 +291,7 @@ fn check_room(held: &[StoredToken], kind: TokenKind, id: &str, now: i64) -> anyh
     )))
 }
 
-async fn approve(
+pub(super) async fn approve(
     store: &Store,
     id: &str,
     secret_prefix: Option<&str>,
@@ -327,7 +326,7 @@ async fn approve(
         state: TokenState::Active,
         ..token
     });
-    put(store, &rows).await?;
+    put(store, "token.approve", &held, &rows).await?;
     let also = match count {
         0 => String::new(),
         count => format!(", and {count} before it revoked"),
@@ -358,7 +357,7 @@ async fn revoke(
         )));
     }
     let rows: Vec<StoredToken> = living.into_iter().map(revoked).collect();
-    put(store, &rows).await?;
+    put(store, "token.revoke", &held, &rows).await?;
     super::print(&format!(
         "{} of `{id}` revoked; intakes and pages follow within a minute, while they reach the store\n",
         match rows.len() {
@@ -379,7 +378,7 @@ async fn revoke_made_by(store: &Store, made_by: &str) -> anyhow::Result<()> {
     loop {
         let living = patiently(|| store.tokens_made_by(TENANT, made_by)).await?;
         let rows: Vec<StoredToken> = living.iter().map(revoked).collect();
-        put(store, &rows).await?;
+        put(store, "token.revoke", &living, &rows).await?;
         count += rows.len();
         if rows.len() < TOKENS_LISTED {
             break;
@@ -424,7 +423,7 @@ fn is_active(token: &&StoredToken) -> bool {
     token.state == TokenState::Active
 }
 
-fn revoked(token: &StoredToken) -> StoredToken {
+pub(super) fn revoked(token: &StoredToken) -> StoredToken {
     StoredToken {
         state: TokenState::Revoked,
         revoked_ms: Some(now_ms()),
@@ -464,15 +463,6 @@ fn prefix(secret: SecretHash) -> String {
 fn prefixes(tokens: &[&StoredToken]) -> String {
     let prefixes: Vec<String> = tokens.iter().map(|token| prefix(token.secret)).collect();
     prefixes.join(", ")
-}
-
-/// Who runs this, for the table; a name that the environment gives is no proof, the number is the kernel's.
-fn user() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    match std::env::var("USER") {
-        Ok(name) if !name.is_empty() => format!("{} (uid {uid})", harmless::name(&name)),
-        _ => format!("uid {uid}"),
-    }
 }
 
 fn misuse(text: String) -> anyhow::Error {

@@ -1,12 +1,17 @@
 //! `cbsift up`: everything on one machine.
 
+use crate::access::Access;
+use crate::run::TENANT;
+use crate::settings::Settings;
 use crate::token::{self, Holder};
 use crate::{feed::Feed, log, run, settings};
+use anyhow::Context;
 use clap::Args;
 use event::UtcMillis;
 use simulate::Fleet;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
+use store::LabelChange;
 use tokio_util::sync::CancellationToken;
 
 /// Intake, pipeline, store and pages on this machine, with the embedded engine
@@ -53,6 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     addresses.intake.clone(),
                     token.to_owned(),
                     page,
+                    settings.clone(),
                     feed_stop,
                 ),
                 None => super::tell(&format!("page      {page}")),
@@ -62,7 +68,14 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn play(fleet: Fleet, intake: String, token: String, page: String, stop: CancellationToken) {
+fn play(
+    fleet: Fleet,
+    intake: String,
+    token: String,
+    page: String,
+    settings: Settings,
+    stop: CancellationToken,
+) {
     std::thread::spawn(move || {
         let play = || -> anyhow::Result<()> {
             let feed = Feed::new(&intake, &token)?;
@@ -70,6 +83,7 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
                 "sending a month of logs of {} made-up endpoints",
                 fleet.endpoints
             ));
+            label(&fleet, &settings)?;
             for plan in fleet.plans() {
                 if stop.is_cancelled() {
                     return Ok(());
@@ -85,6 +99,37 @@ fn play(fleet: Fleet, intake: String, token: String, page: String, stop: Cancell
             tracing::error!("the made-up fleet stopped: {error:#}");
         }
     });
+}
+
+/// Says of the made-up machines what an inventory would.
+fn label(fleet: &Fleet, settings: &Settings) -> anyhow::Result<()> {
+    let changes: Vec<LabelChange> = fleet
+        .plans()
+        .flat_map(|plan| {
+            let labels = [
+                ("site", plan.site),
+                ("model", plan.model),
+                ("ring", plan.ring),
+            ];
+            labels.map(|(label, value)| LabelChange {
+                endpoint: plan.id.clone(),
+                label: label.to_owned(),
+                value: value.to_owned(),
+            })
+        })
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let access = Access::open(settings).await?;
+        let store = access.store();
+        let labelled = store
+            .put_labels(TENANT, &changes, "cbsift simulate", now().0)
+            .await;
+        labelled.context("label the made-up fleet")?;
+        access.close().await
+    })
 }
 
 fn now() -> UtcMillis {

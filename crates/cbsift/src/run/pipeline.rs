@@ -125,6 +125,7 @@ pub(crate) async fn pipeline(
         Ok(feed.run(stop, GRACE).await?)
     });
     let keeper = Keeper {
+        keep_audit_days: settings.keep_audit_days,
         store,
         // A ClickHouse elsewhere has its own bound on disk.
         space: Space::new(0, None),

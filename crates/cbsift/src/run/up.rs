@@ -87,6 +87,7 @@ pub(crate) async fn up(
         &settings.web,
     );
     let keeper = Keeper {
+        keep_audit_days: settings.keep_audit_days,
         store: store.clone(),
         space: space.clone(),
         notes: Notes::default(),

@@ -1,15 +1,17 @@
 //! `cbsift rules publish`: makes rules the newest set of the store.
 
 use super::{Files, refuse};
-use crate::access::Access;
+use crate::access::{Access, patiently, user};
+use crate::keeper::now_ms;
 use crate::report::counted;
+use crate::run::TENANT;
 use crate::{run, settings};
 use anyhow::Context;
 use clap::Args;
 use pipeline::PublishedAs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use store::RuleSetOrigin;
+use store::{Action, RuleSetOrigin};
 
 /// Publish rules to the store: every pipeline classifies what arrives with the newest set
 ///
@@ -39,7 +41,27 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     crate::log::start(crate::log::Format::Text);
     run::role(async {
         let access = Access::open(&settings).await?;
-        let published = pipeline::publish(access.store(), &files.published(), origin)
+        let store = access.store();
+        let before = store.rule_set().await.context("read the newest rule set")?;
+        let action = Action {
+            action: "rules.publish".to_owned(),
+            object: match origin {
+                RuleSetOrigin::Site => "this site's own".to_owned(),
+                RuleSetOrigin::Shipped => "the shipped rules".to_owned(),
+            },
+            before: before
+                .as_ref()
+                .map(|(sequence, digest)| {
+                    serde_json::json!({ "sequence": sequence, "digest": digest }).to_string()
+                })
+                .unwrap_or_default(),
+            after: serde_json::json!({ "digest": rules.digest() }).to_string(),
+        };
+        let (user, now) = (user(), now_ms());
+        if before.is_none_or(|(_, digest)| digest != rules.digest()) {
+            patiently(|| store.audit(TENANT, &user, now, std::slice::from_ref(&action))).await?;
+        }
+        let published = pipeline::publish(store, &files.published(), origin)
             .await
             .context("publish the rules")?;
         let (sequence, count) = (published.sequence, rules.iter().count());

@@ -1,0 +1,199 @@
+//! `cbsift endpoints list`: text, JSON, or CSV that can be brought back.
+
+use crate::access::patiently;
+use crate::run::TENANT;
+use clap::ValueEnum;
+use event::{LoggedAt, is_formula};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use store::{EndpointSummary, Label, Store};
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON array
+    Json,
+    /// For spreadsheets and `endpoints import`
+    Csv,
+}
+
+/// Endpoints of one question to the store.
+const PAGE: usize = 500;
+
+pub(super) async fn list(
+    store: &Store,
+    search: &str,
+    labels: &[Label],
+    failing: bool,
+    format: Format,
+) -> anyhow::Result<()> {
+    let mut endpoints: Vec<EndpointSummary> = Vec::new();
+    loop {
+        let after = endpoints.last().map(|endpoint| endpoint.endpoint.clone());
+        let page = patiently(|| {
+            store.endpoints_labelled(TENANT, labels, search, failing, PAGE, after.as_deref())
+        })
+        .await?;
+        endpoints.extend(page.endpoints);
+        if page.next.is_none() {
+            break;
+        }
+    }
+    let text = match format {
+        Format::Text => lines(&endpoints),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&json(&endpoints))?;
+            format!("{}\n", harmless::json(&json))
+        }
+        Format::Csv => csv(&endpoints)?,
+    };
+    super::super::print(&text)?;
+    Ok(())
+}
+
+fn lines(endpoints: &[EndpointSummary]) -> String {
+    let mut out = String::new();
+    for endpoint in endpoints {
+        let _ = write!(out, "{}", harmless::line(&endpoint.endpoint));
+        for (word, text) in [("name", &endpoint.name), ("host", &endpoint.host)] {
+            if !text.is_empty() {
+                let _ = write!(out, "  {word} {}", harmless::line(text));
+            }
+        }
+        for (label, value) in &endpoint.labels {
+            let _ = write!(out, "  {label}={}", harmless::line(value));
+        }
+        if let Some(last) = endpoint.last_seen {
+            let _ = write!(out, "  last log {last}");
+        }
+        if endpoint.failed > 0 {
+            let _ = write!(out, "  {} failed", endpoint.failed);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn json(endpoints: &[EndpointSummary]) -> serde_json::Value {
+    let time = |at: Option<LoggedAt>| at.map(|at| at.to_string());
+    endpoints
+        .iter()
+        .map(|endpoint| {
+            let labels = endpoint.labels.iter().cloned();
+            let labels: serde_json::Map<String, serde_json::Value> =
+                labels.map(|(label, value)| (label, value.into())).collect();
+            serde_json::json!({
+                "endpoint": endpoint.endpoint,
+                "name": endpoint.name,
+                "host": endpoint.host,
+                "labels": labels,
+                "servicing_stack": endpoint.servicing_stack,
+                "failed": endpoint.failed,
+                "last_failure": time(endpoint.last_failure),
+                "last_seen": time(endpoint.last_seen),
+            })
+        })
+        .collect()
+}
+
+/// Labels that every list has, though no endpoint may have them yet: a table to fill in.
+const ALWAYS: [&str; 4] = ["site", "model", "group", "ring"];
+
+fn csv(endpoints: &[EndpointSummary]) -> anyhow::Result<String> {
+    let labels = endpoints.iter().flat_map(|endpoint| &endpoint.labels);
+    let others: BTreeSet<&str> = labels
+        .map(|(label, _)| label.as_str())
+        .filter(|label| !ALWAYS.contains(label))
+        .collect();
+    let labels: Vec<&str> = ALWAYS.into_iter().chain(others).collect();
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let told = [
+        "host",
+        "servicing_stack",
+        "failed",
+        "last_failure",
+        "last_seen",
+    ];
+    csv.write_record(["endpoint", "name"].iter().chain(&labels).chain(&told))?;
+    let time = |at: Option<LoggedAt>| at.map(|at| at.to_string()).unwrap_or_default();
+    for endpoint in endpoints {
+        let of_label = |label: &&str| {
+            let found = endpoint.labels.iter().find(|(name, _)| name == label);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let mut row = vec![endpoint.endpoint.clone(), endpoint.name.clone()];
+        row.extend(labels.iter().map(of_label));
+        row.extend([
+            endpoint.host.clone(),
+            endpoint.servicing_stack.clone(),
+            endpoint.failed.to_string(),
+            time(endpoint.last_failure),
+            time(endpoint.last_seen),
+        ]);
+        csv.write_record(row.iter().map(|cell| safe(cell)))?;
+    }
+    Ok(String::from_utf8(csv.into_inner()?)?)
+}
+
+/// A cell that no spreadsheet takes for a formula: a host name is a stranger's text.
+fn safe(cell: &str) -> String {
+    let cell = harmless::line(cell).to_string();
+    match is_formula(&cell) {
+        true => format!("'{cell}"),
+        false => cell,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(host: &str) -> EndpointSummary {
+        EndpointSummary {
+            endpoint: "PC-1".to_owned(),
+            name: "Counter, 1".to_owned(),
+            host: host.to_owned(),
+            labels: vec![
+                ("asset".to_owned(), "7".to_owned()),
+                ("ring".to_owned(), "pilot".to_owned()),
+            ],
+            servicing_stack: String::new(),
+            failed: 2,
+            last_failure: None,
+            last_seen: LoggedAt::parse(b"2022-08-18 15:53:46"),
+            category: String::new(),
+            rule: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_table_can_be_brought_back_and_holds_no_formula() {
+        let text = csv(&[endpoint("=HYPERLINK(\"http://made-up\")")]).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(
+            lines.next(),
+            Some(
+                "endpoint,name,site,model,group,ring,asset,host,servicing_stack,failed,last_failure,last_seen"
+            )
+        );
+        let row = lines.next().unwrap();
+        assert!(
+            row.starts_with("PC-1,\"Counter, 1\",,,,pilot,7,\"'=HYPERLINK"),
+            "{row}"
+        );
+        assert_eq!(safe("+86"), "'+86");
+        assert_eq!(safe("PC-1"), "PC-1");
+    }
+
+    #[test]
+    fn a_line_shows_name_and_labels_and_drives_no_terminal() {
+        let text = lines(&[endpoint("PC\u{1b}[2J")]);
+        assert!(
+            text.starts_with("PC-1  name Counter, 1  host PC")
+                && text.ends_with("asset=7  ring=pilot  last log 2022-08-18 15:53:46  2 failed\n")
+                && !text.contains('\u{1b}'),
+            "{text}"
+        );
+    }
+}
