@@ -122,7 +122,9 @@ function row(endpoint, list) {
   const last = list.filter(failed).at(-1);
   return {
     endpoint: endpoint.id,
+    name: "",
     host: endpoint.host,
+    labels: [{ label: "ring", value: "pilot" }],
     build: endpoint.build,
     failed: list.filter(failed).length,
     last_failure: last?.start ?? null,
@@ -296,7 +298,11 @@ function endpointDetail(id, query) {
   return {
     endpoint: {
       id,
+      name: null,
       host: endpoint.host,
+      labels: [{ label: "ring", value: "pilot" }],
+      hosts: [{ host: endpoint.host, machine_guid: null, first: "2022-08-01 08:00:00", last: "2022-08-30 08:00:00" }],
+      contact: "2022-08-30T00:00:00.000Z",
       build: endpoint.build,
       servicing_stack: `10.0.${endpoint.build.split(".")[0]}.1852`,
       utc_offset: STREAMS[0].utc_offsets[0],
@@ -373,6 +379,8 @@ function codeDetail(code) {
 
 function answer(path, query) {
   const parts = path.split("/").slice(3).map(decodeURIComponent);
+  if (parts[0] === "labels")
+    return { labels: [{ label: "ring", values: [{ value: "pilot", endpoints: endpoints.length }] }] };
   if (parts[0] === "overview") return overview(query);
   if (parts[0] === "codes") return /^0x[0-9a-f]{8}$/.test(parts[1]) ? codeDetail(parts[1]) : null;
   if (parts[0] === "endpoints" && parts.length === 1) return endpointList(query);

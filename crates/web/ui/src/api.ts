@@ -19,8 +19,9 @@ export interface Overview {
     failed: number;
     succeeded: number;
     findings: number;
-    events: number;
-    noise: number;
+    /** Null where labels narrow: records are not counted by label. */
+    events: number | null;
+    noise: number | null;
     /** Null where a fleet has too many pieces of logs to sum up while somebody waits. */
     raw_bytes: number | null;
   };
@@ -31,6 +32,26 @@ export interface Overview {
   top_codes: TopCode[];
   kbs: { kb: string; failed: number; succeeded: number; endpoints_failing: number }[];
   endpoints: EndpointRow[];
+  /** Where the address groups by a label; the empty value is of those without it. */
+  groups?: Group[];
+}
+
+export interface Group {
+  value: string;
+  endpoints: number;
+  endpoints_failing: number;
+  failed: number;
+}
+
+/** A label of an endpoint. */
+export interface Label {
+  label: string;
+  value: string;
+}
+
+/** What endpoints can be narrowed and grouped by. */
+export interface LabelList {
+  labels: { label: string; values: { value: string; endpoints: number }[] }[];
 }
 
 export interface Cause {
@@ -60,7 +81,10 @@ export interface TopCode {
 
 export interface EndpointRow {
   endpoint: string;
+  /** What people call it, or empty. */
+  name: string;
   host: string;
+  labels: Label[];
   build: string;
   failed: number;
   last_failure: string | null;
@@ -81,7 +105,14 @@ export interface EndpointList {
 export interface EndpointDetail {
   endpoint: {
     id: string;
+    /** What people call it. */
+    name: string | null;
     host: string | null;
+    labels: Label[];
+    /** Names it had, those seen last first; with the MachineGuid where it enrolled under that name. */
+    hosts: { host: string; machine_guid: string | null; first: string | null; last: string | null }[];
+    /** When we heard of it last, in UTC. */
+    contact: string | null;
     build: string | null;
     servicing_stack: string | null;
     /** The latest that any log shows. */

@@ -74,7 +74,7 @@ export function App() {
       )}
       <main id="main" tabIndex={-1}>
         {route.page === "overview" && <OverviewPage filters={route.filters} loaded={overview} />}
-        {route.page === "endpoints" && <EndpointsPage q={route.q} failing={route.failing} />}
+        {route.page === "endpoints" && <EndpointsPage q={route.q} failing={route.failing} labels={route.labels} />}
         {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} places={route.places} />}
         {route.page === "records" && (
           <RecordsPage

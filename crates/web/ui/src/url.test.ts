@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { endpointUrl, filtersOf, overviewUrl, queryOf, recordUrl, routeOf, searchUrl } from "./url";
+import {
+  endpointUrl,
+  endpointsUrl,
+  filtersOf,
+  labelsOf,
+  overviewUrl,
+  queryOf,
+  recordUrl,
+  routeOf,
+  searchUrl,
+  withLabel,
+} from "./url";
 
 test("filters survive the way through an address", () => {
   const filters = {
@@ -9,10 +20,27 @@ test("filters survive the way through an address", () => {
     category: "network_dns",
     code: "0x8024402c",
     endpoint: "a b&c=d/e",
+    labels: ["ring:pilot", "site:上海, 浦东: A"],
+    by: "site",
   };
   expect(filtersOf(queryOf(filters))).toEqual(filters);
   expect(queryOf({})).toBe("");
   expect(overviewUrl()).toBe("/");
+});
+
+test("labels are named each once, and one takes the place of another", () => {
+  const query = new URLSearchParams("label=ring:pilot&label=ring:pilot&label=Ring:x&label=ring:&label=x&by=A");
+  expect(labelsOf(query)).toEqual(["ring:pilot"]);
+  expect(filtersOf("?by=A&label=x")).toEqual({});
+  expect(withLabel(["ring:pilot", "site:A"], "ring", "broad")).toEqual(["site:A", "ring:broad"]);
+  expect(withLabel(["ring:pilot", "site:A"], "ring", "")).toEqual(["site:A"]);
+  const list = new URL(endpointsUrl("x", true, ["site:上海"]), "http://x");
+  expect(routeOf(list.pathname, list.search)).toEqual({
+    page: "endpoints",
+    q: "x",
+    failing: true,
+    labels: ["site:上海"],
+  });
 });
 
 test("what is no filter is left out", () => {
@@ -38,8 +66,13 @@ test("each view has an address that leads back to it", () => {
     offset: 17_508,
   });
   expect(routeOf("/", "?kb=KB1")).toEqual({ page: "overview", filters: { kb: "KB1" } });
-  expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", q: "sh", failing: true });
-  expect(routeOf("/endpoints", "?q=%E2%80%AEsh%00")).toEqual({ page: "endpoints", q: "sh", failing: false });
+  expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", q: "sh", failing: true, labels: [] });
+  expect(routeOf("/endpoints", "?q=%E2%80%AEsh%00")).toEqual({
+    page: "endpoints",
+    q: "sh",
+    failing: false,
+    labels: [],
+  });
   expect(routeOf("/codes/0xC0000102", "")).toEqual({ page: "code", code: "0xc0000102" });
   expect(routeOf("/elsewhere", "")).toEqual({ page: "unknown" });
   expect(routeOf("/endpoints/%E0%A4%A", "")).toEqual({ page: "endpoint", id: "%E0%A4%A", places: {} });

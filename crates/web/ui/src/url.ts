@@ -10,14 +10,23 @@ export interface Filters {
   category?: string;
   code?: string;
   endpoint?: string;
+  /** `ring:pilot`, each of them. */
+  labels?: string[];
+  /** A label to group by. */
+  by?: string;
 }
 
 /** Filters in the order their chips are shown. */
 export const FILTER_KEYS = ["from", "to", "kb", "category", "code", "endpoint"] as const;
 
+const LABEL_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
+const LABEL = /^[a-z][a-z0-9_-]{0,31}:./;
+/** As many as the server takes. */
+const LABELS_MAX = 8;
+
 export type Route =
   | { page: "overview"; filters: Filters }
-  | { page: "endpoints"; q: string; failing: boolean }
+  | { page: "endpoints"; q: string; failing: boolean; labels: string[] }
   | { page: "endpoint"; id: string; places: Places }
   | { page: "records"; id: string; stream: string; offset: number }
   | { page: "code"; code: string }
@@ -40,6 +49,10 @@ export function filtersOf(search: string): Filters {
     if ((key === "from" || key === "to") && !DAY.test(value)) continue;
     filters[key] = key === "code" ? value.toLowerCase() : value;
   }
+  const labels = labelsOf(query);
+  if (labels.length > 0) filters.labels = labels;
+  const by = query.get("by");
+  if (by && LABEL_NAME.test(by)) filters.by = by;
   return filters;
 }
 
@@ -50,8 +63,22 @@ export function queryOf(filters: Filters): string {
     const value = filters[key];
     if (value) query.set(key, value);
   }
+  for (const label of filters.labels ?? []) query.append("label", label);
+  if (filters.by) query.set("by", filters.by);
   const text = query.toString();
   return text ? `?${text}` : "";
+}
+
+/** Labels that a query names, each once; what is none is left out. */
+export function labelsOf(query: URLSearchParams): string[] {
+  const labels = query.getAll("label").filter((label) => LABEL.test(label));
+  return [...new Set(labels)].slice(0, LABELS_MAX);
+}
+
+/** Labels with another value of one of them, or without it. */
+export function withLabel(labels: string[], label: string, value: string): string[] {
+  const others = labels.filter((other) => !other.startsWith(`${label}:`));
+  return value ? [...others, `${label}:${value}`] : others;
 }
 
 /** What an address shows. */
@@ -60,7 +87,12 @@ export function routeOf(pathname: string, search: string): Route {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "overview", filters: filtersOf(search) };
   if (parts[0] === "endpoints" && parts.length === 1) {
-    return { page: "endpoints", q: searchable(query.get("q") ?? ""), failing: query.get("failing") === "1" };
+    return {
+      page: "endpoints",
+      q: searchable(query.get("q") ?? ""),
+      failing: query.get("failing") === "1",
+      labels: labelsOf(query),
+    };
   }
   if (parts[0] === "endpoints" && parts.length === 2) {
     return { page: "endpoint", id: parts[1]!, places: placesOf(query) };
@@ -85,10 +117,11 @@ export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
 export const recordUrl = (id: string, stream: string, offset: number) =>
   `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
 
-export function endpointsUrl(q: string, failing: boolean): string {
+export function endpointsUrl(q: string, failing: boolean, labels: string[] = []): string {
   const query = new URLSearchParams();
   if (q) query.set("q", q);
   if (failing) query.set("failing", "1");
+  for (const label of labels) query.append("label", label);
   const text = query.toString();
   return text ? `/endpoints?${text}` : "/endpoints";
 }

@@ -7,6 +7,7 @@ import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { LogText } from "../parts/log-text";
+import { LabelLine } from "../parts/labels";
 import { Pager } from "../parts/pager";
 import { Copy } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
@@ -15,8 +16,8 @@ import { visible } from "../visible";
 import { Attempts } from "./endpoint-attempts";
 import { FindingCard, findingId } from "./endpoint-finding";
 
-/** An open endpoint page follows a machine that is still sending. */
-const POLL_MS = 10_000;
+/** An open endpoint page follows a machine that is still sending, and shows another name or label within this time. */
+const POLL_MS = 5_000;
 
 export function EndpointPage({ id, places }: { id: string; places: Places }) {
   const { t } = useLang();
@@ -100,7 +101,7 @@ function Head({ id, data }: { id: string; data: EndpointDetail }) {
   return (
     <div className={`headline ${tone}`}>
       <h1>
-        <LogText text={data.endpoint.host || id} />
+        <LogText text={data.endpoint.name || data.endpoint.host || id} />
       </h1>
       <p>
         <span className="verdict">{verdict}</span>
@@ -109,6 +110,9 @@ function Head({ id, data }: { id: string; data: EndpointDetail }) {
     </div>
   );
 }
+
+/** Names of a machine that are shown: one is usual, and a copied disk has two. */
+const HOSTS_SHOWN = 4;
 
 function Facts({ data }: { data: EndpointDetail }) {
   const { t } = useLang();
@@ -124,6 +128,55 @@ function Facts({ data }: { data: EndpointDetail }) {
             <LogText text={endpoint.id} /> <Copy text={endpoint.id} label={`${t.common.copy} ${t.endpoint.id}`} />
           </dd>
         </div>
+        {endpoint.hosts.length === 0 && endpoint.host && (
+          <div>
+            <dt>{t.labels.host}</dt>
+            <dd className="mono wrap">
+              <LogText text={endpoint.host} />
+            </dd>
+          </div>
+        )}
+        {endpoint.hosts.length > 0 && (
+          <div>
+            <dt>{t.labels.host}</dt>
+            <dd className="hosts">
+              {endpoint.hosts.slice(0, HOSTS_SHOWN).map((host) => (
+                <p key={`${host.host} ${host.machine_guid}`}>
+                  <span className="mono">
+                    <LogText text={host.host} />
+                  </span>{" "}
+                  <small className="muted">
+                    {host.first === host.last ? host.first : `${host.first ?? "–"} – ${host.last ?? "–"}`}
+                  </small>
+                  {host.machine_guid && (
+                    <small className="muted mono clip">
+                      MachineGuid <LogText text={host.machine_guid} />
+                    </small>
+                  )}
+                </p>
+              ))}
+              {endpoint.hosts.length > HOSTS_SHOWN && (
+                <p className="muted">{t.labels.moreHosts(endpoint.hosts.length - HOSTS_SHOWN)}</p>
+              )}
+            </dd>
+          </div>
+        )}
+        {endpoint.labels.length > 0 && (
+          <div>
+            <dt>{t.labels.labels}</dt>
+            <dd className="labels">
+              <LabelLine labels={endpoint.labels} />
+            </dd>
+          </div>
+        )}
+        {endpoint.contact && (
+          <div>
+            <dt>{t.labels.contact}</dt>
+            <dd className="mono">
+              {endpoint.contact.slice(0, 19).replace("T", " ")} <small className="muted">{t.common.utc}</small>
+            </dd>
+          </div>
+        )}
         <div>
           <dt>{t.endpoint.build}</dt>
           <dd className="mono">{endpoint.build ? <LogText text={endpoint.build} /> : unknown}</dd>

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { ApiError, type EndpointList, type EndpointRow, get, useApi } from "../api";
 import { useLang } from "../i18n";
 import { go } from "../nav";
+import { LabelFilter } from "../parts/labels";
 import { EndpointTable } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { endpointsUrl } from "../url";
@@ -12,9 +13,11 @@ const PAGE = 50;
 /** Typing pauses this long before the server is asked. */
 const TYPING_MS = 200;
 
-export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
+export function EndpointsPage({ q, failing, labels }: { q: string; failing: boolean; labels: string[] }) {
   const { t } = useLang();
-  const path = apiPath(q, failing);
+  const path = apiPath(q, failing, labels);
+  // Of two addresses that differ in nothing else this text is the same.
+  const labelled = labels.join("\n");
   const first = useApi<EndpointList>(path);
   const [more, setMore] = useState<{ path: string; rows: EndpointRow[]; next: string | null } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -23,16 +26,19 @@ export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
   useEffect(() => setTyped(q), [q]);
   useEffect(() => {
     if (typed === q) return;
-    const timer = setTimeout(() => go(endpointsUrl(typed, failing), { replace: true, keepScroll: true }), TYPING_MS);
+    const timer = setTimeout(
+      () => go(endpointsUrl(typed, failing, labels), { replace: true, keepScroll: true }),
+      TYPING_MS,
+    );
     return () => clearTimeout(timer);
-  }, [typed, q, failing]);
+  }, [typed, q, failing, labelled]);
 
   const later = more?.path === path ? more : null;
   const rows = [...(first.data?.endpoints ?? []), ...(later?.rows ?? [])];
   const next = later ? later.next : (first.data?.next ?? null);
   const load = () => {
     if (!next) return;
-    get<EndpointList>(apiPath(q, failing, next)).then(
+    get<EndpointList>(apiPath(q, failing, labels, next)).then(
       (page) => setMore({ path, rows: [...(later?.rows ?? []), ...page.endpoints], next: page.next }),
       (failed: unknown) => setError(failed instanceof ApiError ? failed : new ApiError(0, String(failed), null)),
     );
@@ -57,10 +63,13 @@ export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
           <input
             type="checkbox"
             checked={failing}
-            onChange={(event) => go(endpointsUrl(typed, event.target.checked), { replace: true, keepScroll: true })}
+            onChange={(event) =>
+              go(endpointsUrl(typed, event.target.checked, labels), { replace: true, keepScroll: true })
+            }
           />
           {t.endpoints.failing}
         </label>
+        <LabelFilter labels={labels} href={(next) => endpointsUrl(typed, failing, next)} />
       </form>
       {error && <Failed error={error} onRetry={() => (setError(null), load())} />}
       {first.error && !first.data ? (
@@ -91,10 +100,11 @@ export function EndpointsPage({ q, failing }: { q: string; failing: boolean }) {
   );
 }
 
-function apiPath(q: string, failing: boolean, after?: string): string {
+function apiPath(q: string, failing: boolean, labels: string[], after?: string): string {
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (q) query.set("q", q);
   if (failing) query.set("failing", "1");
+  for (const label of labels) query.append("label", label);
   if (after) query.set("after", after);
   return `/api/v1/endpoints?${query}`;
 }

@@ -4,6 +4,7 @@ import type { Overview } from "../api";
 import { addDays, daysBetween } from "../format";
 import { type Messages, useLang, word } from "../i18n";
 import { Link, go } from "../nav";
+import { LabelFilter } from "../parts/labels";
 import { LogText } from "../parts/log-text";
 import { FILTER_KEYS, type Filters, overviewUrl } from "../url";
 import { visible } from "../visible";
@@ -86,6 +87,14 @@ export function FilterBar({ filters, range }: { filters: Filters; range: Overvie
           </Link>
         );
       })}
+      <LabelFilter
+        labels={filters.labels ?? []}
+        href={(labels) => overviewUrl(labels.length > 0 ? { ...filters, labels } : without(filters, "labels"))}
+        by={{
+          label: filters.by,
+          href: (by) => overviewUrl(by ? { ...filters, by } : without(filters, "by")),
+        }}
+      />
       {Object.keys(filters).length > 0 && (
         <Link className="plain" href={overviewUrl()} keepScroll>
           {t.overview.clear}

@@ -147,7 +147,9 @@ export function Codes({ data, filters }: Props) {
   const max = Math.max(1, ...data.top_codes.map((code) => code.events));
   return (
     <Panel title={t.overview.codes} hint={t.overview.codesHint}>
-      {data.top_codes.length === 0 && <Empty text={t.overview.noCodes} />}
+      {data.top_codes.length === 0 && (
+        <Empty text={data.totals.events === null ? t.labels.notCounted : t.overview.noCodes} />
+      )}
       <ol className="codes">
         {shown(data.top_codes).map((code) => (
           <li key={code.code}>

@@ -11,6 +11,7 @@ import { type Filters, endpointsUrl, overviewUrl } from "../url";
 import { FilterBar } from "./overview-filters";
 import { Causes, Codes, Kbs } from "./overview-lists";
 import { OverTime } from "./overview-chart";
+import { Groups } from "./overview-groups";
 
 export function OverviewPage({ filters, loaded }: { filters: Filters; loaded: Loaded<Overview> }) {
   const { t } = useLang();
@@ -18,7 +19,7 @@ export function OverviewPage({ filters, loaded }: { filters: Filters; loaded: Lo
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
   const filtered = Object.keys(filters).length > 0;
   const { totals } = data;
-  const nothing = totals.endpoints === 0 && totals.attempts === 0 && totals.events === 0 && totals.findings === 0;
+  const nothing = totals.endpoints === 0 && totals.attempts === 0 && !totals.events && totals.findings === 0;
   if (nothing && !filtered) return <NoDataYet />;
   return (
     <>
@@ -33,6 +34,7 @@ export function OverviewPage({ filters, loaded }: { filters: Filters; loaded: Lo
       ) : (
         <>
           <Totals data={data} filters={filters} />
+          <Groups data={data} filters={filters} />
           <div className="columns two-one">
             <OverTime data={data} filters={filters} />
             <Kbs data={data} filters={filters} />
@@ -43,7 +45,7 @@ export function OverviewPage({ filters, loaded }: { filters: Filters; loaded: Lo
           </div>
           <Panel
             title={t.overview.affected}
-            aside={<Link href={endpointsUrl("", false)}>{t.overview.allEndpoints}</Link>}
+            aside={<Link href={endpointsUrl("", false, filters.labels)}>{t.overview.allEndpoints}</Link>}
           >
             {data.endpoints.length > 0 ? (
               <EndpointTable rows={data.endpoints} caption={t.overview.affected} />
@@ -104,7 +106,9 @@ function Totals({ data, filters }: { data: Overview; filters: Filters }) {
       <div className={totals.endpoints_failing > 0 ? "bad" : "good"}>
         <dt>{t.overview.endpointsFailing}</dt>
         <dd>
-          <Link href={endpointsUrl(filters.endpoint ?? "", true)}>{count(lang, totals.endpoints_failing)}</Link>
+          <Link href={endpointsUrl(filters.endpoint ?? "", true, filters.labels)}>
+            {count(lang, totals.endpoints_failing)}
+          </Link>
           <small>{t.overview.endpointsFailingNote(totals.endpoints)}</small>
         </dd>
       </div>
@@ -125,8 +129,8 @@ function Totals({ data, filters }: { data: Overview; filters: Filters }) {
       <div>
         <dt>{t.overview.events}</dt>
         <dd>
-          <span>{count(lang, totals.events)}</span>
-          <small>{t.overview.eventsNote(totals.noise)}</small>
+          <span>{totals.events === null ? "–" : count(lang, totals.events)}</span>
+          <small>{totals.noise === null ? t.labels.notCounted : t.overview.eventsNote(totals.noise)}</small>
         </dd>
       </div>
       <div className={disk.full ? "bad" : ""}>

@@ -8,6 +8,7 @@ import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { endpointUrl } from "../url";
 import { visible } from "../visible";
+import { LabelLine } from "./labels";
 import { LogText } from "./log-text";
 
 /** A category with its colour; a colour is never the only sign. */
@@ -134,11 +135,21 @@ export function EndpointTable({ rows, caption }: { rows: EndpointRow[]; caption:
             <tr key={row.endpoint}>
               <th scope="row" className="name">
                 <Link href={endpointUrl(row.endpoint)}>
-                  <LogText text={row.host || row.endpoint} />
+                  <LogText text={row.name || row.host || row.endpoint} />
                 </Link>
-                {row.host && row.host !== row.endpoint && (
+                {row.name && row.host && row.host !== row.name && (
+                  <small className="muted clip">
+                    <LogText text={row.host} />
+                  </small>
+                )}
+                {(row.name || row.host) && (row.name || row.host) !== row.endpoint && (
                   <small className="muted mono clip">
                     <LogText text={row.endpoint} />
+                  </small>
+                )}
+                {row.labels.length > 0 && (
+                  <small className="labels">
+                    <LabelLine labels={row.labels} />
                   </small>
                 )}
               </th>
