@@ -281,6 +281,67 @@ await check(
   },
 );
 
+await check(
+  "a label narrows and groups the page, and every number leads to its list",
+  async () => {
+    await go(page, "/?lang=en");
+    const choice = (name) =>
+      page.locator(".filters label", { hasText: name }).locator("select");
+    await choice("Ring").waitFor();
+    const offered = await texts(choice("Ring").locator("option"));
+    const broad = Number(
+      /^broad \((\d+)\)$/m.exec(offered.join("\n"))?.[1] ?? 0,
+    );
+    assert(broad > 0, `rings: ${offered.join(", ")}`);
+    await choice("Ring").selectOption("broad");
+    await page.waitForURL(/label=ring%3Abroad/);
+    await choice("Group by").selectOption("site");
+    await page.waitForURL(/by=site/);
+    const rows = page.locator(".groups tbody tr");
+    await rows.first().waitFor();
+    await page.waitForFunction(
+      (wanted) =>
+        [...document.querySelectorAll(".groups tbody td:nth-child(3)")].reduce(
+          (sum, cell) => sum + Number(cell.textContent.replace(/\D/g, "")),
+          0,
+        ) === wanted,
+      broad,
+    );
+    assert(
+      (await page.locator(".totals").innerText()).includes(
+        "Records are not counted by label",
+      ),
+      "records are counted by label",
+    );
+    await axe(page, "the overview by site");
+    await noOverflow(page);
+    await shoot(page, "overview-by-site");
+    const link = rows.first().locator("td a");
+    const wanted = Number(await link.innerText());
+    await link.click();
+    await page.waitForURL(/\/endpoints\?.*label=site/);
+    await page.waitForFunction(
+      (wanted) =>
+        document.querySelectorAll("table.endpoints tbody tr").length === wanted,
+      wanted,
+    );
+    const labels = await texts(page.locator("table.endpoints .labels"));
+    assert(
+      labels.length === wanted && labels.every((text) => /broad/.test(text)),
+      `labels: ${labels.join(" | ")}`,
+    );
+    await axe(page, "endpoints by label");
+    // The chips take away one at a time.
+    await page.locator(".filters a.chip").first().click();
+    await page.waitForFunction(
+      () => document.querySelectorAll(".filters a.chip").length === 1,
+    );
+    await go(page, "/endpoints?lang=zh&label=ring%3Abroad");
+    await page.locator(".filters a.chip", { hasText: "更新环" }).waitFor();
+    await go(page, "/?lang=en");
+  },
+);
+
 await check("a click in the chart narrows to its day", async () => {
   const at = await page.evaluate(() => {
     const style = getComputedStyle(document.documentElement);
