@@ -179,7 +179,7 @@ fn tried(told: &Told<'_>) -> String {
         "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
            SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
              argMin((cause, toString(kb)), (state, -failed_at, cause)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
-        states(told)
+        states(told, false)
     )
 }
 

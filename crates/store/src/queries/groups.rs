@@ -46,7 +46,7 @@ impl Store {
              GROUP BY value ORDER BY endpoints_failing DESC, endpoints DESC, value LIMIT {{groups:UInt64}}",
             labelled = labelled(filter),
             failing = State::Failing.rank(),
-            states = states(&told),
+            states = states(&told, false),
         );
         let query = told
             .ask(self, &sql)

@@ -147,12 +147,13 @@ const WEEK_AGO: u8 = 102;
 /// Tries that went well and are remembered of an update: those that end failures of others of its line. More than any machine has of one.
 const GOOD_TRIES: u8 = 32;
 
-/// One row for each machine and update, or finding that stands for itself: `endpoint`, `kb`, `state`, `cause` and `failed_at` of its last
-/// failure, `failed` = how many tries failed, and whether it failed a day and a week ago, by what (`day_cause`, `week_cause`; 0 = it did
-/// not). Only rows that the page's filter asks for: `shown`, or others that it asked for then.
+/// One row for each machine and update, or finding that stands for itself, that the page's filter asks for now (`shown`) or did then:
+/// `endpoint`, `kb`, `found`, `state`, `cause` and `failed_at` of its last failure, `failed` = how many tries failed. And, where history is
+/// wanted, what it failed by a day and a week ago (`day_cause`, `week_cause`; 0 = it did not fail).
 ///
-/// Outcomes are numbers that stand behind their times, so that the last one is the greatest; of two in a second the better one.
-pub(super) fn states(told: &Told<'_>) -> String {
+/// Outcomes are numbers that stand behind their times, so that the last one is the greatest; of two in a second the better one. Few and
+/// short expressions, because the engine takes longer to plan this than to answer it for a small fleet.
+pub(super) fn states(told: &Told<'_>, history: bool) -> String {
     let attempts = told.whole(
         &ATTEMPTS,
         &[
@@ -174,46 +175,60 @@ pub(super) fn states(told: &Told<'_>) -> String {
             "found_at", "severity", "kb", "category", "rule", "root", "terminal",
         ],
     );
+    let failures = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]);
     let matches = told.matches();
-    // Whether it failed at a time: the last known outcome until then is a failure, and nothing until then has ended it.
-    let fails = |before: &str, until: &str| {
+    // The last known outcome, and the last failure with all that is asked of it, until a time.
+    let until = |before: &str, condition: &str| {
         format!(
-            "({before}last % 16 IN (1, 2) AND NOT arrayExists(good -> good.3 > {before}failed_at AND good.3 <= {until} AND if(found, \
-               good.2 != '' OR (kb != '' AND good.1 = kb), line != '' AND good.2 = line AND good.4 >= {before}failed_version), goods))"
+            ", maxIf(moment, result > 0{condition}) AS {before}last, \
+             argMaxIf((at, line_version, cause, is_match), weight, is_failure{condition}) AS {before}failure"
         )
     };
-    let key = "(at * 1048576 + toInt64(bitShiftRight(cause, 44)))";
-    let narrow = told.narrow_kb();
+    // Whether it failed then: the last outcome is a failure, and nothing until then has ended it.
+    let fails = |before: &str, until: &str| {
+        format!(
+            "{before}last % 16 IN (1, 2) AND NOT arrayExists(good -> good.3 > {before}failure.1 AND good.3 <= {until} AND if(found, \
+               good.2 != '' OR (kb != '' AND good.1 = kb), line != '' AND good.2 = line AND good.4 >= {before}failure.2), goods)"
+        )
+    };
+    let (then, causes) = match history {
+        false => (
+            String::new(),
+            ", 0 AS day_cause, 0 AS week_cause".to_owned(),
+        ),
+        true => (
+            until("day_", " AND at <= {day_ago:Int64}")
+                + &until("week_", " AND at <= {week_ago:Int64}"),
+            format!(
+                ", if(day_failure.4 AND {}, day_failure.3, 0) AS day_cause, if(week_failure.4 AND {}, week_failure.3, 0) AS week_cause",
+                fails("day_", "{day_ago:Int64}"),
+                fails("week_", "{week_ago:Int64}")
+            ),
+        ),
+    };
     format!(
-        "(SELECT endpoint, kb, found, failed, failed_at, last_cause AS cause, \
-           if(day_fails AND day_match, day_by, 0) AS day_cause, if(week_fails AND week_match, week_by, 0) AS week_cause, \
-           multiIf(now_fails, {failing}, last % 16 IN (1, 2), {superseded}, last % 16 = 4, {restart}, last % 16 = 3, {cancelled}, \
-             last % 16 = 5 AND failed > 0, {recovered}, last % 16 = 5, {installed}, {unknown}) AS state, \
-           if(state = {failing}, now_match, {no_match} OR has_match) AND NOT (found AND state != {failing}) AS shown FROM (\
-         SELECT *, {now} AS now_fails, {day} AS day_fails, {week} AS week_fails FROM (\
-         SELECT *, arrayFlatten(groupArray(arrayMap(good -> (kb, line, good.1, good.2), went_well)) OVER machine) AS goods, \
-           groupUniqArrayArray(if(found, [], causes)) OVER machine AS of_tries FROM (\
-         SELECT endpoint, any(kb) AS kb, max(line) AS line, found, countIf(is_failure AND NOT found) AS failed, \
-           maxIf(at * 16 + result, result > 0) AS last, maxIf(at * 16 + result, result > 0 AND at <= {{day_ago:Int64}}) AS day_last, \
-           maxIf(at * 16 + result, result > 0 AND at <= {{week_ago:Int64}}) AS week_last, \
-           maxIf(at, is_failure) AS failed_at, maxIf(at, is_failure AND at <= {{day_ago:Int64}}) AS day_failed_at, \
-           maxIf(at, is_failure AND at <= {{week_ago:Int64}}) AS week_failed_at, \
-           argMaxIf(line_version, {key}, is_failure) AS failed_version, \
-           argMaxIf(line_version, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_failed_version, \
-           argMaxIf(line_version, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_failed_version, \
-           argMaxIf(cause, {key}, is_failure) AS last_cause, argMaxIf(is_match, {key}, is_failure) AS now_match, \
-           argMaxIf(cause, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_by, argMaxIf(is_match, {key}, is_failure AND at <= {{day_ago:Int64}}) AS day_match, \
-           argMaxIf(cause, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_by, argMaxIf(is_match, {key}, is_failure AND at <= {{week_ago:Int64}}) AS week_match, \
-           maxIf(is_match, is_failure) AS has_match, \
-           groupArrayIf({GOOD_TRIES})((at, line_version), result IN (4, 5)) AS went_well, groupUniqArrayIf({GOOD_TRIES})(cause, is_failure) AS causes FROM (\
+        "(SELECT endpoint, kb, found, state, failed, failure.1 AS failed_at, failure.3 AS cause, day_cause, week_cause, \
+           if(state = {failing}, failure.4, {no_match} OR has_match) AND NOT (found AND state != {failing}) AS shown FROM (\
+         SELECT endpoint, kb, found, failed, failure, has_match{causes}, multiIf({now}, {failing}, last % 16 IN (1, 2), {superseded}, \
+           last % 16 = 4, {restart}, last % 16 = 3, {cancelled}, last % 16 = 5 AND failed > 0, {recovered}, \
+           last % 16 = 5, {installed}, {unknown}) AS state FROM (\
+         SELECT *, groupArrayArray(if(line != '' OR has_found, arrayMap(good -> (kb, line, good.1, good.2), went_well), [])) OVER machine AS goods FROM (\
+         SELECT *, max(found) OVER machine AS has_found FROM (\
+         SELECT endpoint, found, any(kb) AS kb, max(line) AS line, countIf(is_failure AND NOT found) AS failed, \
+           maxIf(is_match, is_failure) AS has_match, groupArrayIf({GOOD_TRIES})((at, line_version), result > 3) AS went_well\
+           {so_far}{then} FROM (\
+         SELECT *, at * 16 + result AS moment, result IN (1, 2) AS is_failure, at * 1048576 + toInt64(bitShiftRight(cause, 44)) AS weight FROM (\
          SELECT endpoint, cityHash64(if(kb = '', package_of, kb)) AS name, kb, line, line_version, end_at AS at, 0 AS found, \
            transform(outcome, ['failed', 'rolled_back', 'cancelled', 'pending_reboot', 'succeeded'], [1, 2, 3, 4, 5], 0) AS result, \
-           result IN (1, 2) AS is_failure, {CAUSE} AS cause, {matches} AS is_match FROM {attempts} \
+           {CAUSE} AS cause, {matches} AS is_match FROM {attempts} \
          UNION ALL \
-         SELECT endpoint, {CAUSE} AS name, kb, '' AS line, toUInt64(0) AS line_version, found_at AS at, 1 AS found, \
-           1 AS result, 1 AS is_failure, {CAUSE} AS cause, {matches} AS is_match FROM {findings} WHERE severity IN ('error', 'critical')) \
-         GROUP BY endpoint, name, found) WINDOW machine AS (PARTITION BY endpoint))) \
-         WHERE NOT (found AND has(of_tries, last_cause)) AND (shown OR day_cause > 0 OR week_cause > 0){narrow})",
+         SELECT endpoint, {CAUSE} AS name, kb, '' AS line, toUInt64(0) AS line_version, found_at AS at, 1 AS found, 1 AS result, \
+           {CAUSE} AS cause, {matches} AS is_match FROM {findings} WHERE severity IN ('error', 'critical') \
+             AND (endpoint, {CAUSE}) NOT IN (SELECT endpoint, {CAUSE} FROM {failures} WHERE outcome IN ('failed', 'rolled_back')))) \
+         GROUP BY endpoint, name, found) WINDOW machine AS (PARTITION BY endpoint)) WINDOW machine AS (PARTITION BY endpoint))) \
+         WHERE (shown OR day_cause > 0 OR week_cause > 0){narrow})",
+        so_far = until("", ""),
+        now = fails("", &i64::MAX.to_string()),
         failing = State::Failing.rank(),
         superseded = State::Superseded.rank(),
         restart = State::Restart.rank(),
@@ -221,10 +236,8 @@ pub(super) fn states(told: &Told<'_>) -> String {
         recovered = State::Recovered.rank(),
         installed = State::Installed.rank(),
         unknown = State::Unknown.rank(),
-        now = fails("", &i64::MAX.to_string()),
-        day = fails("day_", "{day_ago:Int64}"),
-        week = fails("week_", "{week_ago:Int64}"),
         no_match = u8::from(!told.has_cause()),
+        narrow = told.narrow_kb(),
     )
 }
 
@@ -244,7 +257,7 @@ impl Store {
                  arrayMap(by -> ({CAUSES}, '', by, {DAY_AGO}), groupUniqArrayIf(day_cause, day_cause > 0)), \
                  arrayMap(by -> ({CAUSES}, '', by, {WEEK_AGO}), groupUniqArrayIf(week_cause, week_cause > 0)))) AS item \
                FROM {} GROUP BY endpoint) GROUP BY kind, kb, cause, state",
-            states(told),
+            states(told, true),
             failing = State::Failing.rank(),
         );
         let rows: Vec<Counted> = self

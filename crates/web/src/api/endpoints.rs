@@ -18,6 +18,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use event::is_formula;
 use serde::{Deserialize, Serialize};
 use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
 
@@ -149,7 +150,7 @@ fn cell(text: &str) -> String {
             false => letter,
         })
         .collect();
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    match is_formula(&text) {
         true => format!("'{text}"),
         false => text,
     }

@@ -1,12 +1,13 @@
 //! `cbsift endpoints list`: text, JSON, or CSV that can be brought back.
 
 use crate::access::patiently;
+use crate::keeper::now_ms;
 use crate::run::TENANT;
 use clap::ValueEnum;
 use event::{LoggedAt, is_formula};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use store::{EndpointSummary, Label, Store};
+use store::{EndpointSummary, EndpointsAsked, Filter, Label, Sort, State, Store, Wanted};
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Format {
@@ -28,13 +29,24 @@ pub(super) async fn list(
     failing: bool,
     format: Format,
 ) -> anyhow::Result<()> {
+    let filter = Filter {
+        tenant: TENANT.to_owned(),
+        labels: labels.to_vec(),
+        now: Some(LoggedAt(now_ms() / 1_000)),
+        ..Filter::default()
+    };
     let mut endpoints: Vec<EndpointSummary> = Vec::new();
     loop {
         let after = endpoints.last().map(|endpoint| endpoint.endpoint.clone());
-        let page = patiently(|| {
-            store.endpoints_labelled(TENANT, labels, search, failing, PAGE, after.as_deref())
-        })
-        .await?;
+        let asked = EndpointsAsked {
+            filter: &filter,
+            search,
+            wanted: failing.then_some(Wanted::In(State::Failing)),
+            sort: Sort::Name,
+            limit: PAGE,
+            after: after.as_deref(),
+        };
+        let page = patiently(|| store.endpoints(asked)).await?;
         endpoints.extend(page.endpoints);
         if page.next.is_none() {
             break;
