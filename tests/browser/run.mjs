@@ -286,16 +286,19 @@ await check(
   async () => {
     await go(page, "/?lang=en");
     const choice = (name) =>
-      page.locator(".filters label", { hasText: name }).locator("select");
-    await choice("Ring").waitFor();
-    const offered = await texts(choice("Ring").locator("option"));
+      page
+        .locator(".filters label")
+        .filter({ has: page.locator("span", { hasText: name }) })
+        .locator("select");
+    await choice(/^Ring$/).waitFor();
+    const offered = await texts(choice(/^Ring$/).locator("option"));
     const broad = Number(
       /^broad \((\d+)\)$/m.exec(offered.join("\n"))?.[1] ?? 0,
     );
     assert(broad > 0, `rings: ${offered.join(", ")}`);
-    await choice("Ring").selectOption("broad");
+    await choice(/^Ring$/).selectOption("broad");
     await page.waitForURL(/label=ring%3Abroad/);
-    await choice("Group by").selectOption("site");
+    await choice(/^Group by$/).selectOption("site");
     await page.waitForURL(/by=site/);
     const rows = page.locator(".groups tbody tr");
     await rows.first().waitFor();
