@@ -155,7 +155,7 @@ impl Fleet {
             id,
             host,
             site,
-            model: *dice.pick(models),
+            model: dice.pick::<&str>(models),
             ring: weighted(&mut dice, &RINGS),
             build,
             offset_minutes,

@@ -64,7 +64,7 @@ pub struct Overview {
 }
 
 /// Headline figures of the range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Endpoints whose logs, from the earliest to the latest time in them, reach into the range.
     pub endpoints: u64,
@@ -88,6 +88,23 @@ pub struct Totals {
     /// Source bytes of the pieces of logs that begin in the range, each byte once. Nothing where there are too many pieces to sum up
     /// while somebody waits.
     pub raw_bytes: Option<u64>,
+}
+
+impl Default for Totals {
+    /// Of a store without data, where nothing is unknown but what nobody asked for.
+    fn default() -> Self {
+        Self {
+            endpoints: 0,
+            endpoints_failing: 0,
+            attempts: 0,
+            failed: 0,
+            succeeded: 0,
+            findings: 0,
+            events: Some(0),
+            noise: Some(0),
+            raw_bytes: None,
+        }
+    }
 }
 
 /// Attempts of one bucket.
