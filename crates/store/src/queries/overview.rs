@@ -95,11 +95,12 @@ impl Default for Totals {
     fn default() -> Self {
         Self {
             endpoints: 0,
-            endpoints_failing: 0,
+            silent: 0,
+            clock_ahead: 0,
+            last_log: None,
             attempts: 0,
             failed: 0,
             succeeded: 0,
-            findings: 0,
             events: Some(0),
             noise: Some(0),
             raw_bytes: None,

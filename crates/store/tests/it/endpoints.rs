@@ -8,7 +8,8 @@ use event::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{
-    ChunkRows, DerivationVersion, EnrolPolicy, Filter, LabelChange, Store, UnitDerivation, testing,
+    ChunkRows, DerivationVersion, EndpointPage, EndpointsAsked, EnrolPolicy, Filter, LabelChange,
+    Sort, Store, UnitDerivation, testing,
 };
 
 fn change(endpoint: &str, label: &str, value: &str) -> LabelChange {
@@ -49,11 +50,24 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     owned.collect()
 }
 
+async fn all(store: &Store, tenant: &str, labels: &[(&str, &str)], search: &str) -> EndpointPage {
+    let asked = EndpointsAsked {
+        filter: &Filter {
+            tenant: tenant.to_owned(),
+            labels: pairs(labels),
+            ..Filter::default()
+        },
+        search,
+        wanted: None,
+        sort: Sort::Name,
+        limit: 100,
+        after: None,
+    };
+    store.endpoints(asked).await.unwrap()
+}
+
 async fn listed(store: &Store, tenant: &str, labels: &[(&str, &str)], search: &str) -> Vec<String> {
-    let page = store
-        .endpoints_labelled(tenant, &pairs(labels), search, false, 100, None)
-        .await
-        .unwrap();
+    let page = all(store, tenant, labels, search).await;
     assert_eq!(page.total, Some(page.endpoints.len() as u64));
     page.endpoints.into_iter().map(|row| row.endpoint).collect()
 }
@@ -122,7 +136,7 @@ async fn names_come_from_logs_and_from_enrolment_and_the_last_one_shows() {
     for batch in [&later, &first, &first] {
         put(&store, vec![batch.clone()]).await;
     }
-    let page = store.endpoints(tenant, "", false, 10, None).await.unwrap();
+    let page = all(&store, tenant, &[], "").await;
     assert_eq!(page.endpoints[0].host, "PC-NEW");
     let detail = store.endpoint(tenant, "PC-1").await.unwrap().unwrap();
     assert_eq!(detail.head.contact_ms, 1_700_000_000_000);
@@ -251,8 +265,9 @@ async fn pages_narrow_and_group_by_labels_and_do_not_differ_without() {
     assert_eq!(before.over_time, after.over_time);
 
     let pilot = store.overview(&filter(tenant, &[("ring", "pilot")])).await;
-    let totals = pilot.unwrap().totals;
-    assert_eq!((totals.endpoints, totals.endpoints_failing), (2, 1));
+    let pilot = pilot.unwrap();
+    let totals = pilot.totals;
+    assert_eq!((totals.endpoints, pilot.failing.now), (2, 1));
     assert_eq!((totals.failed, totals.succeeded), (1, 1));
     // Sketches know of no endpoint.
     assert_eq!((totals.events, totals.noise), (None, None));
@@ -269,7 +284,7 @@ async fn pages_narrow_and_group_by_labels_and_do_not_differ_without() {
     );
     assert_eq!(listed(&store, tenant, &both, "").await, ["PC-1"]);
     assert_eq!(listed(&store, tenant, &[], "counter").await, ["PC-2"]);
-    let page = store.endpoints(tenant, "", false, 10, None).await.unwrap();
+    let page = all(&store, tenant, &[], "").await;
     assert_eq!(page.endpoints[1].name, "Counter 2");
     assert_eq!(page.endpoints[1].labels, pairs(&[("ring", "pilot")]));
 
