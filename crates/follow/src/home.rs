@@ -1,0 +1,389 @@
+//! A file that no log has: where a lost one goes on, a copy, or a new log.
+
+use crate::cabinet::{self, Content};
+use crate::disk::{self, Listed};
+use crate::log::{Container, Now};
+use crate::place::{Place, is_same};
+use crate::print::Print;
+use crate::settle::{Role, name_of};
+use crate::{Log, body, event_log};
+use event::TextEncoding;
+use files::LogFile;
+use std::fs::File;
+use std::io;
+use std::time::Duration;
+
+/// Bytes that are compared at once.
+const COMPARE_BYTES: u64 = 64 * 1024;
+
+/// Whether a file is dealt with.
+pub(crate) enum Settled {
+    /// It is a log that is known, a copy, none at all, or has to wait.
+    Yes,
+    /// It begins with these bytes and is nothing that is known.
+    New(Vec<u8>),
+}
+
+impl Place {
+    pub(crate) fn settle(&mut self, listed: &Listed, now: Duration) -> io::Result<Settled> {
+        let file = disk::open(&listed.path)?;
+        if disk::key(&file)? != listed.key {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let head = disk::read_at(&file, 0, parse::HEAD_BYTES as u64)?;
+        if cabinet::is_cabinet(&head) {
+            self.settle_cabinet(listed, now)?;
+            return Ok(Settled::Yes);
+        }
+        if event_log::is_event_log(&head) {
+            return Ok(self.settle_event_log(listed, &head));
+        }
+        let size = file.metadata()?.len();
+        if let Some(index) = self.lost_log(&head, |print| is_same(print, &file, size)) {
+            self.move_in(index, listed, Container::Plain, size, now);
+            let id = self.logs.get(index).map(|log| log.id);
+            if let Some(id) = id {
+                self.handles.insert(id, file);
+            }
+            return Ok(Settled::Yes);
+        }
+        let mut originals = Vec::new();
+        let mut is_longer = false;
+        for index in 0..self.logs.len() {
+            let Some(log) = self.logs.get(index) else {
+                continue;
+            };
+            if !log.has_file() || !log.print.begins(&head) {
+                continue;
+            }
+            let id = log.id;
+            match self.compare(index, &file, size)? {
+                Alike::Copy => originals.push(id),
+                Alike::Longer => is_longer = true,
+                Alike::No => {}
+            }
+        }
+        if !originals.is_empty() {
+            self.set_role(listed, Role::CopyOf(originals));
+            return Ok(Settled::Yes);
+        }
+        // Longer than the log it begins like: that log may have been truncated a moment ago, which the next look will show.
+        if is_longer
+            && let Some(known) = self.files.get_mut(&listed.key)
+            && !known.is_deferred
+        {
+            known.is_deferred = true;
+            return Ok(Settled::Yes);
+        }
+        Ok(Settled::New(head))
+    }
+
+    /// The log without a file whose content a file has; of several the one of which most is acknowledged.
+    fn lost_log(
+        &self,
+        head: &[u8],
+        is_in: impl Fn(&Print) -> io::Result<bool>,
+    ) -> Option<usize> {
+        self.logs
+            .iter()
+            .enumerate()
+            .filter(|(_, log)| !log.has_file() && !log.is_event_log() && log.print.begins(head))
+            .filter(|(_, log)| is_in(&log.print).unwrap_or(false))
+            .max_by_key(|(_, log)| (log.print.end, !log.done, log.size))
+            .map(|(index, _)| index)
+    }
+
+    /// A lost log goes on in a file.
+    fn move_in(
+        &mut self,
+        index: usize,
+        listed: &Listed,
+        container: Container,
+        size: u64,
+        now: Duration,
+    ) {
+        let Some(log) = self.logs.get_mut(index) else {
+            return;
+        };
+        self.handles.remove(&log.id);
+        log.path.clone_from(&listed.path);
+        log.key = Some(listed.key);
+        log.container = container;
+        log.size = size;
+        log.done = false;
+        log.gap = None;
+        log.now = Now {
+            grown_at: now,
+            waiting_since: (size > log.print.end).then_some(now),
+            ..Now::default()
+        };
+        self.is_dirty = true;
+        self.set_role(listed, Role::Log(Duration::ZERO));
+    }
+
+    /// What a file is to a log that lies elsewhere and begins alike.
+    fn compare(&mut self, index: usize, file: &File, size: u64) -> io::Result<Alike> {
+        let Some(log) = self.logs.get(index) else {
+            return Ok(Alike::No);
+        };
+        if let Container::Cabinet { readable, .. } = log.container {
+            // Its bytes are not at hand; that it is acknowledged and ends alike has to do.
+            let is_same = log.print.end >= readable && is_same(&log.print, file, size)?;
+            return Ok(match is_same && size <= readable {
+                true => Alike::Copy,
+                false => Alike::No,
+            });
+        }
+        let Some(other) = self.file_of(index)? else {
+            return Ok(Alike::No);
+        };
+        let other_size = other.metadata()?.len();
+        let common = size.min(other_size);
+        let mut at = 0;
+        while at < common {
+            let length = COMPARE_BYTES.min(common - at);
+            if disk::read_at(file, at, length)? != disk::read_at(other, at, length)? {
+                return Ok(Alike::No);
+            }
+            at += length;
+        }
+        Ok(match size > other_size {
+            true => Alike::Longer,
+            false => Alike::Copy,
+        })
+    }
+
+    fn settle_cabinet(&mut self, listed: &Listed, now: Duration) -> io::Result<()> {
+        let is_old = self
+            .files
+            .get(&listed.key)
+            .is_some_and(|known| now - known.since >= self.options.closed_after);
+        let members = match cabinet::members(&listed.path) {
+            Ok(members) => members,
+            // It may still be written.
+            Err(error) => {
+                if is_old {
+                    self.set_role(listed, Role::Other);
+                }
+                return Err(error);
+            }
+        };
+        let (mut copies, mut is_home, mut must_wait) = (Vec::new(), false, false);
+        for member in &members {
+            if member.encoding == TextEncoding::Evtx || is_copied(member) {
+                continue;
+            }
+            match self.settle_member(listed, member, is_old, now)? {
+                Packed::Log => is_home = true,
+                Packed::CopyOf(logs) => copies.extend(logs),
+                Packed::Wait => must_wait = true,
+            }
+        }
+        if must_wait && !is_home {
+            return Ok(());
+        }
+        self.set_role(
+            listed,
+            match (is_home, copies.is_empty()) {
+                (true, _) => Role::Log(now),
+                (false, false) => Role::CopyOf(copies),
+                (false, true) => Role::Other,
+            },
+        );
+        Ok(())
+    }
+
+    fn settle_member(
+        &mut self,
+        listed: &Listed,
+        member: &LogFile,
+        is_old: bool,
+        now: Duration,
+    ) -> io::Result<Packed> {
+        let failed = |error: files::FileError| error.source;
+        let first = cabinet::read(member, &[], None).map_err(failed)?;
+        if first.damage.is_some() && !is_old {
+            return Ok(Packed::Wait);
+        }
+        // Another file has its name by now.
+        if disk::key(&disk::open(&listed.path)?)? != listed.key {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let lost: Vec<(usize, Print)> = self
+            .logs
+            .iter()
+            .enumerate()
+            .filter(|(_, log)| {
+                !log.has_file() && !log.is_event_log() && log.print.begins(&first.head)
+            })
+            .map(|(index, log)| (index, log.print))
+            .collect();
+        let container = |content: &Content| Container::Cabinet {
+            member: cabinet::member_name(&listed.path, member),
+            readable: content.readable,
+            packed: listed.size,
+            modified: listed.modified,
+        };
+        if !lost.is_empty() {
+            let prints: Vec<Print> = lost.iter().map(|(_, print)| *print).collect();
+            let content = cabinet::read(member, &prints, None).map_err(failed)?;
+            let found = lost
+                .iter()
+                .zip(&content.has)
+                .filter(|(_, has)| **has)
+                .max_by_key(|((_, print), _)| print.end);
+            if let Some(((index, _), _)) = found {
+                self.move_in(*index, listed, container(&content), member.bytes, now);
+                return Ok(Packed::Log);
+            }
+        }
+        let mut originals = Vec::new();
+        for index in 0..self.logs.len() {
+            let Some(log) = self.logs.get(index) else {
+                continue;
+            };
+            if log.container != Container::Plain || !log.print.begins(&first.head) {
+                continue;
+            }
+            let id = log.id;
+            let Ok(Some(other)) = self.file_of(index) else {
+                continue;
+            };
+            let other_size = other.metadata()?.len();
+            let mut theirs = |at: u64, length: u64| disk::read_at(other, at, length);
+            let content = cabinet::read(member, &[], Some(&mut theirs)).map_err(failed)?;
+            if content.is_same && content.readable <= other_size {
+                originals.push(id);
+            }
+        }
+        if !originals.is_empty() {
+            return Ok(Packed::CopyOf(originals));
+        }
+        // The same log in another cabinet, which is there, too.
+        let twins: Vec<(u32, Print)> = self
+            .logs
+            .iter()
+            .filter(|log| {
+                let is_whole = matches!(log.container, Container::Cabinet { readable, .. }
+                    if readable == first.readable && log.print.end == readable);
+                is_whole && log.has_file() && log.print.begins(&first.head)
+            })
+            .map(|log| (log.id, log.print))
+            .collect();
+        if !twins.is_empty() {
+            let prints: Vec<Print> = twins.iter().map(|(_, print)| *print).collect();
+            let content = cabinet::read(member, &prints, None).map_err(failed)?;
+            let same: Vec<u32> = twins
+                .iter()
+                .zip(&content.has)
+                .filter(|(_, has)| **has)
+                .map(|((id, _), _)| *id)
+                .collect();
+            if !same.is_empty() {
+                return Ok(Packed::CopyOf(same));
+            }
+        }
+        let mut print = Print::default();
+        print.note_head(&first.head);
+        self.add(
+            listed,
+            container(&first),
+            member,
+            member.bytes,
+            print,
+            now,
+        );
+        Ok(Packed::Log)
+    }
+
+    /// Begins to follow a file that is nothing that is known, if it is a log.
+    pub(crate) fn adopt(&mut self, listed: &Listed, head: Vec<u8>, now: Duration) {
+        let detection = parse::detect(&name_of(&listed.path), &head);
+        let Some(source) = detection.source else {
+            // It may become one as it grows.
+            self.set_role(listed, Role::Other);
+            return;
+        };
+        let log = LogFile {
+            path: listed.path.clone(),
+            real: listed.path.clone(),
+            member: None,
+            bytes: listed.size,
+            source,
+            encoding: detection.encoding,
+            format: detection.format,
+        };
+        if is_copied(&log) {
+            self.set_role(listed, Role::Other);
+            return;
+        }
+        if detection.encoding == TextEncoding::Evtx {
+            self.add_event_log(listed, &log, now);
+            return;
+        }
+        let mut print = Print::default();
+        // Zeros at its end may be replaced.
+        let used = body::without_zeros(detection.encoding, &head);
+        print.note_head(head.get(..used).unwrap_or_default());
+        self.add(listed, Container::Plain, &log, listed.size, print, now);
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        listed: &Listed,
+        container: Container,
+        log: &LogFile,
+        size: u64,
+        print: Print,
+        now: Duration,
+    ) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.logs.push(Log {
+            id,
+            path: listed.path.clone(),
+            key: Some(listed.key),
+            container,
+            source: log.source,
+            encoding: log.encoding,
+            format: log.format,
+            first_record: None,
+            forked: false,
+            offset: 0,
+            print,
+            size,
+            done: false,
+            gap: None,
+            now: Now {
+                grown_at: now,
+                waiting_since: Some(now),
+                ..Now::default()
+            },
+        });
+        self.is_dirty = true;
+        self.set_role(listed, Role::Log(Duration::ZERO));
+    }
+}
+
+/// Text that people copied or exported is no log that grows.
+fn is_copied(log: &LogFile) -> bool {
+    log.format.is_copied() || log.format.is_pasted()
+}
+
+/// What a file is to a log.
+enum Alike {
+    /// It holds no more than the log does, and that is the same.
+    Copy,
+    /// It holds all of it, and more.
+    Longer,
+    No,
+}
+
+/// What a member of a cabinet is.
+enum Packed {
+    /// A log lies in it.
+    Log,
+    CopyOf(Vec<u32>),
+    /// It cannot be read to its end, but may be later.
+    Wait,
+}

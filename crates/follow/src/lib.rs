@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+// Names and bytes of strangers: nothing here may end the process that reads them.
+#![deny(clippy::string_slice, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed, as it should"
+    )
+)]
+
+mod body;
+mod cabinet;
+mod checkpoint;
+mod disk;
+mod event_log;
+mod home;
+mod log;
+mod place;
+mod points;
+mod print;
+mod settle;
+
+pub use body::Body;
+pub use checkpoint::{CheckpointError, Checkpoints, Loaded};
+pub use log::{Container, Gap, GapReason, Log};
+pub use place::{Place, PlaceOptions, Problem};
+pub use points::{Points, Stopped};
+pub use print::{FileKey, Print};

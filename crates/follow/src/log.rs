@@ -1,0 +1,154 @@
+//! A log that is followed: what it is, where it lies now, and how far it is acknowledged.
+
+use crate::print::{FileKey, Print};
+use event::{Format, Source, TextEncoding};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a log's bytes lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Container {
+    /// In a file of its own.
+    #[default]
+    Plain,
+    /// In a cabinet, which never changes.
+    Cabinet {
+        /// Name of the member.
+        member: String,
+        /// What of it can be read: less than its size where the cabinet is damaged.
+        readable: u64,
+        /// Size of the cabinet.
+        packed: u64,
+        /// When it was written, in nanoseconds since 1970: with size and index it tells that it is the same one.
+        modified: i64,
+    },
+    /// In a file of the Windows event log service, whose oldest records make room for new ones.
+    EventLog {
+        /// The newest record that is acknowledged; 0 before the first.
+        record: u64,
+    },
+}
+
+/// Why bytes are not sent, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// Its file went away, and no file with the same content came.
+    Gone,
+    /// The cabinet is damaged from there on.
+    Damaged,
+    /// Records of an event log were overwritten; `from` and `to` are record numbers.
+    Overwritten,
+}
+
+impl GapReason {
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Gone => "the file was removed or overwritten before it was read",
+            Self::Damaged => "the cabinet is damaged",
+            Self::Overwritten => "the event log overwrote these records before they were read",
+        }
+    }
+}
+
+/// What was seen and is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The first byte that is missing.
+    pub from: u64,
+    /// The end of what was seen.
+    pub to: u64,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// A log that is followed, or was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Log {
+    /// Tells it from the others of its place.
+    pub id: u32,
+    /// Where it lies, or lay last.
+    pub path: PathBuf,
+    /// The file it is in now; none where that is gone.
+    pub key: Option<FileKey>,
+    /// How it lies in that file.
+    pub container: Container,
+    /// The kind of log.
+    pub source: Source,
+    /// What it is encoded in.
+    pub encoding: TextEncoding,
+    /// How its records are laid out.
+    pub format: Format,
+    /// The sender's half of the stream's identity; none before its first line is complete.
+    pub first_record: Option<u64>,
+    /// Another log of this place begins with the same line, so the number above is made of more than that line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forked: bool,
+    /// Where reading goes on: the start of the last record, which may have gone on.
+    pub offset: u64,
+    /// Its content, as far as it is acknowledged.
+    pub print: Print,
+    /// Its size when it was last looked at; of a cabinet's member, unpacked.
+    pub size: u64,
+    /// Nothing more will come from it, unless its content turns up again.
+    pub done: bool,
+    /// What of it is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+
+    /// What only the running process knows.
+    #[serde(skip)]
+    pub(crate) now: Now,
+}
+
+/// Moments on the process's own clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Now {
+    /// When its size was last seen to change.
+    pub(crate) grown_at: Duration,
+    /// Since when there is something to send.
+    pub(crate) waiting_since: Option<Duration>,
+    /// Since when its file is gone.
+    pub(crate) missing_since: Option<Duration>,
+    /// When its old handle was first read to the end.
+    pub(crate) ended_at: Option<Duration>,
+    /// It was read to the end twice since its file went away: nobody writes to it any more.
+    pub(crate) ended: bool,
+}
+
+impl Log {
+    /// Acknowledged up to here, the last record included that may go on.
+    pub fn acknowledged(&self) -> u64 {
+        self.print.end
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn lag(&self) -> u64 {
+        match self.container {
+            Container::EventLog { .. } => 0,
+            Container::Cabinet { readable, .. } => readable.saturating_sub(self.print.end),
+            Container::Plain => match self.gap {
+                Some(_) => 0,
+                None => self.size.saturating_sub(self.print.end),
+            },
+        }
+    }
+
+    pub(crate) fn is_event_log(&self) -> bool {
+        matches!(self.container, Container::EventLog { .. })
+    }
+
+    /// Its file is there.
+    pub(crate) fn has_file(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Its file is gone.
+    pub(crate) fn detach(&mut self, now: Duration) {
+        self.key = None;
+        self.now.missing_since.get_or_insert(now);
+    }
+}

@@ -1,0 +1,312 @@
+//! A look at the folders: which file holds which log now.
+//!
+//! In this order, so that no content is taken for new that is known: logs whose file is still theirs; files that go on where a log was lost;
+//! cabinets that do; copies; and only then new logs.
+
+use crate::disk::{self, Listed};
+use crate::home;
+use crate::log::{Container, Gap, GapReason};
+use crate::place::{Place, is_same};
+use crate::points::Stopped;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A file that has not changed for so long since it was first seen so is not read again to see that it is the same: stamps are as coarse as
+/// a tick of the kernel, or two seconds on old file systems.
+const SURE_AFTER: Duration = Duration::from_secs(3);
+
+/// What is known of a file in the folders.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) size: u64,
+    pub(crate) modified: i64,
+    /// Since when it has been so.
+    pub(crate) since: Duration,
+    pub(crate) role: Role,
+    /// It was longer than the log that it begins like, once before.
+    pub(crate) is_deferred: bool,
+}
+
+/// What a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Not looked at since it changed.
+    New,
+    /// It holds logs, and was last read to see it at this moment.
+    Log(Duration),
+    /// It holds what these logs hold, too; for now nothing is read from it.
+    CopyOf(Vec<u32>),
+    /// No log that is followed, as it is now.
+    Other,
+}
+
+impl Place {
+    /// Looks at the folders. What it finds is sent by [`Place::next`].
+    pub fn poll(&mut self, now: Duration) -> Result<(), Stopped> {
+        self.points.at("poll: before the folders are listed")?;
+        let (listed, unseen) = disk::list(&self.options.paths);
+        self.points.at("poll: after the folders are listed")?;
+        self.problems.clear();
+        let mut blind: Vec<PathBuf> = unseen.iter().map(|unseen| unseen.path.clone()).collect();
+        for unseen in unseen {
+            self.problem(&unseen.path, &unseen.error);
+        }
+        for path in self.options.paths.clone() {
+            // A share that is away is no share without logs.
+            let is_home = |log: &crate::Log| log.path.parent() == Some(&path);
+            if !path.exists() && self.logs.iter().any(is_home) {
+                self.problem(&path, &"the folder is gone");
+                blind.push(path);
+            }
+        }
+        self.note(&listed, now);
+        self.keep_homes(&listed, &blind, now)?;
+        self.find_homes(&listed, now)?;
+        self.give_up(now);
+        self.forget();
+        Ok(())
+    }
+
+    /// Brings what is known of files up to date.
+    fn note(&mut self, listed: &[Listed], now: Duration) {
+        let mut before = std::mem::take(&mut self.files);
+        for file in listed {
+            let known = before.remove(&file.key);
+            let known = match known {
+                Some(known) if (known.size, known.modified) == (file.size, file.modified) => known,
+                other => Known {
+                    size: file.size,
+                    modified: file.modified,
+                    since: now,
+                    role: Role::New,
+                    is_deferred: other.is_some_and(|known| known.is_deferred),
+                },
+            };
+            self.files.insert(file.key, known);
+        }
+    }
+
+    /// Logs whose file is there and still theirs.
+    fn keep_homes(
+        &mut self,
+        listed: &[Listed],
+        blind: &[PathBuf],
+        now: Duration,
+    ) -> Result<(), Stopped> {
+        for index in 0..self.logs.len() {
+            let Some(log) = self.logs.get_mut(index) else {
+                continue;
+            };
+            let Some(key) = log.key else { continue };
+            let Some(file) = listed.iter().find(|file| file.key == key) else {
+                let is_hidden = blind
+                    .iter()
+                    .any(|path| log.path == *path || log.path.parent() == Some(path));
+                if !is_hidden {
+                    log.detach(now);
+                    self.is_dirty = true;
+                }
+                continue;
+            };
+            if log.path != file.path {
+                log.path.clone_from(&file.path);
+                self.is_dirty = true;
+            }
+            let known = self.files.get(&key);
+            match &log.container {
+                Container::Cabinet {
+                    packed, modified, ..
+                } => {
+                    // Nobody writes into a cabinet: another stamp is another cabinet.
+                    if (*packed, *modified) == (file.size, file.modified) {
+                        self.set_role(file, Role::Log(now));
+                    } else {
+                        log.detach(now);
+                    }
+                }
+                Container::EventLog { .. } => {
+                    log.size = file.size;
+                    self.set_role(file, Role::Log(now));
+                }
+                Container::Plain => {
+                    let is_sure = known.is_some_and(|known| {
+                        matches!(known.role, Role::Log(at) if at >= known.since + SURE_AFTER)
+                    });
+                    if is_sure {
+                        continue;
+                    }
+                    self.points.at("poll: before a log is compared")?;
+                    match self.is_still(index) {
+                        Ok(true) => self.set_role(file, Role::Log(now)),
+                        // Renamed since it was listed.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                            self.set_role(file, Role::Log(Duration::ZERO));
+                        }
+                        Ok(false) => {
+                            if let Some(log) = self.logs.get_mut(index) {
+                                log.detach(now);
+                                // The handle is of this very file, whose content is gone.
+                                self.handles.remove(&log.id);
+                                self.is_dirty = true;
+                            }
+                        }
+                        Err(error) => {
+                            self.problem(&file.path, &error);
+                            self.set_role(file, Role::Log(Duration::ZERO));
+                        }
+                    }
+                    if let Some(log) = self.logs.get_mut(index)
+                        && log.has_file()
+                        && log.size != file.size
+                        && file.size > log.size
+                    {
+                        log.size = file.size;
+                        log.now.grown_at = now;
+                        if log.print.end < log.size {
+                            log.now.waiting_since.get_or_insert(now);
+                            log.done = false;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a log's file still has its content.
+    fn is_still(&mut self, index: usize) -> io::Result<bool> {
+        let print = self
+            .logs
+            .get(index)
+            .map(|log| log.print)
+            .unwrap_or_default();
+        match self.file_of(index)? {
+            Some(file) => {
+                let size = file.metadata()?.len();
+                is_same(&print, file, size)
+            }
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    pub(crate) fn set_role(&mut self, file: &Listed, role: Role) {
+        if let Some(known) = self.files.get_mut(&file.key) {
+            known.role = role;
+        }
+    }
+
+    /// Files that no log has: what they are.
+    fn find_homes(&mut self, listed: &[Listed], now: Duration) -> Result<(), Stopped> {
+        let mut homeless: Vec<&Listed> = listed
+            .iter()
+            .filter(|file| file.size > 0 && self.is_open_question(file))
+            .collect();
+        // Of several that may be a log's the longest one is, as the others are copies of its beginning.
+        homeless.sort_by_key(|file| std::cmp::Reverse(file.size));
+        // All that are known go first: what is left then is new.
+        let mut left = Vec::new();
+        for file in homeless {
+            self.points.at("poll: before a file is looked at")?;
+            match self.settle(file, now) {
+                Ok(home::Settled::Yes) => {}
+                Ok(home::Settled::New(head)) => left.push((file, head)),
+                // Renamed or removed since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.problem(&file.path, &error),
+            }
+        }
+        left.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        for (file, head) in left {
+            self.adopt(file, head, now);
+        }
+        Ok(())
+    }
+
+    /// Whether a file has to be looked at.
+    fn is_open_question(&self, file: &Listed) -> bool {
+        let is_home = self.logs.iter().any(|log| log.key == Some(file.key));
+        match self.files.get(&file.key).map(|known| &known.role) {
+            None | Some(Role::New) => !is_home,
+            Some(Role::Log(_) | Role::Other) => !is_home && self.is_role_stale(file),
+            // Where the log is lost that it is a copy of, it may be where that goes on.
+            Some(Role::CopyOf(logs)) => self
+                .logs
+                .iter()
+                .any(|log| logs.contains(&log.id) && !log.has_file()),
+        }
+    }
+
+    /// A file that held a log, which then was detached from it, is looked at anew; what is no log stays none until it changes.
+    fn is_role_stale(&self, file: &Listed) -> bool {
+        self.files
+            .get(&file.key)
+            .is_some_and(|known| matches!(known.role, Role::Log(_)))
+    }
+
+    /// Logs that are nowhere any more.
+    fn give_up(&mut self, now: Duration) {
+        for index in 0..self.logs.len() {
+            let Some(log) = self.logs.get(index) else {
+                continue;
+            };
+            if log.has_file() || log.done {
+                continue;
+            }
+            let (id, print) = (log.id, log.print);
+            if let Some(handle) = self.handles.get(&id) {
+                let is_its = handle
+                    .metadata()
+                    .and_then(|metadata| is_same(&print, handle, metadata.len()));
+                let is_over = log.now.ended || !is_its.unwrap_or(false);
+                if !is_over {
+                    continue;
+                }
+                self.handles.remove(&id);
+            }
+            let log = &self.logs[index];
+            let missing = now - log.now.missing_since.unwrap_or(now);
+            let is_unread = log.size > log.print.end;
+            if is_unread && missing < self.options.gone_after {
+                continue;
+            }
+            let is_elsewhere = is_unread && self.is_part_of_another(index);
+            let log = &mut self.logs[index];
+            if is_unread && !is_elsewhere && !log.is_event_log() {
+                log.gap = Some(Gap {
+                    from: log.print.end,
+                    to: log.size,
+                    reason: GapReason::Gone,
+                });
+            }
+            log.done = true;
+            log.now.waiting_since = None;
+            self.is_dirty = true;
+        }
+    }
+
+    /// Whether another log holds all that this one had, and what it had not sent: a copy that went on by itself, and was sent from its start.
+    fn is_part_of_another(&mut self, index: usize) -> bool {
+        let Some(log) = self.logs.get(index) else {
+            return false;
+        };
+        let (print, size) = (log.print, log.size);
+        (0..self.logs.len()).any(|other| {
+            other != index
+                && self.logs.get(other).is_some_and(|other| other.size >= size)
+                && self
+                    .file_of(other)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|file| is_same(&print, file, size).unwrap_or(false))
+        })
+    }
+}
+
+/// The name of a file, for what is told from it.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}

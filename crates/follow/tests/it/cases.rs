@@ -1,0 +1,1 @@
+//! One case after the other.

@@ -1,0 +1,11 @@
+//! The follower against a disk on which a writer does what writers do.
+//!
+//! - `world.rs`: the writer, and what it knows of every log that it ever wrote.
+//! - `intake.rs`: what is acknowledged, and that it tiles every stream.
+//! - `torture.rs`: both and the follower in an order of chance, the follower killed at its points.
+//! - `cases.rs`: one case after the other, as people would tell them.
+
+mod cases;
+mod intake;
+mod torture;
+mod world;
