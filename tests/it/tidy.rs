@@ -45,7 +45,12 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("queue", &["event", "quantity"]),
         ("store", &["event"]),
         ("files", &["event", "harmless", "parse"]),
+        ("follow", &["event", "files", "harmless", "parse"]),
         ("send", &["event", "files", "harmless"]),
+        (
+            "agent",
+            &["event", "follow", "harmless", "quantity", "send"],
+        ),
         (
             "ingest",
             &["event", "harmless", "parse", "quantity", "serve"],

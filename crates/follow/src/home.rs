@@ -4,7 +4,7 @@ use crate::cabinet::{self, Content};
 use crate::disk::{self, Listed};
 use crate::log::{Container, Now};
 use crate::place::{Place, is_same};
-use crate::print::Print;
+use crate::print::{FileKey, Print};
 use crate::settle::{Role, name_of};
 use crate::{Log, body, event_log};
 use event::TextEncoding;
@@ -39,7 +39,8 @@ impl Place {
             return Ok(self.settle_event_log(listed, &head));
         }
         let size = file.metadata()?.len();
-        if let Some(index) = self.lost_log(&head, |print| is_same(print, &file, size)) {
+        if let Some(index) = self.lost_log(&head, listed.key, |print| is_same(print, &file, size))
+        {
             self.move_in(index, listed, Container::Plain, size, now);
             let id = self.logs.get(index).map(|log| log.id);
             if let Some(id) = id {
@@ -56,15 +57,19 @@ impl Place {
             if !log.has_file() || !log.print.begins(&head) {
                 continue;
             }
-            let id = log.id;
+            let (id, log_end) = (log.id, log.print.end);
             match self.compare(index, &file, size)? {
-                Alike::Copy => originals.push(id),
+                Alike::Copy => originals.push((id, log_end)),
                 Alike::Longer => is_longer = true,
                 Alike::No => {}
             }
         }
         if !originals.is_empty() {
-            self.set_role(listed, Role::CopyOf(originals));
+            let role = Role::CopyOf {
+                logs: originals,
+                size,
+            };
+            self.set_role(listed, role);
             return Ok(Settled::Yes);
         }
         // Longer than the log it begins like: that log may have been truncated a moment ago, which the next look will show.
@@ -82,12 +87,15 @@ impl Place {
     fn lost_log(
         &self,
         head: &[u8],
+        key: FileKey,
         is_in: impl Fn(&Print) -> io::Result<bool>,
     ) -> Option<usize> {
         self.logs
             .iter()
             .enumerate()
             .filter(|(_, log)| !log.has_file() && !log.is_event_log() && log.print.begins(head))
+            // What begins like it and is longer may still be another content.
+            .filter(|(_, log)| log.now.left != Some(key))
             .filter(|(_, log)| is_in(&log.print).unwrap_or(false))
             .max_by_key(|(_, log)| (log.print.end, !log.done, log.size))
             .map(|(index, _)| index)
@@ -168,14 +176,18 @@ impl Place {
                 return Err(error);
             }
         };
-        let (mut copies, mut is_home, mut must_wait) = (Vec::new(), false, false);
+        let (mut copies, mut size) = (Vec::new(), 0);
+        let (mut is_home, mut must_wait) = (false, false);
         for member in &members {
             if member.encoding == TextEncoding::Evtx || is_copied(member) {
                 continue;
             }
             match self.settle_member(listed, member, is_old, now)? {
                 Packed::Log => is_home = true,
-                Packed::CopyOf(logs) => copies.extend(logs),
+                Packed::CopyOf(logs) => {
+                    copies.extend(logs);
+                    size = member.bytes.max(size);
+                }
                 Packed::Wait => must_wait = true,
             }
         }
@@ -186,7 +198,7 @@ impl Place {
             listed,
             match (is_home, copies.is_empty()) {
                 (true, _) => Role::Log(now),
-                (false, false) => Role::CopyOf(copies),
+                (false, false) => Role::CopyOf { logs: copies, size },
                 (false, true) => Role::Other,
             },
         );
@@ -245,7 +257,7 @@ impl Place {
             if log.container != Container::Plain || !log.print.begins(&first.head) {
                 continue;
             }
-            let id = log.id;
+            let (id, log_end) = (log.id, log.print.end);
             let Ok(Some(other)) = self.file_of(index) else {
                 continue;
             };
@@ -253,7 +265,7 @@ impl Place {
             let mut theirs = |at: u64, length: u64| disk::read_at(other, at, length);
             let content = cabinet::read(member, &[], Some(&mut theirs)).map_err(failed)?;
             if content.is_same && content.readable <= other_size {
-                originals.push(id);
+                originals.push((id, log_end));
             }
         }
         if !originals.is_empty() {
@@ -273,11 +285,11 @@ impl Place {
         if !twins.is_empty() {
             let prints: Vec<Print> = twins.iter().map(|(_, print)| *print).collect();
             let content = cabinet::read(member, &prints, None).map_err(failed)?;
-            let same: Vec<u32> = twins
+            let same: Vec<(u32, u64)> = twins
                 .iter()
                 .zip(&content.has)
                 .filter(|(_, has)| **has)
-                .map(|((id, _), _)| *id)
+                .map(|((id, print), _)| (*id, print.end))
                 .collect();
             if !same.is_empty() {
                 return Ok(Packed::CopyOf(same));
@@ -365,9 +377,9 @@ impl Place {
     }
 }
 
-/// Text that people copied or exported is no log that grows.
+/// Text that people exported is no log that grows.
 fn is_copied(log: &LogFile) -> bool {
-    log.format.is_copied() || log.format.is_pasted()
+    log.format.is_copied()
 }
 
 /// What a file is to a log.
@@ -383,7 +395,7 @@ enum Alike {
 enum Packed {
     /// A log lies in it.
     Log,
-    CopyOf(Vec<u32>),
+    CopyOf(Vec<(u32, u64)>),
     /// It cannot be read to its end, but may be later.
     Wait,
 }

@@ -1,6 +1,6 @@
 //! A log that is followed: what it is, where it lies now, and how far it is acknowledged.
 
-use crate::print::{FileKey, Print};
+use crate::print::{FileKey, Hash, Print};
 use event::{Format, Source, TextEncoding};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -117,6 +117,12 @@ pub(crate) struct Now {
     pub(crate) ended_at: Option<Duration>,
     /// It was read to the end twice since its file went away: nobody writes to it any more.
     pub(crate) ended: bool,
+    /// Its size at a look, and what stood before it then: what is not acknowledged yet is known by that.
+    pub(crate) seen: Option<(u64, Hash)>,
+    /// A file that held it, and holds another content by now.
+    pub(crate) left: Option<FileKey>,
+    /// It ends in zeros, which are no content yet.
+    pub(crate) has_zeros: bool,
 }
 
 impl Log {

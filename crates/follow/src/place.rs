@@ -6,7 +6,7 @@ use crate::disk;
 use crate::log::{Container, Gap, GapReason};
 use crate::points::{Points, Stopped};
 use crate::print::{FileKey, PREFIX_BYTES, Print, TAIL_BYTES};
-use crate::settle::Known;
+use crate::settle::{Known, name_of};
 use crate::{CheckpointError, Checkpoints, Log};
 use event::TextEncoding;
 use std::collections::{BTreeMap, HashMap};
@@ -193,6 +193,11 @@ impl Place {
         Ok(())
     }
 
+    /// What each file is taken for, for a test that failed.
+    pub fn roles(&self) -> String {
+        format!("{:?} {:?}", self.files, self.problems)
+    }
+
     /// Other points from now on.
     pub fn set_points(&mut self, points: Points) {
         self.points = points;
@@ -272,7 +277,8 @@ impl Place {
         let Some(log) = self.logs.get_mut(index) else {
             return Ok(None);
         };
-        if size < log.print.end {
+        let least = if log.now.has_zeros { log.print.end } else { log.size };
+        if size < least {
             // Another content: the next look says so.
             self.files.clear();
             return Ok(None);
@@ -476,14 +482,25 @@ impl Place {
             true => bytes,
             false => {
                 let used = body::without_zeros(log.encoding, bytes);
+                log.now.has_zeros = used < bytes.len();
                 bytes.get(..used).unwrap_or_default()
             }
         };
         if log.encoding == TextEncoding::Utf8 && std::str::from_utf8(used).is_err() {
             // Its first lines may have had nothing but ASCII.
-            let name = log.path.file_name().unwrap_or_default().to_string_lossy();
-            if parse::detect(&name, used).encoding == TextEncoding::Gb18030 {
+            if parse::detect(&name_of(&log.path), used).encoding == TextEncoding::Gb18030 {
                 log.encoding = TextEncoding::Gb18030;
+            }
+        }
+        if log.first_record.is_none() {
+            // It was judged by its very first bytes, when it may have had half a line.
+            let detection = parse::detect(&name_of(&log.path), used);
+            if let Some(source) = detection.source
+                && !detection.format.is_copied()
+            {
+                log.source = source;
+                log.format = detection.format;
+                log.encoding = detection.encoding;
             }
         }
         let how = How {

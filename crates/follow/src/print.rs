@@ -19,8 +19,14 @@ pub struct FileKey {
 }
 
 /// Half of a SHA-256 in hex: enough that no two runs of bytes share it by chance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Hash(#[serde(with = "hex")] pub(crate) [u8; 16]);
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
 
 impl Hash {
     pub(crate) fn of(bytes: &[u8]) -> Self {

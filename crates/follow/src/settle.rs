@@ -8,6 +8,7 @@ use crate::home;
 use crate::log::{Container, Gap, GapReason};
 use crate::place::{Place, is_same};
 use crate::points::Stopped;
+use crate::print::{Hash, TAIL_BYTES};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +37,12 @@ pub(crate) enum Role {
     /// It holds logs, and was last read to see it at this moment.
     Log(Duration),
     /// It holds what these logs hold, too; for now nothing is read from it.
-    CopyOf(Vec<u32>),
+    CopyOf {
+        /// Each log, and how far it was acknowledged when the two were compared.
+        logs: Vec<(u32, u64)>,
+        /// Bytes of the copy.
+        size: u64,
+    },
     /// No log that is followed, as it is now.
     Other,
 }
@@ -145,6 +151,7 @@ impl Place {
                         }
                         Ok(false) => {
                             if let Some(log) = self.logs.get_mut(index) {
+                                log.now.left = log.key;
                                 log.detach(now);
                                 // The handle is of this very file, whose content is gone.
                                 self.handles.remove(&log.id);
@@ -158,8 +165,7 @@ impl Place {
                     }
                     if let Some(log) = self.logs.get_mut(index)
                         && log.has_file()
-                        && log.size != file.size
-                        && file.size > log.size
+                        && (file.size > log.size || log.now.has_zeros && file.size != log.size)
                     {
                         log.size = file.size;
                         log.now.grown_at = now;
@@ -176,18 +182,36 @@ impl Place {
 
     /// Whether a log's file still has its content.
     fn is_still(&mut self, index: usize) -> io::Result<bool> {
-        let print = self
-            .logs
-            .get(index)
-            .map(|log| log.print)
-            .unwrap_or_default();
-        match self.file_of(index)? {
-            Some(file) => {
-                let size = file.metadata()?.len();
-                is_same(&print, file, size)
-            }
-            None => Err(io::ErrorKind::NotFound.into()),
+        let Some(log) = self.logs.get(index) else {
+            return Ok(false);
+        };
+        let print = log.print;
+        // A log never shrinks, but for space that was made beforehand.
+        let (least, seen) = match log.now.has_zeros {
+            true => (0, None),
+            false => (log.size, log.now.seen),
+        };
+        let Some(file) = self.file_of(index)? else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let size = file.metadata()?.len();
+        let before = |size: u64| -> io::Result<Hash> {
+            let length = size.min(TAIL_BYTES);
+            Ok(Hash::of(&disk::read_at(file, size - length, length)?))
+        };
+        if size < least || !is_same(&print, file, size)? {
+            return Ok(false);
         }
+        if let Some((size, hash)) = seen
+            && before(size)? != hash
+        {
+            return Ok(false);
+        }
+        let seen = (size, before(size)?);
+        if let Some(log) = self.logs.get_mut(index) {
+            log.now.seen = Some(seen);
+        }
+        Ok(true)
     }
 
     pub(crate) fn set_role(&mut self, file: &Listed, role: Role) {
@@ -229,11 +253,15 @@ impl Place {
         match self.files.get(&file.key).map(|known| &known.role) {
             None | Some(Role::New) => !is_home,
             Some(Role::Log(_) | Role::Other) => !is_home && self.is_role_stale(file),
-            // Where the log is lost that it is a copy of, it may be where that goes on.
-            Some(Role::CopyOf(logs)) => self
-                .logs
-                .iter()
-                .any(|log| logs.contains(&log.id) && !log.has_file()),
+            Some(Role::CopyOf { logs, size }) => logs.iter().all(|(id, end)| {
+                let log = self.logs.iter().find(|log| log.id == *id);
+                log.is_none_or(|log| match log.has_file() {
+                    // What is not acknowledged yet may have become something else without a trace.
+                    true => end < size && log.print.end != *end,
+                    // Where that log is lost, it may be where it goes on.
+                    false => end < size || !log.done,
+                })
+            }),
         }
     }
 
@@ -254,6 +282,7 @@ impl Place {
                 continue;
             }
             let (id, print) = (log.id, log.print);
+            let missing = now - log.now.missing_since.unwrap_or(now);
             if let Some(handle) = self.handles.get(&id) {
                 let is_its = handle
                     .metadata()
@@ -264,14 +293,18 @@ impl Place {
                 }
                 self.handles.remove(&id);
             }
-            let log = &self.logs[index];
-            let missing = now - log.now.missing_since.unwrap_or(now);
+            let Some(log) = self.logs.get_mut(index) else {
+                continue;
+            };
+            log.now.missing_since.get_or_insert(now);
             let is_unread = log.size > log.print.end;
             if is_unread && missing < self.options.gone_after {
                 continue;
             }
             let is_elsewhere = is_unread && self.is_part_of_another(index);
-            let log = &mut self.logs[index];
+            let Some(log) = self.logs.get_mut(index) else {
+                continue;
+            };
             if is_unread && !is_elsewhere && !log.is_event_log() {
                 log.gap = Some(Gap {
                     from: log.print.end,

@@ -52,6 +52,43 @@ pub(crate) struct Client {
     answered: AtomicBool,
 }
 
+impl Client {
+    /// The same intake over the same connections, for another endpoint.
+    pub(crate) fn for_endpoint(&self, endpoint: &str) -> Self {
+        Self {
+            agent: self.agent.clone(),
+            base: self.base.clone(),
+            authorization: self.authorization.clone(),
+            endpoint: Some(endpoint.to_owned()),
+            compress: self.compress,
+            chunk_bytes: self.chunk_bytes,
+            patience: self.patience,
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks once for a token of this machine's own; the status and the intake's words.
+    pub(crate) fn enrol(&self, body: &str) -> Result<(u16, String), ClientError> {
+        let url = format!("{}/v1/enroll", self.base);
+        let request = self
+            .agent
+            .post(&url)
+            .header("authorization", &self.authorization)
+            .header("content-type", "application/json");
+        self.answer_of(request.send(body), &[StatusCode::OK, StatusCode::ACCEPTED])
+            .and_then(|mut response| {
+                let status = response.status().as_u16();
+                let text = response
+                    .body_mut()
+                    .with_config()
+                    .limit(64 * 1024)
+                    .read_to_string()
+                    .map_err(|error| self.transport(&error))?;
+                Ok((status, text))
+            })
+    }
+}
+
 /// A request that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -116,7 +153,8 @@ impl ClientError {
         }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    /// When an intake that says no wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
             Self::Transport { .. } | Self::Untrusted { .. } => None,
@@ -278,6 +316,15 @@ impl Client {
         &self,
         result: Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<Response<ureq::Body>, ClientError> {
+        self.answer_of(result, &[StatusCode::OK])
+    }
+
+    /// An answer of one of the statuses that are good.
+    fn answer_of(
+        &self,
+        result: Result<Response<ureq::Body>, ureq::Error>,
+        good: &[StatusCode],
+    ) -> Result<Response<ureq::Body>, ClientError> {
         let mut response = result.map_err(|error| match hint(&error) {
             Some(hint) => ClientError::Untrusted {
                 url: self.base.clone(),
@@ -288,7 +335,7 @@ impl Client {
         })?;
         self.answered.store(true, Ordering::Relaxed);
         let status = response.status();
-        if status == StatusCode::OK {
+        if good.contains(&status) {
             return Ok(response);
         }
         let retry_after = response
@@ -379,7 +426,7 @@ fn pause(own: Duration, asked: Option<Duration>, chance: f64) -> Duration {
     asked.map_or(own, |asked| asked.mul_f64(1.0 + chance / 4.0).max(own))
 }
 
-fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     f64::from(RandomState::new().hash_one(0) as u32) / f64::from(u32::MAX)
 }
 

@@ -8,4 +8,4 @@ mod upload;
 
 pub use client::ClientError;
 pub use send::{Progress, SendError, SendFailure, SendOptions, SentFile, Summary, send};
-pub use uplink::{Part, Uplink};
+pub use uplink::{Enrolled, Enrolling, Part, Uplink, chance, new_secret};

@@ -2,13 +2,18 @@
 
 use crate::client::{Client, ClientError, PutBody};
 use crate::{SendError, SendOptions};
-use event::{Format, Source, TextEncoding};
+use event::upload::FileDigest;
+use event::{Format, SecretHash, Source, TextEncoding};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Sends parts of streams for one endpoint, each until it is acknowledged.
 ///
-/// May be used from several threads; parts may come in any order and again.
+/// May be used from several threads; parts may come in any order and again. Copies share their connections.
+#[derive(Clone)]
 pub struct Uplink {
-    client: Client,
+    client: Arc<Client>,
 }
 
 /// Whole records of a stream, as they stand in the source; at most the intake's `body_max`.
@@ -32,11 +37,92 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What a machine says to get a token of its own.
+#[derive(Clone, Copy)]
+pub struct Enrolling<'a> {
+    /// As Windows has it.
+    pub machine_guid: &'a str,
+    /// Its name, for people.
+    pub host: &'a str,
+    /// What it will show from now on; only its hash is sent.
+    pub secret: &'a str,
+}
+
+/// What the intake says to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// What the machine is called from now on: with the secret behind a dot it is the token.
+    pub endpoint: String,
+    /// The token is good now; else somebody has to approve it.
+    pub is_active: bool,
+    /// What people should know.
+    pub message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    endpoint: String,
+    state: String,
+    message: Option<String>,
+    warning: Option<String>,
+}
+
+/// A secret of 256 random bits in hex; nothing where the system has none.
+pub fn new_secret() -> Option<String> {
+    let mut bytes = [0; 32];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .ok()?;
+    Some(FileDigest(bytes).to_string())
+}
+
+/// A number of chance from 0 to 1, for waits.
+pub fn chance() -> f64 {
+    crate::client::random()
+}
+
 impl Uplink {
     /// Checks the options; sends nothing yet.
     pub fn new(options: &SendOptions) -> Result<Self, SendError> {
         Ok(Self {
-            client: Client::new(options)?,
+            client: Arc::new(Client::new(options)?),
+        })
+    }
+
+    /// The same intake over the same connections, for another endpoint of a relay's token.
+    #[must_use]
+    pub fn for_endpoint(&self, endpoint: &str) -> Self {
+        Self {
+            client: Arc::new(self.client.for_endpoint(endpoint)),
+        }
+    }
+
+    /// Whether the intake is there, is trusted and knows the token: asks for a file that nobody has.
+    pub fn check(&self) -> Result<(), ClientError> {
+        let nothing = FileDigest([0; 32]);
+        self.client
+            .imported_bytes(nothing, Source::Cbs, 0, &|_| {})
+            .map(drop)
+    }
+
+    /// Asks once for a token of this machine's own, with a fleet token.
+    pub fn enrol(&self, enrolling: &Enrolling<'_>) -> Result<Enrolled, ClientError> {
+        let body = serde_json::json!({
+            "machine_guid": enrolling.machine_guid,
+            "host": enrolling.host,
+            "token_sha256": SecretHash(Sha256::digest(enrolling.secret.as_bytes()).into()).to_string(),
+        });
+        let (status, text) = self.client.enrol(&body.to_string())?;
+        let said: Said = serde_json::from_str(&text).map_err(|_| ClientError::Status {
+            status,
+            error: "an answer that enrols nobody".to_owned(),
+            retry_after: None,
+        })?;
+        Ok(Enrolled {
+            endpoint: said.endpoint,
+            is_active: said.state == "active",
+            message: said.warning.or(said.message),
         })
     }
 

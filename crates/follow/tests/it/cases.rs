@@ -1,1 +1,277 @@
-//! One case after the other.
+//! One case after the other, each of which a writer of chance meets rarely.
+
+use crate::intake::Intake;
+use crate::world::World;
+use follow::{Body, Container, Gap, GapReason, Place, PlaceOptions, Points};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+const LINE: &str = "2024-05-01 08:00:00, Info                  CBS    made up\r\n";
+
+/// A follower of a folder, and what it sent.
+struct Following {
+    place: Place,
+    intake: Intake,
+    now: Duration,
+}
+
+impl Following {
+    fn of(folder: &Path, state: &Path) -> Self {
+        let options = PlaceOptions::new(vec![folder.to_owned()], state.join("place"));
+        Self {
+            place: Place::open(options, Points::default()).0,
+            intake: Intake::default(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Looks, and sends all that is due, until nothing is for `seconds`.
+    fn settle(&mut self, seconds: u64) -> Vec<Body> {
+        let mut bodies = Vec::new();
+        let end = self.now + Duration::from_secs(seconds);
+        while self.now < end {
+            self.now += Duration::from_millis(500);
+            self.place.poll(self.now).unwrap();
+            while let Some(body) = self.place.next(self.now).unwrap() {
+                self.place.acknowledge(&body);
+                bodies.push(body);
+            }
+            self.place.save().unwrap();
+        }
+        bodies
+    }
+
+    fn streams(&mut self, seconds: u64) -> Vec<String> {
+        for body in self.settle(seconds) {
+            self.intake.put(&body);
+        }
+        let texts = self.intake.streams.values();
+        texts.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        self.place.logs().iter().filter_map(|log| log.gap).collect()
+    }
+}
+
+fn folders() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, state) = (folder.path().join("CBS"), folder.path().join("state"));
+    fs::create_dir(&logs).unwrap();
+    fs::create_dir(&state).unwrap();
+    (folder, logs, state)
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    use std::io::Write;
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+#[test]
+fn the_last_record_goes_out_open_and_again_when_it_went_on() {
+    let (_folder, logs, state) = folders();
+    let log = logs.join("CBS.log");
+    append(&log, format!("{LINE}{LINE}half a li").as_bytes());
+    let mut following = Following::of(&logs, &state);
+    let bodies = following.settle(5);
+    assert_eq!(bodies.len(), 1);
+    let (length, line) = (2 * LINE.len() as u64, LINE.len() as u64);
+    assert!(bodies[0].open && bodies[0].end() == length);
+    append(&log, format!("ne\r\n{LINE}").as_bytes());
+    let bodies = following.settle(5);
+    assert_eq!((bodies.len(), bodies[0].offset), (1, line));
+    // A line that nobody ends goes out as it is, at last.
+    append(&log, b"2024-05-01 08:00:01, Info                  CBS    half");
+    assert!(following.settle(30).is_empty());
+    let bodies = following.settle(60);
+    assert!(bodies.len() == 1 && bodies[0].bytes.ends_with(b"half"));
+}
+
+#[test]
+fn zeros_at_the_end_wait_for_what_replaces_them() {
+    use std::io::{Seek, SeekFrom, Write};
+    let (_folder, logs, state) = folders();
+    let path = logs.join("CBS.log");
+    append(&path, LINE.as_bytes());
+    let mut log = File::options().write(true).open(&path).unwrap();
+    log.set_len(300_000).unwrap();
+    let mut following = Following::of(&logs, &state);
+    assert_eq!(following.streams(5), [LINE]);
+    log.seek(SeekFrom::Start(LINE.len() as u64)).unwrap();
+    log.write_all(LINE.repeat(3).as_bytes()).unwrap();
+    assert_eq!(following.streams(5), [LINE.repeat(4)]);
+    // Whoever made the space gives it back.
+    log.set_len(4 * LINE.len() as u64).unwrap();
+    append(&path, LINE.as_bytes());
+    assert_eq!(following.streams(90), [LINE.repeat(5)]);
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
+fn a_log_that_windows_never_compresses_is_followed_and_told() {
+    let (_folder, logs, state) = folders();
+    let path = logs.join("CbsPersist_20240501080000.log");
+    append(&path, LINE.as_bytes());
+    // A hole in the file: nothing of it takes room on the disk.
+    File::options().write(true).open(&path).unwrap().set_len((2 << 30) + 1).unwrap();
+    let mut following = Following::of(&logs, &state);
+    following.place.poll(Duration::ZERO).unwrap();
+    let problems: Vec<_> = following.place.problems().collect();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].what.contains("2 GiB") && problems[0].path == path);
+    following.now = Duration::ZERO;
+}
+
+#[test]
+fn what_was_lost_is_a_gap_until_a_cabinet_has_it() {
+    let (_folder, logs, state) = folders();
+    let mut world = World::new(&logs, 7);
+    world.create("CBS.log", Some(Vec::new()));
+    world.append("CBS.log", 50, false);
+    let mut following = Following::of(&logs, &state);
+    following.streams(5);
+    let truth = world.truths[0].bytes.clone();
+    world.append("CBS.log", 2_000, false);
+    let whole = world.truths[0].bytes.clone();
+    // It was seen to grow, and is gone before it was read: the folder went away with it, and the agent was restarted.
+    following.now += Duration::from_secs(1);
+    following.place.poll(following.now).unwrap();
+    following.place.save().unwrap();
+    world.compress("CBS.log", "CbsPersist_1.cab", false);
+    fs::rename(logs.join("CbsPersist_1.cab"), state.join("later.cab")).unwrap();
+    fs::remove_file(logs.join("CBS.log")).unwrap();
+    let intake = following.intake;
+    let mut following = Following::of(&logs, &state);
+    following.intake = intake;
+    following.streams(120);
+    let gap = Gap {
+        from: truth.len() as u64,
+        to: whole.len() as u64,
+        reason: GapReason::Gone,
+    };
+    assert_eq!(following.gaps(), [gap]);
+    fs::rename(state.join("later.cab"), logs.join("CbsPersist_1.cab")).unwrap();
+    let streams = following.streams(10);
+    assert!(streams.len() == 1 && streams[0].as_bytes() == whole);
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
+fn a_damaged_cabinet_is_read_up_to_its_damage() {
+    let (_folder, logs, state) = folders();
+    let mut world = World::new(&logs, 9);
+    world.create("CBS.log", Some(Vec::new()));
+    world.append("CBS.log", 3_000, false);
+    world.compress("CBS.log", "CbsPersist_1.cab", false);
+    let whole = world.truths[0].bytes.clone();
+    world.remove("CBS.log");
+    let path = logs.join("CbsPersist_1.cab");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() * 3 / 4;
+    bytes[middle..middle + 40].fill(0xAA);
+    fs::write(&path, bytes).unwrap();
+    let mut following = Following::of(&logs, &state);
+    // It may still be written.
+    assert!(following.streams(30).is_empty());
+    let streams = following.streams(120);
+    assert_eq!(streams.len(), 1);
+    let sent = streams[0].len();
+    assert!(sent > 32_000 && whole.starts_with(streams[0].as_bytes()));
+    let gap = Gap {
+        from: sent as u64,
+        to: whole.len() as u64,
+        reason: GapReason::Damaged,
+    };
+    assert_eq!(following.gaps(), [gap]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_are_not_followed() {
+    let (folder, logs, state) = folders();
+    append(&folder.path().join("elsewhere.log"), LINE.as_bytes());
+    std::os::unix::fs::symlink(folder.path().join("elsewhere.log"), logs.join("CBS.log")).unwrap();
+    std::os::unix::fs::symlink(&logs, logs.join("loop")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(logs.join("pipe.log")).status().unwrap().success());
+    append(&logs.join("real.log"), LINE.as_bytes());
+    fs::hard_link(logs.join("real.log"), logs.join("second.log")).unwrap();
+    let mut following = Following::of(&logs, &state);
+    assert_eq!(following.streams(5), [LINE]);
+}
+
+mod evtx {
+    //! Event logs as the reader's own tests make them.
+    pub(super) const MAGIC: &[u8] = b"ElfFile\0";
+    pub(super) const FILE_HEAD: u64 = 4 * 1024;
+    pub(super) const CHUNK: u64 = 64 * 1024;
+
+    #[path = "../../../../../parse/src/evtx/writer.rs"]
+    #[expect(dead_code, reason = "shared with the tests of parse")]
+    mod writer;
+
+    /// A ring of chunks, each with the records from one number on to another.
+    pub(super) fn ring(chunks: &[(u64, u64)]) -> Vec<u8> {
+        let made = |record_id| writer::Made {
+            provider: "Microsoft-Windows-Ntfs",
+            event_id: "98",
+            record_id,
+            time: "2024-05-01T08:00:00.123Z",
+            data: &[],
+        };
+        let chunks: Vec<Vec<writer::Made<'_>>> = chunks
+            .iter()
+            .map(|(first, last)| (*first..=*last).map(made).collect())
+            .collect();
+        let chunks: Vec<&[writer::Made<'_>]> = chunks.iter().map(Vec::as_slice).collect();
+        writer::file(&chunks)
+    }
+}
+
+/// The numbers of the records in a stream.
+fn records(text: &str) -> Vec<u64> {
+    let number = |line: &str| parse::event_json::read(line).unwrap().record_id.unwrap();
+    text.lines().map(number).collect()
+}
+
+#[test]
+fn an_event_log_that_wraps_is_one_stream_of_its_records() {
+    let (_folder, logs, state) = folders();
+    let path = logs.join("System.evtx");
+    // Written into, as the service does: the file stays the same one.
+    let write = |chunks: &[(u64, u64)]| {
+        use std::io::Write;
+        let mut file = File::options().create(true).truncate(false).write(true).open(&path).unwrap();
+        file.write_all(&evtx::ring(chunks)).unwrap();
+    };
+    write(&[(1, 10), (11, 13)]);
+    let mut following = Following::of(&logs, &state);
+    let sent = |following: &mut Following| -> Vec<u64> {
+        following.settle(30).iter().flat_map(|body| records(&String::from_utf8_lossy(&body.bytes))).collect()
+    };
+    assert_eq!(sent(&mut following), (1..=13).collect::<Vec<_>>());
+    write(&[(1, 10), (11, 20)]);
+    assert_eq!(sent(&mut following), (14..=20).collect::<Vec<_>>());
+    // The oldest chunk makes room.
+    write(&[(21, 25), (11, 20)]);
+    assert_eq!(sent(&mut following), (21..=25).collect::<Vec<_>>());
+    // A restart forgets nothing.
+    let mut following = Following::of(&logs, &state);
+    assert_eq!(sent(&mut following), []);
+    assert_eq!(following.place.logs().len(), 1);
+    // While the agent was down, it went round.
+    write(&[(41, 50), (51, 52)]);
+    assert_eq!(sent(&mut following), (41..=52).collect::<Vec<_>>());
+    let gap = Gap {
+        from: 26,
+        to: 41,
+        reason: GapReason::Overwritten,
+    };
+    assert_eq!(following.gaps(), [gap]);
+    let log = &following.place.logs()[0];
+    assert_eq!(log.container, Container::EventLog { record: 52 });
+    // Cleared: its numbers begin anew, in a stream of its own.
+    write(&[(1, 3), (4, 5)]);
+    assert_eq!(sent(&mut following), [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,106 @@
+//! The token: from a file, or of this machine's own, for which it enrols once and which it keeps.
+
+use crate::config::{Config, TokenFrom};
+use crate::machine;
+use anyhow::{Context, bail};
+use send::{Enrolling, SendOptions, Uplink};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// The machine's secret, in the folder of the state.
+const SECRET: &str = "secret";
+
+/// … and what it is called, once it enrolled.
+const ENDPOINT: &str = "endpoint";
+
+/// The token to show; enrols where that is the way. `tell` hears what people should know.
+pub(crate) fn token(config: &Config, tell: &mut dyn FnMut(&str)) -> anyhow::Result<String> {
+    match &config.token {
+        TokenFrom::File(path) => read(path),
+        TokenFrom::Fleet(path) => {
+            let known = fs::read_to_string(config.state.join(ENDPOINT)).unwrap_or_default();
+            let secret = secret(&config.state)?;
+            match known.trim() {
+                "" => enrol(config, path, &secret, tell),
+                endpoint => Ok(format!("{endpoint}.{secret}")),
+            }
+        }
+    }
+}
+
+/// The intake, with a token. Each request is made once: the agent waits by itself.
+pub(crate) fn uplink(config: &Config, token: &str) -> anyhow::Result<Uplink> {
+    let mut options = SendOptions::new(config.intake.clone(), token);
+    options.ca.clone_from(&config.ca);
+    options.patience = Duration::ZERO;
+    Uplink::new(&options).map_err(anyhow::Error::from)
+}
+
+fn enrol(
+    config: &Config,
+    fleet: &Path,
+    secret: &str,
+    tell: &mut dyn FnMut(&str),
+) -> anyhow::Result<String> {
+    let guid = machine::guid()?;
+    let enrolled = uplink(config, &read(fleet)?)?
+        .enrol(&Enrolling {
+            machine_guid: &guid,
+            host: &machine::host(),
+            secret,
+        })
+        .with_context(|| format!("cannot enrol at `{}`", config.intake))?;
+    if !event::is_endpoint_id(&enrolled.endpoint) {
+        bail!("`{}` enrolled this machine under a name that is none", config.intake);
+    }
+    if let Some(message) = &enrolled.message {
+        tell(&harmless::line(message));
+    }
+    let path = config.state.join(ENDPOINT);
+    fs::write(&path, &enrolled.endpoint)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    tell(&format!(
+        "this machine is {}{}",
+        enrolled.endpoint,
+        if enrolled.is_active { "" } else { ", and waits for approval" }
+    ));
+    Ok(format!("{}.{secret}", enrolled.endpoint))
+}
+
+/// The machine's secret, made where there is none. It is on the disk before anybody hears its hash, or a crash would lose it.
+fn secret(state: &Path) -> anyhow::Result<String> {
+    let path = state.join(SECRET);
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+    let secret = send::new_secret().context("this system has no random bytes")?;
+    let write = || -> std::io::Result<()> {
+        fs::create_dir_all(state)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let mut file = options.open(&path)?;
+        file.write_all(secret.as_bytes())?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(secret)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token `{}`", path.display()))?;
+    match text.trim() {
+        "" => bail!("the token `{}` is empty", path.display()),
+        token => Ok(token.to_owned()),
+    }
+}

@@ -1,0 +1,192 @@
+//! `run`: everything that follows and sends, from its start to its end.
+
+use crate::config::Config;
+use crate::schedule::{Bandwidth, Schedule};
+use crate::turn::{Follower, clock};
+use crate::{enrol, own_log, pattern, status};
+use anyhow::Context;
+use notify::{RecursiveMode, Watcher};
+use send::Uplink;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Machines whose logs are sent at once: an acknowledgement takes up to two seconds, whatever the size of the body.
+const JOBS_MAX: usize = 16;
+
+/// Between two looks for new machines on a share.
+const LOOK_FOR_PLACES: Duration = Duration::from_secs(60);
+
+/// First and longest wait for the token.
+const TOKEN_WAIT: Duration = Duration::from_secs(5);
+const TOKEN_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// Runs until the process is told to end: by a signal on Linux, by Ctrl-C or its end elsewhere.
+pub(crate) fn in_foreground(config: Config) -> anyhow::Result<()> {
+    let schedule = Arc::new(Schedule::default());
+    own_log::start(config.log.as_deref())?;
+    run(&config, &schedule)
+}
+
+/// Runs until the schedule ends.
+pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.state)
+        .with_context(|| format!("cannot make the folder `{}`", config.state.display()))?;
+    let _only_one = status::claim(&config.state)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), intake = config.intake, "following");
+    let Some(uplink) = first_uplink(config, schedule) else {
+        return Ok(());
+    };
+    let running = Arc::new(Running {
+        places: RwLock::new(Vec::new()),
+        bandwidth: Bandwidth::new(config.bandwidth),
+        watched: RwLock::new(Vec::new()),
+    });
+    let mut watcher = watcher(&running, schedule);
+    // Those that start together begin at moments of chance.
+    let spread = config.start_spread.mul_f64(send::chance());
+    look_for_places(config, &uplink, &running, schedule, watcher.as_mut(), spread);
+    let count = running.places.read().map_or(0, |places| places.len());
+    std::thread::scope(|scope| {
+        let now = clock();
+        for _ in 1..count.clamp(1, JOBS_MAX) {
+            let now = now.clone();
+            scope.spawn(|| work(config, &running, schedule, now));
+        }
+        if config.is_share() {
+            scope.spawn(|| {
+                while !schedule.is_ending() {
+                    schedule.sleep(LOOK_FOR_PLACES);
+                    let spread = Duration::ZERO;
+                    look_for_places(config, &uplink, &running, schedule, watcher.as_mut(), spread);
+                }
+            });
+        }
+        work(config, &running, schedule, now);
+    });
+    tracing::info!("ended");
+    Ok(())
+}
+
+struct Running {
+    places: RwLock<Vec<Arc<Mutex<Follower>>>>,
+    bandwidth: Bandwidth,
+    /// Folders and whose they are.
+    watched: RwLock<Vec<(PathBuf, usize)>>,
+}
+
+/// Takes turns until the end.
+fn work(
+    config: &Config,
+    running: &Running,
+    schedule: &Schedule,
+    now: impl Fn() -> Duration + Clone,
+) {
+    while let Some(index) = schedule.take() {
+        let place = running
+            .places
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(index)
+            .cloned();
+        let Some(place) = place else { return };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = place.turn(
+            now.clone(),
+            config.poll,
+            &running.bandwidth,
+            &|| schedule.is_ending(),
+        );
+        schedule.give_back(index, next);
+    }
+}
+
+/// Waits for the token for as long as it takes: the logs wait, too.
+fn first_uplink(config: &Config, schedule: &Schedule) -> Option<Uplink> {
+    let mut wait = TOKEN_WAIT;
+    while !schedule.is_ending() {
+        let uplink = enrol::token(config, &mut |text| tracing::info!("{text}"))
+            .and_then(|token| enrol::uplink(config, &token));
+        match uplink {
+            Ok(uplink) => return Some(uplink),
+            Err(error) => {
+                let text = status::one_line(&format!("{error:#}"));
+                tracing::error!("{text}");
+                status::cannot_start(&config.state, &text);
+            }
+        }
+        schedule.sleep(wait.mul_f64((1.0 + send::chance()) / 2.0));
+        wait = (wait * 2).min(TOKEN_WAIT_MAX);
+    }
+    None
+}
+
+fn look_for_places(
+    config: &Config,
+    uplink: &Uplink,
+    running: &Running,
+    schedule: &Schedule,
+    mut watcher: Option<&mut notify::RecommendedWatcher>,
+    spread: Duration,
+) {
+    let places = pattern::places(config);
+    for wrong in &places.wrong {
+        tracing::warn!("{wrong}");
+    }
+    status::say_wrong(&config.state, &places.wrong);
+    let known: Vec<String> = {
+        let places = running.places.read().unwrap_or_else(PoisonError::into_inner);
+        let name = |place: &Arc<Mutex<Follower>>| {
+            place.lock().unwrap_or_else(PoisonError::into_inner).site.name.clone()
+        };
+        places.iter().map(name).collect()
+    };
+    for site in places.found {
+        if known.contains(&site.name) {
+            continue;
+        }
+        let own = Follower::uplink_of(uplink, &site, config.is_share());
+        let mut all = running.places.write().unwrap_or_else(PoisonError::into_inner);
+        let index = all.len();
+        for path in &site.paths {
+            // A file is watched by its folder: it may be another one tomorrow. What cannot be watched is looked at slowly.
+            let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+            if let (Some(folder), Some(watcher)) = (folder, watcher.as_deref_mut()) {
+                if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                    tracing::debug!(%error, "not watched");
+                }
+                let mut watched = running.watched.write().unwrap_or_else(PoisonError::into_inner);
+                watched.push((folder.to_owned(), index));
+            }
+        }
+        all.push(Arc::new(Mutex::new(Follower::new(site, &config.state, own))));
+        drop(all);
+        // On a share each has its own moment.
+        let share = if config.is_share() { send::chance() } else { 1.0 };
+        schedule.add(spread.mul_f64(share));
+    }
+}
+
+/// Reports changes; nothing where the system cannot.
+fn watcher(running: &Arc<Running>, schedule: &Arc<Schedule>) -> Option<notify::RecommendedWatcher> {
+    let (running, schedule) = (Arc::clone(running), Arc::clone(schedule));
+    let heard = move |event: notify::Result<notify::Event>| {
+        let watched = running.watched.read().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            // Looking at a folder is reported, too.
+            Ok(event) if event.kind.is_access() => {}
+            Ok(event) => {
+                for (folder, index) in watched.iter() {
+                    if event.paths.iter().any(|path| path.starts_with(folder)) {
+                        schedule.wake(*index);
+                    }
+                }
+            }
+            // It lost some.
+            Err(_) => watched.iter().for_each(|(_, index)| schedule.wake(*index)),
+        }
+    };
+    notify::recommended_watcher(heard)
+        .inspect_err(|error| tracing::warn!(%error, "no changes are reported; folders are looked at"))
+        .ok()
+}

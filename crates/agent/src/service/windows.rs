@@ -1,0 +1,157 @@
+//! The service as Windows knows it.
+
+use crate::config::Config;
+use crate::machine;
+use crate::schedule::Schedule;
+use crate::{own_log, run as running};
+use anyhow::{Context, bail};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use windows_service::service::{
+    ServiceAccess, ServiceAction, ServiceActionType, ServiceControl, ServiceControlAccept,
+    ServiceErrorControl, ServiceExitCode, ServiceFailureActions, ServiceFailureResetPeriod,
+    ServiceInfo, ServiceStartType, ServiceState, ServiceStatus, ServiceType,
+};
+use windows_service::service_control_handler::{self, ServiceControlHandlerResult};
+use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
+use windows_service::{define_windows_service, service_dispatcher};
+
+const NAME: &str = "cbsift-agent";
+
+/// A turn under way ends with its request.
+const STOP: Duration = Duration::from_secs(30);
+
+static CONFIG: OnceLock<PathBuf> = OnceLock::new();
+
+define_windows_service!(service_entry, service_main);
+
+/// As the service manager starts it.
+pub(crate) fn run(config: PathBuf) -> ExitCode {
+    let _ = CONFIG.set(config);
+    match service_dispatcher::start(NAME, service_entry) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: Windows did not start this as a service: {error}; hint: `cbsift-agent run` without `--service`");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn service_main(_: Vec<OsString>) {
+    let schedule = Arc::new(Schedule::default());
+    let ending = Arc::clone(&schedule);
+    let registered = service_control_handler::register(NAME, move |control| match control {
+        ServiceControl::Stop | ServiceControl::Shutdown => {
+            ending.end();
+            ServiceControlHandlerResult::NoError
+        }
+        ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
+        _ => ServiceControlHandlerResult::NotImplemented,
+    });
+    let Ok(handle) = registered else { return };
+    let say = |state, code| {
+        let controls_accepted = match state {
+            ServiceState::Running => ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN,
+            _ => ServiceControlAccept::empty(),
+        };
+        let _ = handle.set_service_status(ServiceStatus {
+            service_type: ServiceType::OWN_PROCESS,
+            current_state: state,
+            controls_accepted,
+            exit_code: ServiceExitCode::ServiceSpecific(code),
+            checkpoint: 0,
+            wait_hint: Duration::ZERO,
+            process_id: None,
+        });
+    };
+    say(ServiceState::Running, 0);
+    let path = CONFIG.get().cloned().unwrap_or_else(machine::config_file);
+    let result = Config::load(&path).and_then(|config| {
+        let log = config.log.clone().unwrap_or_else(|| config.state.join("agent.log"));
+        own_log::start(Some(&log))?;
+        running::run(&config, &schedule)
+    });
+    if let Err(error) = &result {
+        tracing::error!("{error:#}");
+    }
+    say(ServiceState::Stopped, u32::from(result.is_err()));
+}
+
+pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("this program does not know where it is")?;
+    let config = std::path::absolute(config).context("the configuration has no path")?;
+    let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
+    let manager = ServiceManager::local_computer(None::<&OsStr>, access)
+        .context("the service manager lets nobody in; hint: run it as administrator")?;
+    let info = ServiceInfo {
+        name: NAME.into(),
+        display_name: "cbsift agent".into(),
+        service_type: ServiceType::OWN_PROCESS,
+        start_type: ServiceStartType::AutoStart,
+        error_control: ServiceErrorControl::Normal,
+        executable_path: program,
+        launch_arguments: vec![
+            "run".into(),
+            "--service".into(),
+            "--config".into(),
+            config.into_os_string(),
+        ],
+        dependencies: Vec::new(),
+        // LocalSystem: nobody else may read all of the logs.
+        account_name: None,
+        account_password: None,
+    };
+    let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
+    // Installed again, it takes the new program and configuration: an upgrade is the same line.
+    let service = match manager.open_service(NAME, access) {
+        Ok(service) => {
+            service.change_config(&info).context("cannot change the service")?;
+            service
+        }
+        Err(_) => manager
+            .create_service(&info, access)
+            .context("cannot register the service")?,
+    };
+    let _ = service.set_description("Sends servicing logs to the cbsift intake of this site.");
+    let restart = ServiceAction {
+        action_type: ServiceActionType::Restart,
+        delay: Duration::from_secs(60),
+    };
+    let _ = service.update_failure_actions(ServiceFailureActions {
+        reset_period: ServiceFailureResetPeriod::After(Duration::from_secs(86_400)),
+        reboot_msg: None,
+        command: None,
+        actions: Some(vec![restart.clone(), restart.clone(), restart]),
+    });
+    let state = service.query_status().map(|status| status.current_state);
+    if !matches!(state, Ok(ServiceState::Running | ServiceState::StartPending)) {
+        service.start::<&OsStr>(&[]).context("the service is registered, but does not start")?;
+    }
+    println!("the service `{NAME}` is installed");
+    Ok(())
+}
+
+pub(crate) fn uninstall() -> anyhow::Result<()> {
+    let manager = ServiceManager::local_computer(None::<&OsStr>, ServiceManagerAccess::CONNECT)
+        .context("the service manager lets nobody in; hint: run it as administrator")?;
+    let access = ServiceAccess::STOP | ServiceAccess::DELETE | ServiceAccess::QUERY_STATUS;
+    let service = manager
+        .open_service(NAME, access)
+        .context("no service is there")?;
+    let _ = service.stop();
+    let until = Instant::now() + STOP;
+    while service.query_status().context("cannot ask the service")?.current_state
+        != ServiceState::Stopped
+    {
+        if Instant::now() > until {
+            bail!("the service does not end");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    service.delete().context("cannot remove the service")?;
+    println!("the service `{NAME}` is removed; its checkpoints stay");
+    Ok(())
+}

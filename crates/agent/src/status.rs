@@ -1,0 +1,251 @@
+//! What `status` shows: a small file for each machine, written when something changed, and read by another process.
+
+use crate::config::Config;
+use anyhow::{Context, bail};
+use follow::{Log, Place};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Between two files that say the same but for numbers.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
+
+const ENDING: &str = ".status.json";
+
+/// One machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// Its endpoint id, or that it is this one.
+    pub(crate) place: String,
+    /// When this was written, in seconds since 1970.
+    pub(crate) written_at: u64,
+    /// Each log that is there, and those of which something is lost.
+    pub(crate) logs: Vec<LogStatus>,
+    /// Why nothing is sent, now.
+    pub(crate) error: Option<String>,
+    /// Why what is acknowledged cannot be written down.
+    pub(crate) checkpoint: Option<String>,
+    /// Files and folders that cannot be read, and logs that are not as they should be.
+    pub(crate) problems: Vec<String>,
+}
+
+/// One log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LogStatus {
+    pub(crate) path: String,
+    pub(crate) stream: Option<String>,
+    /// Bytes seen.
+    pub(crate) size: u64,
+    /// Bytes acknowledged by the intake.
+    pub(crate) acknowledged: u64,
+    /// Bytes that wait.
+    pub(crate) lag: u64,
+    /// What is lost of it, with the reason.
+    pub(crate) gap: Option<String>,
+}
+
+impl LogStatus {
+    fn of(log: &Log) -> Self {
+        Self {
+            path: log.path.to_string_lossy().into_owned(),
+            stream: log
+                .first_record
+                .map(|first| format!("{}/{first:016x}", log.source.name())),
+            size: log.size,
+            acknowledged: log.acknowledged(),
+            lag: log.lag(),
+            gap: log
+                .gap
+                .map(|gap| format!("{} to {}: {}", gap.from, gap.to, gap.reason.text())),
+        }
+    }
+}
+
+/// What a follower says of itself.
+pub(crate) struct State {
+    path: PathBuf,
+    said: Status,
+    written: Option<(Status, Duration)>,
+}
+
+impl State {
+    pub(crate) fn new(name: &str, folder: &Path, trouble: Option<String>) -> Self {
+        Self {
+            path: folder.join(format!("{name}{ENDING}")),
+            said: Status {
+                place: name.to_owned(),
+                checkpoint: trouble,
+                ..Status::default()
+            },
+            written: None,
+        }
+    }
+
+    /// Whether it is another one than before.
+    pub(crate) fn set_error(&mut self, text: &str) -> bool {
+        let before = self.said.error.replace(text.to_owned());
+        before.as_deref() != Some(text)
+    }
+
+    pub(crate) fn clear_error(&mut self) {
+        self.said.error = None;
+    }
+
+    pub(crate) fn set_trouble(&mut self, text: &str) -> bool {
+        let before = self.said.checkpoint.replace(text.to_owned());
+        before.as_deref() != Some(text)
+    }
+
+    pub(crate) fn clear_trouble(&mut self) {
+        self.said.checkpoint = None;
+    }
+
+    /// Writes it where something is new: at once what people have to know, numbers now and then.
+    pub(crate) fn write(&mut self, place: &Place, now: Duration) {
+        let is_shown = |log: &&Log| !log.done || log.gap.is_some() || log.key.is_some();
+        self.said.logs = place.logs().iter().filter(is_shown).map(LogStatus::of).collect();
+        self.said.problems = place
+            .problems()
+            .map(|problem| one_line(&format!("{}: {}", problem.path.display(), problem.what)))
+            .collect();
+        if let Some((before, at)) = &self.written {
+            for problem in &self.said.problems {
+                if !before.problems.contains(problem) {
+                    tracing::warn!(place = self.said.place, "{problem}");
+                }
+            }
+            let lost = |status: &Status| -> Vec<String> {
+                status.logs.iter().filter_map(|log| Some(format!("{}: {}", log.path, log.gap.as_ref()?))).collect()
+            };
+            let known = lost(before);
+            for gap in lost(&self.said).into_iter().filter(|gap| !known.contains(gap)) {
+                tracing::error!(place = self.said.place, "lost: {}", one_line(&gap));
+            }
+            let is_urgent = before.error != self.said.error
+                || before.checkpoint != self.said.checkpoint
+                || before.problems != self.said.problems;
+            let is_same = Status { written_at: before.written_at, ..self.said.clone() } == *before;
+            if is_same || (!is_urgent && now - *at < WRITE_EVERY) {
+                return;
+            }
+        }
+        self.said.written_at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        if write(&self.path, &self.said).is_ok() {
+            self.written = Some((self.said.clone(), now));
+        }
+    }
+}
+
+/// Not synced: it says what is, and is written again.
+fn write(path: &Path, status: &Status) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, serde_json::to_vec(status)?)?;
+    fs::rename(&beside, path)
+}
+
+/// Says why nothing is followed yet.
+pub(crate) fn cannot_start(state: &Path, text: &str) {
+    let status = Status {
+        place: "agent".to_owned(),
+        error: Some(text.to_owned()),
+        ..Status::default()
+    };
+    let _ = write(&state.join(format!("agent{ENDING}")), &status);
+}
+
+/// Says what is wrong with the machines of a share.
+pub(crate) fn say_wrong(state: &Path, wrong: &[String]) {
+    let path = state.join(format!("agent{ENDING}"));
+    if wrong.is_empty() {
+        let _ = fs::remove_file(path);
+        return;
+    }
+    let status = Status {
+        place: "agent".to_owned(),
+        problems: wrong.to_vec(),
+        ..Status::default()
+    };
+    let _ = write(&path, &status);
+}
+
+/// Two agents with one state would take each other's checkpoints: the second one ends.
+pub(crate) fn claim(state: &Path) -> anyhow::Result<File> {
+    let path = state.join("lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot open `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!("another cbsift-agent runs with the folder `{}`", state.display())
+        }
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
+        }
+    }
+}
+
+pub(crate) fn show(config: &Config, is_json: bool) -> anyhow::Result<()> {
+    let folder = &config.state;
+    let mut all = Vec::new();
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot list `{}`", folder.display()))?;
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().ends_with(ENDING) {
+            continue;
+        }
+        if let Ok(text) = fs::read(entry.path())
+            && let Ok(status) = serde_json::from_slice::<Status>(&text)
+        {
+            all.push(status);
+        }
+    }
+    all.sort_by(|a, b| a.place.cmp(&b.place));
+    let is_running = claim(folder).is_err();
+    let mut out = std::io::stdout().lock();
+    if is_json {
+        let all = serde_json::json!({ "running": is_running, "places": all });
+        writeln!(out, "{all}")?;
+    } else {
+        writeln!(out, "{}", if is_running { "running" } else { "not running" })?;
+        for status in &all {
+            print(&mut out, status)?;
+        }
+    }
+    if !is_running {
+        bail!("no cbsift-agent runs with the folder `{}`", folder.display());
+    }
+    Ok(())
+}
+
+fn print(out: &mut impl Write, status: &Status) -> std::io::Result<()> {
+    writeln!(out, "\n{}", harmless::line(&status.place))?;
+    let texts = status.error.iter().chain(&status.checkpoint).chain(&status.problems);
+    for text in texts {
+        writeln!(out, "  {}", harmless::line(text))?;
+    }
+    for log in &status.logs {
+        writeln!(
+            out,
+            "  {}: {} of {} bytes acknowledged, {} wait{}",
+            harmless::line(&log.path),
+            log.acknowledged,
+            log.size,
+            log.lag,
+            log.gap.as_ref().map_or(String::new(), |gap| format!("; lost {gap}"))
+        )?;
+    }
+    Ok(())
+}
+
+/// A message of several lines as one.
+pub(crate) fn one_line(text: &str) -> String {
+    harmless::line(&text.lines().collect::<Vec<_>>().join("; ")).into_owned()
+}

@@ -1,0 +1,179 @@
+//! One turn of one machine's logs: look, send until nothing is due, write the checkpoint and the status.
+
+use crate::pattern::Site;
+use crate::status::{self, State};
+use crate::schedule::Bandwidth;
+use follow::{Body, CheckpointError, Place, PlaceOptions, Points};
+use send::{ClientError, Part, Uplink};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// First and longest wait after a failure; each doubles. An intake that is back is not met by all at once.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// A token that is refused may be approved or renewed; nobody is served by asking often.
+const REFUSED_WAIT: Duration = Duration::from_secs(300);
+
+/// While something may soon be due: the end of a log that has to be quiet for a moment.
+const SOON: Duration = Duration::from_millis(500);
+
+/// A line without its end, or a file that is waited for: nobody is in a hurry.
+const LATER: Duration = Duration::from_secs(5);
+
+/// What is acknowledged is on the disk within so long, and is sent again after a crash if not.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+
+/// One turn lasts no longer, so that of many machines none waits for the backlog of another.
+const TURN_MAX: Duration = Duration::from_secs(10);
+
+/// One machine's logs, and how sending them goes.
+pub(crate) struct Follower {
+    pub(crate) site: Site,
+    place: Place,
+    uplink: Uplink,
+    state: State,
+    failures: u32,
+    not_before: Duration,
+    saved_at: Duration,
+    /// Turns in a row that sent nothing though something waited.
+    idle: u32,
+}
+
+/// What ends a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Again after so long, or when a change is reported.
+    Within(Duration),
+    /// Not before so long, whatever changes.
+    NotBefore(Duration),
+}
+
+impl Follower {
+    pub(crate) fn new(site: Site, state: &Path, uplink: Uplink) -> Self {
+        let options = PlaceOptions::new(site.paths.clone(), state.join(&site.name));
+        let (place, trouble) = Place::open(options, Points::default());
+        if let Some(trouble) = &trouble {
+            tracing::error!(place = site.name, "{trouble}; the one before it is used");
+        }
+        let state = State::new(&site.name, state, trouble);
+        Self {
+            site,
+            place,
+            uplink,
+            state,
+            failures: 0,
+            not_before: Duration::ZERO,
+            saved_at: Duration::ZERO,
+            idle: 0,
+        }
+    }
+
+    pub(crate) fn turn(
+        &mut self,
+        now: impl Fn() -> Duration,
+        poll: Duration,
+        bandwidth: &Bandwidth,
+        is_ending: &dyn Fn() -> bool,
+    ) -> Next {
+        // Without hooks nothing stops it.
+        let _ = self.place.poll(now());
+        let begun = now();
+        let mut next = Next::Within(poll);
+        let mut is_moved = false;
+        if begun < self.not_before {
+            next = Next::NotBefore(self.not_before - begun);
+        } else {
+            while let Ok(Some(body)) = self.place.next(now()) {
+                let sent = self.send(&body);
+                match sent {
+                    Ok(()) => {
+                        is_moved = true;
+                        self.failures = 0;
+                        self.state.clear_error();
+                        self.place.acknowledge(&body);
+                        if now() - self.saved_at >= SAVE_EVERY {
+                            self.save(now());
+                        }
+                        bandwidth.take(body.bytes.len() as u64, is_ending);
+                    }
+                    Err(error) => {
+                        let wait = self.wait_for(&error);
+                        self.not_before = now() + wait;
+                        next = Next::NotBefore(wait);
+                        break;
+                    }
+                }
+                if is_ending() || now() - begun >= TURN_MAX {
+                    next = Next::Within(Duration::ZERO);
+                    break;
+                }
+            }
+        }
+        if next == Next::Within(poll) && self.place.is_waiting() {
+            self.idle = if is_moved { 0 } else { self.idle + 1 };
+            next = Next::Within(if self.idle < 6 { SOON } else { LATER.min(poll) });
+        }
+        self.save(now());
+        self.state.write(&self.place, now());
+        next
+    }
+
+    fn send(&self, body: &Body) -> Result<(), ClientError> {
+        self.uplink.put(&Part {
+            source: body.source,
+            first_record: body.first_record,
+            offset: body.offset,
+            open: body.open,
+            encoding: body.encoding,
+            format: body.format,
+            path: &body.path.to_string_lossy(),
+            bytes: &body.bytes,
+        })
+    }
+
+    fn wait_for(&mut self, error: &ClientError) -> Duration {
+        let text = status::one_line(&error.to_string());
+        if self.state.set_error(&text) {
+            tracing::warn!(place = self.site.name, "{text}");
+        }
+        self.failures = self.failures.saturating_add(1);
+        let doubled = WAIT_MIN * 2_u32.saturating_pow(self.failures.min(10) - 1);
+        let own = match error.is_retryable() {
+            true => doubled.min(WAIT_MAX),
+            // Only people can mend it; what waits stays where it is.
+            false => REFUSED_WAIT,
+        };
+        let own = own.mul_f64((1.0 + send::chance()) / 2.0);
+        let asked = error.retry_after().unwrap_or_default();
+        own.max(asked.mul_f64(1.0 + send::chance() / 4.0))
+    }
+
+    fn save(&mut self, now: Duration) {
+        self.saved_at = now;
+        match self.place.save() {
+            Ok(()) => self.state.clear_trouble(),
+            // It ships on: what is not written down is sent again after a restart.
+            Err(error @ CheckpointError::Io { .. }) => {
+                if self.state.set_trouble(&error.to_string()) {
+                    tracing::error!(place = self.site.name, "{error}");
+                }
+            }
+            Err(CheckpointError::Stopped(_)) => {}
+        }
+    }
+
+    /// The uplink of this machine's, from that of the agent.
+    pub(crate) fn uplink_of(uplink: &Uplink, site: &Site, is_share: bool) -> Uplink {
+        match is_share {
+            true => uplink.for_endpoint(&site.name),
+            false => uplink.clone(),
+        }
+    }
+}
+
+/// Time on the process's own clock: no step of the machine's changes it.
+pub(crate) fn clock() -> impl Fn() -> Duration + Clone + Send + 'static {
+    let start = Instant::now();
+    move || start.elapsed()
+}
