@@ -9,8 +9,16 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the folder `{}`", config.state.display()))?;
     let places = pattern::places(config);
     let count = places.found.len();
-    if count == 0 || places.found.iter().all(|place| place.paths.iter().all(|path| !path.exists())) {
-        let hint = places.wrong.first().map_or(String::new(), |wrong| format!(": {wrong}"));
+    if count == 0
+        || places
+            .found
+            .iter()
+            .all(|place| place.paths.iter().all(|path| !path.exists()))
+    {
+        let hint = places
+            .wrong
+            .first()
+            .map_or(String::new(), |wrong| format!(": {wrong}"));
         bail!("no log is there of `{}`{hint}", config.logs.join("`, `"));
     }
     let token = enrol::token(config, &mut |text| println!("{text}"))?;

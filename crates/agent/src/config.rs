@@ -87,47 +87,72 @@ impl Config {
         };
         let logs = raw.logs.unwrap_or_else(machine::own_logs);
         if logs.is_empty() {
-            faults.push("`logs` names nothing: folders or files, as `[\"/collected/{endpoint}/Logs/CBS\"]`".to_owned());
+            faults.push(
+                "`logs` names nothing: folders or files, as `[\"/collected/{endpoint}/Logs/CBS\"]`"
+                    .to_owned(),
+            );
         }
         let shared = logs.iter().filter(|log| log.contains(ENDPOINT)).count();
         if shared > 0 && shared < logs.len() {
-            faults.push("`logs` must name the machine with `{endpoint}` everywhere or nowhere".to_owned());
+            faults.push(
+                "`logs` must name the machine with `{endpoint}` everywhere or nowhere".to_owned(),
+            );
         }
         for log in &logs {
             if let Some((before, after)) = log.split_once(ENDPOINT) {
                 let is_whole = before.ends_with(['/', '\\'])
                     && (after.is_empty() || after.starts_with(['/', '\\']));
                 if !is_whole || after.contains(ENDPOINT) || before.len() < 2 {
-                    faults.push(format!("`{log}`: `{{endpoint}}` must be the whole name of one folder"));
+                    faults.push(format!(
+                        "`{log}`: `{{endpoint}}` must be the whole name of one folder"
+                    ));
                 }
             }
-            if log.trim_end_matches("/*").trim_end_matches("\\*").contains('*') {
-                faults.push(format!("`{log}`: `*` stands at the end only, for every file of a folder"));
+            if log
+                .trim_end_matches("/*")
+                .trim_end_matches("\\*")
+                .contains('*')
+            {
+                faults.push(format!(
+                    "`{log}`: `*` stands at the end only, for every file of a folder"
+                ));
             }
         }
         if shared > 0 && matches!(token, TokenFrom::Fleet(_)) {
             faults.push("a share needs the token of a relay in `token_file`".to_owned());
         }
-        let bandwidth = raw.bandwidth.as_deref().map(|text| match quantity::size(text) {
-            Some(size) if size >= 4 << 10 => size,
-            _ => {
-                faults.push(format!("`bandwidth` is `{text}`; it must be at least \"4 KiB\" (a second)"));
-                0
-            }
-        });
+        let bandwidth = raw
+            .bandwidth
+            .as_deref()
+            .map(|text| match quantity::size(text) {
+                Some(size) if size >= 4 << 10 => size,
+                _ => {
+                    faults.push(format!(
+                        "`bandwidth` is `{text}`; it must be at least \"4 KiB\" (a second)"
+                    ));
+                    0
+                }
+            });
         let mut time = |key: &str, text: Option<String>, default: Duration, least: Duration| {
             let Some(text) = text else { return default };
             match quantity::time(&text) {
                 Some(time) if (least..=Duration::from_secs(86_400)).contains(&time) => time,
                 _ => {
                     let least = least.as_secs();
-                    faults.push(format!("`{key}` is `{text}`; it must be a time as \"30s\", {least}s to a day"));
+                    faults.push(format!(
+                        "`{key}` is `{text}`; it must be a time as \"30s\", {least}s to a day"
+                    ));
                     default
                 }
             }
         };
         let poll = time("poll", raw.poll, POLL, Duration::from_secs(1));
-        let start_spread = time("start_spread", raw.start_spread, START_SPREAD, Duration::ZERO);
+        let start_spread = time(
+            "start_spread",
+            raw.start_spread,
+            START_SPREAD,
+            Duration::ZERO,
+        );
         if !faults.is_empty() {
             bail!("{}", faults.join("; "));
         }
@@ -135,7 +160,7 @@ impl Config {
             intake: raw.intake,
             ca: raw.ca.map(beside),
             token,
-            state: raw.state.map_or_else(machine::state_folder, beside),
+            state: raw.state.map_or_else(|| machine::state_folder(folder), beside),
             logs,
             bandwidth,
             poll,
@@ -169,14 +194,32 @@ mod tests {
         let head = "intake = \"http://127.0.0.1:1\"\n";
         for (text, fault) in [
             ("", "one of `token_file`"),
-            ("token_file = \"a\"\nfleet_token_file = \"b\"", "one of `token_file`"),
+            (
+                "token_file = \"a\"\nfleet_token_file = \"b\"",
+                "one of `token_file`",
+            ),
             ("token_file = \"a\"\nlogs = []", "`logs` names nothing"),
-            ("token_file = \"a\"\nlogs = [\"/x/{endpoint}/y\", \"/z\"]", "everywhere or nowhere"),
-            ("token_file = \"a\"\nlogs = [\"/x/pc-{endpoint}/y\"]", "whole name of one folder"),
+            (
+                "token_file = \"a\"\nlogs = [\"/x/{endpoint}/y\", \"/z\"]",
+                "everywhere or nowhere",
+            ),
+            (
+                "token_file = \"a\"\nlogs = [\"/x/pc-{endpoint}/y\"]",
+                "whole name of one folder",
+            ),
             ("token_file = \"a\"\nlogs = [\"/x/*/y\"]", "at the end only"),
-            ("fleet_token_file = \"a\"\nlogs = [\"/x/{endpoint}/y\"]", "token of a relay"),
-            ("token_file = \"a\"\nlogs = [\"/x\"]\nbandwidth = \"1\"", "at least \"4 KiB\""),
-            ("token_file = \"a\"\nlogs = [\"/x\"]\npoll = \"soon\"", "`poll` is `soon`"),
+            (
+                "fleet_token_file = \"a\"\nlogs = [\"/x/{endpoint}/y\"]",
+                "token of a relay",
+            ),
+            (
+                "token_file = \"a\"\nlogs = [\"/x\"]\nbandwidth = \"1\"",
+                "at least \"4 KiB\"",
+            ),
+            (
+                "token_file = \"a\"\nlogs = [\"/x\"]\npoll = \"soon\"",
+                "`poll` is `soon`",
+            ),
             ("token_file = \"a\"\nlogs = [\"/x\"]\nspeed = 1", "speed"),
         ] {
             let error = Config::parse(&format!("{head}{text}\n"), Path::new("/")).unwrap_err();

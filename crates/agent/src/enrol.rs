@@ -53,7 +53,10 @@ fn enrol(
         })
         .with_context(|| format!("cannot enrol at `{}`", config.intake))?;
     if !event::is_endpoint_id(&enrolled.endpoint) {
-        bail!("`{}` enrolled this machine under a name that is none", config.intake);
+        bail!(
+            "`{}` enrolled this machine under a name that is none",
+            config.intake
+        );
     }
     if let Some(message) = &enrolled.message {
         tell(&harmless::line(message));
@@ -64,7 +67,11 @@ fn enrol(
     tell(&format!(
         "this machine is {}{}",
         enrolled.endpoint,
-        if enrolled.is_active { "" } else { ", and waits for approval" }
+        if enrolled.is_active {
+            ""
+        } else {
+            ", and waits for approval"
+        }
     ));
     Ok(format!("{}.{secret}", enrolled.endpoint))
 }
@@ -76,7 +83,9 @@ fn secret(state: &Path) -> anyhow::Result<String> {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
     }
     let secret = send::new_secret().context("this system has no random bytes")?;
     let write = || -> std::io::Result<()> {

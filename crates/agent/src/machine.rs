@@ -1,6 +1,6 @@
 //! What this machine is called, and where it keeps things.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Folders and files that servicing writes to.
 #[cfg(windows)]
@@ -35,22 +35,20 @@ pub(crate) fn own_logs() -> Vec<String> {
     Vec::new()
 }
 
-/// Where checkpoints go unless the configuration says so.
-pub(crate) fn state_folder() -> PathBuf {
-    #[cfg(windows)]
-    {
-        let data = std::env::var("ProgramData").unwrap_or_else(|_| "C:\\ProgramData".to_owned());
-        PathBuf::from(data).join("cbsift-agent")
+/// Where checkpoints go unless the configuration says so. On Windows beside it: a service need not be told the same folders as a user.
+pub(crate) fn state_folder(beside: &Path) -> PathBuf {
+    match cfg!(windows) {
+        true => beside.to_owned(),
+        false => PathBuf::from("/var/lib/cbsift-agent"),
     }
-    #[cfg(not(windows))]
-    PathBuf::from("/var/lib/cbsift-agent")
 }
 
 /// Where the configuration is looked for.
 pub(crate) fn config_file() -> PathBuf {
     #[cfg(windows)]
     {
-        state_folder().join("agent.toml")
+        let data = std::env::var("ProgramData").unwrap_or_else(|_| "C:\\ProgramData".to_owned());
+        PathBuf::from(data).join("cbsift-agent").join("agent.toml")
     }
     #[cfg(not(windows))]
     PathBuf::from("/etc/cbsift/agent.toml")

@@ -84,6 +84,10 @@ mod tests {
         for file in [&path, &old] {
             assert!(std::fs::metadata(file).unwrap().len() < 1_100);
         }
-        assert!(std::fs::read_to_string(&path).unwrap().ends_with("line 999\n"));
+        assert!(
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .ends_with("line 999\n")
+        );
     }
 }

@@ -33,7 +33,11 @@ pub(crate) fn places(config: &Config) -> Places {
     if !config.is_share() {
         places.found.push(Site {
             name: OWN.to_owned(),
-            paths: config.logs.iter().map(|log| PathBuf::from(whole(log))).collect(),
+            paths: config
+                .logs
+                .iter()
+                .map(|log| PathBuf::from(whole(log)))
+                .collect(),
         });
         return places;
     }
@@ -57,7 +61,9 @@ pub(crate) fn places(config: &Config) -> Places {
             }
             if !event::is_endpoint_id(&name) {
                 let name = harmless::line(&name);
-                places.wrong.push(format!("`{base}{name}` is no name of a machine"));
+                places
+                    .wrong
+                    .push(format!("`{base}{name}` is no name of a machine"));
                 continue;
             }
             // Names of machines do not tell cases apart, and files of the state may not.
@@ -69,7 +75,9 @@ pub(crate) fn places(config: &Config) -> Places {
                 continue;
             }
             if found.len() >= PLACES_MAX && !found.contains_key(&name) {
-                places.wrong.push(format!("more than {PLACES_MAX} machines: the rest is not followed"));
+                places.wrong.push(format!(
+                    "more than {PLACES_MAX} machines: the rest is not followed"
+                ));
                 break;
             }
             let path = PathBuf::from(format!("{base}{name}{}", whole(rest)));

@@ -33,7 +33,11 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
     std::fs::create_dir_all(&config.state)
         .with_context(|| format!("cannot make the folder `{}`", config.state.display()))?;
     let _only_one = status::claim(&config.state)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), intake = config.intake, "following");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        intake = config.intake,
+        "following"
+    );
     let Some(uplink) = first_uplink(config, schedule) else {
         return Ok(());
     };
@@ -45,7 +49,14 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
     let mut watcher = watcher(&running, schedule);
     // Those that start together begin at moments of chance.
     let spread = config.start_spread.mul_f64(send::chance());
-    look_for_places(config, &uplink, &running, schedule, watcher.as_mut(), spread);
+    look_for_places(
+        config,
+        &uplink,
+        &running,
+        schedule,
+        watcher.as_mut(),
+        spread,
+    );
     let count = running.places.read().map_or(0, |places| places.len());
     std::thread::scope(|scope| {
         let now = clock();
@@ -58,7 +69,14 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
                 while !schedule.is_ending() {
                     schedule.sleep(LOOK_FOR_PLACES);
                     let spread = Duration::ZERO;
-                    look_for_places(config, &uplink, &running, schedule, watcher.as_mut(), spread);
+                    look_for_places(
+                        config,
+                        &uplink,
+                        &running,
+                        schedule,
+                        watcher.as_mut(),
+                        spread,
+                    );
                 }
             });
         }
@@ -91,12 +109,9 @@ fn work(
             .cloned();
         let Some(place) = place else { return };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = place.turn(
-            now.clone(),
-            config.poll,
-            &running.bandwidth,
-            &|| schedule.is_ending(),
-        );
+        let next = place.turn(now.clone(), config.poll, &running.bandwidth, &|| {
+            schedule.is_ending()
+        });
         schedule.give_back(index, next);
     }
 }
@@ -135,9 +150,17 @@ fn look_for_places(
     }
     status::say_wrong(&config.state, &places.wrong);
     let known: Vec<String> = {
-        let places = running.places.read().unwrap_or_else(PoisonError::into_inner);
+        let places = running
+            .places
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let name = |place: &Arc<Mutex<Follower>>| {
-            place.lock().unwrap_or_else(PoisonError::into_inner).site.name.clone()
+            place
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .site
+                .name
+                .clone()
         };
         places.iter().map(name).collect()
     };
@@ -146,23 +169,41 @@ fn look_for_places(
             continue;
         }
         let own = Follower::uplink_of(uplink, &site, config.is_share());
-        let mut all = running.places.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = running
+            .places
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let index = all.len();
         for path in &site.paths {
             // A file is watched by its folder: it may be another one tomorrow. What cannot be watched is looked at slowly.
-            let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+            let folder = if path.is_dir() {
+                Some(path.as_path())
+            } else {
+                path.parent()
+            };
             if let (Some(folder), Some(watcher)) = (folder, watcher.as_deref_mut()) {
                 if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                     tracing::debug!(%error, "not watched");
                 }
-                let mut watched = running.watched.write().unwrap_or_else(PoisonError::into_inner);
+                let mut watched = running
+                    .watched
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
                 watched.push((folder.to_owned(), index));
             }
         }
-        all.push(Arc::new(Mutex::new(Follower::new(site, &config.state, own))));
+        all.push(Arc::new(Mutex::new(Follower::new(
+            site,
+            &config.state,
+            own,
+        ))));
         drop(all);
         // On a share each has its own moment.
-        let share = if config.is_share() { send::chance() } else { 1.0 };
+        let share = if config.is_share() {
+            send::chance()
+        } else {
+            1.0
+        };
         schedule.add(spread.mul_f64(share));
     }
 }
@@ -171,7 +212,10 @@ fn look_for_places(
 fn watcher(running: &Arc<Running>, schedule: &Arc<Schedule>) -> Option<notify::RecommendedWatcher> {
     let (running, schedule) = (Arc::clone(running), Arc::clone(schedule));
     let heard = move |event: notify::Result<notify::Event>| {
-        let watched = running.watched.read().unwrap_or_else(PoisonError::into_inner);
+        let watched = running
+            .watched
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         match event {
             // Looking at a folder is reported, too.
             Ok(event) if event.kind.is_access() => {}
@@ -187,6 +231,8 @@ fn watcher(running: &Arc<Running>, schedule: &Arc<Schedule>) -> Option<notify::R
         }
     };
     notify::recommended_watcher(heard)
-        .inspect_err(|error| tracing::warn!(%error, "no changes are reported; folders are looked at"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "no changes are reported; folders are looked at"),
+        )
         .ok()
 }

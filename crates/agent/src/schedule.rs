@@ -117,7 +117,8 @@ impl Schedule {
         self.changed.notify_all();
     }
 
-    /// Nobody gets a turn any more.
+    /// Nobody gets a turn any more. Elsewhere than on Windows the process is simply ended: it is made for being killed.
+    #[cfg(any(windows, test))]
     pub(crate) fn end(&self) {
         self.lock().is_ending = true;
         self.changed.notify_all();
@@ -166,7 +167,10 @@ impl Bandwidth {
             return;
         };
         let until = {
-            let mut busy = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut busy = self
+                .busy_until
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let time = Duration::from_secs_f64(bytes as f64 / per_second as f64);
             *busy = (*busy).max(Instant::now()) + time;
             *busy

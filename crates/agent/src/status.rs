@@ -105,7 +105,12 @@ impl State {
     /// Writes it where something is new: at once what people have to know, numbers now and then.
     pub(crate) fn write(&mut self, place: &Place, now: Duration) {
         let is_shown = |log: &&Log| !log.done || log.gap.is_some() || log.key.is_some();
-        self.said.logs = place.logs().iter().filter(is_shown).map(LogStatus::of).collect();
+        self.said.logs = place
+            .logs()
+            .iter()
+            .filter(is_shown)
+            .map(LogStatus::of)
+            .collect();
         self.said.problems = place
             .problems()
             .map(|problem| one_line(&format!("{}: {}", problem.path.display(), problem.what)))
@@ -117,16 +122,26 @@ impl State {
                 }
             }
             let lost = |status: &Status| -> Vec<String> {
-                status.logs.iter().filter_map(|log| Some(format!("{}: {}", log.path, log.gap.as_ref()?))).collect()
+                status
+                    .logs
+                    .iter()
+                    .filter_map(|log| Some(format!("{}: {}", log.path, log.gap.as_ref()?)))
+                    .collect()
             };
             let known = lost(before);
-            for gap in lost(&self.said).into_iter().filter(|gap| !known.contains(gap)) {
+            for gap in lost(&self.said)
+                .into_iter()
+                .filter(|gap| !known.contains(gap))
+            {
                 tracing::error!(place = self.said.place, "lost: {}", one_line(&gap));
             }
             let is_urgent = before.error != self.said.error
                 || before.checkpoint != self.said.checkpoint
                 || before.problems != self.said.problems;
-            let is_same = Status { written_at: before.written_at, ..self.said.clone() } == *before;
+            let is_same = Status {
+                written_at: before.written_at,
+                ..self.said.clone()
+            } == *before;
             if is_same || (!is_urgent && now - *at < WRITE_EVERY) {
                 return;
             }
@@ -184,7 +199,10 @@ pub(crate) fn claim(state: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            bail!("another cbsift-agent runs with the folder `{}`", state.display())
+            bail!(
+                "another cbsift-agent runs with the folder `{}`",
+                state.display()
+            )
         }
         Err(fs::TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
@@ -214,20 +232,31 @@ pub(crate) fn show(config: &Config, is_json: bool) -> anyhow::Result<()> {
         let all = serde_json::json!({ "running": is_running, "places": all });
         writeln!(out, "{all}")?;
     } else {
-        writeln!(out, "{}", if is_running { "running" } else { "not running" })?;
+        writeln!(
+            out,
+            "{}",
+            if is_running { "running" } else { "not running" }
+        )?;
         for status in &all {
             print(&mut out, status)?;
         }
     }
     if !is_running {
-        bail!("no cbsift-agent runs with the folder `{}`", folder.display());
+        bail!(
+            "no cbsift-agent runs with the folder `{}`",
+            folder.display()
+        );
     }
     Ok(())
 }
 
 fn print(out: &mut impl Write, status: &Status) -> std::io::Result<()> {
     writeln!(out, "\n{}", harmless::line(&status.place))?;
-    let texts = status.error.iter().chain(&status.checkpoint).chain(&status.problems);
+    let texts = status
+        .error
+        .iter()
+        .chain(&status.checkpoint)
+        .chain(&status.problems);
     for text in texts {
         writeln!(out, "  {}", harmless::line(text))?;
     }
@@ -239,7 +268,9 @@ fn print(out: &mut impl Write, status: &Status) -> std::io::Result<()> {
             log.acknowledged,
             log.size,
             log.lag,
-            log.gap.as_ref().map_or(String::new(), |gap| format!("; lost {gap}"))
+            log.gap
+                .as_ref()
+                .map_or(String::new(), |gap| format!("; lost {gap}"))
         )?;
     }
     Ok(())

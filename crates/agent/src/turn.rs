@@ -1,8 +1,8 @@
 //! One turn of one machine's logs: look, send until nothing is due, write the checkpoint and the status.
 
 use crate::pattern::Site;
-use crate::status::{self, State};
 use crate::schedule::Bandwidth;
+use crate::status::{self, State};
 use follow::{Body, CheckpointError, Place, PlaceOptions, Points};
 use send::{ClientError, Part, Uplink};
 use std::path::Path;

@@ -76,8 +76,7 @@ pub(crate) fn read(
         if content.is_same
             && let Some(other) = &mut other
         {
-            content.is_same =
-                other(at, bytes.len() as u64).is_ok_and(|theirs| theirs == bytes);
+            content.is_same = other(at, bytes.len() as u64).is_ok_and(|theirs| theirs == bytes);
         }
         content.readable += bytes.len() as u64;
         match result {

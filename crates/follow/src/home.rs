@@ -3,7 +3,8 @@
 use crate::cabinet::{self, Content};
 use crate::disk::{self, Listed};
 use crate::log::{Container, Now};
-use crate::place::{Place, is_same};
+use crate::next::is_same;
+use crate::place::Place;
 use crate::print::{FileKey, Print};
 use crate::settle::{Role, name_of};
 use crate::{Log, body, event_log};
@@ -39,8 +40,7 @@ impl Place {
             return Ok(self.settle_event_log(listed, &head));
         }
         let size = file.metadata()?.len();
-        if let Some(index) = self.lost_log(&head, listed.key, |print| is_same(print, &file, size))
-        {
+        if let Some(index) = self.lost_log(&head, listed.key, |print| is_same(print, &file, size)) {
             self.move_in(index, listed, Container::Plain, size, now);
             let id = self.logs.get(index).map(|log| log.id);
             if let Some(id) = id {
@@ -297,14 +297,7 @@ impl Place {
         }
         let mut print = Print::default();
         print.note_head(&first.head);
-        self.add(
-            listed,
-            container(&first),
-            member,
-            member.bytes,
-            print,
-            now,
-        );
+        self.add(listed, container(&first), member, member.bytes, print, now);
         Ok(Packed::Log)
     }
 

@@ -16,6 +16,7 @@ mod disk;
 mod event_log;
 mod home;
 mod log;
+mod next;
 mod place;
 mod points;
 mod print;

@@ -117,6 +117,8 @@ pub(crate) struct Now {
     pub(crate) ended_at: Option<Duration>,
     /// It was read to the end twice since its file went away: nobody writes to it any more.
     pub(crate) ended: bool,
+    /// The size of its file when something to send was looked for.
+    pub(crate) looked_at: Option<u64>,
     /// Its size at a look, and what stood before it then: what is not acknowledged yet is known by that.
     pub(crate) seen: Option<(u64, Hash)>,
     /// A file that held it, and holds another content by now.

@@ -6,7 +6,8 @@
 use crate::disk::{self, Listed};
 use crate::home;
 use crate::log::{Container, Gap, GapReason};
-use crate::place::{Place, is_same};
+use crate::next::is_same;
+use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{Hash, TAIL_BYTES};
 use std::io;
@@ -144,7 +145,10 @@ impl Place {
                     }
                     self.points.at("poll: before a log is compared")?;
                     match self.is_still(index) {
-                        Ok(true) => self.set_role(file, Role::Log(now)),
+                        Ok(true) => {
+                            self.set_role(file, Role::Log(now));
+                            self.note_growth(index, now);
+                        }
                         // Renamed since it was listed.
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {
                             self.set_role(file, Role::Log(Duration::ZERO));
@@ -163,21 +167,30 @@ impl Place {
                             self.set_role(file, Role::Log(Duration::ZERO));
                         }
                     }
-                    if let Some(log) = self.logs.get_mut(index)
-                        && log.has_file()
-                        && (file.size > log.size || log.now.has_zeros && file.size != log.size)
-                    {
-                        log.size = file.size;
-                        log.now.grown_at = now;
-                        if log.print.end < log.size {
-                            log.now.waiting_since.get_or_insert(now);
-                            log.done = false;
-                        }
-                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes the size that was seen when the content was compared: the one that was listed may be another file's.
+    fn note_growth(&mut self, index: usize, now: Duration) {
+        let Some(log) = self.logs.get_mut(index) else {
+            return;
+        };
+        let Some((size, _)) = log.now.seen else {
+            return;
+        };
+        if size != log.size {
+            log.size = size;
+            log.now.grown_at = now;
+            // What was seen is written down: after a death, too, it is known what is lost.
+            self.is_dirty = true;
+            if log.print.end < size {
+                log.now.waiting_since.get_or_insert(now);
+                log.done = false;
+            }
+        }
     }
 
     /// Whether a log's file still has its content.

@@ -39,8 +39,8 @@ WantedBy=multi-user.target
 
 pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program does not know where it is")?;
-    let config = fs::canonicalize(config)
-        .with_context(|| format!("cannot find `{}`", config.display()))?;
+    let config =
+        fs::canonicalize(config).with_context(|| format!("cannot find `{}`", config.display()))?;
     let unit = unit(&program, &config);
     if !PathBuf::from("/run/systemd/system").is_dir() {
         // Another system of starting things: whoever knows it writes it down.
@@ -86,6 +86,8 @@ mod tests {
     #[test]
     fn the_unit_names_program_and_configuration() {
         let unit = unit(Path::new("/opt/a b/cbsift-agent"), Path::new("/etc/x.toml"));
-        assert!(unit.contains("ExecStart=\"/opt/a b/cbsift-agent\" run --config \"/etc/x.toml\"\n"));
+        assert!(
+            unit.contains("ExecStart=\"/opt/a b/cbsift-agent\" run --config \"/etc/x.toml\"\n")
+        );
     }
 }

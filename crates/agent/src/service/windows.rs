@@ -34,7 +34,9 @@ pub(crate) fn run(config: PathBuf) -> ExitCode {
     match service_dispatcher::start(NAME, service_entry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: Windows did not start this as a service: {error}; hint: `cbsift-agent run` without `--service`");
+            eprintln!(
+                "error: Windows did not start this as a service: {error}; hint: `cbsift-agent run` without `--service`"
+            );
             ExitCode::FAILURE
         }
     }
@@ -70,7 +72,10 @@ fn service_main(_: Vec<OsString>) {
     say(ServiceState::Running, 0);
     let path = CONFIG.get().cloned().unwrap_or_else(machine::config_file);
     let result = Config::load(&path).and_then(|config| {
-        let log = config.log.clone().unwrap_or_else(|| config.state.join("agent.log"));
+        let log = config
+            .log
+            .clone()
+            .unwrap_or_else(|| config.state.join("agent.log"));
         own_log::start(Some(&log))?;
         running::run(&config, &schedule)
     });
@@ -108,7 +113,9 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     // Installed again, it takes the new program and configuration: an upgrade is the same line.
     let service = match manager.open_service(NAME, access) {
         Ok(service) => {
-            service.change_config(&info).context("cannot change the service")?;
+            service
+                .change_config(&info)
+                .context("cannot change the service")?;
             service
         }
         Err(_) => manager
@@ -127,8 +134,13 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
         actions: Some(vec![restart.clone(), restart.clone(), restart]),
     });
     let state = service.query_status().map(|status| status.current_state);
-    if !matches!(state, Ok(ServiceState::Running | ServiceState::StartPending)) {
-        service.start::<&OsStr>(&[]).context("the service is registered, but does not start")?;
+    if !matches!(
+        state,
+        Ok(ServiceState::Running | ServiceState::StartPending)
+    ) {
+        service
+            .start::<&OsStr>(&[])
+            .context("the service is registered, but does not start")?;
     }
     println!("the service `{NAME}` is installed");
     Ok(())
@@ -143,7 +155,10 @@ pub(crate) fn uninstall() -> anyhow::Result<()> {
         .context("no service is there")?;
     let _ = service.stop();
     let until = Instant::now() + STOP;
-    while service.query_status().context("cannot ask the service")?.current_state
+    while service
+        .query_status()
+        .context("cannot ask the service")?
+        .current_state
         != ServiceState::Stopped
     {
         if Instant::now() > until {

@@ -1,5 +1,6 @@
 //! One case after the other, each of which a writer of chance meets rarely.
 
+use crate::evtx;
 use crate::intake::Intake;
 use crate::world::World;
 use follow::{Body, Container, Gap, GapReason, Place, PlaceOptions, Points};
@@ -47,7 +48,9 @@ impl Following {
             self.intake.put(&body);
         }
         let texts = self.intake.streams.values();
-        texts.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+        texts
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect()
     }
 
     fn gaps(&self) -> Vec<Gap> {
@@ -65,7 +68,11 @@ fn folders() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
 
 fn append(path: &Path, bytes: &[u8]) {
     use std::io::Write;
-    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
     file.write_all(bytes).unwrap();
 }
 
@@ -83,7 +90,10 @@ fn the_last_record_goes_out_open_and_again_when_it_went_on() {
     let bodies = following.settle(5);
     assert_eq!((bodies.len(), bodies[0].offset), (1, line));
     // A line that nobody ends goes out as it is, at last.
-    append(&log, b"2024-05-01 08:00:01, Info                  CBS    half");
+    append(
+        &log,
+        b"2024-05-01 08:00:01, Info                  CBS    half",
+    );
     assert!(following.settle(30).is_empty());
     let bodies = following.settle(60);
     assert!(bodies.len() == 1 && bodies[0].bytes.ends_with(b"half"));
@@ -115,7 +125,12 @@ fn a_log_that_windows_never_compresses_is_followed_and_told() {
     let path = logs.join("CbsPersist_20240501080000.log");
     append(&path, LINE.as_bytes());
     // A hole in the file: nothing of it takes room on the disk.
-    File::options().write(true).open(&path).unwrap().set_len((2 << 30) + 1).unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len((2 << 30) + 1)
+        .unwrap();
     let mut following = Following::of(&logs, &state);
     following.place.poll(Duration::ZERO).unwrap();
     let problems: Vec<_> = following.place.problems().collect();
@@ -194,39 +209,17 @@ fn links_and_pipes_are_not_followed() {
     append(&folder.path().join("elsewhere.log"), LINE.as_bytes());
     std::os::unix::fs::symlink(folder.path().join("elsewhere.log"), logs.join("CBS.log")).unwrap();
     std::os::unix::fs::symlink(&logs, logs.join("loop")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(logs.join("pipe.log")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(logs.join("pipe.log"))
+            .status()
+            .unwrap()
+            .success()
+    );
     append(&logs.join("real.log"), LINE.as_bytes());
     fs::hard_link(logs.join("real.log"), logs.join("second.log")).unwrap();
     let mut following = Following::of(&logs, &state);
     assert_eq!(following.streams(5), [LINE]);
-}
-
-mod evtx {
-    //! Event logs as the reader's own tests make them.
-    pub(super) const MAGIC: &[u8] = b"ElfFile\0";
-    pub(super) const FILE_HEAD: u64 = 4 * 1024;
-    pub(super) const CHUNK: u64 = 64 * 1024;
-
-    #[path = "../../../../../parse/src/evtx/writer.rs"]
-    #[expect(dead_code, reason = "shared with the tests of parse")]
-    mod writer;
-
-    /// A ring of chunks, each with the records from one number on to another.
-    pub(super) fn ring(chunks: &[(u64, u64)]) -> Vec<u8> {
-        let made = |record_id| writer::Made {
-            provider: "Microsoft-Windows-Ntfs",
-            event_id: "98",
-            record_id,
-            time: "2024-05-01T08:00:00.123Z",
-            data: &[],
-        };
-        let chunks: Vec<Vec<writer::Made<'_>>> = chunks
-            .iter()
-            .map(|(first, last)| (*first..=*last).map(made).collect())
-            .collect();
-        let chunks: Vec<&[writer::Made<'_>]> = chunks.iter().map(Vec::as_slice).collect();
-        writer::file(&chunks)
-    }
 }
 
 /// The numbers of the records in a stream.
@@ -242,13 +235,22 @@ fn an_event_log_that_wraps_is_one_stream_of_its_records() {
     // Written into, as the service does: the file stays the same one.
     let write = |chunks: &[(u64, u64)]| {
         use std::io::Write;
-        let mut file = File::options().create(true).truncate(false).write(true).open(&path).unwrap();
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .unwrap();
         file.write_all(&evtx::ring(chunks)).unwrap();
     };
     write(&[(1, 10), (11, 13)]);
     let mut following = Following::of(&logs, &state);
     let sent = |following: &mut Following| -> Vec<u64> {
-        following.settle(30).iter().flat_map(|body| records(&String::from_utf8_lossy(&body.bytes))).collect()
+        following
+            .settle(30)
+            .iter()
+            .flat_map(|body| records(&String::from_utf8_lossy(&body.bytes)))
+            .collect()
     };
     assert_eq!(sent(&mut following), (1..=13).collect::<Vec<_>>());
     write(&[(1, 10), (11, 20)]);
@@ -258,7 +260,7 @@ fn an_event_log_that_wraps_is_one_stream_of_its_records() {
     assert_eq!(sent(&mut following), (21..=25).collect::<Vec<_>>());
     // A restart forgets nothing.
     let mut following = Following::of(&logs, &state);
-    assert_eq!(sent(&mut following), []);
+    assert!(sent(&mut following).is_empty());
     assert_eq!(following.place.logs().len(), 1);
     // While the agent was down, it went round.
     write(&[(41, 50), (51, 52)]);

@@ -32,7 +32,9 @@ impl Intake {
             body.first_record,
             body.path.display()
         );
-        let is_other = stream.get(from..to).is_some_and(|there| there != body.bytes);
+        let is_other = stream
+            .get(from..to)
+            .is_some_and(|there| there != body.bytes);
         if to > stream.len() || is_other {
             stream.truncate(from);
             stream.extend_from_slice(&body.bytes);
@@ -51,7 +53,9 @@ impl Intake {
 
     /// Bytes that the sender heard to be acknowledged.
     pub(crate) fn told(&self, source: Source, first_record: u64) -> u64 {
-        self.told.get(&(source, first_record)).map_or(0, |told| *told as u64)
+        self.told
+            .get(&(source, first_record))
+            .map_or(0, |told| *told as u64)
     }
 
     /// The sender heard that it is acknowledged.

@@ -3,9 +3,11 @@
 //! - `world.rs`: the writer, and what it knows of every log that it ever wrote.
 //! - `intake.rs`: what is acknowledged, and that it tiles every stream.
 //! - `torture.rs`: both and the follower in an order of chance, the follower killed at its points.
+//! - `evtx.rs`: event logs for it.
 //! - `cases.rs`: one case after the other, as people would tell them.
 
 mod cases;
+mod evtx;
 mod intake;
 mod torture;
 mod world;

@@ -55,6 +55,8 @@ pub(crate) struct World {
     /// The writer's clock, which stamps files to two seconds.
     pub(crate) now: Duration,
     pub(crate) is_away: bool,
+    /// What the last look listed.
+    listed: BTreeMap<String, (usize, usize)>,
     number: usize,
     pub(crate) said: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl World {
             names: BTreeMap::new(),
             now: Duration::ZERO,
             is_away: false,
+            listed: BTreeMap::new(),
             number: 0,
             said: Vec::new(),
         }
@@ -236,7 +239,11 @@ impl World {
             return;
         };
         let packed = Self::cabinet(&self.truths[truth].bytes);
-        let length = if is_half { packed.len() / 2 } else { packed.len() };
+        let length = if is_half {
+            packed.len() / 2
+        } else {
+            packed.len()
+        };
         let path = self.path(to);
         fs::write(&path, &packed[..length]).unwrap();
         self.stamp(&path);
@@ -316,8 +323,6 @@ impl World {
                     return;
                 };
                 // The copy is the log now, and what was the log is nothing yet.
-                let seen = self.truths[truth].seen;
-                self.truths[copy].seen = seen.min(self.truths[copy].bytes.len());
                 self.truths[copy].rest = self.truths[truth].rest.clone();
                 self.names.insert(name.clone(), Holds::Log(copy));
                 self.names.insert(to, Holds::Log(truth));
@@ -441,15 +446,26 @@ impl World {
         }
     }
 
-    /// What a look at the folder sees now.
-    pub(crate) fn note_seen(&mut self) {
+    /// What a look at the folder lists now.
+    pub(crate) fn note_listed(&mut self) {
+        self.listed.clear();
         if self.is_away {
             return;
         }
-        for holds in self.names.values() {
+        for (name, holds) in &self.names {
             if let Holds::Log(truth) = holds {
+                let size = self.truths[*truth].bytes.len();
+                self.listed.insert(name.clone(), (*truth, size));
+            }
+        }
+    }
+
+    /// What was listed and is still there when the look ends was surely seen.
+    pub(crate) fn note_seen(&mut self) {
+        for (name, (truth, size)) in &self.listed {
+            if self.names.get(name) == Some(&Holds::Log(*truth)) {
                 let truth = &mut self.truths[*truth];
-                truth.seen = truth.seen.max(truth.bytes.len());
+                truth.seen = truth.seen.max(*size);
             }
         }
     }
@@ -468,7 +484,10 @@ impl World {
         for (name, holds) in &self.names {
             if let Holds::Log(truth) = holds {
                 let bytes = fs::read(self.path(name)).unwrap();
-                assert!(bytes == self.truths[*truth].bytes, "the writer is wrong about {name}");
+                assert!(
+                    bytes == self.truths[*truth].bytes,
+                    "the writer is wrong about {name}"
+                );
             }
         }
         let count = fs::read_dir(&self.folder).unwrap().count();
