@@ -160,7 +160,9 @@ impl Config {
             intake: raw.intake,
             ca: raw.ca.map(beside),
             token,
-            state: raw.state.map_or_else(|| machine::state_folder(folder), beside),
+            state: raw
+                .state
+                .map_or_else(|| machine::state_folder(folder), beside),
             logs,
             bandwidth,
             poll,

@@ -1,6 +1,6 @@
 //! Cabinets: which of their members a log went into.
 
-use crate::print::{Hash, PREFIX_BYTES, Print};
+use crate::print::{Hash, PREFIX_BYTES, Print, TAIL_BYTES};
 use files::LogFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub(crate) fn members(cabinet: &Path) -> io::Result<Vec<LogFile>> {
 pub(crate) struct Content {
     /// Its first bytes.
     pub(crate) head: Vec<u8>,
+    /// Its last bytes that could be read.
+    pub(crate) tail: Vec<u8>,
     /// Bytes that could be read.
     pub(crate) readable: u64,
     /// It ended early.
@@ -56,6 +58,7 @@ pub(crate) fn read(
     let mut tails: Vec<(Vec<u8>, &Print)> = prints.iter().map(|p| (Vec::new(), p)).collect();
     let mut content = Content {
         head: Vec::new(),
+        tail: Vec::new(),
         readable: 0,
         damage: None,
         has: Vec::new(),
@@ -69,6 +72,9 @@ pub(crate) fn read(
         content
             .head
             .extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        content.tail.extend_from_slice(&bytes);
+        let surplus = content.tail.len().saturating_sub(TAIL_BYTES as usize);
+        content.tail.drain(..surplus);
         for (tail, print) in &mut tails {
             let from = print.end - print.tail_length();
             tail.extend_from_slice(overlap(&bytes, at, from, print.end));

@@ -5,8 +5,8 @@ use crate::disk::{self, Listed};
 use crate::log::{Container, Now};
 use crate::next::is_same;
 use crate::place::Place;
-use crate::print::{FileKey, Print};
-use crate::settle::{Role, name_of};
+use crate::print::{FileKey, Hash, Print};
+use crate::settle::{Role, before, name_of};
 use crate::{Log, body, event_log};
 use event::TextEncoding;
 use files::LogFile;
@@ -96,7 +96,10 @@ impl Place {
             .filter(|(_, log)| !log.has_file() && !log.is_event_log() && log.print.begins(head))
             // What begins like it and is longer may still be another content.
             .filter(|(_, log)| log.now.left != Some(key))
-            .filter(|(_, log)| is_in(&log.print).unwrap_or(false))
+            .filter(|(_, log)| {
+                let evidence = log.evidence();
+                evidence.is_some_and(|print| is_in(&print).unwrap_or(false))
+            })
             .max_by_key(|(_, log)| (log.print.end, !log.done, log.size))
             .map(|(index, _)| index)
     }
@@ -228,7 +231,7 @@ impl Place {
             .filter(|(_, log)| {
                 !log.has_file() && !log.is_event_log() && log.print.begins(&first.head)
             })
-            .map(|(index, log)| (index, log.print))
+            .filter_map(|(index, log)| Some((index, log.evidence()?)))
             .collect();
         let container = |content: &Content| Container::Cabinet {
             member: cabinet::member_name(&listed.path, member),
@@ -331,6 +334,17 @@ impl Place {
         let used = body::without_zeros(detection.encoding, &head);
         print.note_head(head.get(..used).unwrap_or_default());
         self.add(listed, Container::Plain, &log, listed.size, print, now);
+        let seen = || -> io::Result<Option<(u64, Hash)>> {
+            let file = disk::open(&listed.path)?;
+            if disk::key(&file)? != listed.key {
+                return Ok(None);
+            }
+            let size = file.metadata()?.len();
+            Ok(Some((size, before(&file, size)?)))
+        };
+        if let Some(log) = self.logs.last_mut() {
+            log.seen = seen().unwrap_or_default();
+        }
     }
 
     pub(crate) fn add(
@@ -357,6 +371,7 @@ impl Place {
             offset: 0,
             print,
             size,
+            seen: None,
             done: false,
             gap: None,
             now: Now {

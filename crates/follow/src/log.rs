@@ -93,6 +93,9 @@ pub struct Log {
     pub print: Print,
     /// Its size when it was last looked at; of a cabinet's member, unpacked.
     pub size: u64,
+    /// Its size at a look, and what stood before it then: what is not acknowledged yet is known by that.
+    #[serde(default)]
+    pub(crate) seen: Option<(u64, Hash)>,
     /// Nothing more will come from it, unless its content turns up again.
     pub done: bool,
     /// What of it is lost.
@@ -119,8 +122,6 @@ pub(crate) struct Now {
     pub(crate) ended: bool,
     /// The size of its file when something to send was looked for.
     pub(crate) looked_at: Option<u64>,
-    /// Its size at a look, and what stood before it then: what is not acknowledged yet is known by that.
-    pub(crate) seen: Option<(u64, Hash)>,
     /// A file that held it, and holds another content by now.
     pub(crate) left: Option<FileKey>,
     /// It ends in zeros, which are no content yet.
@@ -143,6 +144,20 @@ impl Log {
                 None => self.size.saturating_sub(self.print.end),
             },
         }
+    }
+
+    /// What another file must have to be this log's. Of a log of which nothing is acknowledged the beginning alone would say too little: others
+    /// may begin like it.
+    pub(crate) fn evidence(&self) -> Option<Print> {
+        if self.print.end > 0 {
+            return Some(self.print);
+        }
+        let (end, tail) = self.seen?;
+        Some(Print {
+            end,
+            tail,
+            ..self.print
+        })
     }
 
     pub(crate) fn is_event_log(&self) -> bool {

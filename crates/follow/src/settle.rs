@@ -3,6 +3,7 @@
 //! In this order, so that no content is taken for new that is known: logs whose file is still theirs; files that go on where a log was lost;
 //! cabinets that do; copies; and only then new logs.
 
+use crate::Log;
 use crate::disk::{self, Listed};
 use crate::home;
 use crate::log::{Container, Gap, GapReason};
@@ -10,6 +11,7 @@ use crate::next::is_same;
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{Hash, TAIL_BYTES};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +63,7 @@ impl Place {
         }
         for path in self.options.paths.clone() {
             // A share that is away is no share without logs.
-            let is_home = |log: &crate::Log| log.path.parent() == Some(&path);
+            let is_home = |log: &Log| log.path.parent() == Some(&path);
             if !path.exists() && self.logs.iter().any(is_home) {
                 self.problem(&path, &"the folder is gone");
                 blind.push(path);
@@ -178,7 +180,7 @@ impl Place {
         let Some(log) = self.logs.get_mut(index) else {
             return;
         };
-        let Some((size, _)) = log.now.seen else {
+        let Some((size, _)) = log.seen else {
             return;
         };
         if size != log.size {
@@ -202,27 +204,23 @@ impl Place {
         // A log never shrinks, but for space that was made beforehand.
         let (least, seen) = match log.now.has_zeros {
             true => (0, None),
-            false => (log.size, log.now.seen),
+            false => (log.size, log.seen),
         };
         let Some(file) = self.file_of(index)? else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let size = file.metadata()?.len();
-        let before = |size: u64| -> io::Result<Hash> {
-            let length = size.min(TAIL_BYTES);
-            Ok(Hash::of(&disk::read_at(file, size - length, length)?))
-        };
         if size < least || !is_same(&print, file, size)? {
             return Ok(false);
         }
         if let Some((size, hash)) = seen
-            && before(size)? != hash
+            && before(file, size)? != hash
         {
             return Ok(false);
         }
-        let seen = (size, before(size)?);
+        let seen = (size, before(file, size)?);
         if let Some(log) = self.logs.get_mut(index) {
-            log.now.seen = Some(seen);
+            log.seen = Some(seen);
         }
         Ok(true)
     }
@@ -336,17 +334,30 @@ impl Place {
         let Some(log) = self.logs.get(index) else {
             return false;
         };
-        let (print, size) = (log.print, log.size);
+        let (print, seen) = (log.print, log.seen);
+        let Some((size, hash)) = seen.filter(|(size, _)| *size == log.size) else {
+            return false;
+        };
         (0..self.logs.len()).any(|other| {
+            let is_plain = |other: &Log| other.container == Container::Plain && other.size >= size;
+            let has_all = |file: &File| -> io::Result<bool> {
+                Ok(is_same(&print, file, size)? && before(file, size)? == hash)
+            };
             other != index
-                && self.logs.get(other).is_some_and(|other| other.size >= size)
+                && self.logs.get(other).is_some_and(is_plain)
                 && self
                     .file_of(other)
                     .ok()
                     .flatten()
-                    .is_some_and(|file| is_same(&print, file, size).unwrap_or(false))
+                    .is_some_and(|file| has_all(file).unwrap_or(false))
         })
     }
+}
+
+/// What stands before a place.
+pub(crate) fn before(file: &File, size: u64) -> io::Result<Hash> {
+    let length = size.min(TAIL_BYTES);
+    Ok(Hash::of(&disk::read_at(file, size - length, length)?))
 }
 
 /// The name of a file, for what is told from it.

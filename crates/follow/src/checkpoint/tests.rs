@@ -25,6 +25,7 @@ fn log(id: u32, offset: u64) -> Log {
         offset,
         print,
         size: offset,
+        seen: None,
         done: false,
         gap: None,
         now: Default::default(),

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Rounds where nothing is said: some tens of seconds.
-const ROUNDS: u64 = 60;
+/// Rounds where nothing is said: half a minute of two cores with an idle disk.
+const ROUNDS: u64 = 40;
 
 /// Steps of a round.
 const STEPS: usize = 250;
@@ -299,7 +299,7 @@ impl Round {
                     .and_then(|first| self.intake.streams.get(&(log.source, first)));
                 let told = usize::try_from(told).unwrap();
                 sent.is_none_or(|sent| truth.bytes.starts_with(&sent[..told]) && told == from)
-                    && (seen.len()..=truth.bytes.len()).contains(&to)
+                    && to >= seen.len()
             });
             assert!(
                 is_said,
