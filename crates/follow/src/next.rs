@@ -7,7 +7,7 @@ use crate::log::{Container, Gap, GapReason};
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{PREFIX_BYTES, Print, TAIL_BYTES};
-use crate::settle::name_of;
+use crate::settle::{Role, name_of};
 use event::TextEncoding;
 use std::fs::File;
 use std::io;
@@ -46,7 +46,7 @@ impl Place {
         };
         if size < least {
             // Another content: the next look says so.
-            self.files.clear();
+            self.doubt(index);
             return Ok(None);
         }
         if log.now.looked_at.replace(size) != Some(size) && size != log.size {
@@ -156,7 +156,7 @@ impl Place {
         Ok(match checked {
             Ok(Some((head, is_zero_behind))) => Ok(Some((bytes, head, is_zero_behind))),
             Ok(None) => {
-                self.files.clear();
+                self.doubt(index);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -216,12 +216,12 @@ impl Place {
             Ok(Some(bytes)) if bytes.len() as u64 == length => bytes,
             Ok(_) => {
                 self.reading = None;
-                self.files.clear();
+                self.doubt(index);
                 return Ok(None);
             }
             Err(error) => {
                 self.reading = None;
-                self.files.clear();
+                self.doubt(index);
                 self.problem(&path, &error);
                 return Ok(None);
             }
@@ -242,13 +242,30 @@ impl Place {
         self.body_of(index, read)
     }
 
+    /// The content is another one, or cannot be had: the next look compares it, whatever its stamp. Of a file that is gone nothing is left then.
+    fn doubt(&mut self, index: usize) {
+        let Some(log) = self.logs.get(index) else {
+            return;
+        };
+        match log.key {
+            Some(key) => {
+                if let Some(known) = self.files.get_mut(&key) {
+                    known.role = Role::New;
+                }
+            }
+            None => {
+                self.handles.remove(&log.id);
+            }
+        }
+    }
+
     /// Cuts what was read.
     fn body_of(&mut self, index: usize, read: Read) -> Result<Option<Body>, Stopped> {
         let Some(log) = self.logs.get_mut(index) else {
             return Ok(None);
         };
         if !read.has_tail(&log.print) {
-            self.files.clear();
+            self.doubt(index);
             self.reading = None;
             return Ok(None);
         }
