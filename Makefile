@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there windows
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -52,6 +52,9 @@ check: ui deny-there ## Formatting, lints, docs, and what dependencies may be; w
 fix: ui ## Format
 	$(CARGO) fmt --all
 	cd crates/web/ui && npm run fix --silent
+
+windows: ## cbsift-x64.exe and cbsift-x86.exe in target/windows, for Windows 7 and later; as root it installs what it needs
+	packaging/build-windows --package cbsift
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py

@@ -37,6 +37,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("serve", &["event"]),
         ("harmless", &[]),
         ("windows-error-codes", &[]),
+        ("windows-here", &[]),
         ("embedded-clickhouse", &["serve"]),
         ("parse", &["event"]),
         ("shippers", &["event", "parse"]),
@@ -78,6 +79,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
                 "parse",
                 "classify",
                 "windows-error-codes",
+                "windows-here",
                 "embedded-clickhouse",
                 "send",
                 "simulate",
@@ -124,11 +126,63 @@ fn every_crate_has_a_readme_and_stands_in_the_architecture() {
     }
 }
 
+/// The program on a PC holds no server: cargo's own answer for the build that `packaging/build-windows` makes.
+#[test]
+fn the_program_for_windows_links_no_server_no_store_and_no_engine() {
+    for target in ["x86_64-pc-windows-gnu", "i686-pc-windows-gnu"] {
+        let tree = std::process::Command::new(env!("CARGO"))
+            .current_dir(repository())
+            .args([
+                "tree",
+                "--locked",
+                "--offline",
+                "--package",
+                "cbsift",
+                "--no-default-features",
+            ])
+            .args([
+                "--edges", "normal", "--prefix", "none", "--format", "{p}", "--target", target,
+            ])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&tree.stdout);
+        assert!(
+            tree.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tree.stderr)
+        );
+        let names: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert!(
+            names.contains("files") && names.contains("windows-sys"),
+            "{names:?}"
+        );
+        for server in [
+            "axum",
+            "clickhouse",
+            "embedded-clickhouse",
+            "hyper",
+            "ingest",
+            "pipeline",
+            "queue",
+            "rdkafka",
+            "serve",
+            "store",
+            "tokio",
+            "web",
+        ] {
+            assert!(!names.contains(server), "`{server}` is linked for {target}");
+        }
+    }
+}
+
 #[test]
 fn unsafe_code_stays_where_it_belongs() {
     for name in crates()
         .keys()
-        .filter(|name| *name != "embedded-clickhouse")
+        .filter(|name| !["embedded-clickhouse", "windows-here"].contains(&name.as_str()))
     {
         for file in rust_files(name) {
             let text = fs::read_to_string(&file).unwrap();

@@ -1,23 +1,40 @@
 //! The command line: one file a command.
 
+#[cfg(feature = "server")]
 mod audit;
+mod completions;
 mod config;
+#[cfg(feature = "server")]
 mod dead_letters;
+#[cfg(feature = "server")]
 mod dead_units;
+#[cfg(feature = "server")]
 mod doctor;
+#[cfg(feature = "server")]
 mod endpoints;
+#[cfg(feature = "server")]
 mod engine;
 mod explain;
+#[cfg(feature = "server")]
 mod ingest;
+#[cfg(feature = "server")]
 mod migrate;
+#[cfg(feature = "server")]
 mod pipeline;
+#[cfg(feature = "server")]
 mod reprocess;
 mod rules;
 mod scan;
 mod send;
+#[cfg(feature = "server")]
 mod simulate;
+#[cfg(feature = "server")]
 mod tokens;
+mod tree;
+#[cfg(feature = "server")]
 mod up;
+mod verify;
+#[cfg(feature = "server")]
 mod web;
 
 use crate::misuse::Misuse;
@@ -30,41 +47,68 @@ use std::process::ExitCode;
 
 /// Finds the record that caused a failed Windows update.
 #[derive(Parser)]
-#[command(name = "cbsift", version, propagate_version = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(name = "cbsift", version, propagate_version = true, disable_help_subcommand = true, after_help = after_help())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-const AFTER_HELP: &str = "\
+fn after_help() -> String {
+    // Only where this program can be one.
+    let up = if cfg!(feature = "server") {
+        "\n  cbsift up                             pages, store and intake for a fleet, on this machine"
+    } else {
+        ""
+    };
+    format!(
+        "\
 Start here:
-  cbsift scan C:\\Windows\\Logs\\CBS        why did updates fail on this PC?
-  cbsift explain 0x80070570             what does this code mean?
-  cbsift up                             pages, store and intake for a fleet, on this machine
+  cbsift scan                           why did updates fail on this PC? reads its own logs, on Windows
+  cbsift scan D:\\Windows\\Logs\\CBS        the same of logs in hand
+  cbsift explain 0x80070570             what does this code mean?{up}
 
 Exit status: 0 = did it (also when failures were found), 1 = could not, or not wholly, 2 = wrong arguments or configuration;
-`scan --fail-on` adds 3, see `cbsift scan --help`.";
+`scan --fail-on` adds 3, see `cbsift scan --help`."
+    )
+}
 
 #[derive(Subcommand)]
 enum Command {
     Scan(scan::Arguments),
     Explain(explain::Arguments),
+    #[cfg(feature = "server")]
     Up(up::Arguments),
     Send(send::Arguments),
+    Verify(verify::Arguments),
+    Tree(tree::Arguments),
+    #[cfg(feature = "server")]
     Simulate(simulate::Arguments),
+    #[cfg(feature = "server")]
     Ingest(ingest::Arguments),
+    #[cfg(feature = "server")]
     Pipeline(pipeline::Arguments),
+    #[cfg(feature = "server")]
     Web(web::Arguments),
+    #[cfg(feature = "server")]
     Engine(engine::Arguments),
+    #[cfg(feature = "server")]
     Migrate(migrate::Arguments),
     Rules(rules::Arguments),
+    #[cfg(feature = "server")]
     Reprocess(reprocess::Arguments),
+    #[cfg(feature = "server")]
     DeadLetters(dead_letters::Arguments),
+    #[cfg(feature = "server")]
     DeadUnits(dead_units::Arguments),
+    #[cfg(feature = "server")]
     Tokens(tokens::Arguments),
+    #[cfg(feature = "server")]
     Endpoints(endpoints::Arguments),
+    #[cfg(feature = "server")]
     Audit(audit::Arguments),
     Config(config::Arguments),
+    Completions(completions::Arguments),
+    #[cfg(feature = "server")]
     Doctor(doctor::Arguments),
 }
 
@@ -74,13 +118,21 @@ struct Site {
     /// Configuration file; `cbsift config show` lists every key
     #[arg(long, value_name = "FILE", env = "CBSIFT_CONFIG", global = true)]
     config: Option<PathBuf>,
+    #[cfg(feature = "server")]
     /// Folder of the embedded engine's data and of the token [default: store.data]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
 }
 
 impl Site {
+    /// No key of the configuration is a flag too.
+    #[cfg(not(feature = "server"))]
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Flags as keys of the configuration.
+    #[cfg(feature = "server")]
     fn flags(&self) -> Vec<(&'static str, String)> {
         self.data
             .iter()
@@ -93,22 +145,39 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Scan(arguments) => scan::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        #[cfg(feature = "server")]
         Command::Up(arguments) => up::run(arguments),
         Command::Send(arguments) => send::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Tree(arguments) => tree::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
+        #[cfg(feature = "server")]
         Command::Simulate(arguments) => simulate::run(arguments),
+        #[cfg(feature = "server")]
         Command::Ingest(arguments) => ingest::run(arguments),
+        #[cfg(feature = "server")]
         Command::Pipeline(arguments) => pipeline::run(arguments),
+        #[cfg(feature = "server")]
         Command::Web(arguments) => web::run(arguments),
+        #[cfg(feature = "server")]
         Command::Engine(arguments) => engine::run(arguments),
+        #[cfg(feature = "server")]
         Command::Migrate(arguments) => migrate::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
+        #[cfg(feature = "server")]
         Command::Reprocess(arguments) => reprocess::run(arguments),
+        #[cfg(feature = "server")]
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
+        #[cfg(feature = "server")]
         Command::DeadUnits(arguments) => dead_units::run(arguments),
+        #[cfg(feature = "server")]
         Command::Tokens(arguments) => tokens::run(arguments),
+        #[cfg(feature = "server")]
         Command::Endpoints(arguments) => endpoints::run(arguments),
+        #[cfg(feature = "server")]
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Config(arguments) => config::run(arguments),
+        #[cfg(feature = "server")]
         Command::Doctor(arguments) => doctor::run(arguments),
     }
 }
@@ -136,6 +205,7 @@ fn print_as_is(text: &str) -> anyhow::Result<Reader> {
 }
 
 /// A line on standard output of a process that goes on whether somebody reads it or not.
+#[cfg(feature = "server")]
 fn tell(line: &str) {
     let _ = print(&format!("{line}\n"));
 }
@@ -170,7 +240,23 @@ fn style() -> crate::report::Style {
     }
 }
 
+/// The token of who sends: a file, or CBSIFT_TOKEN.
+#[cfg(not(feature = "server"))]
+fn sender_token(file: Option<&Path>, _: &Settings) -> anyhow::Result<String> {
+    match (file, std::env::var("CBSIFT_TOKEN")) {
+        (Some(file), _) => crate::token_file::read(file)
+            .map_err(|error| Misuse(format!("`--token-file`: {error:#}")).into()),
+        (None, Ok(token)) => Ok(token),
+        (None, Err(_)) => Err(Misuse(
+            "no token was given\nhint: name its file with --token-file, or set CBSIFT_TOKEN"
+                .to_owned(),
+        )
+        .into()),
+    }
+}
+
 /// The token of who sends: a file, CBSIFT_TOKEN, or what `up` on this machine made.
+#[cfg(feature = "server")]
 fn sender_token(file: Option<&Path>, settings: &Settings) -> anyhow::Result<String> {
     match (file, std::env::var("CBSIFT_TOKEN")) {
         (Some(file), _) => crate::token::read(file)

@@ -1,25 +1,38 @@
 //! cbsift: one binary for every role.
 
+#[cfg(feature = "server")]
 mod access;
 mod commands;
+#[cfg(feature = "server")]
 mod feed;
 #[cfg(test)]
 #[path = "../../parse/tests/any_text/generator.rs"]
 mod generator;
+mod here;
+#[cfg(feature = "server")]
 mod keeper;
 mod log;
 mod misuse;
 mod progress;
 mod report;
+#[cfg(feature = "server")]
 mod run;
 mod scan;
+#[cfg(feature = "server")]
 mod settings;
+#[cfg(not(feature = "server"))]
+#[path = "settings/here.rs"]
+mod settings;
+#[cfg(feature = "server")]
 mod shipped_rules;
+#[cfg(feature = "server")]
 mod token;
+mod token_file;
 
 use clap::Parser;
 use std::process::ExitCode;
 
+#[cfg(feature = "server")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

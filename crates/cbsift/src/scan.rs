@@ -19,6 +19,7 @@ mod shown;
 pub(crate) use facts::{FactsInput, MachineFacts, Whose};
 pub(crate) use machines::Told;
 
+use crate::here::probe::Probe;
 use crate::progress::Progress;
 use classify::{Classified, Rules, StreamFacts, UnitInput, Verdict};
 use event::{
@@ -102,7 +103,10 @@ impl Input {
 
     /// Whether all of it was read and examined; else a failure may stand in the rest. In facts none stands.
     pub(crate) fn is_examined(&self) -> bool {
-        self.source.is_none() || (self.problem.is_none() && self.unexamined.is_empty())
+        match self.source {
+            Some(_) => self.problem.is_none() && self.unexamined.is_empty(),
+            None => self.problem.is_none() || self.facts.is_some(),
+        }
     }
 
     /// What is known of a chunk whatever stands in it.
@@ -122,6 +126,16 @@ pub(crate) struct Problem {
     pub(crate) kind: std::io::ErrorKind,
     /// The whole of it, in English.
     pub(crate) message: String,
+}
+
+impl Problem {
+    fn of(error: &FileError) -> Self {
+        Self {
+            doing: error.doing,
+            kind: error.source.kind(),
+            message: error.to_string(),
+        }
+    }
 }
 
 /// One of several machines whose logs were handed over together.
@@ -178,8 +192,50 @@ pub(crate) struct Scan {
     pub(crate) machines: Vec<Machine>,
     /// What is known of each machine, or of the only one; nothing where no file tells it.
     pub(crate) facts: Vec<MachineFacts>,
+    /// What came of opening, on the machine itself, what findings name; nothing where that was not tried.
+    pub(crate) probes: BTreeMap<EventId, Vec<Probe>>,
     /// What could not be read, examined or derived, for people.
     pub(crate) failed: Vec<String>,
+}
+
+/// What is read, and how it is named.
+#[derive(Clone, Copy)]
+pub(crate) struct Where<'a> {
+    pub(crate) paths: &'a [PathBuf],
+    /// Shown below this folder; else below what all paths have in common.
+    pub(crate) below: Option<&'a Path>,
+    /// Copies, each with the name of what it is a copy of.
+    pub(crate) aliases: &'a [(PathBuf, PathBuf)],
+}
+
+impl<'a> Where<'a> {
+    /// Paths as they were handed over.
+    pub(crate) fn named(paths: &'a [PathBuf]) -> Self {
+        Self {
+            paths,
+            below: None,
+            aliases: &[],
+        }
+    }
+
+    fn name(&self, path: &mut PathBuf) {
+        let alias = self.aliases.iter().find(|(copy, _)| copy == path);
+        if let Some((_, name)) = alias {
+            path.clone_from(name);
+        }
+    }
+
+    /// What is there, under the names that it is known by.
+    pub(crate) fn find(&self) -> files::Found {
+        let mut found = files::find(self.paths);
+        let logs = found.logs.iter_mut().map(|one| &mut one.path);
+        let skipped = found.skipped.iter_mut().map(|one| &mut one.path);
+        let facts = found.facts.iter_mut().map(|one| &mut one.path);
+        logs.chain(skipped)
+            .chain(facts)
+            .for_each(|path| self.name(path));
+        found
+    }
 }
 
 impl Scan {
@@ -187,6 +243,17 @@ impl Scan {
     pub(crate) fn machine(&self, id: EventId) -> Option<&Machine> {
         let mut machines = self.machines.iter();
         machines.find(|machine| machine.ids.contains(&id))
+    }
+
+    /// Whether something was closed to whoever asked.
+    pub(crate) fn is_closed(&self) -> bool {
+        let problems = self
+            .inputs
+            .iter()
+            .filter_map(|input| input.problem.as_ref());
+        problems
+            .into_iter()
+            .any(|problem| problem.kind == std::io::ErrorKind::PermissionDenied)
     }
 
     /// Whether all logs were read to their ends and examined.
@@ -208,8 +275,21 @@ impl Scan {
             servicing_stack: None,
             machines: Vec::new(),
             facts: Vec::new(),
+            probes: BTreeMap::new(),
             failed: Vec::new(),
         }
+    }
+
+    /// A part of what was to be read that could not be looked at: a failure may stand in it.
+    pub(crate) fn add_unread(&mut self, path: &Path, shown: String, problem: Problem) {
+        self.failed.push(problem.message.clone());
+        self.inputs.push(Input {
+            shown,
+            reason: problem.message.clone(),
+            problem: Some(problem),
+            ..Input::new(path.to_owned(), None)
+        });
+        self.doubt();
     }
 
     /// Events of which too little was understood: a failure may stand in each.
@@ -250,25 +330,28 @@ const STEPS: Steps = Steps {
 /// Reads paths as the logs of the endpoint that is named, or else of as many machines as they tell of.
 pub(crate) fn scan(
     rules: &Rules,
-    paths: &[PathBuf],
+    place: Where<'_>,
     endpoint: Option<&str>,
     progress: &Progress,
 ) -> Scan {
-    scan_with(rules, paths, endpoint, progress, &STEPS)
+    scan_with(rules, place, endpoint, progress, &STEPS)
 }
 
 fn scan_with(
     rules: &Rules,
-    paths: &[PathBuf],
+    place: Where<'_>,
     endpoint: Option<&str>,
     progress: &Progress,
     steps: &Steps,
 ) -> Scan {
-    let found = files::find(paths);
+    let found = place.find();
     let logs = found.logs.iter().map(|log| log.bytes);
     let total = logs.chain(found.facts.iter().map(|file| file.bytes)).sum();
     progress.start(total);
-    let base = shown::Base::of(paths);
+    let base = match place.below {
+        Some(folder) => shown::Base::at(folder),
+        None => shown::Base::of(place.paths),
+    };
     let (told, groups) = match endpoint {
         // Whoever names the endpoint says that it is one.
         Some(name) => {
@@ -315,14 +398,22 @@ fn scan_with(
             ..Input::new(skipped.path, None)
         });
     }
-    scan.failed
-        .extend(found.failed.iter().map(ToString::to_string));
+    for error in found.failed {
+        // Of a machine's own logs each one counts; of paths that were handed over, whoever did so sees what is missing.
+        if place.below.is_some() {
+            let shown = base.shown(&error.path);
+            let path = error.path.clone();
+            scan.add_unread(&path, shown, Problem::of(&error));
+        } else {
+            scan.failed.push(error.to_string());
+        }
+    }
     progress.end();
     scan
 }
 
 /// The endpoint where nobody names one.
-const UNNAMED: &str = "local";
+pub(crate) const UNNAMED: &str = "local";
 
 struct Gathered<'r> {
     rules: &'r Rules,
@@ -363,14 +454,10 @@ impl<'r> Gathered<'r> {
             ..Input::new(log.path.clone(), Some(log.source))
         };
         if let Err(error) = self.read_chunks(&mut input, log, progress) {
-            let message = error.to_string();
-            input.reason.clone_from(&message);
-            input.problem = Some(Problem {
-                doing: error.doing,
-                kind: error.source.kind(),
-                message: message.clone(),
-            });
-            self.failed.push(message);
+            let problem = Problem::of(&error);
+            input.reason.clone_from(&problem.message);
+            self.failed.push(problem.message.clone());
+            input.problem = Some(problem);
         }
         for one in &input.unexamined {
             self.failed.push(format!(
@@ -626,6 +713,7 @@ impl<'r> Gathered<'r> {
             servicing_stack,
             machines: Vec::new(),
             facts: Vec::new(),
+            probes: BTreeMap::new(),
             failed,
         };
         scan.doubt();

@@ -1,10 +1,12 @@
 //! The tokens that `up` and `engine` make at first start, and where commands on the same machine find them.
 
+pub(crate) use crate::token_file::read;
+
 use anyhow::Context;
 use embedded_clickhouse::Tokens;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Whose token it is: one opens nothing of another.
@@ -90,28 +92,10 @@ pub(crate) fn make(data: &Path, holder: Holder) -> anyhow::Result<String> {
     Ok(token)
 }
 
-/// Reads a token file, and refuses one that others may read.
-pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("read token file `{}`", path.display()))?;
-    let mode = fs::metadata(path)?.permissions().mode();
-    anyhow::ensure!(
-        mode & 0o077 == 0,
-        "token file `{0}` can be read by others\nhint: chmod 600 {0}",
-        path.display()
-    );
-    let token = text.trim().to_owned();
-    anyhow::ensure!(
-        !token.is_empty(),
-        "token file `{}` is empty\nhint: remove it, and the next start makes a new one",
-        path.display()
-    );
-    Ok(token)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_token_is_made_once_for_its_owner_only() {

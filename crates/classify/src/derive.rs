@@ -20,6 +20,7 @@ mod unexplained;
 mod verdict;
 
 pub(crate) use agent::{DETECTED_LATER, INSTALLED_BEFORE, INSTALLED_LATER};
+pub use causes::BETWEEN_OBJECTS;
 pub use drafts::{DayParts, merge};
 pub use links::{days_to_derive, news_of};
 pub use verdict::{Verdict, verdict};

@@ -27,8 +27,8 @@ pub use classify::{Classified, classify, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
 pub use derive::{
-    DayParts, StreamFacts, UnitInput, Verdict, days_to_derive, derive, derive_all, derive_days,
-    derive_from, merge, month_of, news_of, verdict,
+    BETWEEN_OBJECTS, DayParts, StreamFacts, UnitInput, Verdict, days_to_derive, derive, derive_all,
+    derive_days, derive_from, merge, month_of, news_of, verdict,
 };
 pub use reasons::reason_text;
 pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};

@@ -9,6 +9,7 @@ mod zip;
 mod tests;
 
 pub(super) use self::cab::CabReader;
+pub use self::cab::{CabinetCheck, check_cabinet};
 pub(super) use self::zip::ZipReader;
 
 use std::ffi::OsString;

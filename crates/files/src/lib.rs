@@ -14,7 +14,7 @@ mod chunks;
 mod facts;
 mod find;
 
-pub use archive::Member;
+pub use archive::{CabinetCheck, Member, check_cabinet};
 pub use chunks::{Cut, FileChunks};
 pub use facts::FactsFile;
 pub use find::{FileError, Found, LogFile, LogReader, SkippedFile, find, skip_reasons};

@@ -1,6 +1,7 @@
 //! `cbsift rules`: the workshop of those who write rules.
 
 mod coverage;
+#[cfg(feature = "server")]
 mod publish;
 
 use crate::misuse::Misuse;
@@ -25,6 +26,7 @@ enum Command {
     /// Say every fault of the rule files at once, each with file and line
     Lint(Folder),
     Coverage(coverage::Arguments),
+    #[cfg(feature = "server")]
     Publish(publish::Arguments),
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Test(folder) => test(&Files::of(folder.folder.as_deref())?),
         Command::Lint(folder) => lint(&Files::of(folder.folder.as_deref())?),
         Command::Coverage(arguments) => coverage::run(&arguments),
+        #[cfg(feature = "server")]
         Command::Publish(arguments) => publish::run(&arguments),
     }
 }
@@ -100,6 +103,7 @@ impl Files {
         Rules::load(&files)
     }
 
+    #[cfg(feature = "server")]
     /// As they are published: wherever the folder lies, the same files are the same set.
     pub(crate) fn published(&self) -> Vec<(String, String)> {
         let name = |path: &str| {

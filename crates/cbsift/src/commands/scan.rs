@@ -3,22 +3,37 @@
 // Prints the text of strangers.
 #![deny(clippy::string_slice, clippy::indexing_slicing)]
 
+use crate::here::{Here, Installation, bundle};
+use crate::misuse::Misuse;
 use crate::progress::Progress;
 use crate::report::narrow::{self, Narrow};
-use crate::report::{self, Language};
+use crate::report::{self, Language, counted};
+use crate::scan::Where;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use classify::{Rules, Verdict};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Why did updates fail on this PC? Reads logs and folders; needs no server
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Logs, folders of logs, or zip and cab archives of them; facts about the PC beside them (.reg, systeminfo, fltmc, …) are used
-    #[arg(required = true, value_name = "PATH")]
+    /// Logs, folders of logs, or zip and cab archives of them; facts about the PC beside them (.reg, systeminfo, fltmc, …) are used. On Windows, none = this PC's own logs
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Scan the logs of another Windows, wherever they are in it: its folder, or what holds it, such as D:\\ or a copied tree
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    root: Option<PathBuf>,
+    /// Also collect the PC's logs, facts about it and a manifest into a new zip archive; it is scanned anywhere as they are here
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    bundle: Option<PathBuf>,
+    /// Do not open what findings name to see whether it opens now
+    #[arg(long, conflicts_with = "paths")]
+    no_probe: bool,
+    /// Also write the report as a web page
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -85,11 +100,21 @@ Exit status:
   3  the verdict is the one of --fail-on; goes before 1";
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let here = match (&arguments.root, arguments.paths.is_empty()) {
+        (Some(root), _) => Some(Here::look(at(root)?)?),
+        (None, false) => None,
+        (None, true) => Some(Here::look(Installation::of_this_machine().ok_or_else(|| {
+            Misuse("no PATH is given\nhint: name a log or a folder that holds logs; --root takes a whole Windows of another disk, and on Windows itself none means this PC".to_owned())
+        })?)?),
+    };
     let rules = Rules::shipped();
     let language = super::language(arguments.lang);
     let progress = Progress::new(arguments.quiet);
     let endpoint = arguments.endpoint.as_deref();
-    let mut scan = crate::scan::scan(rules, &arguments.paths, endpoint, &progress);
+    let mut scan = match &here {
+        None => crate::scan::scan(rules, Where::named(&arguments.paths), endpoint, &progress),
+        Some(here) => here.scan(rules, endpoint, !arguments.no_probe, &progress),
+    };
     for failure in &scan.failed {
         crate::log::complain(failure);
     }
@@ -104,22 +129,71 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         kb: arguments.kb,
         since: arguments.since,
     };
-    let render = || -> anyhow::Result<String> {
+    let render = || -> anyhow::Result<(String, Option<String>)> {
         let narrowed = narrow::narrow(&mut scan, to);
         let (scan, narrowed) = (&scan, narrowed.as_ref());
         let view = || report::view(rules, scan, language, narrowed, arguments.noise);
-        Ok(match arguments.format {
+        let is_page_wanted = arguments.page.is_some() || arguments.bundle.is_some();
+        let page = is_page_wanted.then(|| report::html(&view()));
+        let text = match arguments.format {
             Format::Text => report::text(&view(), super::style()),
             Format::Json => report::json(rules, scan, endpoint, language, narrowed)? + "\n",
             Format::Md => report::markdown(&view()),
             Format::Html => report::html(&view()),
-        })
+        };
+        Ok((text, page))
     };
-    let text = super::survived(render).context(DEFECT)??;
+    let (text, page) = super::survived(render).context(DEFECT)??;
     // Whether somebody read all of it or not, the status is that of the answer.
     super::print_as_is(&text)?;
+    if let (Some(path), Some(page)) = (&arguments.page, &page) {
+        std::fs::write(path, page).with_context(|| format!("write `{}`", path.display()))?;
+    }
+    if let (Some(here), Some(path)) = (&here, &arguments.bundle) {
+        bundle(here, path, &scan, page.unwrap_or_default())?;
+    }
+    if let Some(here) = &here {
+        hint_at_rights(here, &scan);
+    }
     if arguments.fail_on.is_some_and(|on| on.is_met(scan.verdict)) {
         return Ok(ExitCode::from(3));
     }
     Ok(ExitCode::from(u8::from(!scan.failed.is_empty())))
+}
+
+/// The Windows at a folder.
+fn at(root: &Path) -> anyhow::Result<Installation> {
+    Installation::at(root).map_err(|error| {
+        Misuse(format!(
+            "cannot list `{}`: {error}\nhint: --root takes a Windows folder, or what holds one",
+            root.display()
+        ))
+        .into()
+    })
+}
+
+fn bundle(here: &Here, path: &Path, scan: &crate::scan::Scan, page: String) -> anyhow::Result<()> {
+    let probes = serde_json::to_string_pretty(&here.probed(scan))? + "\n";
+    let made = vec![
+        ("facts.json", here.facts.json()?),
+        ("probe.json", probes),
+        ("report.html", page),
+    ];
+    let manifest = bundle::write(here, path, made)?;
+    let bytes = manifest.files.iter().map(|file| file.bytes).sum();
+    crate::log::print(&format!(
+        "{} in `{}`, {} before they were packed; {} could not be read, see its manifest.json",
+        counted(manifest.files.len() as u64, "file", "files"),
+        path.display(),
+        counted(bytes, "byte", "bytes"),
+        manifest.unread.len()
+    ));
+    Ok(())
+}
+
+/// What was closed to us may be open to an administrator.
+fn hint_at_rights(here: &Here, scan: &crate::scan::Scan) {
+    if here.installation.is_live && scan.is_closed() && windows_here::is_elevated() == Some(false) {
+        crate::log::print("hint: some logs are closed to you; start cbsift again as administrator");
+    }
 }

@@ -44,17 +44,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    let url = arguments.to.unwrap_or_else(|| {
-        format!(
-            "http{}://{}",
-            if settings.ingest.tls.is_some() {
-                "s"
-            } else {
-                ""
-            },
-            settings.ingest.listen
-        )
-    });
+    let url = match arguments.to {
+        Some(url) => url,
+        None => intake(&settings)?,
+    };
     let token = super::sender_token(arguments.token_file.as_deref(), &settings)?;
     let mut options = SendOptions::new(url, token);
     options.ca = arguments.ca;
@@ -101,4 +94,24 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Err(anyhow::anyhow!("{error}"));
     }
     Ok(ExitCode::from(u8::from(!summary.failed.is_empty())))
+}
+
+/// That of `cbsift up` on this machine.
+#[cfg(feature = "server")]
+fn intake(settings: &settings::Settings) -> anyhow::Result<String> {
+    let s = if settings.ingest.tls.is_some() {
+        "s"
+    } else {
+        ""
+    };
+    Ok(format!("http{s}://{}", settings.ingest.listen))
+}
+
+/// There is none on a machine whose program cannot be one.
+#[cfg(not(feature = "server"))]
+fn intake(_: &settings::Settings) -> anyhow::Result<String> {
+    Err(
+        crate::misuse::Misuse("no intake is named\nhint: --to https://INTAKE:7070".to_owned())
+            .into(),
+    )
 }

@@ -32,7 +32,10 @@ pub(super) fn input(input: &Input, words: &Words, language: Language) -> InputVi
                 }
                 line
             }
-            (None, None) => skipped::reason(&input.reason, language),
+            (None, None) => match &input.problem {
+                Some(problem) => skipped::problem(problem, language),
+                None => skipped::reason(&input.reason, language),
+            },
         },
     }
 }

@@ -1,6 +1,7 @@
 //! The stable form for machines; its schema is `crates/cbsift/scan.schema.json`.
 
 use super::{Language, advice, title, words};
+use crate::here::probe::Probe;
 use crate::scan::{Scan, Whose};
 use classify::{Rules, catalogue};
 use event::{Code, LoggedAt};
@@ -169,6 +170,8 @@ struct Finding {
     advice: Vec<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     process_monitor: Vec<Traced>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    on_this_machine: Vec<Probe>,
     evidence: Vec<Evidence>,
 }
 
@@ -400,6 +403,7 @@ fn finding_of(rules: &Rules, scan: &Scan, finding: &event::Finding, language: La
                 count: hit.count,
             })
             .collect(),
+        on_this_machine: scan.probes.get(&finding.id).cloned().unwrap_or_default(),
         evidence: finding
             .evidence
             .iter()

@@ -3,7 +3,7 @@
 use super::*;
 use crate::generator;
 use crate::progress::Progress;
-use crate::scan::{Scan, scan};
+use crate::scan::{Scan, Where, scan};
 use proptest::prelude::*;
 
 /// One of each kind of what is unsafe.
@@ -36,7 +36,12 @@ fn scan_of(name: &str, text: &[u8]) -> Scan {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), text).unwrap();
     let paths = [folder.path().to_owned()];
-    scan(Rules::shipped(), &paths, Some("e"), &Progress::new(true))
+    scan(
+        Rules::shipped(),
+        Where::named(&paths),
+        Some("e"),
+        &Progress::new(true),
+    )
 }
 
 /// Every form in every language.

@@ -305,6 +305,17 @@ fn finding(
         confidence += &reasons.join(words.semicolon);
     }
     facts.push((words.confidence, confidence));
+    let probes = scan.probes.get(&finding.id).into_iter().flatten();
+    for (index, probe) in probes.enumerate() {
+        let label = if index == 0 { words.probe } else { "" };
+        let line = format!(
+            "{}{}{}",
+            probe.object,
+            words.colon,
+            words.probed(&probe.state)
+        );
+        facts.push((label, line));
+    }
     if let Some(trace) = super::facts::trace(scan, finding, words) {
         facts.push((words.trace, trace));
     }

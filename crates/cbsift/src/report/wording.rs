@@ -3,7 +3,7 @@
 use super::cells::cells;
 use super::*;
 use crate::progress::Progress;
-use crate::scan::{Scan, scan};
+use crate::scan::{Scan, Where, scan};
 use event::{Outcome, Source};
 
 fn scan_of(files: &[(&str, &str)], endpoint: Option<&str>) -> Scan {
@@ -14,7 +14,12 @@ fn scan_of(files: &[(&str, &str)], endpoint: Option<&str>) -> Scan {
         std::fs::write(path, text).unwrap();
     }
     let paths = [folder.path().to_owned()];
-    scan(Rules::shipped(), &paths, endpoint, &Progress::new(true))
+    scan(
+        Rules::shipped(),
+        Where::named(&paths),
+        endpoint,
+        &Progress::new(true),
+    )
 }
 
 fn text_of(scan: &Scan, language: Language, width: usize) -> String {

@@ -1,5 +1,6 @@
 //! The fixed words of reports in both languages; the compiler sees to it that none is missing.
 
+use crate::here::probe::State;
 use clap::ValueEnum;
 
 /// Language of a report.
@@ -125,6 +126,10 @@ pub(crate) struct Words {
     /// What servicing's processes met, and on which object.
     pub(crate) traced: fn(met: &str, object: &str) -> String,
     pub(crate) no_trace_needed: &'static str,
+    /// What became of opening on the machine itself what a finding names.
+    pub(crate) probe: &'static str,
+    /// In the order of the states: opens, missing, access denied, corrupt, in use, another error.
+    pub(crate) probe_states: [&'static str; 6],
 }
 
 impl Words {
@@ -132,6 +137,19 @@ impl Words {
     pub(crate) fn bracketed(&self, text: &str) -> String {
         let (open, close) = self.brackets;
         format!("{open}{text}{close}")
+    }
+
+    /// What came of opening an object.
+    pub(crate) fn probed(&self, state: &State) -> String {
+        let [opens, missing, denied, corrupt, in_use, failed] = self.probe_states;
+        match state {
+            State::Opens => opens.to_owned(),
+            State::Missing => missing.to_owned(),
+            State::AccessDenied => denied.to_owned(),
+            State::Corrupt => corrupt.to_owned(),
+            State::InUse => in_use.to_owned(),
+            State::Failed(error) => format!("{failed}{}{error}", self.colon),
+        }
     }
 
     /// A stretch of time in the largest unit of which there are two.
@@ -315,6 +333,15 @@ static ENGLISH: Words = Words {
     trace: "Trace",
     traced: |met, object| format!("Process Monitor, {met} on {object}"),
     no_trace_needed: "Process Monitor is not needed: a record names the object and its error",
+    probe: "On this PC now",
+    probe_states: [
+        "opens",
+        "missing",
+        "access denied",
+        "corrupt (1392): the file system is damaged there",
+        "in use",
+        "cannot be opened",
+    ],
 };
 
 static CHINESE: Words = Words {
@@ -440,6 +467,15 @@ static CHINESE: Words = Words {
     trace: "跟踪",
     traced: |met, object| format!("Process Monitor 在 {object} 上看到：{met}"),
     no_trace_needed: "不需要 Process Monitor：已有记录指明对象及其错误",
+    probe: "本机现在",
+    probe_states: [
+        "可以打开",
+        "不存在",
+        "拒绝访问",
+        "已损坏（1392）：该处文件系统已损坏",
+        "正在使用",
+        "无法打开",
+    ],
 };
 
 /// A kind of log, for people.

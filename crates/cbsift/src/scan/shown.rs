@@ -28,6 +28,11 @@ impl Base {
         Self(common.unwrap_or_default().to_string_lossy().into_owned())
     }
 
+    /// Everything is shown below one folder.
+    pub(super) fn at(folder: &Path) -> Self {
+        Self(folder.to_string_lossy().into_owned())
+    }
+
     pub(super) fn shown(&self, path: &Path) -> String {
         let path = path.to_string_lossy();
         let below = path.strip_prefix(self.0.as_str()).map(|rest| {

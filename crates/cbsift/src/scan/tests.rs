@@ -39,7 +39,7 @@ fn scan_of(files: &[(&str, String)], steps: &Steps) -> Scan {
     let paths = [folder.path().to_owned()];
     scan_with(
         Rules::shipped(),
-        &paths,
+        Where::named(&paths),
         Some("e"),
         &Progress::new(true),
         steps,

@@ -176,7 +176,7 @@ pub(super) fn choose<'r>(
 const MAX_OBJECTS: usize = 8;
 
 /// What stands between objects of one failure.
-const BETWEEN_OBJECTS: &str = "; ";
+pub const BETWEEN_OBJECTS: &str = "; ";
 
 /// Everything that the records of one cause name, each once, in their order: a reader who mends the first must know of the second.
 fn objects<'a>(records: impl Iterator<Item = &'a Event>) -> String {

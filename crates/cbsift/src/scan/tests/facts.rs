@@ -13,7 +13,12 @@ fn scan_of_bytes(files: &[(&str, Vec<u8>)]) -> Scan {
         std::fs::write(path, bytes).unwrap();
     }
     let paths = [folder.path().to_owned()];
-    scan(Rules::shipped(), &paths, None, &Progress::new(true))
+    scan(
+        Rules::shipped(),
+        Where::named(&paths),
+        None,
+        &Progress::new(true),
+    )
 }
 
 fn scan_of_texts(files: &[(&str, &str)]) -> Scan {
@@ -124,7 +129,12 @@ fn a_log_keeps_its_verdict_whatever_facts_stand_beside_it() {
     std::fs::write(folder.path().join("CBS.log"), &healthy).unwrap();
     std::fs::write(folder.path().join("a.reg"), POLICY).unwrap();
     let paths = [folder.path().to_owned()];
-    let mut scan = scan(Rules::shipped(), &paths, None, &Progress::new(true));
+    let mut scan = scan(
+        Rules::shipped(),
+        Where::named(&paths),
+        None,
+        &Progress::new(true),
+    );
     let torn = scan.inputs.iter_mut().find(|input| input.facts.is_some());
     torn.unwrap().problem = Some(Problem {
         doing: "read",

@@ -182,7 +182,7 @@ fn what_a_console_showed_is_read_in_both_languages() {
             std::fs::write(&path, bytes).unwrap();
             let scan = scan_with(
                 Rules::shipped(),
-                &[path],
+                Where::named(&[path]),
                 Some("e"),
                 &Progress::new(true),
                 &STEPS,

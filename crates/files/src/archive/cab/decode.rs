@@ -236,7 +236,7 @@ impl MsZip {
 }
 
 /// The format's checksum: 32-bit words by exclusive or, the rest in the other byte order.
-fn sum(bytes: &[u8]) -> u32 {
+pub(super) fn sum(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<4>();
     let words = words
         .iter()

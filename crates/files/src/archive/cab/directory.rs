@@ -35,19 +35,19 @@ pub(in crate::archive) struct Entry {
 }
 
 /// A member as the directory has it.
-struct Raw {
-    name: String,
-    bytes: u64,
-    offset: u64,
-    folder: u16,
+pub(super) struct Raw {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) offset: u64,
+    pub(super) folder: u16,
 }
 
-struct Directory {
-    folders: Vec<io::Result<Folder>>,
-    members: Vec<Raw>,
+pub(super) struct Directory {
+    pub(super) folders: Vec<io::Result<Folder>>,
+    pub(super) members: Vec<Raw>,
     is_cut: bool,
     /// The directory ended early.
-    failed: Option<io::Error>,
+    pub(super) failed: Option<io::Error>,
 }
 
 pub(in crate::archive) fn list(archive: File, bytes: u64, limits: &Limits) -> io::Result<Listing> {
@@ -104,11 +104,24 @@ pub(in crate::archive) fn list(archive: File, bytes: u64, limits: &Limits) -> io
     Ok(listing)
 }
 
+/// The bytes that a cabinet's header says it has.
+pub(super) fn read_sizes(reader: &mut impl Read) -> io::Result<u64> {
+    let mut head = [0; 12];
+    reader
+        .read_exact(&mut head)
+        .map_err(|error| early(error, "its header is cut off"))?;
+    let [_, _, _, _, _, _, _, _, size @ ..] = head;
+    Ok(u64::from(u32::from_le_bytes(size)))
+}
+
 #[expect(
     clippy::indexing_slicing,
     reason = "the places are constants of the format, below the 36 bytes of a header"
 )]
-fn read_directory(reader: &mut (impl BufRead + Seek), limits: &Limits) -> io::Result<Directory> {
+pub(super) fn read_directory(
+    reader: &mut (impl BufRead + Seek),
+    limits: &Limits,
+) -> io::Result<Directory> {
     let mut header = [0; 36];
     reader
         .read_exact(&mut header)

@@ -1,0 +1,282 @@
+//! `--bundle`: a machine's logs, what it is, and what came of the probe, as one archive with a manifest.
+//!
+//! A bundle is read as any other archive of logs is, on any system, to the same findings. Cabinets of rotated logs are unpacked on their way in,
+//! because archives are opened one level deep.
+
+use super::Here;
+use anyhow::Context;
+use files::LogFile;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// Bytes of a step of copying.
+const STEP_BYTES: usize = 256 * 1024;
+
+/// `manifest.json`.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Manifest {
+    version: u32,
+    program: String,
+    pub(crate) files: Vec<Packed>,
+    /// Files that are only told of.
+    marks: Vec<Mark>,
+    /// Places that are not there.
+    missing: Vec<String>,
+    /// What was there, or may have been, and could not be read: held by a program, closed to us, damaged.
+    pub(crate) unread: Vec<Unread>,
+    /// Event logs that were read from their raw files, which lag behind.
+    channels_from_files: Vec<Unread>,
+}
+
+/// A file of a bundle.
+#[derive(Debug, Serialize)]
+pub(crate) struct Packed {
+    pub(crate) name: String,
+    from: String,
+    pub(crate) bytes: u64,
+    sha256: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Mark {
+    name: String,
+    bytes: u64,
+    modified_unix: Option<u64>,
+}
+
+/// What is missing, and why.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unread {
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+/// Texts that are made here: a name in the bundle, and what it says.
+pub(crate) type Made = (&'static str, String);
+
+/// Writes a bundle where no file is yet. What cannot be read is told in the manifest; an error means that there is no bundle.
+pub(crate) fn write(here: &Here, to: &Path, made: Vec<Made>) -> anyhow::Result<Manifest> {
+    anyhow::ensure!(
+        !to.exists(),
+        "`{}` exists\nhint: name a file that does not, and what is there stays whole",
+        to.display()
+    );
+    let aside = aside(to);
+    let file = File::create(&aside).with_context(|| format!("create `{}`", aside.display()))?;
+    let written = pack(here, BufWriter::new(file), made)
+        .with_context(|| format!("write `{}`", aside.display()))
+        .and_then(|manifest| {
+            fs::rename(&aside, to).with_context(|| format!("create `{}`", to.display()))?;
+            Ok(manifest)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+/// Half a bundle must not be taken for a whole one.
+fn aside(to: &Path) -> PathBuf {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    to.with_file_name(name)
+}
+
+fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Result<Manifest> {
+    let mut bundle = Bundle {
+        zip: ZipWriter::new(out),
+        names: BTreeSet::new(),
+        manifest: Manifest {
+            version: 1,
+            program: format!("cbsift {}", env!("CARGO_PKG_VERSION")),
+            missing: here.missing.clone(),
+            marks: here
+                .marks
+                .iter()
+                .filter_map(|path| mark(here, path))
+                .collect(),
+            ..Manifest::default()
+        },
+    };
+    let unread = here.unread.iter();
+    bundle
+        .manifest
+        .unread
+        .extend(unread.map(|(path, problem)| Unread {
+            path: path.to_string_lossy().into_owned(),
+            reason: problem.message.clone(),
+        }));
+    let stale = here.stale.iter();
+    bundle
+        .manifest
+        .channels_from_files
+        .extend(stale.map(|(channel, reason)| Unread {
+            path: channel.clone(),
+            reason: reason.clone(),
+        }));
+
+    let found = here.paths().find();
+    for log in &found.logs {
+        bundle.log(here, log)?;
+    }
+    let facts: BTreeSet<&Path> = found
+        .facts
+        .iter()
+        .map(|facts| facts.path.as_path())
+        .collect();
+    for facts in &found.facts {
+        bundle.file(here, &facts.path, &facts.real)?;
+    }
+    // Beside logs lie files that no reader of ours knows, and another tool may.
+    for skipped in &found.skipped {
+        if !facts.contains(skipped.path.as_path()) && skipped.path.is_file() {
+            bundle.file(here, &skipped.path, &skipped.path)?;
+        }
+    }
+    for error in &found.failed {
+        bundle.manifest.unread.push(Unread {
+            path: error.path.to_string_lossy().into_owned(),
+            reason: error.source.to_string(),
+        });
+        // A cabinet that cannot be opened may be mended elsewhere.
+        if error.path.is_file() {
+            bundle.file(here, &error.path, &error.path)?;
+        }
+    }
+    for path in &here.raw {
+        bundle.file(here, path, path)?;
+    }
+    for (name, text) in made {
+        bundle.add(name.to_owned(), "", &mut text.as_bytes())?;
+    }
+    let manifest = serde_json::to_string_pretty(&bundle.manifest)? + "\n";
+    bundle.zip.start_file("manifest.json", options())?;
+    bundle.zip.write_all(manifest.as_bytes())?;
+    bundle.zip.finish()?.flush()?;
+    Ok(bundle.manifest)
+}
+
+fn mark(here: &Here, path: &Path) -> Option<Mark> {
+    let metadata = fs::metadata(path).ok()?;
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok();
+    Some(Mark {
+        name: here.installation.name(path),
+        bytes: metadata.len(),
+        modified_unix: modified.map(|since| since.as_secs()),
+    })
+}
+
+fn options() -> SimpleFileOptions {
+    // A log may be beyond 4 GiB, and is not known to be until it is written.
+    SimpleFileOptions::default().large_file(true)
+}
+
+struct Bundle<W: Write + io::Seek> {
+    zip: ZipWriter<W>,
+    /// In lower case: whoever unpacks it may not tell cases apart.
+    names: BTreeSet<String>,
+    manifest: Manifest,
+}
+
+impl<W: Write + io::Seek> Bundle<W> {
+    /// A log as it is, or unpacked where it stands in a cabinet.
+    fn log(&mut self, here: &Here, log: &LogFile) -> anyhow::Result<()> {
+        if log.member.is_none() {
+            return self.file(here, &log.path, &log.real);
+        }
+        let shown = log.path.to_string_lossy();
+        let (archive, member) = shown.rsplit_once('!').unwrap_or((&shown, "log"));
+        let archive = here.installation.name(Path::new(archive));
+        let folder = archive.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let member = member.rsplit('/').next().unwrap_or(member);
+        let name = format!("{folder}/{member}");
+        match log.reader() {
+            Ok(mut reader) => self.add(name, &shown, &mut reader),
+            Err(error) => {
+                self.unread(&shown, &error.source);
+                Ok(())
+            }
+        }
+    }
+
+    /// A file as it is, up to the size that it has now: a log that grows meanwhile must end.
+    fn file(&mut self, here: &Here, path: &Path, real: &Path) -> anyhow::Result<()> {
+        let name = if path.starts_with("facts") {
+            path.to_string_lossy().replace('\\', "/")
+        } else {
+            here.installation.name(path)
+        };
+        let from = path.to_string_lossy();
+        let opened = File::open(real).and_then(|file| {
+            let bytes = file.metadata()?.len();
+            Ok(file.take(bytes))
+        });
+        match opened {
+            Ok(mut reader) => self.add(name, &from, &mut reader),
+            Err(error) => {
+                self.unread(&from, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn unread(&mut self, path: &str, error: &io::Error) {
+        self.manifest.unread.push(Unread {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        });
+    }
+
+    /// What cannot be read to its end is kept as far as it was, and said.
+    fn add(&mut self, name: String, from: &str, reader: &mut dyn Read) -> anyhow::Result<()> {
+        let name = self.free(name);
+        self.zip.start_file(&*name, options())?;
+        let (mut hasher, mut bytes) = (Sha256::new(), 0_u64);
+        let mut buffer = vec![0; STEP_BYTES];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let read = buffer.get(..count).unwrap_or_default();
+                    hasher.update(read);
+                    self.zip.write_all(read)?;
+                    bytes += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.unread(from, &error);
+                    break;
+                }
+            }
+        }
+        let digest = hasher.finalize();
+        self.manifest.files.push(Packed {
+            name,
+            from: from.to_owned(),
+            bytes,
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        });
+        Ok(())
+    }
+
+    /// A name that no file of the bundle has yet.
+    fn free(&mut self, name: String) -> String {
+        let mut free = name.clone();
+        let mut number = 1;
+        while !self.names.insert(free.to_lowercase()) {
+            number += 1;
+            free = match name.rsplit_once('.') {
+                Some((stem, ending)) => format!("{stem}-{number}.{ending}"),
+                None => format!("{name}-{number}"),
+            };
+        }
+        free
+    }
+}
