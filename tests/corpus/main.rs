@@ -27,6 +27,14 @@ mod harness;
 )]
 mod single;
 
+#[path = "../windows/wine.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the tests of those programs, which use the rest"
+)]
+mod wine;
+
 mod archives;
 mod copies;
 mod equivalents;
@@ -38,6 +46,7 @@ mod score;
 mod sources;
 mod through_kafka;
 mod unseen;
+mod windows;
 
 use fixtures::files;
 use serde_json::Value;

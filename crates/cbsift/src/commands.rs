@@ -10,6 +10,7 @@ mod dead_letters;
 mod dead_units;
 #[cfg(feature = "server")]
 mod doctor;
+pub(crate) mod double_click;
 #[cfg(feature = "server")]
 mod endpoints;
 #[cfg(feature = "server")]
@@ -205,7 +206,6 @@ fn print_as_is(text: &str) -> anyhow::Result<Reader> {
 }
 
 /// A line on standard output of a process that goes on whether somebody reads it or not.
-#[cfg(feature = "server")]
 fn tell(line: &str) {
     let _ = print(&format!("{line}\n"));
 }
@@ -215,13 +215,17 @@ fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
-/// The language asked for, or that of the locale.
+/// The language asked for, or that of the locale, or that of Windows.
 fn language(asked: Option<crate::report::Language>) -> crate::report::Language {
+    use crate::report::Language;
     asked.unwrap_or_else(|| {
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-        crate::report::Language::of_locale(&locale.unwrap_or_default())
+        match (locale, windows_here::ui_language()) {
+            (None, Some(id)) => Language::of_windows(id),
+            (locale, _) => Language::of_locale(&locale.unwrap_or_default()),
+        }
     })
 }
 
@@ -234,7 +238,9 @@ fn style() -> crate::report::Style {
     let of_terminal = || terminal_size::terminal_size_of(std::io::stdout());
     let columns = asked.or_else(|| Some(usize::from(of_terminal()?.0.0)));
     crate::report::Style {
-        colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        colour: is_terminal
+            && std::env::var_os("NO_COLOR").is_none()
+            && windows_here::takes_escapes(),
         // In a file or a mail 100 are read well; beyond 140 the eye loses the line, and below 40 no value is left beside its label.
         width: columns.unwrap_or(100).clamp(40, 140),
     }

@@ -5,6 +5,7 @@ mod commands;
 mod facts;
 pub(crate) mod places;
 pub(crate) mod probe;
+pub(crate) mod redact;
 
 pub(crate) use facts::Facts;
 pub(crate) use places::Installation;

@@ -38,6 +38,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     log::tell_of_panics();
+    if commands::double_click::is_meant() {
+        return commands::double_click::run();
+    }
     let arguments = match commands::Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Of wrong arguments it quotes what was given: a shell's `*` gives names of strangers.

@@ -175,7 +175,7 @@ impl FileError {
 pub fn find(paths: &[PathBuf]) -> Found {
     let mut walk = Walk::default();
     for path in paths {
-        match fs::canonicalize(path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
+        match resolved(path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
             Ok((metadata, real)) => walk.visit(path, &real, &metadata, 0),
             Err(source) => walk.failed(path, "open", source),
         }
@@ -362,6 +362,27 @@ impl Walk {
             source,
         });
     }
+}
+
+/// Where a path leads, links resolved.
+#[cfg(not(windows))]
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
+/// Where a path leads. A 32-bit process sees the real System32 only under the name Sysnative, which would be resolved away; and volumes made of
+/// memory, as WinPE runs on, cannot tell where a path leads.
+#[cfg(windows)]
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let is_sysnative =
+        |part: std::path::Component<'_>| part.as_os_str().eq_ignore_ascii_case("Sysnative");
+    if path.components().any(is_sysnative) {
+        return std::path::absolute(path);
+    }
+    fs::canonicalize(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Err(error),
+        _ => std::path::absolute(path),
+    })
 }
 
 /// Opens a regular file for reading and tells its size.

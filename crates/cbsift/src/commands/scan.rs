@@ -3,6 +3,7 @@
 // Prints the text of strangers.
 #![deny(clippy::string_slice, clippy::indexing_slicing)]
 
+use crate::here::redact::{Keeper, Redactor};
 use crate::here::{Here, Installation, bundle};
 use crate::misuse::Misuse;
 use crate::progress::Progress;
@@ -28,6 +29,15 @@ pub(crate) struct Arguments {
     /// Also collect the PC's logs, facts about it and a manifest into a new zip archive; it is scanned anywhere as they are here
     #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     bundle: Option<PathBuf>,
+    /// Replace what names people and machines in the bundle by pseudonyms, made on this PC with a key that stays here; event logs leave as what servicing says in them
+    #[arg(long, requires = "bundle")]
+    redact: bool,
+    /// With --redact: list what would leave, and write no bundle
+    #[arg(long, requires = "redact")]
+    preview: bool,
+    /// Folder of the key and of the map of pseudonyms [default: cbsift in the user's local folder]
+    #[arg(long, value_name = "DIR", requires = "redact")]
+    redaction_folder: Option<PathBuf>,
     /// Do not open what findings name to see whether it opens now
     #[arg(long, conflicts_with = "paths")]
     no_probe: bool,
@@ -80,7 +90,7 @@ enum FailOn {
     Inconclusive,
 }
 
-const DEFECT: &str = "cannot write the report: this build fails on what was read\nhint: another `--format` may work; keep the files, for the defect is in this build";
+pub(super) const DEFECT: &str = "cannot write the report: this build fails on what was read\nhint: another `--format` may work; keep the files, for the defect is in this build";
 
 impl FailOn {
     fn is_met(self, verdict: Verdict) -> bool {
@@ -150,7 +160,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         std::fs::write(path, page).with_context(|| format!("write `{}`", path.display()))?;
     }
     if let (Some(here), Some(path)) = (&here, &arguments.bundle) {
-        bundle(here, path, &scan, page.unwrap_or_default())?;
+        let asked = Asked {
+            path,
+            keeper: arguments
+                .redact
+                .then(|| Keeper::at(arguments.redaction_folder.as_deref()))
+                .transpose()?,
+            is_preview: arguments.preview,
+        };
+        bundle(here, &asked, &scan, page.unwrap_or_default())?;
     }
     if let Some(here) = &here {
         hint_at_rights(here, &scan);
@@ -172,22 +190,70 @@ fn at(root: &Path) -> anyhow::Result<Installation> {
     })
 }
 
-fn bundle(here: &Here, path: &Path, scan: &crate::scan::Scan, page: String) -> anyhow::Result<()> {
+/// How a bundle is wanted.
+struct Asked<'a> {
+    path: &'a Path,
+    /// Where key and map are, if names are to be replaced.
+    keeper: Option<Keeper>,
+    is_preview: bool,
+}
+
+fn bundle(
+    here: &Here,
+    asked: &Asked<'_>,
+    scan: &crate::scan::Scan,
+    page: String,
+) -> anyhow::Result<()> {
     let probes = serde_json::to_string_pretty(&here.probed(scan))? + "\n";
     let made = vec![
         ("facts.json", here.facts.json()?),
         ("probe.json", probes),
         ("report.html", page),
     ];
-    let manifest = bundle::write(here, path, made)?;
+    let key = asked.keeper.as_ref().map(Keeper::key).transpose()?;
+    let mut redactor = key.map(Redactor::new);
+    let manifest = if asked.is_preview {
+        bundle::preview(here, made, redactor.as_mut())?
+    } else {
+        bundle::write(here, asked.path, made, redactor.as_mut())?
+    };
     let bytes = manifest.files.iter().map(|file| file.bytes).sum();
-    crate::log::print(&format!(
+    let mut said = format!(
         "{} in `{}`, {} before they were packed; {} could not be read, see its manifest.json",
         counted(manifest.files.len() as u64, "file", "files"),
-        path.display(),
+        asked.path.display(),
         counted(bytes, "byte", "bytes"),
         manifest.unread.len()
-    ));
+    );
+    if asked.is_preview {
+        said = "would leave:".to_owned();
+        for file in &manifest.files {
+            said += &format!(
+                "\n  {}, {}",
+                file.name,
+                counted(file.bytes, "byte", "bytes")
+            );
+        }
+    }
+    if let (Some(redactor), Some(keeper)) = (&redactor, &asked.keeper) {
+        let counts = redactor.counts();
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        said += &format!("\nreplaced by pseudonyms: {}", counts.join(", "));
+        for name in &manifest.left_out {
+            said += &format!("\nstays here: {name}");
+        }
+        if !asked.is_preview {
+            let map = keeper.keep(redactor.map())?;
+            said += &format!(
+                "\nthe map of pseudonyms is `{}`: keep it here",
+                map.display()
+            );
+        }
+    }
+    crate::log::print(&said);
     Ok(())
 }
 

@@ -4,13 +4,15 @@
 //! because archives are opened one level deep.
 
 use super::Here;
+use super::redact::{self, Redactor};
 use anyhow::Context;
-use files::LogFile;
+use event::{Format, TextEncoding};
+use files::{FactsFile, FileChunks, LogFile};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use zip::ZipWriter;
@@ -33,6 +35,10 @@ pub(crate) struct Manifest {
     pub(crate) unread: Vec<Unread>,
     /// Event logs that were read from their raw files, which lag behind.
     channels_from_files: Vec<Unread>,
+    /// Names were replaced by pseudonyms.
+    is_redacted: bool,
+    /// What stays on the machine because names in it cannot be replaced.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// A file of a bundle.
@@ -61,8 +67,23 @@ pub(crate) struct Unread {
 /// Texts that are made here: a name in the bundle, and what it says.
 pub(crate) type Made = (&'static str, String);
 
+/// What a bundle would hold, without one.
+pub(crate) fn preview(
+    here: &Here,
+    made: Vec<Made>,
+    redactor: Option<&mut Redactor>,
+) -> anyhow::Result<Manifest> {
+    let file = tempfile::tempfile().context("make a file for the preview")?;
+    pack(here, BufWriter::new(file), made, redactor)
+}
+
 /// Writes a bundle where no file is yet. What cannot be read is told in the manifest; an error means that there is no bundle.
-pub(crate) fn write(here: &Here, to: &Path, made: Vec<Made>) -> anyhow::Result<Manifest> {
+pub(crate) fn write(
+    here: &Here,
+    to: &Path,
+    made: Vec<Made>,
+    redactor: Option<&mut Redactor>,
+) -> anyhow::Result<Manifest> {
     anyhow::ensure!(
         !to.exists(),
         "`{}` exists\nhint: name a file that does not, and what is there stays whole",
@@ -70,7 +91,7 @@ pub(crate) fn write(here: &Here, to: &Path, made: Vec<Made>) -> anyhow::Result<M
     );
     let aside = aside(to);
     let file = File::create(&aside).with_context(|| format!("create `{}`", aside.display()))?;
-    let written = pack(here, BufWriter::new(file), made)
+    let written = pack(here, BufWriter::new(file), made, redactor)
         .with_context(|| format!("write `{}`", aside.display()))
         .and_then(|manifest| {
             fs::rename(&aside, to).with_context(|| format!("create `{}`", to.display()))?;
@@ -89,7 +110,16 @@ fn aside(to: &Path) -> PathBuf {
     to.with_file_name(name)
 }
 
-fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Result<Manifest> {
+fn pack<W: Write + io::Seek>(
+    here: &Here,
+    out: W,
+    made: Vec<Made>,
+    mut redactor: Option<&mut Redactor>,
+) -> anyhow::Result<Manifest> {
+    let found = here.paths().find();
+    if let Some(redactor) = redactor.as_deref_mut() {
+        learn(here, &found, &made, redactor);
+    }
     let mut bundle = Bundle {
         zip: ZipWriter::new(out),
         names: BTreeSet::new(),
@@ -102,8 +132,10 @@ fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Re
                 .iter()
                 .filter_map(|path| mark(here, path))
                 .collect(),
+            is_redacted: redactor.is_some(),
             ..Manifest::default()
         },
+        redactor,
     };
     let unread = here.unread.iter();
     bundle
@@ -122,7 +154,6 @@ fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Re
             reason: reason.clone(),
         }));
 
-    let found = here.paths().find();
     for log in &found.logs {
         bundle.log(here, log)?;
     }
@@ -131,8 +162,14 @@ fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Re
         .iter()
         .map(|facts| facts.path.as_path())
         .collect();
-    for facts in &found.facts {
-        bundle.file(here, &facts.path, &facts.real)?;
+    let logs: BTreeSet<&Path> = found.logs.iter().map(|log| log.path.as_path()).collect();
+    // What a tool printed may be its log too.
+    for facts in found
+        .facts
+        .iter()
+        .filter(|facts| !logs.contains(facts.path.as_path()))
+    {
+        bundle.facts(here, facts)?;
     }
     // Beside logs lie files that no reader of ours knows, and another tool may.
     for skipped in &found.skipped {
@@ -141,10 +178,7 @@ fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Re
         }
     }
     for error in &found.failed {
-        bundle.manifest.unread.push(Unread {
-            path: error.path.to_string_lossy().into_owned(),
-            reason: error.source.to_string(),
-        });
+        bundle.unread(&error.path.to_string_lossy(), &error.source);
         // A cabinet that cannot be opened may be mended elsewhere.
         if error.path.is_file() {
             bundle.file(here, &error.path, &error.path)?;
@@ -154,13 +188,50 @@ fn pack<W: Write + io::Seek>(here: &Here, out: W, made: Vec<Made>) -> anyhow::Re
         bundle.file(here, path, path)?;
     }
     for (name, text) in made {
+        let text = bundle.redacted(text);
         bundle.add(name.to_owned(), "", &mut text.as_bytes())?;
     }
     let manifest = serde_json::to_string_pretty(&bundle.manifest)? + "\n";
+    let manifest = bundle.redacted(manifest);
     bundle.zip.start_file("manifest.json", options())?;
     bundle.zip.write_all(manifest.as_bytes())?;
     bundle.zip.finish()?.flush()?;
     Ok(bundle.manifest)
+}
+
+/// Reads everything once, because a name that one log tells as such stands bare in another.
+fn learn(here: &Here, found: &files::Found, made: &[Made], redactor: &mut Redactor) {
+    if let Some(computer) = here.facts.computer() {
+        redactor.learn_host(computer);
+    }
+    for log in &found.logs {
+        let chunks = FileChunks::open(log, STEP_BYTES).into_iter().flatten();
+        chunks
+            .map_while(Result::ok)
+            .for_each(|cut| redactor.learn_from(&cut.piece.text));
+    }
+    for facts in &found.facts {
+        let texts = texts_of(facts).into_iter().flatten();
+        texts
+            .map_while(Result::ok)
+            .for_each(|text| redactor.learn_from(&text));
+    }
+    made.iter().for_each(|(_, text)| redactor.learn_from(text));
+}
+
+/// The texts of a file of facts, piece by piece.
+fn texts_of(facts: &FactsFile) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let file = File::open(&facts.real)?;
+    let bytes = file.metadata()?.len();
+    let chunks = FileChunks::from_reader(
+        file,
+        bytes,
+        facts.path.clone(),
+        facts.encoding,
+        Format::Wds,
+        STEP_BYTES,
+    );
+    Ok(chunks.map(|cut| cut.map(|cut| cut.piece.text).map_err(|error| error.source)))
 }
 
 fn mark(here: &Here, path: &Path) -> Option<Mark> {
@@ -178,25 +249,25 @@ fn options() -> SimpleFileOptions {
     SimpleFileOptions::default().large_file(true)
 }
 
-struct Bundle<W: Write + io::Seek> {
+struct Bundle<'r, W: Write + io::Seek> {
     zip: ZipWriter<W>,
     /// In lower case: whoever unpacks it may not tell cases apart.
     names: BTreeSet<String>,
     manifest: Manifest,
+    redactor: Option<&'r mut Redactor>,
 }
 
-impl<W: Write + io::Seek> Bundle<W> {
+impl<W: Write + io::Seek> Bundle<'_, W> {
     /// A log as it is, or unpacked where it stands in a cabinet.
     fn log(&mut self, here: &Here, log: &LogFile) -> anyhow::Result<()> {
+        if self.redactor.is_some() {
+            return self.redacted_log(here, log);
+        }
         if log.member.is_none() {
             return self.file(here, &log.path, &log.real);
         }
+        let name = name_of(here, log);
         let shown = log.path.to_string_lossy();
-        let (archive, member) = shown.rsplit_once('!').unwrap_or((&shown, "log"));
-        let archive = here.installation.name(Path::new(archive));
-        let folder = archive.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let member = member.rsplit('/').next().unwrap_or(member);
-        let name = format!("{folder}/{member}");
         match log.reader() {
             Ok(mut reader) => self.add(name, &shown, &mut reader),
             Err(error) => {
@@ -206,13 +277,88 @@ impl<W: Write + io::Seek> Bundle<W> {
         }
     }
 
+    /// A log with pseudonyms, as UTF-8. Of event logs what servicing says in them leaves, in lines that any scan reads.
+    fn redacted_log(&mut self, here: &Here, log: &LogFile) -> anyhow::Result<()> {
+        let mut name = name_of(here, log);
+        let from = log.path.to_string_lossy().into_owned();
+        let is_line_by_line = log.format == Format::EventJson;
+        let is_other_form = matches!(
+            log.format,
+            Format::EventObjects | Format::EventXml | Format::EventText | Format::EventCsv
+        );
+        if is_other_form {
+            self.manifest.left_out.push(name);
+            return Ok(());
+        }
+        if log.encoding == TextEncoding::Evtx {
+            name.push_str(".jsonl");
+        }
+        let chunks = match FileChunks::open(log, STEP_BYTES) {
+            Ok(chunks) => chunks,
+            Err(error) => {
+                self.unread(&from, &error.source);
+                return Ok(());
+            }
+        };
+        let texts = chunks.map(|cut| cut.map(|cut| cut.piece.text).map_err(|error| error.source));
+        let texts = texts.map(|text| match text {
+            Ok(text) if is_line_by_line => Ok(events(&text)),
+            text => text,
+        });
+        self.add_texts(name, &from, texts)
+    }
+
+    /// Facts about the machine, with pseudonyms where those are asked for.
+    fn facts(&mut self, here: &Here, facts: &FactsFile) -> anyhow::Result<()> {
+        if self.redactor.is_none() || facts.member.is_some() {
+            return self.file(here, &facts.path, &facts.real);
+        }
+        let from = facts.path.to_string_lossy().into_owned();
+        let name = place_of(here, &facts.path);
+        match texts_of(facts) {
+            Ok(texts) => self.add_texts(name, &from, texts),
+            Err(error) => {
+                self.unread(&from, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Texts with pseudonyms, one behind the other.
+    fn add_texts(
+        &mut self,
+        name: String,
+        from: &str,
+        texts: impl Iterator<Item = io::Result<String>>,
+    ) -> anyhow::Result<()> {
+        let mut all = tempfile::tempfile().context("make a file for a log with pseudonyms")?;
+        for text in texts {
+            match text {
+                Ok(text) => all.write_all(self.redacted(text).as_bytes())?,
+                Err(error) => {
+                    self.unread(from, &error);
+                    break;
+                }
+            }
+        }
+        all.rewind()?;
+        self.add(name, from, &mut all)
+    }
+
+    fn redacted(&mut self, text: String) -> String {
+        match self.redactor.as_deref_mut() {
+            Some(redactor) => redactor.redact(&text),
+            None => text,
+        }
+    }
+
     /// A file as it is, up to the size that it has now: a log that grows meanwhile must end.
     fn file(&mut self, here: &Here, path: &Path, real: &Path) -> anyhow::Result<()> {
-        let name = if path.starts_with("facts") {
-            path.to_string_lossy().replace('\\', "/")
-        } else {
-            here.installation.name(path)
-        };
+        let name = place_of(here, path);
+        if self.redactor.is_some() {
+            self.manifest.left_out.push(name);
+            return Ok(());
+        }
         let from = path.to_string_lossy();
         let opened = File::open(real).and_then(|file| {
             let bytes = file.metadata()?.len();
@@ -236,6 +382,7 @@ impl<W: Write + io::Seek> Bundle<W> {
 
     /// What cannot be read to its end is kept as far as it was, and said.
     fn add(&mut self, name: String, from: &str, reader: &mut dyn Read) -> anyhow::Result<()> {
+        let name = self.redacted(name);
         let name = self.free(name);
         self.zip.start_file(&*name, options())?;
         let (mut hasher, mut bytes) = (Sha256::new(), 0_u64);
@@ -279,4 +426,40 @@ impl<W: Write + io::Seek> Bundle<W> {
         }
         free
     }
+}
+
+/// What a file is called in a bundle.
+fn place_of(here: &Here, path: &Path) -> String {
+    if path.starts_with("facts") {
+        path.to_string_lossy().replace('\\', "/")
+    } else {
+        here.installation.name(path)
+    }
+}
+
+/// What a log is called in a bundle: one in a cabinet stands where the cabinet stood.
+fn name_of(here: &Here, log: &LogFile) -> String {
+    if log.member.is_none() {
+        return place_of(here, &log.path);
+    }
+    let shown = log.path.to_string_lossy();
+    let (archive, member) = shown.rsplit_once('!').unwrap_or((&shown, "log"));
+    let archive = here.installation.name(Path::new(archive));
+    let folder = archive.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let member = member.rsplit('/').next().unwrap_or(member);
+    format!("{folder}/{member}")
+}
+
+/// The events of a piece that may leave, each in one line.
+fn events(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        if let Some(event) = parse::event_json::read(line)
+            && redact::allowed(&event)
+        {
+            out.push_str(&event.to_line());
+            out.push('\n');
+        }
+    }
+    out
 }

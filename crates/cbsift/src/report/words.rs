@@ -23,6 +23,16 @@ impl Language {
             Self::English
         }
     }
+
+    /// The language of a Windows user interface, by its id: the lower ten bits say which, whatever the region.
+    pub(crate) fn of_windows(id: u16) -> Self {
+        const CHINESE: u16 = 0x04;
+        if id & 0x3FF == CHINESE {
+            Self::Chinese
+        } else {
+            Self::English
+        }
+    }
 }
 
 pub(crate) struct Words {

@@ -1,0 +1,162 @@
+//! Programs for Windows under Wine: `make windows` builds them, `tests/wine/prepare` gets Wine.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// Both programs, by the word in their names.
+pub(crate) const ARCHITECTURES: [&str; 2] = ["x64", "x86"];
+
+/// What Wine cannot start in a 32-bit program is taken from beside it.
+const ABSENT: &str = "crypt32,ncrypt,secur32,wintrust,ws2_32=n,b;mscoree,mshtml=";
+
+pub(crate) fn repository() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    folder.canonicalize().unwrap()
+}
+
+/// A program of this repository under Wine.
+pub(crate) fn program(name: &str, architecture: &str) -> Command {
+    let name = format!("{name}-{architecture}");
+    let path = repository().join(format!("target/windows/under-wine/{name}/{name}.exe"));
+    assert!(
+        path.is_file(),
+        "no program at {}\nhint: make windows wine",
+        path.display()
+    );
+    let mut command = wine();
+    command.arg(path);
+    if architecture == "x86" {
+        command.env("WINEDLLOVERRIDES", ABSENT);
+    }
+    command
+}
+
+fn wine() -> Command {
+    let folder = repository().join(".cache/wine");
+    let mut command = Command::new("/usr/lib/wine/wine64");
+    command
+        .env(
+            "WINEPREFIX",
+            folder.join("prefix").canonicalize().expect("make wine"),
+        )
+        .env(
+            "WINEDLLPATH",
+            folder.join("libraries").canonicalize().expect("make wine"),
+        )
+        .env("WINEDEBUG", "-all")
+        .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+        .env("DISPLAY", "")
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A program in a console of its own, as a double click starts it; returns when it ends. Without a display nobody answers it.
+pub(crate) fn double_click(path: &Path, architecture: &str) -> Output {
+    let mut command = wine();
+    if architecture == "x86" {
+        command.env("WINEDLLOVERRIDES", ABSENT);
+    }
+    command
+        .args(["start", "/wait", &as_windows(path)])
+        .output()
+        .unwrap()
+}
+
+/// `C:` of the machine that Wine makes up.
+pub(crate) fn volume() -> PathBuf {
+    let prefix = repository().join(".cache/wine/prefix").canonicalize();
+    prefix.expect("make wine").join("drive_c")
+}
+
+/// The folder of a program, with the libraries beside it.
+pub(crate) fn folder_of(name: &str, architecture: &str) -> PathBuf {
+    repository().join(format!("target/windows/under-wine/{name}-{architecture}"))
+}
+
+/// The program of this system.
+pub(crate) fn here() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cbsift"));
+    command.env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn output(mut command: Command, folder: &Path, arguments: &[&str]) -> Output {
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The path of this system as Wine shows it.
+pub(crate) fn as_windows(path: &Path) -> String {
+    format!("Z:{}", path.to_string_lossy().replace('/', "\\"))
+}
+
+/// Holds both answers against each other: the same bytes, and the same status.
+///
+/// Names in them are those of files in the folder that both started in, so that no separator is in them.
+pub(crate) fn compare(folder: &Path, arguments: &[&str]) {
+    let wanted = output(here(), folder, arguments);
+    for architecture in ARCHITECTURES {
+        let found = output(program("cbsift", architecture), folder, arguments);
+        let (wanted_text, found_text) = (text(&wanted.stdout), text(&found.stdout));
+        assert!(
+            wanted.stdout == found.stdout && wanted.status.code() == found.status.code(),
+            "{architecture} {arguments:?} in {}: {:?} and {:?}\n{}\nbut here\n{}\n{}",
+            folder.display(),
+            found.status,
+            wanted.status,
+            first_difference(&found_text, &wanted_text),
+            first_difference(&wanted_text, &found_text),
+            text(&found.stderr)
+        );
+    }
+}
+
+/// The first line of one text that is not in the other at its place.
+fn first_difference<'a>(one: &'a str, other: &str) -> &'a str {
+    let mut lines = one.lines().zip(other.lines());
+    lines
+        .find(|(one, other)| one != other)
+        .map_or("(one ends before the other)", |(one, _)| one)
+}
+
+/// A file that another program holds.
+pub(crate) struct Held(Child);
+
+/// Holds a file open to write until it is let go.
+pub(crate) fn hold(path: &Path) -> Held {
+    let mut child = program("hold", "x64")
+        .arg(as_windows(path))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line.trim(), "held");
+    Held(child)
+}
+
+impl Held {
+    pub(crate) fn let_go(&mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
