@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock};
 
 /// Both programs, by the word in their names.
 pub(crate) const ARCHITECTURES: [&str; 2] = ["x64", "x86"];
@@ -17,6 +18,33 @@ pub(crate) fn repository() -> PathBuf {
 
 /// A program of this repository under Wine.
 pub(crate) fn program(name: &str, architecture: &str) -> Command {
+    keep_awake();
+    started(name, architecture)
+}
+
+/// Wine's own processes start with the first program and end with the last, which takes longer than any of ours: one that only waits keeps them.
+/// They have its outputs, which nobody waits for the end of. It ends when its standard input does, so with this process at the latest.
+fn keep_awake() {
+    static WAITING: OnceLock<(Mutex<Child>, tempfile::NamedTempFile)> = OnceLock::new();
+    WAITING.get_or_init(|| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut command = started("hold", "x64");
+        command
+            .arg(as_windows(file.path()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // Until it says so, another one could be the first.
+        let mut line = String::new();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "held");
+        (Mutex::new(child), file)
+    });
+}
+
+fn started(name: &str, architecture: &str) -> Command {
     let name = format!("{name}-{architecture}");
     let path = repository().join(format!("target/windows/under-wine/{name}/{name}.exe"));
     assert!(
