@@ -87,10 +87,13 @@ const PRINTED: &[(&str, &[&str], &str)] = &[
     ("reagentc.exe", &["/info"], "reagentc.txt"),
 ];
 
+/// Values of a key, by name.
+type Values = Vec<(String, RegistryValue)>;
+
 /// Everything that is known of the machine.
 pub(crate) struct Facts {
     is_live: bool,
-    keys: Vec<(&'static str, Option<Vec<(String, RegistryValue)>>)>,
+    keys: Vec<(&'static str, Option<Values>)>,
     marks: Vec<(&'static str, bool)>,
     printed: Vec<(&'static str, Option<Vec<u8>>)>,
     space: Option<(u64, u64)>,

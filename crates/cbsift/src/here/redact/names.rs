@@ -65,13 +65,13 @@ impl Kind {
                     .strip_suffix(*domain)
                     .is_some_and(|rest| rest.ends_with('.'))
         };
-        word.chars().count() >= 3
-            && !word.bytes().all(|byte| byte.is_ascii_digit())
-            && !OF_WINDOWS.contains(&word.as_str())
-            && !word.starts_with("dwm-")
-            && !word.starts_with("umfd-")
-            && !(matches!(self, Self::Host | Self::Domain)
-                && PUBLIC.iter().any(|domain| is_public(&domain)))
+        let is_of_machine = matches!(self, Self::Host | Self::Domain);
+        let is_anybodys = OF_WINDOWS.contains(&word.as_str())
+            || word.starts_with("dwm-")
+            || word.starts_with("umfd-")
+            || (is_of_machine && PUBLIC.iter().any(is_public));
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        word.chars().count() >= 3 && !is_number && !is_anybodys
     }
 }
 
