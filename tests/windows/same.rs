@@ -14,13 +14,17 @@ fn made_up(folder: &Path) -> Vec<PathBuf> {
     for (index, plan) in fixtures::one_of_each(&fleet).iter().enumerate() {
         fixtures::write_endpoint(plan, &folder.join(format!("PC-{index}")));
     }
-    let mut files = fixtures::files(folder);
     for seeds in ["archive", "event_json", "event_log", "records", "classify"] {
-        files.extend(fixtures::files(
-            &repository().join("fuzz/seeds").join(seeds),
-        ));
+        for seed in fixtures::files(&repository().join("fuzz/seeds").join(seeds)) {
+            // Under its own name one would be a device: Windows reads `nul` as one in every folder.
+            let name = format!(
+                "seed-{seeds}-{}",
+                seed.file_name().unwrap().to_str().unwrap()
+            );
+            std::fs::copy(&seed, folder.join(name)).unwrap();
+        }
     }
-    files
+    fixtures::files(folder)
 }
 
 #[test]
