@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there windows wine
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there windows wine test-windows
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -14,7 +14,7 @@ demo: ui libchdb ## Everything on this machine with a made-up fleet; prints the 
 	$(CARGO) build --release --bin cbsift
 	rm -rf .cache/demo && ./target/release/cbsift up --data .cache/demo --simulate 240
 
-test: ui libchdb test-tools wine ## Everything, services included; nothing to start by hand
+test: ui libchdb test-tools ## Everything, services included; nothing to start by hand
 	cd crates/web/ui && npm test --silent
 	$(CARGO) test --workspace
 
@@ -33,7 +33,7 @@ bench-fleet: libchdb ## Pages of 100,000 endpoints and 100 M events, engine with
 disk: ui libchdb ## The bound on the disk at CBSIFT_DISK_MIB (default 300) on a small file system of its own; needs root
 	CBSIFT_DISK_MIB="$${CBSIFT_DISK_MIB:-300}" $(CARGO) test -p cbsift --test it disk:: -- --nocapture --test-threads 1
 
-corpus: corpus-there headers ui libchdb kafka-libs wine ## Check and measure on real logs in CORPUS (default ../shared/data)
+corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real logs in CORPUS (default ../shared/data)
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
 
 bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer; what one more record costs with months behind it
@@ -58,6 +58,10 @@ windows: ## cbsift-x64.exe and cbsift-x86.exe in target/windows, for Windows 7 a
 
 wine: windows ## Wine for the tests of those programs
 	tests/wine/prepare
+
+test-windows: wine ## The programs for Windows under Wine, on our own fixtures, and with CORPUS on the given files
+	$(CARGO) test -p cbsift --features wine --test windows
+	@if test -d "$(CORPUS)"; then CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p cbsift --features corpus,wine --test corpus windows -- --nocapture; fi
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py

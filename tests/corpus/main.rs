@@ -27,6 +27,7 @@ mod harness;
 )]
 mod single;
 
+#[cfg(feature = "wine")]
 #[path = "../windows/wine.rs"]
 #[allow(
     dead_code,
@@ -46,6 +47,7 @@ mod score;
 mod sources;
 mod through_kafka;
 mod unseen;
+#[cfg(feature = "wine")]
 mod windows;
 
 use fixtures::files;
