@@ -513,6 +513,20 @@ mod plainly {
 
     pub(crate) type Cause = (String, String, u32);
 
+    /// As the questions below name their columns.
+    type TryRow = (
+        String,
+        String,
+        String,
+        i64,
+        String,
+        String,
+        String,
+        u32,
+        u32,
+    );
+    type FindingRow = (String, String, i64, String, String, u32, u32, String, u64);
+
     #[derive(Clone, Debug)]
     struct Try {
         endpoint: String,
@@ -605,7 +619,7 @@ mod plainly {
                 filter.to.unwrap(),
                 endpoint = filter.endpoint.as_deref().unwrap_or(""),
             );
-            let rows: Vec<(String, String, String, i64, String, String, String, u32, u32)> = fleet
+            let rows: Vec<TryRow> = fleet
                 .sql
                 .query(&format!(
                     "SELECT endpoint, toString(kb), package, toInt64(assumeNotNull(ifNull(`end`, start))), toString(outcome), toString(category), \
@@ -633,7 +647,7 @@ mod plainly {
                     }
                 },
             );
-            let rows: Vec<(String, String, i64, String, String, u32, u32, String, u64)> = fleet
+            let rows: Vec<FindingRow> = fleet
                 .sql
                 .query(&format!(
                     "SELECT endpoint, toString(kb), toInt64(assumeNotNull(logged)), toString(category), toString(rule), ifNull(root_code, 0), \

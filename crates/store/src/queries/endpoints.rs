@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{error::Result, labels::Label, store::Store};
 use clickhouse::Row;
-use event::{Code, LoggedAt};
+use event::{Code, LoggedAt, UtcMillis};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -203,6 +203,18 @@ impl Store {
             .await?;
         page.days = days;
         Ok(page)
+    }
+
+    /// When the newest log of all arrived, where that was noted.
+    pub async fn last_contact(&self, tenant: &str) -> Result<Option<UtcMillis>> {
+        let at: i64 = self
+            .fetch_one(
+                "read when the newest log arrived",
+                self.page("SELECT toUnixTimestamp64Milli(max(contact)) FROM endpoints WHERE tenant = {tenant:String}")
+                    .param("tenant", tenant),
+            )
+            .await?;
+        Ok((at > 0).then_some(UtcMillis(at)))
     }
 
     pub(super) async fn listed(

@@ -1,5 +1,7 @@
 // A made-up fleet for working on the pages: same numbers at every start. Every line, name and id here is invented.
 
+import { CODES } from "./codes.mjs";
+
 let seed = 20220818;
 const random = () => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
@@ -8,62 +10,6 @@ const random = () => {
 const pick = (list) => list[Math.floor(random() * list.length)];
 const hex = (digits) => Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
 const pad = (value, width = 2) => String(value).padStart(width, "0");
-
-export const CODES = {
-  "0xc0000102": [
-    "ntstatus",
-    ["STATUS_FILE_CORRUPT_ERROR"],
-    "The file system says that a file or folder is damaged.",
-    "文件系统报告文件或目录已损坏。",
-  ],
-  "0x80070570": [
-    "hresult",
-    ["ERROR_FILE_CORRUPT"],
-    "A file or folder is damaged and cannot be read.",
-    "文件或目录已损坏，无法读取。",
-  ],
-  "0x80073712": [
-    "hresult",
-    ["ERROR_SXS_COMPONENT_STORE_CORRUPT"],
-    "The component store is damaged.",
-    "组件存储已损坏。",
-  ],
-  "0x800f0922": [
-    "hresult",
-    ["CBS_E_INSTALLERS_FAILED"],
-    "An installer that runs during the update failed; the inner code says why.",
-    "更新过程中的某个安装程序失败，内层错误码说明原因。",
-  ],
-  "0x80070005": ["hresult", ["ERROR_ACCESS_DENIED", "E_ACCESSDENIED"], "Access was denied.", "访问被拒绝。"],
-  "0x8024402c": [
-    "hresult",
-    ["WU_E_PT_WINHTTP_NAME_NOT_RESOLVED"],
-    "The name of the update server or proxy could not be resolved.",
-    "无法解析更新服务器或代理的名称。",
-  ],
-  "0x800f0831": [
-    "hresult",
-    ["CBS_E_STORE_CORRUPTION"],
-    "A package that is needed is missing from the store.",
-    "存储中缺少所需的程序包。",
-  ],
-  "0x80070bc9": ["hresult", ["ERROR_FAIL_REBOOT_REQUIRED"], "A restart must be finished first.", "需要先完成重启。"],
-  "0x80070070": ["hresult", ["ERROR_DISK_FULL"], "The disk is full.", "磁盘已满。"],
-  "0x80070020": [
-    "hresult",
-    ["ERROR_SHARING_VIOLATION"],
-    "Another process has the file open.",
-    "另一进程正在使用该文件。",
-  ],
-  "0x800f0805": [
-    "hresult",
-    ["CBS_E_INVALID_PACKAGE"],
-    "The package asked for is not a valid one here.",
-    "所请求的程序包在此无效。",
-  ],
-  "0x80070002": ["hresult", ["ERROR_FILE_NOT_FOUND"], "A file was not found.", "找不到文件。"],
-};
-const EQUAL = { "0xc0000102": ["0x80070570"], "0x80070570": ["0xc0000102"] };
 
 const CAUSES = [
   [
@@ -177,6 +123,14 @@ export const DAYS = Array.from({ length: 30 }, (_, day) => `2022-08-${pad(day + 
 const KBS = ["KB5016616", "KB5015730", "KB5012170", "KB5015020", "KB890830", "KB4023057"];
 const BUILDS = ["19044.1889", "19044.1826", "22000.856", "17763.3287", "19042.1889"];
 
+/** Sites as hosts name them; the numbers decide the rest, so that the dice of logs fall as before. */
+const SITES = { SH: "上海: 浦东", BJ: "Beijing", GZ: "Guangzhou", HK: "Hong Kong", SG: "Singapore" };
+const labelsOf = (host, number) => [
+  { label: "model", value: ["Contoso 9020", "Contoso 7450"][number % 2] },
+  { label: "ring", value: number % 10 === 3 ? "pilot" : "broad" },
+  { label: "site", value: SITES[host.slice(0, 2)] },
+];
+
 export const endpoints = [];
 export const attempts = [];
 const weighted = CAUSES.flatMap((cause) => Array(cause.weight).fill(cause));
@@ -185,18 +139,27 @@ for (let number = 0; number < 240; number += 1) {
   const id = `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
   const host = `${pick(["SH", "BJ", "GZ", "HK", "SG"])}-BR${pad(1 + Math.floor(random() * 60), 3)}-PC${pad(number, 3)}`;
   const endpoint = { id, host, build: pick(BUILDS), cause: random() < 0.19 ? pick(weighted) : null };
+  // Some were mended, some have fallen silent, and one has a clock of its own.
+  const mended = random() < 0.4 ? 16 + Math.floor(random() * 8) : DAYS.length;
+  endpoint.silent = number % 27 === 5;
+  endpoint.clock_ahead = number === 77;
+  // People have named a few, and said something of most.
+  endpoint.name = number % 9 === 4 ? `Counter ${number}` : "";
+  endpoint.labels = number % 17 === 0 ? [] : labelsOf(host, number);
   endpoints.push(endpoint);
   const start = 8 + Math.floor(random() * 9);
   for (let day = start; day < DAYS.length; day += 1 + Math.floor(random() * 7)) {
     const kb = pick(day > 9 ? KBS : KBS.slice(1));
-    const failing = endpoint.cause && kb !== "KB890830" && day > 8 + endpoint.cause.weight / 2;
+    const failing = endpoint.cause && kb !== "KB890830" && day > 8 + endpoint.cause.weight / 2 && day < mended;
     const outcome = failing
       ? random() < 0.12
         ? "rolled_back"
         : "failed"
       : random() < 0.05
         ? "pending_reboot"
-        : "succeeded";
+        : random() < 0.02
+          ? "cancelled"
+          : "succeeded";
     const seconds = Math.floor(random() * 50_000) + 8 * 3600;
     const clock = (at) => `${pad(Math.floor(at / 3600) % 24)}:${pad(Math.floor(at / 60) % 60)}:${pad(at % 60)}`;
     attempts.push({
@@ -218,6 +181,8 @@ for (let number = 0; number < 240; number += 1) {
 // A machine whose log drives readers' screens where it can, with more attempts than one answer holds.
 const hostile = {
   id: "HOSTILE-1",
+  name: "",
+  labels: [],
   host: "PC-\u202egpj.\u2066exe",
   client: "\u001b]0;made up\u0007\u001b[2J Agent\u200b",
   build: "19044.1889",
@@ -315,6 +280,3 @@ export function log(cause) {
     return record;
   });
 }
-
-export const equivalents = (code) =>
-  (EQUAL[code] ?? []).map((each) => ({ code: each, space: CODES[each][0], names: CODES[each][1] }));

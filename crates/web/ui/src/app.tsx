@@ -1,9 +1,9 @@
 // The frame around every page: language, header, search, status, and which page an address shows.
 
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { type ApiError, type Overview, useApi } from "./api";
-import { bytes } from "./format";
+import type { Status } from "./api";
 import { LangContext, MESSAGES, type Lang, pickLang, useLang } from "./i18n";
+import { type Loaded, useApi } from "./load";
 import { Link, go, useAddress } from "./nav";
 import { CodePage } from "./pages/code";
 import { EndpointPage } from "./pages/endpoint";
@@ -11,11 +11,12 @@ import { EndpointsPage } from "./pages/endpoints";
 import { OverviewPage } from "./pages/overview";
 import { RecordsPage } from "./pages/records";
 import { TipLayer } from "./parts/code";
+import { StatusLine } from "./parts/status-line";
 import { Note } from "./parts/states";
 import { type Route, endpointsUrl, overviewUrl, queryOf, routeOf, searchUrl } from "./url";
 import { visible } from "./visible";
 
-/** The overview is asked again this often: a failure shows within seconds (DESIGN.md, 5 s) without a server push. */
+/** How cbsift itself fares is asked this often on every page: an answer costs next to nothing. */
 const POLL_MS = 5_000;
 
 export function App() {
@@ -24,10 +25,10 @@ export function App() {
   const [pathname, search] = split(address);
   const route = routeOf(pathname, search);
 
-  // The header's status and the overview read the same answer, so that a page never shows two states.
+  // The way back to the overview leads to what was last seen there.
   const lastFilters = useRef("");
   if (route.page === "overview") lastFilters.current = queryOf(route.filters);
-  const overview = useApi<Overview>(`/api/v1/overview${lastFilters.current}`, () => POLL_MS);
+  const status = useApi<Status>("/api/v1/status", () => POLL_MS);
 
   useEffect(() => {
     document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
@@ -59,22 +60,16 @@ export function App() {
       <a className="skip" href="#main">
         {t.skip}
       </a>
-      <Header
-        route={route}
-        overview={overview.data}
-        error={overview.error}
-        home={`/${lastFilters.current}`}
-        onToggle={toggle}
-      />
-      {overview.data?.disk.full && (
+      <Header route={route} status={status} home={`/${lastFilters.current}`} onToggle={toggle} />
+      {status.data?.disk.full && (
         <div className="banner" role="status">
-          <strong>{overview.data.disk.file_system_full ? t.status.fileSystemFull : t.status.full}</strong>{" "}
-          {overview.data.disk.file_system_full ? t.status.fileSystemFullHint : t.status.fullHint}
+          <strong>{status.data.disk.file_system_full ? t.status.fileSystemFull : t.status.full}</strong>{" "}
+          {status.data.disk.file_system_full ? t.status.fileSystemFullHint : t.status.fullHint}
         </div>
       )}
       <main id="main" tabIndex={-1}>
-        {route.page === "overview" && <OverviewPage filters={route.filters} loaded={overview} />}
-        {route.page === "endpoints" && <EndpointsPage q={route.q} failing={route.failing} labels={route.labels} />}
+        {route.page === "overview" && <OverviewPage filters={route.filters} />}
+        {route.page === "endpoints" && <EndpointsPage view={route.view} />}
         {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} places={route.places} />}
         {route.page === "records" && (
           <RecordsPage
@@ -96,13 +91,7 @@ export function App() {
   );
 }
 
-function Header(props: {
-  route: Route;
-  overview: Overview | null;
-  error: ApiError | null;
-  home: string;
-  onToggle: () => void;
-}) {
+function Header(props: { route: Route; status: Loaded<Status>; home: string; onToggle: () => void }) {
   const { t } = useLang();
   const { route } = props;
   const at = (page: Route["page"]) => (route.page === page ? "page" : undefined);
@@ -115,12 +104,12 @@ function Header(props: {
         <Link href={props.home} aria-current={at("overview")}>
           {t.nav.overview}
         </Link>
-        <Link href={endpointsUrl("", false)} aria-current={at("endpoints")}>
+        <Link href={endpointsUrl()} aria-current={at("endpoints")}>
           {t.nav.endpoints}
         </Link>
       </nav>
       <Search />
-      <Status overview={props.overview} error={props.error} />
+      <StatusLine loaded={props.status} />
       <button
         type="button"
         className="lang"
@@ -170,39 +159,6 @@ function Search() {
       />
       <kbd aria-hidden="true">/</kbd>
     </form>
-  );
-}
-
-/** Whether the figures are complete, and how much disk is used. */
-function Status({ overview, error }: { overview: Overview | null; error: ApiError | null }) {
-  const { lang, t } = useLang();
-  if (error?.status === 0) {
-    return (
-      <p className="status bad" role="status">
-        <span className="dot" /> {t.status.unreachable}
-      </p>
-    );
-  }
-  if (!overview) return <p className="status" />;
-  const { used_bytes, max_bytes } = overview.disk;
-  const pending = overview.pending_units > 0;
-  return (
-    <p className={`status ${pending ? "busy" : "good"}`} title={pending ? t.status.pendingHint : undefined}>
-      <span className="dot" />
-      <span>{pending ? t.status.pending(overview.pending_units) : t.status.upToDate}</span>
-      {max_bytes > 0 && (
-        <span className="disk">
-          {t.status.disk(bytes(lang, used_bytes), bytes(lang, max_bytes))}
-          <meter
-            min={0}
-            max={max_bytes}
-            high={max_bytes * 0.9}
-            value={Math.min(used_bytes, max_bytes)}
-            aria-label={t.status.disk(bytes(lang, used_bytes), bytes(lang, max_bytes))}
-          />
-        </span>
-      )}
-    </p>
   );
 }
 

@@ -67,3 +67,16 @@ export function colourVariable(category: string): string {
   const place = PLACES.get(category) ?? { family: "other", shade: 1 };
   return `--cat-${place.family}-${place.shade}`;
 }
+
+/** Colours that a legend holds, each once; the style sheet defines `--legend-<place>`. */
+export const LEGEND_COLOURS = 8;
+
+/**
+ * The colours of one page: by place in its legend, so that no two there are alike. What the legend sums up as the rest is grey
+ * everywhere on that page, and without a legend a category has the colour of its family.
+ */
+export function coloursOf(legend: readonly string[] | null): (category: string) => string {
+  if (legend === null) return colourVariable;
+  const places = new Map(legend.slice(0, LEGEND_COLOURS).map((category, place) => [category, `--legend-${place}`]));
+  return (category) => places.get(category) ?? "--legend-rest";
+}

@@ -1,5 +1,18 @@
 import { expect, test } from "vitest";
-import { addDays, bytes, count, daysBetween, duration, loggedMs, middle, percent, slots, utcBeside } from "./format";
+import {
+  addDays,
+  bytes,
+  clock,
+  count,
+  daysBetween,
+  duration,
+  loggedMs,
+  middle,
+  patchTuesday,
+  percent,
+  slots,
+  utcBeside,
+} from "./format";
 
 test("counts are exact below a million and short above", () => {
   expect(count("en", 12_345)).toBe("12,345");
@@ -41,6 +54,7 @@ test("durations show their two largest units", () => {
   expect(duration("en", 65_000)).toBe("1 min 5 s");
   expect(duration("en", 3_600_000)).toBe("1 h");
   expect(duration("zh", 90_000_000)).toBe("1 天 1 小时");
+  expect(duration("en", 90_000_000, 1)).toBe("1 d");
 });
 
 test("a range has a slot for every day, also across months, and for every hour of a day", () => {
@@ -69,4 +83,18 @@ test("long paths lose their middle", () => {
   expect(short.startsWith("C:\\")).toBe(true);
   expect(short.endsWith("file.dll")).toBe(true);
   expect(middle("C:\\a", 24)).toBe("C:\\a");
+});
+
+test("Patch Tuesday is the second one of the month, and the last one that has come", () => {
+  expect(patchTuesday("2026-11-29")).toBe("2026-11-10");
+  expect(patchTuesday("2026-11-10")).toBe("2026-11-10");
+  expect(patchTuesday("2026-11-09")).toBe("2026-10-13");
+  expect(patchTuesday("2026-09-30")).toBe("2026-09-08");
+  expect(patchTuesday("2026-01-05")).toBe("2025-12-09");
+});
+
+test("a moment of another day is shown with its day", () => {
+  const at = new Date(2026, 10, 28, 17, 21).getTime();
+  expect(clock(at, at + 60_000)).toBe("17:21");
+  expect(clock(at, at + 86_400_000)).toBe("2026-11-28 17:21");
 });

@@ -47,9 +47,9 @@ export function utcBeside(utc: string, logged: string | null): string {
   return logged && text.slice(0, 10) === logged.slice(0, 10) ? text.slice(11) : text;
 }
 
-/** A length of time in its two largest units: `2 h 05 min`. */
-export function duration(lang: Lang, ms: number): string {
-  const units = lang === "zh" ? ["天", "小时", "分", "秒"] : ["d", "h", "min", "s"];
+/** A length of time in its two largest units: `2 h 5 min`; in its largest alone where that is enough to know. */
+export function duration(lang: Lang, ms: number, units: 1 | 2 = 2): string {
+  const words = lang === "zh" ? ["天", "小时", "分", "秒"] : ["d", "h", "min", "s"];
   const seconds = Math.max(0, Math.round(ms / 1000));
   const parts = [
     Math.floor(seconds / 86_400),
@@ -58,10 +58,33 @@ export function duration(lang: Lang, ms: number): string {
     seconds % 60,
   ];
   const first = parts.findIndex((part) => part > 0);
-  if (first < 0) return `0 ${units[3]}`;
-  const second = parts[first + 1];
-  const head = `${parts[first]} ${units[first]}`;
-  return second ? `${head} ${second} ${units[first + 1]}` : head;
+  if (first < 0) return `0 ${words[3]}`;
+  const second = units === 2 && parts[first + 1];
+  const head = `${parts[first]} ${words[first]}`;
+  return second ? `${head} ${second} ${words[first + 1]}` : head;
+}
+
+/** A moment on this machine's clock, `17:21`; with its day where that is not today. */
+export function clock(at: number, now: number): string {
+  const pad = (value: number) => String(value).padStart(2, "0");
+  const day = (ms: number) => {
+    const date = new Date(ms);
+    return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  };
+  const date = new Date(at);
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  return day(at) === day(now) ? time : `${day(at)} ${time}`;
+}
+
+/** The second Tuesday of a month, when Windows gets its updates: the latest one that is not after `day`. */
+export function patchTuesday(day: string): string {
+  const secondTuesday = (month: string) => {
+    const first = `${month}-01`;
+    const weekday = new Date(`${first}T00:00:00Z`).getUTCDay();
+    return addDays(first, ((2 - weekday + 7) % 7) + 7);
+  };
+  const ofThis = secondTuesday(day.slice(0, 7));
+  return ofThis <= day ? ofThis : secondTuesday(addDays(`${day.slice(0, 7)}-01`, -1).slice(0, 7));
 }
 
 /** A day some days later. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colourVariable, familyOf } from "./categories";
+import { colourVariable, coloursOf, familyOf } from "./categories";
 import { MESSAGES, pickLang, word } from "./i18n";
 
 test("the language comes from the address, then the last choice, then the browser", () => {
@@ -29,9 +29,25 @@ test("no text is empty, and no Chinese text was left in English", () => {
 });
 
 test("counted words are right for one and for many", () => {
-  expect(MESSAGES.en.overview.endpointsCount(1)).toBe("1 endpoint");
-  expect(MESSAGES.en.overview.endpointsCount(1200)).toBe("1,200 endpoints");
-  expect(MESSAGES.zh.overview.failing(3, 240)).toBe("240 台终端中有 3 台存在故障");
+  expect(MESSAGES.en.overview.endpointsCount(1)).toBe("1 PC");
+  expect(MESSAGES.en.overview.endpointsCount(1200)).toBe("1,200 PCs");
+  expect(MESSAGES.zh.overview.endpointsCount(3)).toBe("3 台终端");
+});
+
+test("Chinese stands between full-width brackets and commas", () => {
+  const walk = (text: unknown, path: string) => {
+    if (typeof text === "string") expect(text, path).not.toMatch(/[\u4e00-\u9fff] ?[(),;]|[(),;] ?[\u4e00-\u9fff]/);
+    else if (typeof text === "function") walk((text as (...values: number[]) => string)(2, 1, 3), path);
+    else for (const [key, value] of Object.entries(text as object)) walk(value, `${path}.${key}`);
+  };
+  walk(MESSAGES.zh, "");
+});
+
+test("no two categories of a legend are alike, and what it leaves out has a colour of its own", () => {
+  const legend = ["psfx_base_missing", "component_store_corrupt", "repair_source_missing", "network_dns", "network"];
+  const colours = coloursOf(legend);
+  expect(new Set([...legend, "disk_full"].map(colours)).size).toBe(legend.length + 1);
+  expect(coloursOf(null)("disk_full")).toBe(colourVariable("disk_full"));
 });
 
 test("every category has a label, a family and a colour; unknown ones keep their name", () => {

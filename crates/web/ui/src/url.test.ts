@@ -3,12 +3,14 @@ import {
   endpointUrl,
   endpointsUrl,
   filtersOf,
-  labelsOf,
+  labelOf,
+  listQuery,
   overviewUrl,
   queryOf,
   recordUrl,
   routeOf,
   searchUrl,
+  toggled,
   withLabel,
 } from "./url";
 
@@ -18,6 +20,7 @@ test("filters survive the way through an address", () => {
     to: "2022-08-30",
     kb: "KB5016616",
     category: "network_dns",
+    cause: "dns~0x8024402c",
     code: "0x8024402c",
     endpoint: "a b&c=d/e",
     labels: ["ring:pilot", "site:上海, 浦东: A"],
@@ -28,23 +31,32 @@ test("filters survive the way through an address", () => {
   expect(overviewUrl()).toBe("/");
 });
 
-test("labels are named each once, and one takes the place of another", () => {
-  const query = new URLSearchParams("label=ring:pilot&label=ring:pilot&label=Ring:x&label=ring:&label=x&by=A");
-  expect(labelsOf(query)).toEqual(["ring:pilot"]);
-  expect(filtersOf("?by=A&label=x")).toEqual({});
-  expect(withLabel(["ring:pilot", "site:A"], "ring", "broad")).toEqual(["site:A", "ring:broad"]);
-  expect(withLabel(["ring:pilot", "site:A"], "ring", "")).toEqual(["site:A"]);
-  const list = new URL(endpointsUrl("x", true, ["site:上海"]), "http://x");
-  expect(routeOf(list.pathname, list.search)).toEqual({
-    page: "endpoints",
-    q: "x",
-    failing: true,
-    labels: ["site:上海"],
-  });
-});
-
 test("what is no filter is left out", () => {
   expect(filtersOf("?from=yesterday&kb=&utm=1&code=0xC0000102&lang=zh")).toEqual({ code: "0xc0000102" });
+});
+
+test("labels are named each once, and one takes the place of another", () => {
+  expect(filtersOf("?label=ring:pilot&label=ring:pilot&label=Ring:x&label=ring:&label=x&by=A")).toEqual({
+    labels: ["ring:pilot"],
+  });
+  expect(filtersOf("?by=A&label=x")).toEqual({});
+  const nine = Array.from({ length: 9 }, (_, at) => `label=l${at}:x`).join("&");
+  expect(filtersOf(`?${nine}`).labels).toHaveLength(8);
+  expect(labelOf("site:上海, 浦东: A")).toEqual(["site", "上海, 浦东: A"]);
+  const two = { kb: "KB1", labels: ["ring:pilot", "site:A"] };
+  expect(withLabel(two, "ring", "broad")).toEqual({ kb: "KB1", labels: ["site:A", "ring:broad"] });
+  expect(withLabel(withLabel(two, "ring", ""), "site", "")).toEqual({ kb: "KB1" });
+});
+
+test("the list of endpoints keeps the labels of the overview, and leaves its grouping behind", () => {
+  const filters = { labels: ["ring:pilot", "site:上海"], by: "model" };
+  const list = new URL(endpointsUrl({ filters, state: "failing" }), "http://x");
+  expect(list.search).toBe("?label=ring%3Apilot&label=site%3A%E4%B8%8A%E6%B5%B7&state=failing");
+  expect(routeOf(list.pathname, `${list.search}&by=model`)).toMatchObject({
+    view: { filters: { labels: filters.labels }, state: "failing" },
+  });
+  expect(routeOf(list.pathname, "?by=model")).toMatchObject({ view: { filters: {} } });
+  expect(listQuery({ filters }, 50)).toBe("?label=ring%3Apilot&label=site%3A%E4%B8%8A%E6%B5%B7&limit=50");
 });
 
 test("each view has an address that leads back to it", () => {
@@ -66,13 +78,23 @@ test("each view has an address that leads back to it", () => {
     offset: 17_508,
   });
   expect(routeOf("/", "?kb=KB1")).toEqual({ page: "overview", filters: { kb: "KB1" } });
-  expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", q: "sh", failing: true, labels: [] });
-  expect(routeOf("/endpoints", "?q=%E2%80%AEsh%00")).toEqual({
-    page: "endpoints",
+  const view = {
+    filters: { kb: "KB5016616", cause: "psfx_missing~0x800f0984" },
     q: "sh",
-    failing: false,
-    labels: [],
+    state: "silent" as const,
+    sort: "last_failure" as const,
+    after: "PC 7/ü",
+    before: 50,
+  };
+  const list = new URL(endpointsUrl(view), "http://x");
+  expect(routeOf(list.pathname, list.search)).toEqual({ page: "endpoints", view });
+  const plain = { filters: {}, q: "sh", state: null, sort: "name", after: "", before: 0 };
+  expect(routeOf("/endpoints", "?q=%E2%80%AEsh%00&state=x&sort=y&before=-3")).toEqual({
+    page: "endpoints",
+    view: plain,
   });
+  // A link of before lists could be narrowed to states.
+  expect(routeOf("/endpoints", "?q=sh&failing=1")).toEqual({ page: "endpoints", view: { ...plain, state: "failing" } });
   expect(routeOf("/codes/0xC0000102", "")).toEqual({ page: "code", code: "0xc0000102" });
   expect(routeOf("/elsewhere", "")).toEqual({ page: "unknown" });
   expect(routeOf("/endpoints/%E0%A4%A", "")).toEqual({ page: "endpoint", id: "%E0%A4%A", places: {} });
@@ -92,4 +114,24 @@ test("the search box tells codes, KBs and names apart", () => {
   expect(searchUrl("BR-001")).toBe("/endpoints?q=BR-001");
   // Eight digits are a machine's name rather than a code unless they look like a failure.
   expect(searchUrl("20220818")).toBe("/endpoints?q=20220818");
+});
+
+test("the API is asked for a page of a list, and told its order", () => {
+  const view = {
+    filters: { kb: "KB1" },
+    q: "",
+    state: "failing" as const,
+    sort: "name" as const,
+    after: "x",
+    before: 50,
+  };
+  expect(listQuery(view, 50)).toBe("?kb=KB1&state=failing&sort=name&after=x&limit=50");
+  expect(endpointsUrl()).toBe("/endpoints");
+});
+
+test("a second click on a name widens again", () => {
+  const narrow = toggled({ from: "2022-08-01" }, "kb", "KB1");
+  expect(narrow).toEqual({ from: "2022-08-01", kb: "KB1" });
+  expect(toggled(narrow, "kb", "KB1")).toEqual({ from: "2022-08-01" });
+  expect(toggled(narrow, "kb", "KB2")).toEqual({ from: "2022-08-01", kb: "KB2" });
 });

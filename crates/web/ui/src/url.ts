@@ -1,6 +1,6 @@
 // Addresses: every view and every filter is in the address, so that a link shows what its sender saw.
 
-import { LIST_NAMES, type ListName } from "./api";
+import { LIST_NAMES, type ListName, PC_STATES, type PcState } from "./api";
 import { searchable } from "./visible";
 
 export interface Filters {
@@ -8,25 +8,42 @@ export interface Filters {
   to?: string;
   kb?: string;
   category?: string;
+  /** The id of a cause: its rule or category, `~`, its code. */
+  cause?: string;
   code?: string;
   endpoint?: string;
-  /** `ring:pilot`, each of them. */
+  /** `ring:pilot`, each label of it once. */
   labels?: string[];
-  /** A label to group by. */
+  /** A label that the overview is grouped by; other pages have no use for it. */
   by?: string;
 }
 
-/** Filters in the order their chips are shown. */
-export const FILTER_KEYS = ["from", "to", "kb", "category", "code", "endpoint"] as const;
+/** Filters of one value each, in the order their chips are shown. */
+export const FILTER_KEYS = ["from", "to", "kb", "category", "cause", "code", "endpoint"] as const;
+export type FilterKey = (typeof FILTER_KEYS)[number];
 
-const LABEL_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
-const LABEL = /^[a-z][a-z0-9_-]{0,31}:./;
-/** As many as the server takes. */
-const LABELS_MAX = 8;
+/** What the list of endpoints can be narrowed to: a PC's state, or one of two things that stand beside it. */
+export const LIST_STATES = [...PC_STATES, "silent", "clock_ahead"] as const;
+export type ListState = PcState | "silent" | "clock_ahead";
+
+/** Orders of the list; the first is what it has without being asked. */
+export const SORTS = ["name", "failed", "last_failure", "last_seen"] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** A view of the list of endpoints. */
+export interface ListView {
+  filters: Filters;
+  q: string;
+  state: ListState | null;
+  sort: Sort;
+  /** Where the page starts, as the page before it said, and how many rows stand before it. */
+  after: string;
+  before: number;
+}
 
 export type Route =
   | { page: "overview"; filters: Filters }
-  | { page: "endpoints"; q: string; failing: boolean; labels: string[] }
+  | { page: "endpoints"; view: ListView }
   | { page: "endpoint"; id: string; places: Places }
   | { page: "records"; id: string; stream: string; offset: number }
   | { page: "code"; code: string }
@@ -39,6 +56,11 @@ const PLACE = /^-?\d+(\.-?\d+)*$/;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
+const LABEL_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
+const LABEL = /^[a-z][a-z0-9_-]{0,31}:./;
+/** As many as the server takes. */
+const LABELS_MAX = 8;
+
 /** Reads filters from a query; what is no filter, empty or no day is left out. */
 export function filtersOf(search: string): Filters {
   const query = new URLSearchParams(search);
@@ -49,8 +71,8 @@ export function filtersOf(search: string): Filters {
     if ((key === "from" || key === "to") && !DAY.test(value)) continue;
     filters[key] = key === "code" ? value.toLowerCase() : value;
   }
-  const labels = labelsOf(query);
-  if (labels.length > 0) filters.labels = labels;
+  const labels = query.getAll("label").filter((label) => LABEL.test(label));
+  if (labels.length > 0) filters.labels = [...new Set(labels)].slice(0, LABELS_MAX);
   const by = query.get("by");
   if (by && LABEL_NAME.test(by)) filters.by = by;
   return filters;
@@ -65,20 +87,32 @@ export function queryOf(filters: Filters): string {
   }
   for (const label of filters.labels ?? []) query.append("label", label);
   if (filters.by) query.set("by", filters.by);
-  const text = query.toString();
-  return text ? `?${text}` : "";
+  return marked(query);
 }
 
-/** Labels that a query names, each once; what is none is left out. */
-export function labelsOf(query: URLSearchParams): string[] {
-  const labels = query.getAll("label").filter((label) => LABEL.test(label));
-  return [...new Set(labels)].slice(0, LABELS_MAX);
+/** The filters without some keys. */
+export function without(filters: Filters, ...keys: (keyof Filters)[]): Filters {
+  const rest = { ...filters };
+  for (const key of keys) delete rest[key];
+  return rest;
 }
 
-/** Labels with another value of one of them, or without it. */
-export function withLabel(labels: string[], label: string, value: string): string[] {
-  const others = labels.filter((other) => !other.startsWith(`${label}:`));
-  return value ? [...others, `${label}:${value}`] : others;
+/** The filters with a value, or without it where they have it already: a second click on a name widens again. */
+export function toggled(filters: Filters, key: FilterKey, value: string): Filters {
+  return filters[key] === value ? without(filters, key) : { ...filters, [key]: value };
+}
+
+/** The filters with a value of a label in place of another one; an empty value takes the label away. */
+export function withLabel(filters: Filters, label: string, value: string): Filters {
+  const others = (filters.labels ?? []).filter((other) => labelOf(other)[0] !== label);
+  const labels = value ? [...others, `${label}:${value}`] : others;
+  return labels.length > 0 ? { ...filters, labels } : without(filters, "labels");
+}
+
+/** The label and the value of `ring:pilot`; a value may hold a colon, a label none. */
+export function labelOf(text: string): [label: string, value: string] {
+  const at = text.indexOf(":");
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** What an address shows. */
@@ -87,12 +121,7 @@ export function routeOf(pathname: string, search: string): Route {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "overview", filters: filtersOf(search) };
   if (parts[0] === "endpoints" && parts.length === 1) {
-    return {
-      page: "endpoints",
-      q: searchable(query.get("q") ?? ""),
-      failing: query.get("failing") === "1",
-      labels: labelsOf(query),
-    };
+    return { page: "endpoints", view: listViewOf(search) };
   }
   if (parts[0] === "endpoints" && parts.length === 2) {
     return { page: "endpoint", id: parts[1]!, places: placesOf(query) };
@@ -117,13 +146,32 @@ export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
 export const recordUrl = (id: string, stream: string, offset: number) =>
   `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
 
-export function endpointsUrl(q: string, failing: boolean, labels: string[] = []): string {
-  const query = new URLSearchParams();
-  if (q) query.set("q", q);
-  if (failing) query.set("failing", "1");
-  for (const label of labels) query.append("label", label);
-  const text = query.toString();
-  return text ? `/endpoints?${text}` : "/endpoints";
+export const endpointsUrl = (view: Partial<ListView> = {}) => `/endpoints${listQuery(view)}`;
+
+/** The query of a view of the list, for the page and for the API alike; what is as without being asked is left out. */
+export function listQuery(view: Partial<ListView>, limit?: number): string {
+  const query = new URLSearchParams(queryOf(without(view.filters ?? {}, "by")));
+  if (view.q) query.set("q", view.q);
+  if (view.state) query.set("state", view.state);
+  if (view.sort && (limit !== undefined || view.sort !== SORTS[0])) query.set("sort", view.sort);
+  if (view.after) query.set("after", view.after);
+  if (limit !== undefined) query.set("limit", String(limit));
+  else if (view.after && view.before) query.set("before", String(view.before));
+  return marked(query);
+}
+
+function listViewOf(search: string): ListView {
+  const query = new URLSearchParams(search);
+  const state = query.get("failing") === "1" ? "failing" : query.get("state");
+  const before = Number(query.get("before") ?? "0");
+  return {
+    filters: without(filtersOf(search), "by"),
+    q: searchable(query.get("q") ?? ""),
+    state: LIST_STATES.find((known) => known === state) ?? null,
+    sort: SORTS.find((known) => known === query.get("sort")) ?? SORTS[0],
+    after: query.get("after") ?? "",
+    before: Number.isSafeInteger(before) && before > 0 ? before : 0,
+  };
 }
 
 /** Where the search box leads: a code, a KB, else endpoints by name. */
@@ -134,7 +182,7 @@ export function searchUrl(text: string): string {
   }
   if (/^[a-z]+(_[a-z0-9]+)+$/i.test(wanted)) return codeUrl(wanted.toUpperCase());
   if (/^kb\d{6,8}$/i.test(wanted)) return overviewUrl({ kb: wanted.toUpperCase() });
-  return endpointsUrl(wanted, false);
+  return endpointsUrl({ q: wanted });
 }
 
 function placesOf(query: URLSearchParams): Places {
@@ -149,6 +197,10 @@ function placesOf(query: URLSearchParams): Places {
 function queryOfPlaces(places: Places): string {
   const query = new URLSearchParams();
   for (const list of LIST_NAMES) if (places[list]) query.set(list, places[list]);
+  return marked(query);
+}
+
+function marked(query: URLSearchParams): string {
   const text = query.toString();
   return text ? `?${text}` : "";
 }

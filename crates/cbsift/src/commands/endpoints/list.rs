@@ -174,6 +174,10 @@ mod tests {
             failed: 2,
             last_failure: None,
             last_seen: LoggedAt::parse(b"2022-08-18 15:53:46"),
+            state: None,
+            is_silent: false,
+            root_code: None,
+            kb: String::new(),
             category: String::new(),
             rule: String::new(),
         }

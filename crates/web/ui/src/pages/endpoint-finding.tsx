@@ -119,7 +119,7 @@ export function FindingCard(props: { finding: Finding; endpoint: string; first: 
                     <LogText text={line.text} />
                   </span>
                   <span className="evidence-place">
-                    {word(t.sources, line.source)}, {t.records.at(line.offset)} →
+                    {word(t.sources, line.source)} · {t.records.at(line.offset)} →
                   </span>
                 </Link>
               </li>

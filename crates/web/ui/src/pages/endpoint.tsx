@@ -1,19 +1,21 @@
 // One endpoint: what failed, why, what to do, and the lines that show it.
 
 import { type ReactNode, useEffect, useRef } from "react";
-import { type EndpointDetail, type ListName, useApi } from "../api";
+import type { EndpointDetail, ListName } from "../api";
 import { bytes, count } from "../format";
 import { useLang, word } from "../i18n";
+import { useApi } from "../load";
+import { namesOf } from "../names";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
-import { LabelLine } from "../parts/labels";
 import { Pager } from "../parts/pager";
-import { Copy } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { type Places, endpointUrl, overviewUrl, recordUrl } from "../url";
 import { visible } from "../visible";
 import { Attempts } from "./endpoint-attempts";
+import { Facts } from "./endpoint-facts";
 import { FindingCard, findingId } from "./endpoint-finding";
 
 /** An open endpoint page follows a machine that is still sending, and shows another name or label within this time. */
@@ -21,7 +23,8 @@ const POLL_MS = 5_000;
 
 export function EndpointPage({ id, places }: { id: string; places: Places }) {
   const { t } = useLang();
-  const { data, error, reload } = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => POLL_MS);
+  const loaded = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => POLL_MS);
+  const { data, error, reload } = loaded;
 
   // A finding that an attempt leads to may stand on another page: it is shown once that has come.
   const wanted = useRef<string | null>(null);
@@ -50,38 +53,43 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
   };
   return (
     <>
-      <Head id={id} data={data} />
-      <div className="columns endpoint-columns">
-        <div className="stack">
-          <Panel title={t.endpoint.findings} className="findings">
-            {pager("findings", t.endpoint.findings)}
-            {data.findings.length === 0 && <Empty text={`${t.endpoint.noFindings}. ${t.endpoint.noFindingsHint}`} />}
-            {data.findings.map(
-              (finding, index) =>
-                finding.severity !== "info" && (
-                  <FindingCard key={finding.place} finding={finding} endpoint={id} first={index === 0} />
-                ),
-            )}
-            {noted > 0 && (
-              <details className="noted" open={noted === data.findings.length}>
-                <summary>{t.endpoint.noted(noted)}</summary>
-                {data.findings.map(
-                  (finding) =>
-                    finding.severity === "info" && (
-                      <FindingCard key={finding.place} finding={finding} endpoint={id} first={false} />
-                    ),
-                )}
-              </details>
-            )}
-          </Panel>
-          <Attempts data={data} pager={pager("attempts", t.endpoint.attempts)} toCause={toCause} />
+      <Standing loaded={loaded} />
+      <Held loaded={loaded}>
+        <Head id={id} data={data} />
+        <div className="columns endpoint-columns">
+          <div className="stack">
+            <Panel title={t.endpoint.findings} className="findings">
+              {pager("findings", t.endpoint.findings)}
+              {data.findings.length === 0 && (
+                <Empty text={t.common.both(t.endpoint.noFindings, t.endpoint.noFindingsHint)} />
+              )}
+              {data.findings.map(
+                (finding, index) =>
+                  finding.severity !== "info" && (
+                    <FindingCard key={finding.place} finding={finding} endpoint={id} first={index === 0} />
+                  ),
+              )}
+              {noted > 0 && (
+                <details className="noted" open={noted === data.findings.length}>
+                  <summary>{t.endpoint.noted(noted)}</summary>
+                  {data.findings.map(
+                    (finding) =>
+                      finding.severity === "info" && (
+                        <FindingCard key={finding.place} finding={finding} endpoint={id} first={false} />
+                      ),
+                  )}
+                </details>
+              )}
+            </Panel>
+            <Attempts data={data} pager={pager("attempts", t.endpoint.attempts)} toCause={toCause} />
+          </div>
+          <div className="stack">
+            <Facts data={data} />
+            <Streams id={id} data={data} pager={pager("streams", t.endpoint.streams)} />
+            <Codes data={data} pager={pager("codes", t.endpoint.codes)} />
+          </div>
         </div>
-        <div className="stack">
-          <Facts data={data} />
-          <Streams id={id} data={data} pager={pager("streams", t.endpoint.streams)} />
-          <Codes data={data} pager={pager("codes", t.endpoint.codes)} />
-        </div>
-      </div>
+      </Held>
     </>
   );
 }
@@ -101,120 +109,13 @@ function Head({ id, data }: { id: string; data: EndpointDetail }) {
   return (
     <div className={`headline ${tone}`}>
       <h1>
-        <LogText text={data.endpoint.name || data.endpoint.host || id} />
+        <LogText text={namesOf(data.endpoint.name, data.endpoint.host, id)[0]!} />
       </h1>
       <p>
         <span className="verdict">{verdict}</span>
         <Link href={overviewUrl({ endpoint: id })}>{t.overview.title}</Link>
       </p>
     </div>
-  );
-}
-
-/** Names of a machine that are shown: one is usual, and a copied disk has two. */
-const HOSTS_SHOWN = 4;
-
-function Facts({ data }: { data: EndpointDetail }) {
-  const { t } = useLang();
-  const { endpoint } = data;
-  const unknown = <span className="muted">{t.common.unknown}</span>;
-  const offset = endpoint.utc_offset;
-  return (
-    <Panel title={t.endpoint.facts}>
-      <dl className="facts">
-        <div>
-          <dt>{t.endpoint.id}</dt>
-          <dd className="mono wrap">
-            <LogText text={endpoint.id} /> <Copy text={endpoint.id} label={`${t.common.copy} ${t.endpoint.id}`} />
-          </dd>
-        </div>
-        {endpoint.hosts.length === 0 && endpoint.host && (
-          <div>
-            <dt>{t.labels.host}</dt>
-            <dd className="mono wrap">
-              <LogText text={endpoint.host} />
-            </dd>
-          </div>
-        )}
-        {endpoint.hosts.length > 0 && (
-          <div>
-            <dt>{t.labels.host}</dt>
-            <dd className="hosts">
-              {endpoint.hosts.slice(0, HOSTS_SHOWN).map((host) => (
-                <p key={`${host.host} ${host.machine_guid}`}>
-                  <span className="mono">
-                    <LogText text={host.host} />
-                  </span>{" "}
-                  <small className="muted">
-                    {host.first === host.last ? host.first : `${host.first ?? "–"} – ${host.last ?? "–"}`}
-                  </small>
-                  {host.machine_guid && (
-                    <small className="muted mono clip">
-                      MachineGuid <LogText text={host.machine_guid} />
-                    </small>
-                  )}
-                </p>
-              ))}
-              {endpoint.hosts.length > HOSTS_SHOWN && (
-                <p className="muted">{t.labels.moreHosts(endpoint.hosts.length - HOSTS_SHOWN)}</p>
-              )}
-            </dd>
-          </div>
-        )}
-        {endpoint.labels.length > 0 && (
-          <div>
-            <dt>{t.labels.labels}</dt>
-            <dd className="labels">
-              <LabelLine labels={endpoint.labels} />
-            </dd>
-          </div>
-        )}
-        {endpoint.contact && (
-          <div>
-            <dt>{t.labels.contact}</dt>
-            <dd className="mono">
-              {endpoint.contact.slice(0, 19).replace("T", " ")} <small className="muted">{t.common.utc}</small>
-            </dd>
-          </div>
-        )}
-        <div>
-          <dt>{t.endpoint.build}</dt>
-          <dd className="mono">{endpoint.build ? <LogText text={endpoint.build} /> : unknown}</dd>
-        </div>
-        <div>
-          <dt>{t.endpoint.stack}</dt>
-          <dd className="mono wrap">
-            {endpoint.servicing_stack ? <LogText text={endpoint.servicing_stack} /> : unknown}
-          </dd>
-        </div>
-        <div>
-          <dt>{t.endpoint.offset}</dt>
-          <dd>
-            {offset ? (
-              <>
-                <span className="mono">{offset.offset}</span> <small className="muted">{word(t.how, offset.how)}</small>
-              </>
-            ) : (
-              <span className="muted">{t.endpoint.offsetUnknown}</span>
-            )}
-          </dd>
-        </div>
-        <div>
-          <dt>{t.endpoint.span}</dt>
-          <dd className="mono">
-            {endpoint.first ? (
-              <>
-                {endpoint.first}
-                <br />
-                {endpoint.last}
-              </>
-            ) : (
-              unknown
-            )}
-          </dd>
-        </div>
-      </dl>
-    </Panel>
   );
 }
 
@@ -248,7 +149,7 @@ function Streams({ id, data, pager }: { id: string; data: EndpointDetail; pager:
                 <p key={`${offset.from_logged} ${offset.offset}`}>
                   <span className="mono">{offset.offset}</span>{" "}
                   <small className="muted">
-                    {t.endpoint.readFrom} {offset.from_logged ?? "–"}, {word(t.how, offset.how)}
+                    {t.endpoint.readFrom} {offset.from_logged ?? "–"} · {word(t.how, offset.how)}
                   </small>
                 </p>
               ))}

@@ -1,73 +1,81 @@
-// How the endpoints fare by a label: by ring, by site.
+// How PCs fare by a label: by ring, by site. Each number leads to the list of exactly those it counts.
 
-import type { Overview } from "../api";
+import type { Group, Overview } from "../api";
 import { count, percent } from "../format";
-import { useLang } from "../i18n";
+import { useLang, word } from "../i18n";
 import { Link } from "../nav";
-import { labelName } from "../parts/labels";
 import { LogText } from "../parts/log-text";
+import { useShown } from "../parts/shown";
 import { Panel } from "../parts/states";
-import { type Filters, endpointsUrl, overviewUrl, withLabel } from "../url";
+import { type Filters, endpointsUrl, overviewUrl, without, withLabel } from "../url";
 
-export function Groups({ data, filters }: { data: Overview; filters: Filters }) {
-  const { lang, t } = useLang();
-  const by = filters.by;
-  if (!by || !data.groups) return null;
-  const name = labelName(t.labels.names, by);
-  const labels = filters.labels ?? [];
+export function Groups(props: {
+  data: Overview;
+  /** The filters that the figures are of. */
+  asked: Filters;
+  /** Those of the address, which links go on from. */
+  filters: Filters;
+}) {
+  const { t } = useLang();
+  const { shown, more } = useShown();
+  const { by } = props.asked;
+  const { groups } = props.data;
+  if (!by || !groups) return null;
+  const name = word(t.labels.names, by);
+  const title = t.labels.groups(name);
   return (
-    <Panel title={t.labels.groups(name)} className="groups">
-      <div className="scroll" tabIndex={0} role="group" aria-label={t.labels.groups(name)}>
+    <Panel title={title} className="groups">
+      <div className="scroll" tabIndex={0} role="group" aria-label={title}>
         <table className="grid">
-          <caption className="sr">{t.labels.groups(name)}</caption>
+          <caption className="sr">{title}</caption>
           <thead>
             <tr>
               <th scope="col">{name}</th>
-              <th scope="col" className="num">
-                {t.overview.endpointsFailing}
-              </th>
-              <th scope="col" className="num">
-                {t.nav.endpoints}
-              </th>
-              <th scope="col" className="num">
-                {t.labels.share}
-              </th>
-              <th scope="col" className="num">
-                {t.endpoints.failed}
-              </th>
+              {[t.tiles.failing, t.labels.pcs, t.labels.share, t.endpoints.failed].map((text) => (
+                <th key={text} scope="col" className="num">
+                  {text}
+                </th>
+              ))}
             </tr>
           </thead>
           <tbody>
-            {data.groups.map((group) => (
-              <tr key={group.value}>
-                <th scope="row">
-                  {group.value ? (
-                    <Link href={overviewUrl({ ...filters, labels: withLabel(labels, by, group.value) })} keepScroll>
-                      <LogText text={group.value} />
-                    </Link>
-                  ) : (
-                    <span className="muted">{t.labels.none}</span>
-                  )}
-                </th>
-                <td className={group.endpoints_failing > 0 ? "num bad" : "num muted"}>
-                  {count(lang, group.endpoints_failing)}
-                </td>
-                <td className="num">
-                  {group.value ? (
-                    <Link href={endpointsUrl("", false, withLabel(labels, by, group.value))}>
-                      {count(lang, group.endpoints)}
-                    </Link>
-                  ) : (
-                    count(lang, group.endpoints)
-                  )}
-                </td>
-                <td className="num">{percent(lang, group.endpoints_failing, group.endpoints)}</td>
-                <td className="num">{count(lang, group.failed)}</td>
-              </tr>
+            {shown(groups).map((group) => (
+              <Row key={group.value} group={group} by={by} filters={props.filters} />
             ))}
           </tbody>
         </table>
       </div>
+      {more(groups)}
     </Panel>
+  );
+}
+
+function Row({ group, by, filters }: { group: Group; by: string; filters: Filters }) {
+  const { lang, t } = useLang();
+  const { value, endpoints, endpoints_failing: failing } = group;
+  const own = withLabel(filters, by, value);
+  // All of a group are counted, whatever they tried.
+  const all = without(own, "kb", "category", "cause", "code");
+  // No address names those that lack a label.
+  const figure = (pcs: number, href: string) =>
+    value ? <Link href={href}>{count(lang, pcs)}</Link> : count(lang, pcs);
+  return (
+    <tr>
+      <th scope="row">
+        {value ? (
+          <Link href={overviewUrl(own)} keepScroll>
+            <LogText text={value} />
+          </Link>
+        ) : (
+          <span className="muted">{t.labels.none}</span>
+        )}
+      </th>
+      <td className={failing > 0 ? "num bad" : "num muted"}>
+        {figure(failing, endpointsUrl({ filters: own, state: "failing" }))}
+      </td>
+      <td className="num">{figure(endpoints, endpointsUrl({ filters: all }))}</td>
+      <td className="num">{percent(lang, failing, endpoints)}</td>
+      <td className="num">{count(lang, group.failed)}</td>
+    </tr>
   );
 }

@@ -1,146 +1,101 @@
-// The first page: is the fleet failing, since when, with what cause, where.
+// The first page: what is broken now, on how many PCs, with what cause, where.
 
-import type { Loaded, Overview } from "../api";
-import { bytes, count, percent } from "../format";
-import { useLang, word } from "../i18n";
+import { useMemo } from "react";
+import type { Overview } from "../api";
+import { coloursOf } from "../categories";
+import { useLang } from "../i18n";
+import { type Loaded, useApi } from "../load";
 import { Link } from "../nav";
-import { LogText } from "../parts/log-text";
-import { Empty, Failed, Note, Panel, Skeleton } from "../parts/states";
-import { EndpointTable, Swatch } from "../parts/small";
-import { type Filters, endpointsUrl, overviewUrl } from "../url";
-import { FilterBar } from "./overview-filters";
-import { Causes, Codes, Kbs } from "./overview-lists";
+import { EndpointTable } from "../parts/endpoint-table";
+import { FilterBar } from "../parts/filter-bar";
+import { Held, Standing } from "../parts/held";
+import { ColoursContext } from "../parts/small";
+import { Empty, Failed, Panel, Skeleton } from "../parts/states";
+import { type Filters, endpointsUrl, filtersOf, overviewUrl, queryOf } from "../url";
+import { verdictOf } from "../verdict";
+import { Causes } from "./overview-causes";
 import { OverTime } from "./overview-chart";
+import { Codes } from "./overview-codes";
+import { Foot } from "./overview-foot";
 import { Groups } from "./overview-groups";
+import { Headline } from "./overview-headline";
+import { Kbs } from "./overview-kbs";
+import { legendOf, seriesOf } from "./overview-series";
+import { Tiles } from "./overview-tiles";
 
-export function OverviewPage({ filters, loaded }: { filters: Filters; loaded: Loaded<Overview> }) {
-  const { t } = useLang();
+/** The overview is asked again this often: a failure shows within seconds (DESIGN.md, 5 s) without a server push. */
+const POLL_MS = 5_000;
+
+export function OverviewPage({ filters }: { filters: Filters }) {
+  const loaded = useApi<Overview>(`/api/v1/overview${queryOf(filters)}`, () => POLL_MS);
   const { data, error } = loaded;
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
-  const filtered = Object.keys(filters).length > 0;
-  const { totals } = data;
-  const nothing = totals.endpoints === 0 && totals.attempts === 0 && !totals.events && totals.findings === 0;
-  if (nothing && !filtered) return <NoDataYet />;
-  return (
-    <>
-      <Headline data={data} />
-      <FilterBar filters={filters} range={data.range} />
-      {nothing ? (
-        <Note title={t.overview.nothing} text={t.overview.nothingHint}>
-          <Link href={overviewUrl()} className="button">
-            {t.overview.clear}
-          </Link>
-        </Note>
-      ) : (
-        <>
-          <Totals data={data} filters={filters} />
-          <Groups data={data} filters={filters} />
-          <div className="columns two-one">
-            <OverTime data={data} filters={filters} />
-            <Kbs data={data} filters={filters} />
-          </div>
-          <div className="columns three-two">
-            <Causes data={data} filters={filters} />
-            <Codes data={data} filters={filters} />
-          </div>
-          <Panel
-            title={t.overview.affected}
-            aside={<Link href={endpointsUrl("", false, filters.labels)}>{t.overview.allEndpoints}</Link>}
-          >
-            {data.endpoints.length > 0 ? (
-              <EndpointTable rows={data.endpoints} caption={t.overview.affected} />
-            ) : (
-              <Empty text={t.overview.noAffected} />
-            )}
-          </Panel>
-        </>
-      )}
-    </>
-  );
+  if (data.pcs.seen === 0 && !data.totals.events && Object.keys(filters).length === 0) return <NoDataYet />;
+  return <Shown data={data} filters={filters} loaded={loaded} />;
 }
 
-/** The answer in a sentence, before any figure. */
-function Headline({ data }: { data: Overview }) {
-  const { lang, t } = useLang();
-  const { totals } = data;
-  const worst = data.top_causes[0];
-  const firstFailure = data.over_time.find((slot) => slot.failed > 0)?.t.slice(0, 10);
-  const failing = totals.endpoints_failing > 0;
-  const sentence = failing
-    ? totals.endpoints > totals.endpoints_failing
-      ? t.overview.failing(totals.endpoints_failing, totals.endpoints)
-      : t.overview.failingOnly(totals.endpoints_failing)
-    : totals.findings > 0
-      ? t.overview.findingsOnly(totals.findings)
-      : totals.attempts > 0
-        ? t.overview.healthy(totals.endpoints, totals.attempts)
-        : t.overview.nothing;
+function Shown({ data, filters, loaded }: { data: Overview; filters: Filters; loaded: Loaded<Overview> }) {
+  const { lang } = useLang();
+  // The poll brings equal data most of the time: drawing again only when it differs keeps tooltips in place.
+  const key = JSON.stringify([data.range, data.over_time, data.categories_over_time]);
+  const series = useMemo(() => seriesOf(data), [key]);
+  const colours = useMemo(() => coloursOf(legendOf(series)), [series]);
+  // What is said of the figures is about the filters of their answer, which the address may have left behind.
+  const asked = filtersOf(loaded.of?.split("?")[1] ?? "");
+  const verdict = verdictOf(data, asked);
+  const causeTitle = data.top_causes.find(({ id }) => id === filters.cause)?.title[lang];
   return (
-    <div className={`headline ${failing ? "bad" : totals.findings > 0 ? "warn" : "good"}`}>
-      <h1>{sentence}</h1>
-      <p>
-        <span className="mono" hidden={!data.range.from}>
-          {data.range.from === data.range.to ? data.range.from : `${data.range.from} – ${data.range.to}`}
-        </span>
-        {failing && firstFailure && data.range.from !== data.range.to && <span>{t.overview.since(firstFailure)}</span>}
-        {worst && (
-          <span>
-            {t.overview.mostly} <Swatch category={worst.category} />{" "}
-            <strong>
-              <LogText text={worst.title[lang] || word(t.categories, worst.category)} />
-            </strong>{" "}
-            <span className="muted">({t.overview.endpointsCount(worst.endpoints)})</span>
-          </span>
+    <ColoursContext.Provider value={colours}>
+      <Standing loaded={loaded} />
+      <Held loaded={loaded}>
+        <Headline data={data} asked={asked} filters={filters} verdict={verdict} />
+      </Held>
+      <FilterBar
+        filters={filters}
+        range={data.range}
+        today={data.now.slice(0, 10)}
+        href={overviewUrl}
+        causeTitle={causeTitle}
+        grouped
+      />
+      <Held loaded={loaded}>
+        {verdict.kind !== "unknown" && (
+          <>
+            <Tiles data={data} filters={filters} />
+            <Groups data={data} asked={asked} filters={filters} />
+            <div className="columns two-one">
+              <OverTime series={series} range={data.range} filters={filters} colours={colours} />
+              <Kbs data={data} filters={filters} />
+            </div>
+            <div className="columns three-two">
+              <Causes data={data} filters={filters} />
+              <Codes data={data} filters={filters} />
+            </div>
+            <Affected data={data} filters={filters} />
+          </>
         )}
-      </p>
-    </div>
+        <Foot data={data} asked={asked} />
+      </Held>
+    </ColoursContext.Provider>
   );
 }
 
-function Totals({ data, filters }: { data: Overview; filters: Filters }) {
-  const { lang, t } = useLang();
-  const { totals, disk } = data;
-  const tried = totals.failed + totals.succeeded;
+function Affected({ data, filters }: { data: Overview; filters: Filters }) {
+  const { t } = useLang();
+  const { failing } = data.pcs;
+  const all = failing > 0 ? t.overview.showAll(failing) : t.overview.allEndpoints;
   return (
-    <dl className="totals" aria-label={t.overview.totals}>
-      <div className={totals.endpoints_failing > 0 ? "bad" : "good"}>
-        <dt>{t.overview.endpointsFailing}</dt>
-        <dd>
-          <Link href={endpointsUrl(filters.endpoint ?? "", true, filters.labels)}>
-            {count(lang, totals.endpoints_failing)}
-          </Link>
-          <small>{t.overview.endpointsFailingNote(totals.endpoints)}</small>
-        </dd>
-      </div>
-      <div>
-        <dt>{t.overview.success}</dt>
-        <dd>
-          <span>{percent(lang, totals.succeeded, tried)}</span>
-          <small>{t.overview.successNote(totals.failed, totals.succeeded)}</small>
-        </dd>
-      </div>
-      <div>
-        <dt>{t.overview.findings}</dt>
-        <dd>
-          <span>{count(lang, totals.findings)}</span>
-          <small>{t.overview.findingsNote}</small>
-        </dd>
-      </div>
-      <div>
-        <dt>{t.overview.events}</dt>
-        <dd>
-          <span>{totals.events === null ? "–" : count(lang, totals.events)}</span>
-          <small>{totals.noise === null ? t.labels.notCounted : t.overview.eventsNote(totals.noise)}</small>
-        </dd>
-      </div>
-      <div className={disk.full ? "bad" : ""}>
-        <dt>{t.overview.raw}</dt>
-        <dd>
-          <span>{totals.raw_bytes === null ? "–" : bytes(lang, totals.raw_bytes)}</span>
-          <small>{t.overview.rawNote(bytes(lang, disk.used_bytes), bytes(lang, disk.max_bytes))}</small>
-        </dd>
-      </div>
-    </dl>
+    <Panel
+      title={t.overview.affected}
+      hint={failing > data.endpoints.length ? t.overview.cut(data.endpoints.length, failing) : undefined}
+      aside={<Link href={endpointsUrl({ filters, state: failing > 0 ? "failing" : null })}>{all}</Link>}
+    >
+      {data.endpoints.length > 0 ? (
+        <EndpointTable rows={data.endpoints} caption={t.overview.affected} />
+      ) : (
+        <Empty text={t.overview.noAffected} />
+      )}
+    </Panel>
   );
 }
 

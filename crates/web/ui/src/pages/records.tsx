@@ -1,10 +1,11 @@
 // The log itself around one record: its neighbours both ways, its codes explained in place.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
-import { ApiError, type LogRecord, type Records, get, useApi } from "../api";
+import type { LogRecord, Records } from "../api";
 import { segments } from "../codes";
 import { bytes, utcBeside } from "../format";
 import { useLang, word } from "../i18n";
+import { ApiError, get, useApi } from "../load";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { Copy } from "../parts/small";
@@ -84,7 +85,7 @@ export function RecordsPage({ id, stream, offset }: Props) {
       </div>
       {data.expired && (
         <div className="banner" role="status">
-          <strong>{t.records.expired}.</strong> {t.records.expiredHint}
+          <strong>{t.common.both(t.records.expired, "")}</strong> {t.records.expiredHint}
         </div>
       )}
       {records.length === 0 ? (

@@ -1,13 +1,13 @@
 // Apache ECharts in a React box: only the parts we draw with, resized and re-coloured with the page.
 
-import { BarChart, LineChart } from "echarts/charts";
+import { BarChart } from "echarts/charts";
 import { AxisPointerComponent, GridComponent, TooltipComponent } from "echarts/components";
 import { type EChartsCoreOption, init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { useEffect, useRef, useState } from "react";
 
 // SVG rather than canvas: sharp at any zoom and in print, and a test can count what was drawn.
-use([BarChart, LineChart, GridComponent, TooltipComponent, AxisPointerComponent, SVGRenderer]);
+use([BarChart, GridComponent, TooltipComponent, AxisPointerComponent, SVGRenderer]);
 
 /** The page's colours, which ECharts wants as values. */
 export type Colours = (name: string) => string;
@@ -44,12 +44,9 @@ export function Chart(props: {
     // A click anywhere above a slot counts, also where its bar is too small to hit.
     made.getZr().on("click", (event) => {
       const point = [event.offsetX, event.offsetY];
-      for (const gridIndex of [0, 1]) {
-        if (!made.containPixel({ gridIndex }, point)) continue;
-        const [slot] = made.convertFromPixel({ gridIndex }, point) as number[];
-        if (slot !== undefined) onSlot.current?.(Math.round(slot));
-        return;
-      }
+      if (!made.containPixel({ gridIndex: 0 }, point)) return;
+      const [slot] = made.convertFromPixel({ gridIndex: 0 }, point) as number[];
+      if (slot !== undefined) onSlot.current?.(Math.round(slot));
     });
     return () => {
       resize.disconnect();
@@ -66,5 +63,5 @@ export function Chart(props: {
     );
   }, [option, scheme]);
 
-  return <div ref={box} className="chart" role="img" aria-label={props.label} style={{ height: props.height }} />;
+  return <div ref={box} className="chart" role="img" aria-label={props.label} style={{ minHeight: props.height }} />;
 }

@@ -2,8 +2,9 @@
 
 import { Fragment, useEffect, useReducer, useState, useSyncExternalStore } from "react";
 import { createPortal } from "react-dom";
-import { type CodeDetail, get } from "../api";
+import type { CodeDetail } from "../api";
 import { useLang } from "../i18n";
+import { get } from "../load";
 import { Link } from "../nav";
 import { codeUrl } from "../url";
 

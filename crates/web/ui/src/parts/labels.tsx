@@ -1,73 +1,94 @@
 // Labels of endpoints: what a page is narrowed and grouped by. Where no endpoint has one, nothing of it is shown.
 
-import { type Label, type LabelList, useApi } from "../api";
+import { Fragment, type ReactNode } from "react";
+import type { Label, LabelList } from "../api";
 import { count } from "../format";
 import { useLang, word } from "../i18n";
+import { useApi } from "../load";
 import { Link, go } from "../nav";
-import { withLabel } from "../url";
+import { type Filters, labelOf, without, withLabel } from "../url";
 import { visible } from "../visible";
 import { LogText } from "./log-text";
 
-/** Labels are set by a command: a page that is open shows new ones within this time. */
+/** Labels are set by a command: an overview that is open offers new ones within this time. */
 const POLL_MS = 30_000;
 
-/** A choice for each label, and a chip for each that is chosen; `by` adds the choice of what to group by. */
-export function LabelFilter(props: {
-  labels: string[];
-  href: (labels: string[]) => string;
-  by?: { label: string | undefined; href: (label: string | undefined) => string };
-}) {
+interface Props {
+  filters: Filters;
+  /** The same page with other filters. */
+  href: (filters: Filters) => string;
+}
+
+/** A choice for each label, and where the page can be grouped, of what to group by. */
+export function LabelChoices({ filters, href, grouped }: Props & { grouped: boolean }) {
   const { lang, t } = useLang();
-  const { data } = useApi<LabelList>("/api/v1/labels", () => POLL_MS);
+  const { data } = useApi<LabelList>("/api/v1/labels", () => (grouped ? POLL_MS : null));
   const offered = data?.labels ?? [];
-  const { labels, href, by } = props;
-  const chosen = (label: string) => labels.find((other) => other.startsWith(`${label}:`))?.slice(label.length + 1);
+  const chosen = new Map((filters.labels ?? []).map(labelOf));
   return (
     <>
-      {offered.map(({ label, values }) => (
-        <label key={label} className="day">
-          <span>{labelName(t.labels.names, label)}</span>
-          <select
-            value={chosen(label) ?? ""}
-            onChange={(event) => go(href(withLabel(labels, label, event.target.value)), { keepScroll: true })}
+      {offered.map(({ label, values }) => {
+        const value = chosen.get(label) ?? "";
+        return (
+          <Choice
+            key={label}
+            title={word(t.labels.names, label)}
+            value={value}
+            onChange={(next) => go(href(withLabel(filters, label, next)), { keepScroll: true })}
           >
             <option value="">{t.labels.any}</option>
-            {values.map(({ value, endpoints }) => (
-              <option key={value} value={value}>
-                {visible(value)} ({count(lang, endpoints)})
+            {values.map((each) => (
+              <option key={each.value} value={each.value}>
+                {visible(each.value)} ({count(lang, each.endpoints)})
               </option>
             ))}
-            {chosen(label) !== undefined && !values.some(({ value }) => value === chosen(label)) && (
-              <option value={chosen(label)}>{visible(chosen(label)!)}</option>
-            )}
-          </select>
-        </label>
-      ))}
-      {by && offered.length > 0 && (
-        <label className="day">
-          <span>{t.labels.by}</span>
-          <select
-            value={by.label ?? ""}
-            onChange={(event) => go(by.href(event.target.value || undefined), { keepScroll: true })}
-          >
-            <option value="">{t.labels.nothing}</option>
-            {offered.map(({ label }) => (
-              <option key={label} value={label}>
-                {labelName(t.labels.names, label)}
-              </option>
-            ))}
-          </select>
-        </label>
+            {value && !values.some((each) => each.value === value) && <option value={value}>{visible(value)}</option>}
+          </Choice>
+        );
+      })}
+      {grouped && offered.length > 0 && (
+        <Choice
+          title={t.labels.by}
+          value={filters.by ?? ""}
+          onChange={(by) => go(href(by ? { ...filters, by } : without(filters, "by")), { keepScroll: true })}
+        >
+          <option value="">{t.labels.nothing}</option>
+          {offered.map(({ label }) => (
+            <option key={label} value={label}>
+              {word(t.labels.names, label)}
+            </option>
+          ))}
+        </Choice>
       )}
-      {labels.map((text) => {
-        const at = text.indexOf(":");
-        const [label, value] = [text.slice(0, at), text.slice(at + 1)];
-        const name = labelName(t.labels.names, label);
+    </>
+  );
+}
+
+function Choice(props: { title: string; value: string; onChange: (value: string) => void; children: ReactNode }) {
+  return (
+    <label className="day">
+      <span>{props.title}</span>
+      <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+        {props.children}
+      </select>
+    </label>
+  );
+}
+
+/** A chip for each label in the address, also where no endpoint has it. */
+export function LabelChips({ filters, href }: Props) {
+  const { t } = useLang();
+  return (
+    <>
+      {(filters.labels ?? []).map((text) => {
+        const [label, value] = labelOf(text);
+        const name = word(t.labels.names, label);
+        const labels = filters.labels!.filter((other) => other !== text);
         return (
           <Link
             key={text}
             className="chip"
-            href={href(labels.filter((other) => other !== text))}
+            href={href(labels.length > 0 ? { ...filters, labels } : without(filters, "labels"))}
             keepScroll
             aria-label={t.overview.remove(`${name} ${visible(value)}`)}
           >
@@ -84,16 +105,14 @@ export function LabelLine({ labels }: { labels: Label[] }) {
   const { t } = useLang();
   return (
     <>
-      {labels.map(({ label, value }) => (
-        <span key={label} className="label">
-          <span className="muted">{labelName(t.labels.names, label)}</span> <LogText text={value} />
-        </span>
+      {labels.map(({ label, value }, at) => (
+        <Fragment key={label}>
+          {at > 0 && " "}
+          <span className="label">
+            <span className="muted">{word(t.labels.names, label)}</span> <LogText text={value} />
+          </span>
+        </Fragment>
       ))}
     </>
   );
-}
-
-/** Ours have a word in each language, others are what they are. */
-export function labelName(names: Record<string, string>, label: string): string {
-  return word(names, label);
 }

@@ -1,14 +1,15 @@
 // Panels, and what they show when there is nothing to show: loading, empty, failed.
 
 import type { ReactNode } from "react";
-import type { ApiError } from "../api";
+
 import { useLang } from "../i18n";
+import type { ApiError } from "../load";
 import { LogText } from "./log-text";
 
 /** A titled part of a page. `aside` stands at the right of the title. */
 export function Panel(props: {
   title: string;
-  hint?: string | undefined;
+  hint?: ReactNode;
   aside?: ReactNode;
   className?: string;
   id?: string;
@@ -59,6 +60,12 @@ export function Skeleton({ lines = 6 }: { lines?: number }) {
   );
 }
 
+/** A failed request in a sentence. */
+export function Failure({ error }: { error: ApiError }) {
+  const { t } = useLang();
+  return error.status === 0 ? t.error.unreachable : <LogText text={error.message} />;
+}
+
 /** A request that failed, in the server's own words where it has some. */
 export function Failed({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
   const { t } = useLang();
@@ -69,7 +76,7 @@ export function Failed({ error, onRetry }: { error: ApiError; onRetry: () => voi
       <Note title={title} text={unreachable ? t.error.unreachableHint : error.message} tone="bad">
         {error.hint && (
           <p>
-            {t.common.hint}: <LogText text={error.hint} />
+            {t.common.hint} <LogText text={error.hint} />
           </p>
         )}
         <button type="button" className="button" onClick={onRetry}>

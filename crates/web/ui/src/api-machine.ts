@@ -1,0 +1,143 @@
+// What the JSON API says of one endpoint, of its log, and of a code.
+
+import type { Label, Text } from "./api";
+
+export interface EndpointDetail {
+  endpoint: {
+    id: string;
+    /** What people call it. */
+    name: string | null;
+    host: string | null;
+    labels: Label[];
+    /** Names that it had, those seen last first; with the MachineGuid where it enrolled under that name. */
+    hosts: { host: string; machine_guid: string | null; first: string | null; last: string | null }[];
+    /** When we heard of it last, in UTC. */
+    contact: string | null;
+    build: string | null;
+    servicing_stack: string | null;
+    /** The latest that any log shows. */
+    utc_offset: UtcOffset | null;
+    first: string | null;
+    last: string | null;
+  };
+  /** Of the whole lists; of each the answer holds a page. */
+  totals: { streams: number; attempts: number; failed: number; findings: number; noted: number; codes: number };
+  streams: Stream[];
+  attempts: Attempt[];
+  findings: Finding[];
+  /** The days that codes are told of; null where no log is held. */
+  codes_days: { from: string; to: string } | null;
+  codes: { code: string; names: string[]; meaning: Text | null; events: number; noise: number }[];
+  pages: Record<ListName, Page>;
+}
+
+/** The lists of an endpoint that come in pages. */
+export const LIST_NAMES = ["streams", "attempts", "findings", "codes"] as const;
+export type ListName = (typeof LIST_NAMES)[number];
+
+/** Where a page stands in its list. */
+export interface Page {
+  total: number;
+  /** Rows before it. */
+  before: number;
+  /** Places to ask for under the list's name; an empty one is the first page. */
+  previous: string | null;
+  next: string | null;
+}
+
+export interface UtcOffset {
+  offset: string;
+  how: string;
+  from_logged: string | null;
+}
+
+export interface Stream {
+  stream: string;
+  source: string;
+  path: string;
+  encoding: string;
+  bytes: number;
+  first: string | null;
+  last: string | null;
+  /** The latest ones. */
+  utc_offsets: UtcOffset[];
+  utc_offsets_total: number;
+  /** Bytes `from..to` never arrived: the first such ranges. */
+  gaps: { from: number; to: number; reason: string }[];
+  gaps_total: number;
+}
+
+export interface Attempt {
+  id: string;
+  package: string;
+  kb: string;
+  client: string;
+  session: string;
+  start: string | null;
+  end: string | null;
+  start_utc: string | null;
+  outcome: string;
+  terminal_code: string | null;
+  terminal_name: string | null;
+  /** The place of its finding in the list of findings. */
+  finding: string | null;
+}
+
+export interface Finding {
+  id: string;
+  /** Where it stands in the list of findings. */
+  place: string;
+  rule: string;
+  category: string;
+  severity: string;
+  title: Text;
+  advice: Text;
+  root_code: string | null;
+  root_name: string | null;
+  terminal_code: string | null;
+  object: string;
+  kb: string;
+  package: string;
+  component: string;
+  logged: string | null;
+  utc: string | null;
+  confidence: number;
+  reasons: { key: string; text: Text }[];
+  count: number;
+  evidence: { source: string; stream: string; offset: number; length: number; text: string }[];
+}
+
+export interface Records {
+  path: string;
+  source: string;
+  encoding: string;
+  expired: boolean;
+  records: LogRecord[];
+  more_before: boolean;
+  more_after: boolean;
+}
+
+export interface LogRecord {
+  offset: number;
+  length: number;
+  logged: string | null;
+  utc: string | null;
+  level: string;
+  component: string;
+  text: string;
+  /** Bytes of the text left out at its end; absent where it is whole. */
+  omitted?: number;
+  /** Where the text spells a code, in UTF-16 units, by place, without overlaps. */
+  codes: { code: string; name: string | null; at: number; end: number }[];
+  target: boolean;
+}
+
+export interface CodeDetail {
+  code: string;
+  space: string;
+  names: string[];
+  facility: string | null;
+  meaning: Text | null;
+  equivalents: { code: string; space: string; names: string[] }[];
+  seen: { events: number; endpoints: number; first: string; last: string } | null;
+}

@@ -1,0 +1,47 @@
+// The fleet in PCs: each figure leads to the list of exactly those it counts.
+
+import type { Overview } from "../api";
+import { count } from "../format";
+import { useLang } from "../i18n";
+import { Link } from "../nav";
+import { type Filters, type ListState, endpointsUrl } from "../url";
+import { isCurrent } from "../verdict";
+
+export function Tiles({ data, filters }: { data: Overview; filters: Filters }) {
+  const { t } = useLang();
+  const { pcs } = data;
+  const said = t.tiles;
+  const ever = pcs.failing + pcs.failing_day_ago + pcs.failing_week_ago > 0;
+  const changes =
+    isCurrent(data) && ever
+      ? [said.sinceDay(pcs.failing - pcs.failing_day_ago), said.sinceWeek(pcs.failing - pcs.failing_week_ago)]
+      : [];
+  const tile = (state: ListState, value: number, tone: string, title: string, notes: string[]) => (
+    <Tile href={endpointsUrl({ filters, state })} value={value} tone={tone} title={title} notes={notes} />
+  );
+  return (
+    <dl className="totals" aria-label={said.label}>
+      {tile("failing", pcs.failing, pcs.failing > 0 ? "bad" : "", said.failing, [
+        said.failingOf(pcs.tried),
+        ...changes,
+      ])}
+      {tile("restart", pcs.restart, "", said.restart, [said.restartNote])}
+      {tile("recovered", pcs.recovered, "", said.recovered, [said.recoveredNote])}
+      {tile("silent", pcs.silent, pcs.silent > 0 ? "warn" : "", said.silent, [said.silentNote])}
+      {pcs.clock_ahead > 0 && tile("clock_ahead", pcs.clock_ahead, "warn", said.clock, [said.clockNote])}
+    </dl>
+  );
+}
+
+function Tile(props: { href: string; value: number; tone: string; title: string; notes: string[] }) {
+  const { lang } = useLang();
+  return (
+    <div className={props.tone}>
+      <dt>{props.title}</dt>
+      <dd>
+        <Link href={props.href}>{count(lang, props.value)}</Link>
+        <small>{props.notes.join(" · ")}</small>
+      </dd>
+    </div>
+  );
+}

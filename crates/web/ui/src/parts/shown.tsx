@@ -1,0 +1,22 @@
+// The first rows of a list, and the button that shows the others.
+
+import { type ReactNode, useState } from "react";
+import { useLang } from "../i18n";
+
+/** Rows of a list at first: the whole page is to be read at a glance; the rest is a click away. */
+const SHOWN = 8;
+
+export function useShown(): { shown: <T>(rows: T[]) => T[]; more: (rows: unknown[]) => ReactNode } {
+  const { t } = useLang();
+  const [all, setAll] = useState(false);
+  return {
+    shown: (rows) => (all ? rows : rows.slice(0, SHOWN)),
+    more: (rows) =>
+      !all &&
+      rows.length > SHOWN && (
+        <button type="button" className="button wide-button" onClick={() => setAll(true)}>
+          {t.endpoint.more(rows.length - SHOWN)}
+        </button>
+      ),
+  };
+}
