@@ -317,7 +317,9 @@ impl<'a> Told<'a> {
 
     /// Whoever sent its newest log before this time is silent.
     pub(super) fn silent_from(&self) -> i64 {
-        self.now() - SILENT_DAYS * 86_400
+        // Whatever days the page shows: who is silent is so now.
+        let now = self.filter.now.map_or_else(|| self.now(), |now| now.0);
+        now - SILENT_DAYS * 86_400
     }
 
     /// A question about when machines sent their newest logs, with its parameters.
