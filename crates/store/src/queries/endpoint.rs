@@ -90,7 +90,7 @@ impl Store {
         let head = self.fetch_optional::<EndpointHead>(
             "read the facts of an endpoint",
             self.page(
-                "SELECT endpoint, max(endpoints.named).2 AS host, toUnixTimestamp64Milli(max(contact)) AS contact_ms, max(servicing_stack).2 AS servicing_stack, min(first) AS first, max(last) AS last \
+                "SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS host, toUnixTimestamp64Milli(max(contact)) AS contact_ms, max(servicing_stack).2 AS servicing_stack, min(first) AS first, max(last) AS last \
                  FROM endpoints WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} GROUP BY endpoint",
             )
             .param("tenant", tenant)

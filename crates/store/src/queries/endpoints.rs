@@ -3,7 +3,7 @@
 use super::{
     Day, Filter,
     filter::CauseId,
-    states::{CAUSE, State, states},
+    states::{CAUSE, State, Tried, states},
     told::{ATTEMPTS, FINDINGS, Told},
 };
 use crate::{error::Result, labels::Label, store::Store};
@@ -153,22 +153,11 @@ struct Machine {
     heard: i64,
 }
 
-/// What a machine tried in some days.
-#[derive(Row, Deserialize)]
-struct Tried {
-    endpoint: String,
-    state: u8,
-    tries_failed: u64,
-    last_failed: i64,
-    cause: u64,
-    kb: String,
-}
-
 /// Names sent with a question; beyond them it is asked of all endpoints.
 const NAMED: usize = 1_000;
 
 /// Machines with when their logs begin and end.
-const MACHINES: &str = "(SELECT endpoint, max(endpoints.named).2 AS said, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
+const MACHINES: &str = "(SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS said, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
        ifNull(toInt64(max(last)), {never:Int64}) AS ends, toUnixTimestamp64Milli(max(contact)) AS contacted, \
        if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
      FROM endpoints WHERE tenant = {tenant:String} GROUP BY endpoint)";
@@ -178,7 +167,7 @@ fn tried(told: &Told<'_>) -> String {
     format!(
         "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
            SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
-             argMin((cause, toString(kb)), (state, -failed_at, cause)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
+             argMin((cause, toString(kb)), (state, -failed_at, cause, kb)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
         states(told, false)
     )
 }
@@ -298,7 +287,7 @@ impl Store {
             Sort::Name => last.clone(),
             _ => (skip + limit as u64).to_string(),
         });
-        let endpoints = self.summaries(told, &names).await?;
+        let endpoints = self.summaries(told, &names, None).await?;
         Ok(EndpointPage {
             days: None,
             endpoints,
@@ -307,8 +296,23 @@ impl Store {
         })
     }
 
+    /// Endpoints of which it is known what they tried.
+    pub(super) async fn of_tries(
+        &self,
+        told: &Told<'_>,
+        tries: &[Tried],
+    ) -> Result<Vec<EndpointSummary>> {
+        let names: Vec<String> = tries.iter().map(|tried| tried.endpoint.clone()).collect();
+        self.summaries(told, &names, Some(tries.to_vec())).await
+    }
+
     /// What a list says of endpoints, in their order.
-    async fn summaries(&self, told: &Told<'_>, names: &[String]) -> Result<Vec<EndpointSummary>> {
+    async fn summaries(
+        &self,
+        told: &Told<'_>,
+        names: &[String],
+        tries: Option<Vec<Tried>>,
+    ) -> Result<Vec<EndpointSummary>> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -319,7 +323,7 @@ impl Store {
         };
         let machines = format!(
             "SELECT endpoint, host, servicing_stack, ends, heard FROM (\
-               SELECT endpoint, max(endpoints.named).2 AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends, \
+               SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends, \
                toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
              FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint)",
             told.of_endpoints()
@@ -342,7 +346,15 @@ impl Store {
         let (mut labels, machines, tried, causes) = tokio::try_join!(
             self.labels_of(told.tenant(), &ids),
             self.fetch_all::<Machine>("read the facts of endpoints", machines),
-            self.fetch_all::<Tried>("read what endpoints tried", told.ask(self, &tried)),
+            async {
+                match tries {
+                    Some(tries) => Ok(tries),
+                    None => {
+                        let tried = told.ask(self, &tried);
+                        self.fetch_all("read what endpoints tried", tried).await
+                    }
+                }
+            },
             self.fetch_all::<(u64, String, String, u32)>(
                 "read what endpoints failed by",
                 told.ask(self, &causes)

@@ -62,7 +62,7 @@ impl CauseId {
         }
     }
 
-    /// Reads what [`CauseId::to_string`] writes: `rule~0x800f0984`, `rule~`.
+    /// Reads what its `Display` writes: `rule~0x800f0984`, `rule~`.
     pub fn read(text: &str) -> Option<Self> {
         let (word, code) = text.rsplit_once('~')?;
         let code = match code {

@@ -4,7 +4,6 @@ use super::{
     Day, EndpointSummary, Filter,
     causes::Cause,
     day_start,
-    endpoints::{Sort, Wanted},
     figures::Ask,
     states::{Failing, Machines, State},
 };
@@ -196,21 +195,17 @@ impl Store {
             charted_from: from.max(to.saturating_sub(CHART_DAYS - 1)),
             step,
         };
-        let (states, (totals, top_codes), (over_time, attempts), categories_over_time, failing) = tokio::try_join!(
+        let (states, (totals, top_codes), (over_time, attempts), categories_over_time) = tokio::try_join!(
             self.machine_states(&ask.told),
             ask.totals(),
             ask.attempts(),
             ask.categories(),
-            self.listed(
-                &ask.told,
-                "",
-                Some(Wanted::In(State::Failing)),
-                Sort::Failed,
-                TOP,
-                None
-            ),
         )?;
-        let (top_causes, causes_total) = self.top_causes(&ask.told, &states, TOP).await?;
+        let worst = states.worst.get(..TOP).unwrap_or(&states.worst);
+        let ((top_causes, causes_total), endpoints) = tokio::try_join!(
+            self.top_causes(&ask.told, &states, TOP),
+            self.of_tries(&ask.told, worst),
+        )?;
         let (kbs, kbs_total) = kbs(&states.kbs, attempts);
         let sum = |count: fn(&OutcomeBucket) -> u64| over_time.iter().map(count).sum();
         let totals = Totals {
@@ -257,7 +252,7 @@ impl Store {
             top_codes,
             kbs,
             kbs_total,
-            endpoints: failing.endpoints,
+            endpoints,
             known,
             like,
         })

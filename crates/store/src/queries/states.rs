@@ -110,7 +110,7 @@ pub struct Failing {
 }
 
 /// What is broken now, as counts of machines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct States {
     /// All updates together.
     pub(super) machines: Machines,
@@ -120,24 +120,47 @@ pub(super) struct States {
     pub(super) kbs: BTreeMap<String, Machines>,
     /// By the hash of a cause, see [`CAUSE`].
     pub(super) causes: BTreeMap<u64, Failing>,
+    /// Those that fail now, with most failed tries first.
+    pub(super) worst: Vec<Tried>,
 }
 
 /// What tells causes apart in statements.
 pub(super) const CAUSE: &str = "cityHash64(category, rule, root)";
 
-/// A KB, or a cause, in one state.
+/// Machines in one state: all, or of a KB, or of a cause; or a machine that fails.
 #[derive(Row, Deserialize)]
 struct Counted {
     kind: u8,
-    kb: String,
+    /// The KB, or the machine.
+    name: String,
     cause: u64,
     state: u8,
-    machines: u64,
+    /// Machines, or failed tries of the machine.
+    count: u64,
+    /// Of the machine.
+    failed_at: i64,
+    /// That decides its state.
+    kb: String,
+}
+
+/// What a machine tried.
+#[derive(Clone, Debug, Row, Deserialize)]
+pub(super) struct Tried {
+    pub(super) endpoint: String,
+    pub(super) state: u8,
+    pub(super) tries_failed: u64,
+    pub(super) last_failed: i64,
+    pub(super) cause: u64,
+    pub(super) kb: String,
 }
 
 const MACHINE: u8 = 0;
 const KB: u8 = 1;
 const CAUSES: u8 = 2;
+const FAILING: u8 = 3;
+
+/// Rows of a kind: far more KBs and causes than there are, and more machines than are named.
+const ROWS: u16 = 5_000;
 
 /// What a state is called that a row of a cause, or of those that fail at other times, has.
 const NOW: u8 = 100;
@@ -246,17 +269,21 @@ impl Store {
     pub(super) async fn machine_states(&self, told: &Told<'_>) -> Result<States> {
         // A machine counts once in each line: with its gravest state, with each KB, and with each cause that it fails by.
         let sql = format!(
-            "SELECT item.1 AS kind, item.2 AS kb, item.3 AS cause, item.4 AS state, count() AS machines FROM (\
-               SELECT arrayJoin(arrayConcat(\
+            "SELECT item.1 AS kind, item.2 AS name, item.3 AS cause, item.4 AS state, sum(item.5) AS count, any(item.6) AS failed_at, \
+               any(item.7) AS kb FROM (\
+               SELECT arrayJoin(arrayMap(of -> (of.1, of.2, of.3, of.4, toUInt64(1), toInt64(0), ''), arrayConcat(\
                  if(countIf(shown) > 0, [({MACHINE}, '', toUInt64(0), minIf(state, shown))], []), \
-                 if(countIf(shown AND state = {failing}) > 0, [({MACHINE}, '', toUInt64(0), {NOW})], []), \
+                 if(fails, [({MACHINE}, '', toUInt64(0), {NOW})], []), \
                  if(max(day_cause) > 0, [({MACHINE}, '', toUInt64(0), {DAY_AGO})], []), \
                  if(max(week_cause) > 0, [({MACHINE}, '', toUInt64(0), {WEEK_AGO})], []), \
                  arrayMap(of -> ({KB}, of.1, toUInt64(0), of.2), groupArrayIf((toString(kb), state), shown AND kb != '' AND NOT found)), \
                  arrayMap(by -> ({CAUSES}, '', by, {NOW}), groupUniqArrayIf(cause, shown AND state = {failing})), \
                  arrayMap(by -> ({CAUSES}, '', by, {DAY_AGO}), groupUniqArrayIf(day_cause, day_cause > 0)), \
-                 arrayMap(by -> ({CAUSES}, '', by, {WEEK_AGO}), groupUniqArrayIf(week_cause, week_cause > 0)))) AS item \
-               FROM {} GROUP BY endpoint) GROUP BY kind, kb, cause, state",
+                 arrayMap(by -> ({CAUSES}, '', by, {WEEK_AGO}), groupUniqArrayIf(week_cause, week_cause > 0)))) \
+                 || if(fails, [({FAILING}, endpoint, worst.1, {failing}, sumIf(failed, shown), maxIf(failed_at, shown), worst.2)], [])) AS item, \
+                 countIf(shown AND state = {failing}) > 0 AS fails, \
+                 argMinIf((cause, toString(kb)), (state, -failed_at, cause, kb), shown) AS worst \
+               FROM {} GROUP BY endpoint) GROUP BY kind, name, cause, state ORDER BY kind, count DESC, failed_at DESC, name LIMIT {ROWS} BY kind",
             states(told, true),
             failing = State::Failing.rank(),
         );
@@ -265,21 +292,32 @@ impl Store {
             .await?;
         let mut states = States::default();
         for row in rows {
+            if row.kind == FAILING {
+                states.worst.push(Tried {
+                    endpoint: row.name,
+                    state: row.state,
+                    tries_failed: row.count,
+                    last_failed: row.failed_at,
+                    cause: row.cause,
+                    kb: row.kb,
+                });
+                continue;
+            }
             let failing = match row.kind {
                 CAUSES => states.causes.entry(row.cause).or_default(),
                 _ => &mut states.failing,
             };
             match (row.kind, row.state) {
-                (_, NOW) => failing.now += row.machines,
-                (_, DAY_AGO) => failing.day_ago += row.machines,
-                (_, WEEK_AGO) => failing.week_ago += row.machines,
+                (_, NOW) => failing.now += row.count,
+                (_, DAY_AGO) => failing.day_ago += row.count,
+                (_, WEEK_AGO) => failing.week_ago += row.count,
                 (KB, rank) => {
-                    let of_kb = states.kbs.entry(row.kb).or_default();
-                    *of_kb.0.entry(State::from_rank(rank)).or_default() += row.machines;
+                    let of_kb = states.kbs.entry(row.name).or_default();
+                    *of_kb.0.entry(State::from_rank(rank)).or_default() += row.count;
                 }
                 (_, rank) => {
                     let of_state = states.machines.0.entry(State::from_rank(rank));
-                    *of_state.or_default() += row.machines;
+                    *of_state.or_default() += row.count;
                 }
             }
         }
