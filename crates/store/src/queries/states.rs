@@ -237,7 +237,7 @@ pub(super) fn states(told: &Told<'_>, history: bool) -> String {
            last % 16 = 5, {installed}, {unknown}) AS state FROM (\
          SELECT *, groupArrayArray(if(line != '' OR has_found, arrayMap(good -> (kb, line, good.1, good.2), went_well), [])) OVER machine AS goods FROM (\
          SELECT *, max(found) OVER machine AS has_found FROM (\
-         SELECT endpoint, found, any(kb) AS kb, max(line) AS line, countIf(is_failure AND NOT found) AS failed, \
+         SELECT endpoint, found, argMax(kb, weight) AS kb, max(line) AS line, countIf(is_failure AND NOT found) AS failed, \
            maxIf(is_match, is_failure) AS has_match, groupArrayIf({GOOD_TRIES})((at, line_version), result > 3) AS went_well\
            {so_far}{then} FROM (\
          SELECT *, at * 16 + result AS moment, result IN (1, 2) AS is_failure, at * 1048576 + toInt64(bitShiftRight(cause, 44)) AS weight FROM (\
