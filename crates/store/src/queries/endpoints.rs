@@ -194,6 +194,18 @@ impl Store {
         Ok(page)
     }
 
+    /// A number that grows whenever anything was derived or labelled, read without reading any row: what pages count is as it was while it stays.
+    pub async fn derived_mark(&self) -> Result<u64> {
+        self.fetch_one(
+            "look for what was derived and labelled",
+            self.page(
+                "SELECT toUInt64(sum(newest)) FROM (SELECT max(max_block_number) AS newest FROM system.parts \
+                 WHERE database = currentDatabase() AND table IN ('derivations', 'endpoint_labels') AND active GROUP BY table, partition_id)",
+            ),
+        )
+        .await
+    }
+
     /// When the newest log of all arrived, where that was noted.
     pub async fn last_contact(&self, tenant: &str) -> Result<Option<UtcMillis>> {
         let at: i64 = self

@@ -11,6 +11,8 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending_s: Option<u64>,
     disk: Disk,
+    /// Another number whenever something was derived or labelled.
+    derived: u64,
     /// When the newest log of all arrived.
     last_log: Option<String>,
 }
@@ -36,15 +38,17 @@ impl Disk {
 }
 
 pub(crate) async fn status(State(web): State<Web>) -> Result<Status> {
-    let (news, used_bytes, last_contact) = tokio::try_join!(
+    let (news, used_bytes, derived, last_contact) = tokio::try_join!(
         web.store.open_news_state(),
         web.store.disk_used(),
+        web.store.derived_mark(),
         web.store.last_contact(&web.tenant)
     )?;
     Ok(Json(Status {
         pending_units: news.units,
         oldest_pending_s: (news.units > 0).then_some(news.oldest.as_secs()),
         disk: Disk::of(&web, used_bytes),
+        derived,
         last_log: last_contact.map(|at| at.to_string()),
     }))
 }

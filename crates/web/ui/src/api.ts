@@ -27,6 +27,8 @@ export interface Status {
   /** Seconds that the oldest unit has waited; absent where none waits. */
   oldest_pending_s?: number;
   disk: Disk;
+  /** Another number whenever something was derived or labelled. */
+  derived?: number;
   /** When the newest log arrived, in UTC; absent where nobody said. */
   last_log?: string | null;
 }

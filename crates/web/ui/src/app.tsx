@@ -68,7 +68,7 @@ export function App() {
         </div>
       )}
       <main id="main" tabIndex={-1}>
-        {route.page === "overview" && <OverviewPage filters={route.filters} />}
+        {route.page === "overview" && <OverviewPage filters={route.filters} derived={status.data?.derived} />}
         {route.page === "endpoints" && <EndpointsPage view={route.view} />}
         {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} places={route.places} />}
         {route.page === "records" && (
