@@ -96,7 +96,7 @@ fn names_and_labels_show_on_the_pages_and_change_no_identity() {
     assert_eq!(listed(&up, shanghai), ["pc-1"]);
     assert_eq!(listed(&up, "?q=counter"), ["pc-1"]);
     let overview = api(&up, "/overview?label=ring:pilot&by=ring");
-    assert_eq!(overview["totals"]["endpoints"], 2);
+    assert_eq!(overview["pcs"]["seen"], 2);
     assert_eq!(overview["totals"]["events"], Value::Null);
     assert_eq!(overview["groups"][0]["value"], "pilot");
     assert_eq!(overview["groups"][0]["endpoints"], 2);

@@ -35,7 +35,7 @@ async fn the_overview_counts_the_fleet_and_names_the_cause() {
     assert!(id.ends_with("~0xc0000102"), "{id}");
     assert_eq!(
         (&cause["pcs_now"], &cause["state"]),
-        (&json!(1), &json!("steady"))
+        (&json!(1), &json!("new"))
     );
     let narrowed = served.get(&format!("/api/v1/overview?cause={id}")).await;
     assert_eq!(narrowed.json()["pcs"]["failing"], 1);
@@ -135,7 +135,10 @@ async fn a_list_is_taken_home_as_a_table() {
     let text = answer.body;
     let text = text.strip_prefix('\u{feff}').expect("a mark");
     let lines: Vec<&str> = text.split("\r\n").collect();
-    assert!(lines[0].starts_with("endpoint,host,build,state,"), "{text}");
+    assert!(
+        lines[0].starts_with("endpoint,name,host,labels,build,state,"),
+        "{text}"
+    );
     assert!(
         lines[1].starts_with("pc-0001,") && lines[1].contains(",failing,"),
         "{text}"
