@@ -175,8 +175,8 @@ fn parse(bytes: &[u8]) -> Result<(Head, Vec<Log>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| DAMAGED)?;
     let mut lines = text.split_inclusive('\n').map(|line| {
         let (crc, json) = line.strip_suffix('\n')?.split_once(' ')?;
-        let crc = u32::from_str_radix(crc, 16).ok()?;
-        (crc == crc32fast::hash(json.as_bytes())).then_some(json)
+        let whole = format!("{:08x}", crc32fast::hash(json.as_bytes()));
+        (crc == whole).then_some(json)
     });
     let first = lines.next().flatten().ok_or(DAMAGED)?;
     let head: Head = serde_json::from_str(first).map_err(|_| DAMAGED)?;
