@@ -223,7 +223,7 @@ impl Store {
     }
 
     /// Removes rows of months that ended before a day, in days since 1970; says how many. A row of its own tells of it, and keeps the
-    /// hashes that the rows after it name.
+    /// hashes that rows after it name, or will: each writer's next row names its last one.
     pub async fn expire_audit(&self, tenant: &str, before: u16, at_ms: i64) -> Result<u64> {
         const OVER: &str = "toLastDayOfMonth(toDate(at)) < toDate({before:UInt16})";
         let Over { rows, cut } = self
@@ -231,7 +231,9 @@ impl Store {
                 "look for audit rows whose days are over",
                 self.sql(&format!(
                     "SELECT count() AS rows, groupUniqArrayIf(hash, hash IN (\
-                       SELECT arrayJoin(previous) FROM audit WHERE tenant = {{tenant:String}} AND NOT ({OVER}))) AS cut \
+                       SELECT arrayJoin(previous) FROM audit WHERE tenant = {{tenant:String}} AND NOT ({OVER})) \
+                       OR (writer, number) IN (\
+                       SELECT writer, max(number) FROM audit WHERE tenant = {{tenant:String}} AND {OVER} GROUP BY writer)) AS cut \
                      FROM audit WHERE tenant = {{tenant:String}} AND {OVER}"
                 ))
                 .param("tenant", tenant)
@@ -262,7 +264,7 @@ impl Store {
     }
 }
 
-/// Rows whose days are over, and those of their hashes that others name.
+/// Rows whose days are over, and those of their hashes that others name or will.
 #[derive(Row, Deserialize)]
 struct Over {
     rows: u64,

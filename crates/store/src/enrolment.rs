@@ -156,12 +156,17 @@ impl Store {
     ) -> Result<()> {
         let mut actions: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
         for token in tokens {
-            let action = match token.state {
-                TokenState::Revoked => "token.revoke",
-                TokenState::Active | TokenState::Waiting => "token.enrol",
+            let (action, before) = match token.state {
+                TokenState::Revoked => ("token.revoke", Some(TokenState::Active)),
+                TokenState::Active | TokenState::Waiting => ("token.enrol", None),
             };
-            let of_actor = actions.entry(&token.made_by).or_default();
-            of_actor.push(token.action(action, None));
+            // Whoever lets a machine in takes the place of what it had.
+            let instead = tokens.iter().find(|other| {
+                before.is_some() && other.id == token.id && other.state == TokenState::Active
+            });
+            let actor = &instead.unwrap_or(token).made_by;
+            let of_actor = actions.entry(actor).or_default();
+            of_actor.push(token.action(action, before));
         }
         for (actor, actions) in actions {
             self.audit(tenant, actor, now_ms, &actions).await?;

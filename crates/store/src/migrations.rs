@@ -360,6 +360,7 @@ mod tests {
             "ALTER TABLE chunks {{on_cluster}}\n    ADD COLUMN IF NOT EXISTS a UInt8,\n    DROP COLUMN b",
             "ALTER TABLE chunks\n    ADD COLUMN IF NOT EXISTS a UInt8",
             "INSERT INTO news VALUES (1)",
+            "TRUNCATE TABLE IF EXISTS events {{on_cluster}}",
         ] {
             assert!(sets(bad).is_err(), "{bad}");
         }

@@ -39,7 +39,7 @@ enum Command {
         /// Only those with this label; of several, with all of them
         #[arg(long, value_name = "LABEL=VALUE")]
         label: Vec<String>,
-        /// Only those on which something failed in the last days that hold data
+        /// Only those that fail now: the last try of some update failed, or a finding stands
         #[arg(long)]
         failing: bool,
         #[arg(long, value_enum, default_value = "text")]

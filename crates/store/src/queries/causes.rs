@@ -10,6 +10,7 @@ use crate::{error::Result, store::Store};
 use clickhouse::{Row, query::Query};
 use event::{Code, LoggedAt};
 use serde::Deserialize;
+use std::cmp::{Ordering, Reverse};
 
 /// What several failures have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub struct Cause {
     pub first: Option<LoggedAt>,
     /// Latest, as logged.
     pub last: Option<LoggedAt>,
-    /// How it goes on.
-    pub trend: Trend,
+    /// How it goes on; nothing where the page begins too late to tell.
+    pub trend: Option<Trend>,
 }
 
 impl Cause {
@@ -78,24 +79,24 @@ impl Trend {
         }
     }
 
-    fn of(failing: Failing, first: i64, now: i64) -> Self {
+    fn of(failing: Failing, first: i64, now: i64) -> Option<Self> {
         if failing.now == 0 {
-            Self::Gone
-        } else if first > now - 86_400 {
+            return Some(Self::Gone);
+        }
+        let day_ago = failing.day_ago?;
+        let week_ago = failing.week_ago.unwrap_or(day_ago);
+        Some(if first > now - 86_400 {
             Self::New
-        } else if failing.day_ago == 0 {
+        } else if day_ago == 0 {
             Self::Back
         } else {
-            match failing
-                .now
-                .cmp(&failing.day_ago)
-                .then(failing.now.cmp(&failing.week_ago))
-            {
-                std::cmp::Ordering::Greater => Self::Growing,
-                std::cmp::Ordering::Less => Self::Shrinking,
-                std::cmp::Ordering::Equal => Self::Steady,
+            let change = failing.now.cmp(&day_ago);
+            match change.then(failing.now.cmp(&week_ago)) {
+                Ordering::Greater => Self::Growing,
+                Ordering::Less => Self::Shrinking,
+                Ordering::Equal => Self::Steady,
             }
-        }
+        })
     }
 }
 
@@ -112,22 +113,24 @@ struct CauseRow {
     first: i64,
     last: i64,
     is_failure: u8,
+    total: u64,
 }
 
-/// Causes that are ranked: far more than there are, but of codes that no rule knows there may be thousands.
+/// Causes that are ranked, those of most machines: far more than rules name, but of codes that none knows there may be thousands.
 const RANKED: u64 = 1_000;
 
-/// Rows of causes, one for each failed try and each finding above `info`: `is_try`, `moment`, `repeats`, `named`.
+/// Rows of causes, one for each failed try and each finding above `info`: `is_try`, `moment` on whose day it counts, `seen` = its end,
+/// `repeats`, `named`.
 fn rows(told: &Told<'_>) -> String {
     format!(
-        "(SELECT endpoint, category, rule, root, start_at AS moment, toUInt64(1) AS repeats, '' AS named, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
+        "(SELECT endpoint, category, rule, root, start_at AS moment, end_at AS seen, toUInt64(1) AS repeats, '' AS named, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
            WHERE outcome IN ('failed', 'rolled_back') \
          UNION ALL \
-         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, toUInt64(repeats) AS repeats, named, 0 AS is_try, \
+         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, found_at AS seen, toUInt64(repeats) AS repeats, named, 0 AS is_try, \
            severity IN ('error', 'critical') AS is_wrong FROM {findings} WHERE severity != 'info')",
         attempts = told.rows(
             &ATTEMPTS,
-            &["start_at", "outcome", "category", "rule", "root"]
+            &["start_at", "end_at", "outcome", "category", "rule", "root"]
         ),
         findings = told.rows(
             &FINDINGS,
@@ -145,15 +148,15 @@ impl Store {
         told: &Told<'_>,
         states: &States,
         top: usize,
-    ) -> Result<(Vec<Cause>, usize)> {
+    ) -> Result<(Vec<Cause>, u64)> {
         // A finding that tries have as their cause is counted by them.
         let sql = format!(
             "SELECT {CAUSE} AS hash, category, rule, nullIf(root, 0) AS root_code, \
                if(length(groupUniqArrayArray(2)(objects_of) AS some) = 1, some[1], '') AS object, uniqExactArray(objects_of) AS objects, \
                sum(if(tries > 0, tries, repeats_of)) AS count, count() AS endpoints, min(first_at) AS first, max(last_at) AS last, \
-               max(is_wrong) AS is_failure FROM (\
+               max(is_wrong) AS is_failure, count() OVER () AS total FROM (\
              SELECT endpoint, category, rule, root, countIf(is_try) AS tries, sumIf(repeats, NOT is_try) AS repeats_of, \
-               if(tries > 0, minIf(moment, is_try), min(moment)) AS first_at, if(tries > 0, maxIf(moment, is_try), max(moment)) AS last_at, max(is_wrong) AS is_wrong, \
+               if(tries > 0, minIf(seen, is_try), min(seen)) AS first_at, if(tries > 0, maxIf(seen, is_try), max(seen)) AS last_at, max(is_wrong) AS is_wrong, \
                groupUniqArrayIf(toString(named), named != '') AS objects_of FROM {} GROUP BY endpoint, category, rule, root) \
              GROUP BY category, rule, root ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {RANKED}",
             rows(told)
@@ -161,14 +164,19 @@ impl Store {
         let rows: Vec<CauseRow> = self
             .fetch_all("read the causes", told.ask(self, &sql))
             .await?;
+        let total = rows.first().map_or(0, |row| row.total);
         let mut causes: Vec<Cause> = rows
             .into_iter()
             .map(|row| {
-                let failing = states.causes.get(&row.hash).copied().unwrap_or_default();
+                let failing = states
+                    .causes
+                    .get(&row.hash)
+                    .copied()
+                    .unwrap_or(states.nobody);
                 let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
                 Cause {
                     trend: match row.is_failure {
-                        0 => Trend::Noted,
+                        0 => Some(Trend::Noted),
                         _ => Trend::of(failing, row.first, told.now()),
                     },
                     category: row.category,
@@ -185,10 +193,7 @@ impl Store {
             })
             .collect();
         // What fails now matters more than what failed once.
-        causes.sort_by_key(|cause| {
-            std::cmp::Reverse((cause.failing.now, cause.endpoints, cause.count))
-        });
-        let total = causes.len();
+        causes.sort_by_key(|cause| Reverse((cause.failing.now, cause.endpoints, cause.count)));
         causes.truncate(top);
         Ok((causes, total))
     }
@@ -219,18 +224,22 @@ mod tests {
     fn a_cause_goes_on_as_its_machines_do() {
         const DAY: i64 = 86_400;
         let now = 100 * DAY;
-        for (failing, first, trend) in [
-            ((0, 3, 3), now - 9 * DAY, Trend::Gone),
-            ((0, 0, 0), now - 60, Trend::Gone),
-            ((2, 0, 0), now - 60, Trend::New),
-            ((2, 0, 5), now - 9 * DAY, Trend::Back),
-            ((3, 2, 9), now - 9 * DAY, Trend::Growing),
-            ((3, 3, 2), now - 9 * DAY, Trend::Growing),
-            ((3, 4, 0), now - 9 * DAY, Trend::Shrinking),
-            ((3, 3, 4), now - 9 * DAY, Trend::Shrinking),
-            ((3, 3, 3), now - 9 * DAY, Trend::Steady),
+        let (old, new) = (now - 9 * DAY, now - 60);
+        for ((of_now, day_ago, week_ago), first, trend) in [
+            ((0, Some(3), Some(3)), old, Some(Trend::Gone)),
+            ((0, Some(0), Some(0)), new, Some(Trend::Gone)),
+            ((0, None, None), new, Some(Trend::Gone)),
+            ((2, Some(0), Some(0)), new, Some(Trend::New)),
+            ((2, Some(0), Some(5)), old, Some(Trend::Back)),
+            ((3, Some(2), Some(9)), old, Some(Trend::Growing)),
+            ((3, Some(3), Some(2)), old, Some(Trend::Growing)),
+            ((3, Some(4), Some(0)), old, Some(Trend::Shrinking)),
+            ((3, Some(3), Some(4)), old, Some(Trend::Shrinking)),
+            ((3, Some(3), Some(3)), old, Some(Trend::Steady)),
+            // A page that begins too late to know.
+            ((3, Some(3), None), old, Some(Trend::Steady)),
+            ((3, None, None), new, None),
         ] {
-            let (of_now, day_ago, week_ago) = failing;
             let failing = Failing {
                 now: of_now,
                 day_ago,

@@ -156,19 +156,30 @@ struct Machine {
 /// Names sent with a question; beyond them it is asked of all endpoints.
 const NAMED: usize = 1_000;
 
-/// Machines with when their logs begin and end.
-const MACHINES: &str = "(SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS said, ifNull(toInt64(min(first)), {never:Int64}) AS begins, \
-       ifNull(toInt64(max(last)), {never:Int64}) AS ends, toUnixTimestamp64Milli(max(contact)) AS contacted, \
-       if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
-     FROM endpoints WHERE tenant = {tenant:String} GROUP BY endpoint)";
+/// Machines that a page asks for: `said` = host name, `stack` = version of the servicing stack, when their logs begin and end as logged, when the newest arrived (0: not noted),
+/// and when each was heard of.
+pub(super) fn machines(told: &Told<'_>) -> String {
+    format!(
+        "(SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS said, \
+           max(servicing_stack).2 AS stack, ifNull(toInt64(min(first)), {{never:Int64}}) AS begins, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends, \
+           toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
+         FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint)",
+        told.of_endpoints()
+    )
+}
 
-/// What machines tried: the gravest state decides, and of two failures the later one.
+/// Whether logs of a machine, from the earliest to the latest time in them, reach into the days.
+pub(super) const SEEN: &str =
+    "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400";
+
+/// What machines tried: the gravest state decides, and of what failed that which still does, then the later one.
 fn tried(told: &Told<'_>) -> String {
     format!(
         "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
            SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
-             argMin((cause, toString(kb)), (state, -failed_at, cause, kb)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
-        states(told, false)
+             argMin((cause, toString(kb)), (state != {failing}, -failed_at, cause, kb)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
+        states(told, false),
+        failing = State::Failing.rank(),
     )
 }
 
@@ -233,48 +244,42 @@ impl Store {
             Sort::Name => 0,
             _ => after.parse().unwrap_or(0),
         };
-        let tried = tried(told);
+        let (tried, machines) = (tried(told), machines(told));
+        let of_tries = format!("{tried} AS tried LEFT JOIN {machines} AS machine USING endpoint");
+        // What machines tried is folded only where it decides what is in the list or where.
+        let of_machines = match sort {
+            Sort::Name | Sort::LastSeen => machines.clone(),
+            Sort::Failed | Sort::LastFailure => {
+                format!("{machines} AS machine LEFT JOIN {tried} AS tried USING endpoint")
+            }
+        };
         let is_narrow = told.has_cause() || told.narrow_kb() != "";
         let (of, condition) = match wanted {
-            Some(Wanted::In(State::Installed)) => (
-                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
-                format!("state IN ({}, {}, {})", State::Installed.rank(), State::Recovered.rank(), State::Superseded.rank()),
-            ),
-            Some(Wanted::In(state)) => (
-                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
-                format!("state = {}", state.rank()),
-            ),
+            Some(Wanted::In(State::Installed)) => {
+                let have = [State::Installed, State::Recovered, State::Superseded];
+                let [installed, recovered, superseded] = have.map(State::rank);
+                (
+                    of_tries,
+                    format!("state IN ({installed}, {recovered}, {superseded})"),
+                )
+            }
+            Some(Wanted::In(state)) => (of_tries, format!("state = {}", state.rank())),
             Some(Wanted::NotTried) => (
-                format!("{MACHINES} AS machine LEFT ANTI JOIN {tried} AS tried USING endpoint"),
-                "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400".to_owned(),
+                format!("{machines} AS machine LEFT ANTI JOIN {tried} AS tried USING endpoint"),
+                SEEN.to_owned(),
             ),
-            Some(Wanted::Silent) => (
-                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
-                "heard < {silent_from:Int64}".to_owned(),
-            ),
-            Some(Wanted::ClockAhead) => (
-                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
-                "ends > {ahead_from:Int64}".to_owned(),
-            ),
-            None if is_narrow => (
-                format!("{tried} AS tried LEFT JOIN {MACHINES} AS machine USING endpoint"),
-                "1".to_owned(),
-            ),
-            // Nothing about tries decides what is in the list or where.
-            None if matches!(sort, Sort::Name | Sort::LastSeen) => (MACHINES.to_owned(), "1".to_owned()),
-            None => (
-                format!("{MACHINES} AS machine LEFT JOIN {tried} AS tried USING endpoint"),
-                "1".to_owned(),
-            ),
+            Some(Wanted::Silent) => (of_machines, "heard < {silent_from:Int64}".to_owned()),
+            Some(Wanted::ClockAhead) => (of_machines, "ends > {ahead_from:Int64}".to_owned()),
+            None if is_narrow => (of_tries, "1".to_owned()),
+            None => (of_machines, "1".to_owned()),
         };
         let sql = format!(
-            "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {of} WHERE {condition}{endpoints} \
+            "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {of} WHERE {condition} \
                AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
                  OR positionCaseInsensitiveUTF8(said, {{search:String}}) > 0 \
                  OR endpoint IN (SELECT endpoint FROM endpoint_labels FINAL WHERE tenant = {{tenant:String}} AND label = 'name' \
                    AND {{search:String}} != '' AND positionCaseInsensitiveUTF8(value, {{search:String}}) > 0))) \
              WHERE {sorted} OR endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}",
-            endpoints = told.of_endpoints(),
             sorted = u8::from(sort != Sort::Name),
             order = sort.order(),
         );
@@ -328,17 +333,13 @@ impl Store {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let all = told.clone();
-        let told = match names.len() > NAMED {
-            true => all,
-            false => all.of(names.iter().map(String::as_str).collect()),
-        };
+        let mut told = told.clone();
+        if names.len() <= NAMED {
+            told = told.of(names.iter().map(String::as_str).collect());
+        }
         let machines = format!(
-            "SELECT endpoint, host, servicing_stack, ends, heard FROM (\
-               SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS host, max(servicing_stack).2 AS servicing_stack, ifNull(toInt64(max(last)), {{never:Int64}}) AS ends, \
-               toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
-             FROM endpoints WHERE tenant = {{tenant:String}}{} GROUP BY endpoint)",
-            told.of_endpoints()
+            "SELECT endpoint, said AS host, stack AS servicing_stack, ends, heard FROM {}",
+            machines(&told)
         );
         let machines = told
             .reporting(told.ask(self, &machines))
@@ -416,7 +417,10 @@ impl Store {
                 category,
                 rule,
                 root_code,
-                kb: tried.map(|tried| tried.kb).unwrap_or_default(),
+                kb: tried
+                    .filter(|tried| tried.cause != 0)
+                    .map(|tried| tried.kb)
+                    .unwrap_or_default(),
             }
         };
         Ok(names.iter().map(summary).collect())

@@ -2,6 +2,7 @@
 
 use super::{
     Day, Filter,
+    endpoints::{SEEN, machines},
     overview::{
         CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Step, TOP, TopCode, Totals, UNCHARTED,
     },
@@ -206,17 +207,11 @@ impl Ask<'_> {
 
     /// Those that are not counted over time, and the codes that most records carry.
     pub(super) async fn totals(&self) -> Result<(Totals, Vec<TopCode>)> {
-        let reporting = [
-            "SELECT countIf(begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400) AS seen, \
-               countIf(heard < {silent_from:Int64}) AS silent, countIf(ends > {ahead_from:Int64}) AS ahead, \
-               max(contacted) AS last_log_ms FROM (\
-             SELECT endpoint, ifNull(toInt64(min(first)), {never:Int64}) AS begins, ifNull(toInt64(max(last)), {never:Int64}) AS ends, \
-               toUnixTimestamp64Milli(max(contact)) AS contacted, if(contacted > 0, intDiv(contacted, 1000), ends) AS heard \
-             FROM endpoints WHERE tenant = {tenant:String}",
-            &self.told.of_endpoints(),
-            " GROUP BY endpoint)",
-        ]
-        .concat();
+        let reporting = format!(
+            "SELECT countIf({SEEN}) AS seen, countIf(heard < {{silent_from:Int64}}) AS silent, \
+               countIf(ends > {{ahead_from:Int64}}) AS ahead, max(contacted) AS last_log_ms FROM {}",
+            machines(&self.told)
+        );
         let reporting = self
             .told
             .reporting(self.query(&reporting))

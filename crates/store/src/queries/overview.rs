@@ -47,7 +47,7 @@ pub struct Overview {
     /// Why machines fail.
     pub top_causes: Vec<Cause>,
     /// How many causes there are.
-    pub causes_total: usize,
+    pub causes_total: u64,
     /// Codes most records carry.
     pub top_codes: Vec<TopCode>,
     /// Updates that most machines fail.

@@ -1,7 +1,7 @@
 //! What is broken now: the state of each machine for each update, from its tries in the days of a page.
 //!
 //! A try that failed is over when a later one of the same update went well, or when a later update of its line with at least its version
-//! is installed. A finding that no failed try has as its cause stands for itself, until its KB or an update of any line goes well.
+//! is installed or waits for a restart. A finding that no failed try has as its cause stands for itself, until its KB or an update of any line goes well.
 //! Days are those of the page, so what failed before them is not seen, and never is a state stored: it spans months, and what is stored
 //! belongs to one.
 
@@ -24,7 +24,7 @@ pub enum State {
     Recovered,
     /// The last try succeeded.
     Installed,
-    /// It failed, and a later update of its line holds it and is installed.
+    /// It failed, and a later update of its line holds it and is installed, or waits for a restart.
     Superseded,
     /// No log says how a try ended.
     Unknown,
@@ -103,10 +103,10 @@ impl Machines {
 pub struct Failing {
     /// Now, or at the end of the page's last day.
     pub now: u64,
-    /// A day before that.
-    pub day_ago: u64,
-    /// Seven days before that.
-    pub week_ago: u64,
+    /// A day before that; nothing where the page begins later.
+    pub day_ago: Option<u64>,
+    /// Seven days before that, in the same way.
+    pub week_ago: Option<u64>,
 }
 
 /// What is broken now, as counts of machines.
@@ -116,6 +116,8 @@ pub(super) struct States {
     pub(super) machines: Machines,
     /// Of those that fail.
     pub(super) failing: Failing,
+    /// What is said of a cause by which nobody fails.
+    pub(super) nobody: Failing,
     /// By KB.
     pub(super) kbs: BTreeMap<String, Machines>,
     /// By the hash of a cause, see [`CAUSE`].
@@ -167,7 +169,7 @@ const NOW: u8 = 100;
 const DAY_AGO: u8 = 101;
 const WEEK_AGO: u8 = 102;
 
-/// Tries that went well and are remembered of an update: those that end failures of others of its line. More than any machine has of one.
+/// Tries that went well and are remembered of an update, the latest ones: those that end failures of others of its line, and findings.
 const GOOD_TRIES: u8 = 32;
 
 /// One row for each machine and update, or finding that stands for itself, that the page's filter asks for now (`shown`) or did then:
@@ -235,10 +237,10 @@ pub(super) fn states(told: &Told<'_>, history: bool) -> String {
          SELECT endpoint, kb, found, failed, failure, has_match{causes}, multiIf({now}, {failing}, last % 16 IN (1, 2), {superseded}, \
            last % 16 = 4, {restart}, last % 16 = 3, {cancelled}, last % 16 = 5 AND failed > 0, {recovered}, \
            last % 16 = 5, {installed}, {unknown}) AS state FROM (\
-         SELECT *, groupArrayArray(if(line != '' OR has_found, arrayMap(good -> (kb, line, good.1, good.2), went_well), [])) OVER machine AS goods FROM (\
+         SELECT *, groupArrayArray(if(line != '' OR has_found, arrayMap(good -> (kb, line, -good.1, good.2), went_well), [])) OVER machine AS goods FROM (\
          SELECT *, max(found) OVER machine AS has_found FROM (\
          SELECT endpoint, found, argMax(kb, weight) AS kb, max(line) AS line, countIf(is_failure AND NOT found) AS failed, \
-           maxIf(is_match, is_failure) AS has_match, groupArrayIf({GOOD_TRIES})((at, line_version), result > 3) AS went_well\
+           maxIf(is_match, is_failure) AS has_match, groupArraySortedIf({GOOD_TRIES})((-at, line_version), result > 3) AS went_well\
            {so_far}{then} FROM (\
          SELECT *, at * 16 + result AS moment, result IN (1, 2) AS is_failure, at * 1048576 + toInt64(bitShiftRight(cause, 44)) AS weight FROM (\
          SELECT endpoint, cityHash64(if(kb = '', package_of, kb)) AS name, kb, line, line_version, end_at AS at, 0 AS found, \
@@ -282,7 +284,7 @@ impl Store {
                  arrayMap(by -> ({CAUSES}, '', by, {WEEK_AGO}), groupUniqArrayIf(week_cause, week_cause > 0)))) \
                  || if(fails, [({FAILING}, endpoint, worst.1, {failing}, sumIf(failed, shown), maxIf(failed_at, shown), worst.2)], [])) AS item, \
                  countIf(shown AND state = {failing}) > 0 AS fails, \
-                 argMinIf((cause, toString(kb)), (state, -failed_at, cause, kb), shown) AS worst \
+                 argMinIf((cause, toString(kb)), (state != {failing}, -failed_at, cause, kb), shown) AS worst \
                FROM {} GROUP BY endpoint) GROUP BY kind, name, cause, state ORDER BY kind, count DESC, failed_at DESC, name LIMIT {ROWS} BY kind",
             states(told, true),
             failing = State::Failing.rank(),
@@ -290,7 +292,18 @@ impl Store {
         let rows: Vec<Counted> = self
             .fetch_all("count machines by state", told.ask(self, &sql))
             .await?;
-        let mut states = States::default();
+        // Of what was before the days of the page nobody can say whether it failed.
+        let since = |days: i64| (told.starts() < told.now() - days * 86_400).then_some(0);
+        let nobody = Failing {
+            now: 0,
+            day_ago: since(1),
+            week_ago: since(7),
+        };
+        let mut states = States {
+            nobody,
+            failing: nobody,
+            ..States::default()
+        };
         for row in rows {
             if row.kind == FAILING {
                 states.worst.push(Tried {
@@ -304,13 +317,13 @@ impl Store {
                 continue;
             }
             let failing = match row.kind {
-                CAUSES => states.causes.entry(row.cause).or_default(),
+                CAUSES => states.causes.entry(row.cause).or_insert(nobody),
                 _ => &mut states.failing,
             };
             match (row.kind, row.state) {
                 (_, NOW) => failing.now += row.count,
-                (_, DAY_AGO) => failing.day_ago += row.count,
-                (_, WEEK_AGO) => failing.week_ago += row.count,
+                (_, DAY_AGO) => *failing.day_ago.get_or_insert_default() += row.count,
+                (_, WEEK_AGO) => *failing.week_ago.get_or_insert_default() += row.count,
                 (KB, rank) => {
                     let of_kb = states.kbs.entry(row.name).or_default();
                     *of_kb.0.entry(State::from_rank(rank)).or_default() += row.count;

@@ -98,7 +98,6 @@ pub(super) const FINDINGS: Kind = Kind {
             "told_findings.2",
             "toInt64(coalesce(logged, toDateTime64(day, 0, 'UTC')))",
         ),
-        column("logged_at", "told_findings.3", "toInt64(logged)"),
         column("severity", "told_findings.4", "severity"),
         column("kb", "told_findings.5", "kb"),
         column("category", "told_findings.6", "category"),
@@ -183,6 +182,11 @@ impl<'a> Told<'a> {
     pub(super) fn of(mut self, endpoints: Vec<&'a str>) -> Self {
         self.endpoints = endpoints;
         self
+    }
+
+    /// The first second of the page's days.
+    pub(super) fn starts(&self) -> i64 {
+        i64::from(self.from) * 86_400
     }
 
     /// What the page takes for now, as logged: the end of its last day where that is over.

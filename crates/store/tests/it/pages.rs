@@ -152,8 +152,8 @@ async fn the_first_page_counts_each_thing_once() {
         page.failing,
         Failing {
             now: 2,
-            day_ago: 1,
-            week_ago: 0
+            day_ago: Some(1),
+            week_ago: Some(0)
         }
     );
     assert_eq!((totals.events, totals.noise), (Some(3), Some(3)));

@@ -177,6 +177,13 @@ async fn listed(
         "" => Sort::default(),
         name => Sort::from_name(name).ok_or_else(|| unknown("sort", name))?,
     };
+    // What goes on nowhere would begin again, and a script would never end.
+    if let Some(after) = asked.after.as_deref().filter(|after| !after.is_empty())
+        && sort != Sort::Name
+        && after.parse::<u64>().is_err()
+    {
+        return Err(unknown("after", after));
+    }
     let page = web
         .store
         .endpoints(EndpointsAsked {
@@ -197,7 +204,7 @@ async fn listed(
 fn unknown(name: &str, value: &str) -> ApiError {
     ApiError::Request {
         message: format!("`{name}={}` is not known", shown(value)),
-        hint: "states and orders are those of crates/web/README.md",
+        hint: "states and orders are those of crates/web/README.md, and `after` is what the page before gave as `next`",
     }
 }
 

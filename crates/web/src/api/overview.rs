@@ -12,7 +12,7 @@ use crate::{error::Result, json::Json, server::Web, texts};
 use axum::extract::{self, Query};
 use event::{Code, UtcMillis};
 use serde::{Deserialize, Serialize};
-use store::{Group, KbSummary, State, Step};
+use store::{Group, KbSummary, State, Step, Trend};
 use texts::Text;
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ pub(crate) async fn overview(
         .into_iter()
         .map(|cause| Cause {
             id: cause.id().to_string(),
-            state: cause.trend.name(),
+            state: cause.trend.map(Trend::name),
             title: classify::title(rule_texts.get(&cause.rule), "", cause.root_code).into(),
             root_code: cause.root_code.map(|code| code.to_string()),
             root_name: cause.root_code.and_then(event::Code::name),
@@ -146,7 +146,7 @@ pub(crate) struct Overview {
     over_time: Vec<OverTime>,
     categories_over_time: Vec<CategoryOverTime>,
     top_causes: Vec<Cause>,
-    causes_total: usize,
+    causes_total: u64,
     top_codes: Vec<CodeCount>,
     kbs: Vec<Kb>,
     kbs_total: usize,
@@ -197,8 +197,8 @@ struct Pcs {
     cancelled: u64,
     unknown: u64,
     not_tried: u64,
-    failing_day_ago: u64,
-    failing_week_ago: u64,
+    failing_day_ago: Option<u64>,
+    failing_week_ago: Option<u64>,
     silent: u64,
     clock_ahead: u64,
     last_log: Option<String>,
@@ -255,7 +255,7 @@ struct CategoryOverTime {
 #[derive(Serialize)]
 struct Cause {
     id: String,
-    state: &'static str,
+    state: Option<&'static str>,
     category: String,
     rule: String,
     title: Text,
@@ -264,8 +264,8 @@ struct Cause {
     object: String,
     objects: u64,
     pcs_now: u64,
-    pcs_day_ago: u64,
-    pcs_week_ago: u64,
+    pcs_day_ago: Option<u64>,
+    pcs_week_ago: Option<u64>,
     pcs: u64,
     count: u64,
     first: Option<String>,

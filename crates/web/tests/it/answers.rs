@@ -178,7 +178,13 @@ async fn endpoints_are_listed_in_pages() {
         (1, &json!(1))
     );
     assert_eq!(list(&failing, "endpoints")[0]["state"], "failing");
-    for wrong in ["state=broken", "sort=colour", "cause=disk", "cause=a~b"] {
+    for wrong in [
+        "state=broken",
+        "sort=colour",
+        "sort=failed&after=pc-1",
+        "cause=disk",
+        "cause=a~b",
+    ] {
         let answer = served.get(&format!("/api/v1/endpoints?{wrong}")).await;
         assert_eq!(answer.status, 400, "{wrong}");
     }

@@ -52,7 +52,7 @@ export interface Overview {
     raw_bytes: number | null;
   };
   disk: Disk;
-  /** Attempts by the day of their end. */
+  /** Attempts by the day of their start. */
   over_time: { t: string; failed: number; succeeded: number; other: number }[];
   /** Failed attempts on their own day, by the category of their cause. */
   categories_over_time: { t: string; category: string; count: number }[];
@@ -106,8 +106,9 @@ export interface Pcs {
   cancelled: number;
   unknown: number;
   not_tried: number;
-  failing_day_ago: number;
-  failing_week_ago: number;
+  /** Nothing where the range begins later. */
+  failing_day_ago: number | null;
+  failing_week_ago: number | null;
   /** Of all PCs, whatever the range: so are `clock_ahead` and `last_log`. */
   silent: number;
   clock_ahead: number;
@@ -117,8 +118,8 @@ export interface Pcs {
 export interface Cause {
   /** `<rule or category>~<code>`, the value of the filter `cause`. */
   id: string;
-  /** `new`, `back`, `growing`, `shrinking`, `steady`, `gone` or `noted`. */
-  state: string;
+  /** `new`, `back`, `growing`, `shrinking`, `steady`, `gone` or `noted`; nothing where the range begins too late to tell. */
+  state: string | null;
   category: string;
   rule: string;
   title: Text;
@@ -129,8 +130,8 @@ export interface Cause {
   objects: number;
   /** PCs that fail by it now, a day and a week ago, and ever in the range. */
   pcs_now: number;
-  pcs_day_ago: number;
-  pcs_week_ago: number;
+  pcs_day_ago: number | null;
+  pcs_week_ago: number | null;
   pcs: number;
   /** Failed attempts. */
   count: number;

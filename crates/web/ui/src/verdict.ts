@@ -31,7 +31,7 @@ export function verdictOf(data: Figures, filters: Filters): Verdict {
   if (pcs.failing > 0) {
     // What yesterday was like says nothing about a range that ended before.
     const current = isCurrent(data);
-    const change = current ? pcs.failing - pcs.failing_day_ago : null;
+    const change = current && pcs.failing_day_ago !== null ? pcs.failing - pcs.failing_day_ago : null;
     return { kind: "failing", failing: pcs.failing, oneReason: oneReason(data, filters), change, current };
   }
   if (pcs.installed + pcs.restart > 0) return { kind: "healthy", tried: pcs.tried, restart: pcs.restart };

@@ -12,7 +12,8 @@ use std::fmt::Write;
 use std::path::Path;
 use store::{LABELS_OF_ENDPOINT, LabelChange, Labels, Store};
 
-/// Rows of one import: several times the largest sites, and what the store takes as one INSERT, all of it or nothing.
+/// Rows of one import: several times the largest sites. Nothing is written unless the whole file is right; the store then takes the labels in
+/// a few INSERTs, and an import that an outage ended is made whole by the same file again.
 const ROWS_MAX: usize = 500_000;
 const CHANGES_MAX: usize = 2_000_000;
 

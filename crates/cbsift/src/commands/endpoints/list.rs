@@ -19,8 +19,8 @@ pub(super) enum Format {
     Csv,
 }
 
-/// Endpoints of one question to the store.
-const PAGE: usize = 500;
+/// Endpoints of one question to the store, which folds the states of all of them each time.
+const PAGE: usize = 100_000;
 
 pub(super) async fn list(
     store: &Store,

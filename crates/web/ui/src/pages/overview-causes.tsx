@@ -34,11 +34,11 @@ export function Causes({ data, filters }: { data: Overview; filters: Filters }) 
 function Row({ cause, max, filters }: { cause: Cause; max: number; filters: Filters }) {
   const { lang, t } = useLang();
   const own = { ...filters, cause: cause.id };
-  const change = cause.pcs_now - cause.pcs_day_ago;
+  const change = cause.pcs_day_ago === null ? 0 : cause.pcs_now - cause.pcs_day_ago;
   return (
     <li>
       <span className="cause-head">
-        <CauseState state={cause.state} />
+        {cause.state && <CauseState state={cause.state} />}
         <Link
           className="cause-title"
           keepScroll

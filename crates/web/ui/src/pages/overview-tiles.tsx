@@ -11,11 +11,11 @@ export function Tiles({ data, filters }: { data: Overview; filters: Filters }) {
   const { t } = useLang();
   const { pcs } = data;
   const said = t.tiles;
-  const ever = pcs.failing + pcs.failing_day_ago + pcs.failing_week_ago > 0;
-  const changes =
-    isCurrent(data) && ever
-      ? [said.sinceDay(pcs.failing - pcs.failing_day_ago), said.sinceWeek(pcs.failing - pcs.failing_week_ago)]
-      : [];
+  const { failing, failing_day_ago: day, failing_week_ago: week } = pcs;
+  const ever = failing + (day ?? 0) + (week ?? 0) > 0;
+  const changes: string[] = [];
+  if (isCurrent(data) && ever && day !== null) changes.push(said.sinceDay(failing - day));
+  if (isCurrent(data) && ever && week !== null) changes.push(said.sinceWeek(failing - week));
   const tile = (state: ListState, value: number, tone: string, title: string, notes: string[]) => (
     <Tile href={endpointsUrl({ filters, state })} value={value} tone={tone} title={title} notes={notes} />
   );
