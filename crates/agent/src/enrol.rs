@@ -21,8 +21,25 @@ pub(crate) fn token(config: &Config, tell: &mut dyn FnMut(&str)) -> anyhow::Resu
         TokenFrom::File(path) => read(path),
         TokenFrom::Fleet(path) => {
             let known = fs::read_to_string(config.state.join(ENDPOINT)).unwrap_or_default();
+            let known = known.trim();
+            let own = machine::guid()
+                .ok()
+                .and_then(|guid| event::endpoint_of_machine(&guid));
+            // The state of a machine that an image was made of is that of another one, and so is its secret.
+            if !known.is_empty() && own.is_some_and(|own| own != known) {
+                tell(
+                    "the kept name and secret are those of another machine: this one enrols itself",
+                );
+                for name in [ENDPOINT, SECRET] {
+                    let path = config.state.join(name);
+                    fs::remove_file(&path)
+                        .with_context(|| format!("cannot remove `{}`", path.display()))?;
+                }
+                let secret = secret(&config.state)?;
+                return enrol(config, path, &secret, tell);
+            }
             let secret = secret(&config.state)?;
-            match known.trim() {
+            match known {
                 "" => enrol(config, path, &secret, tell),
                 endpoint => Ok(format!("{endpoint}.{secret}")),
             }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ENDPOINT};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The logs of one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,14 @@ pub(crate) fn places(config: &Config) -> Places {
                 break;
             }
             let path = PathBuf::from(format!("{base}{name}{}", whole(rest)));
+            // A machine's folder holds its own logs; a link in it would lead to those of others, or of the one that collects.
+            if let Some(link) = link_below(Path::new(base), &path) {
+                let link = harmless::line(&link.to_string_lossy()).into_owned();
+                places
+                    .wrong
+                    .push(format!("`{link}` is a link, which is not followed"));
+                continue;
+            }
             found.entry(name).or_default().push(path);
         }
     }
@@ -89,6 +97,13 @@ pub(crate) fn places(config: &Config) -> Places {
         .map(|(name, paths)| Site { name, paths })
         .collect();
     places
+}
+
+/// The first part of a path below a folder that is a link.
+fn link_below(base: &Path, path: &Path) -> Option<PathBuf> {
+    let below = path.ancestors().take_while(|part| *part != base);
+    let is_link = |part: &&Path| part.symlink_metadata().is_ok_and(|of| of.is_symlink());
+    below.filter(is_link).last().map(Path::to_owned)
 }
 
 /// A folder stands for all its files, with a star or without.

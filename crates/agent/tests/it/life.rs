@@ -248,6 +248,16 @@ fn each_folder_of_a_share_is_a_machine() {
         let number: usize = endpoint.strip_prefix("PC-").unwrap().parse().unwrap();
         assert_eq!(text, lines(number, 20));
     }
+    // One of them has a folder that leads to another one's.
+    #[cfg(unix)]
+    {
+        fs::create_dir_all(agent.path("logs/PC-9")).unwrap();
+        std::os::unix::fs::symlink(agent.path("logs/PC-0/Logs"), agent.path("logs/PC-9/Logs"))
+            .unwrap();
+        let checked = agent.ask(&["check"]);
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert!(said.contains("5 machines"), "{checked:?}");
+    }
     assert!(until("a word about the other", || {
         let status = String::from_utf8(agent.ask(&["status", "--json"]).stdout).unwrap();
         status.contains("no machine` is no name").then_some(true)
@@ -294,6 +304,11 @@ fn what_is_wrong_before_it_starts_is_a_line_and_a_code() {
     }
     // A port where nobody listens.
     drop(server);
-    fs::write(&path, good.replace("127.0.0.1:", "127.0.0.1:1#")).unwrap();
+    fs::write(&path, good).unwrap();
+    let checked = agent.ask(&["check"]);
+    let stderr = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("127.0.0.1"), "{stderr}");
+    // Whoever checks follows nothing.
     assert!(!Path::new(&agent.path("state/this-machine.0")).exists());
 }

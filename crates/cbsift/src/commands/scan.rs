@@ -246,7 +246,10 @@ fn bundle(
             said += &format!("\nstays here: {name}");
         }
         if !asked.is_preview {
-            let map = keeper.keep(redactor.map())?;
+            // Without the map nobody could say who is who in it.
+            let map = keeper.keep(redactor.map()).inspect_err(|_| {
+                let _ = std::fs::remove_file(asked.path);
+            })?;
             said += &format!(
                 "\nthe map of pseudonyms is `{}`: keep it here",
                 map.display()

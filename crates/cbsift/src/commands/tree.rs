@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -105,7 +105,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             files: files.clone(),
         };
         let text = serde_json::to_string_pretty(&tree)? + "\n";
-        fs::write(path, text).with_context(|| format!("write `{}`", path.display()))?;
+        fs::File::create_new(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("write `{}`", path.display()))?;
         let files = counted(tree.files.len() as u64, "entry", "entries");
         crate::log::print(&format!(
             "{files} in `{}`, {unreadable} unreadable",

@@ -192,6 +192,9 @@ fn pack<W: Write + io::Seek>(
         bundle.add(name.to_owned(), "", &mut text.as_bytes())?;
     }
     let manifest = serde_json::to_string_pretty(&bundle.manifest)? + "\n";
+    if let Some(redactor) = bundle.redactor.as_deref_mut() {
+        redactor.learn_from(&manifest);
+    }
     let manifest = bundle.redacted(manifest);
     bundle.zip.start_file("manifest.json", options())?;
     bundle.zip.write_all(manifest.as_bytes())?;
@@ -315,7 +318,12 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
         }
         let from = facts.path.to_string_lossy().into_owned();
         let name = place_of(here, &facts.path);
+        let (is_export, mut is_hidden) = (name.to_lowercase().ends_with(".reg"), false);
         match texts_of(facts) {
+            Ok(texts) if is_export => {
+                let shown = texts.map(|text| text.map(|text| without_hex(&text, &mut is_hidden)));
+                self.add_texts(name, &from, shown)
+            }
             Ok(texts) => self.add_texts(name, &from, texts),
             Err(error) => {
                 self.unread(&from, &error);
@@ -426,6 +434,16 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
         }
         free
     }
+}
+
+/// A registry export without values that are written as bytes, whose names nobody sees. `is_hidden` = a line before goes on in this one.
+fn without_hex(text: &str, is_hidden: &mut bool) -> String {
+    let shown = text.split_inclusive('\n').filter(|line| {
+        let hides = *is_hidden || line.to_ascii_lowercase().contains("=hex");
+        *is_hidden = hides && line.trim_end().ends_with('\\');
+        !hides
+    });
+    shown.collect()
 }
 
 /// What a file is called in a bundle.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 
-/// Hex digits of a pseudonym: two names of a site share one with a chance of one in a million at 90,000 names.
+/// Hex digits of a pseudonym, 40 bits: at 1,000 names two share one with a chance of one in two million, at 90,000 with one in 270.
 const DIGITS: usize = 10;
 
 /// Replaces names. Collects those that must be known first, which one file tells and another repeats without its marks.
@@ -145,7 +145,12 @@ impl Keeper {
     /// The key; made where there is none.
     pub(crate) fn key(&self) -> anyhow::Result<[u8; KEY_BYTES]> {
         let path = self.folder.join("redaction.key");
-        if let Ok(text) = fs::read_to_string(&path) {
+        // Only where there is none: a key that cannot be read for a moment must not be lost to a new one.
+        let kept = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            text => Some(text.with_context(|| format!("read `{}`", path.display()))?),
+        };
+        if let Some(text) = kept {
             return of_hex(text.trim()).with_context(|| {
                 format!("`{}` holds no key\nhint: remove it, and a new one is made; pseudonyms change with it", path.display())
             });
@@ -164,7 +169,8 @@ impl Keeper {
         let mut all: BTreeMap<String, String> = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .with_context(|| format!("read `{}`", path.display()))?,
-            Err(_) => BTreeMap::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("read `{}`", path.display())),
         };
         all.extend(
             map.iter()
@@ -183,12 +189,13 @@ fn of_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
     bytes.try_into().ok()
 }
 
-/// Writes a file that only its owner reads.
+/// Writes a file that only its owner reads, as a whole or not at all; on Windows who reads it follows from the folder.
 fn private(path: &Path, text: &str) -> anyhow::Result<()> {
     let doing = || format!("write `{}`", path.display());
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(doing)?;
     }
+    let aside = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -196,8 +203,10 @@ fn private(path: &Path, text: &str) -> anyhow::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let mut file = options.open(path).with_context(doing)?;
-    file.write_all(text.as_bytes()).with_context(doing)
+    let mut file = options.open(&aside).with_context(doing)?;
+    file.write_all(text.as_bytes()).with_context(doing)?;
+    drop(file);
+    fs::rename(&aside, path).with_context(doing)
 }
 
 #[cfg(test)]

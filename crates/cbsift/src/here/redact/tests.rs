@@ -56,6 +56,29 @@ fn names_of_people_and_machines_leave_as_pseudonyms() {
             r#"{"Computer":"PC-0042.corp.example","x":"pc-0042"}"#,
             &["PC-0042", "pc-0042", "corp.example"],
         ),
+        // Chinese sets no blanks, and its names are short.
+        (
+            r"C:\Users\王伟\x 用户王伟登录，手机13912345678，地址10.20.30.40",
+            &["王伟", "13912345678", "10.20.30.40"],
+        ),
+        (
+            r"C:\Users\zhang.wei failed, then zhang.wei_backup",
+            &["zhang.wei"],
+        ),
+        (r"C:\Users\Li Na\x of Li Na", &["Li Na"]),
+        (r"C:\Users\00123456\x, user 00123456", &["00123456"]),
+        (
+            "server 10.20.30.41 and 10.20.30.42-10.20.30.43, fe80::1c2d: down",
+            &["10.20.30.41", "10.20.30.42", "10.20.30.43", "1c2d"],
+        ),
+        (
+            r"\\?\UNC\filer_09\share\x and FILER_09",
+            &["filer_09", "FILER_09"],
+        ),
+        (
+            "Proxy Server(s) :  proxy.bank.example:8080",
+            &["proxy.bank.example"],
+        ),
     ] {
         let (out, redactor) = redacted(text);
         for name in names {
@@ -77,6 +100,7 @@ fn what_a_finding_needs_is_left_as_it_is() {
         "Windows::Rtl::SystemImplementation::DirectFileSystemProvider::SysCreateFile 0x80070005 [gle=0xd0000102]",
         r"C:\Windows\WinSxS\amd64_microsoft-windows-x_31bf3856ad364e35_10.0.19041.1_none_0011223344556677",
         "https://fe2.update.microsoft.com/v6/ClientWebService S-1-5-18 NT AUTHORITY\\SYSTEM 127.0.0.1",
+        r"HRESULT 0x80070005 of C:\Users\All Users\x failed with 0x80070005, all of it",
         r"C:\Users\Public\x C:\Users\Default\y C:\Users\Administrator\z",
         "30927538_1234567890 session 12345678901234",
     ] {
