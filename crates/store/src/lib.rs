@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alerts;
 mod audit;
 mod backfill;
 mod batch;
@@ -35,6 +36,10 @@ mod told;
 mod units;
 mod version;
 
+pub use alerts::{
+    AlertClaim, AlertDelivery, AlertEvaluation, AlertPhase, AlertRuleSet, AlertState,
+    DeliveryState, NewAlertRuleSet,
+};
 pub use audit::{Action, AuditRow, Fault, Verifier};
 pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};

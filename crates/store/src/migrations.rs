@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(13, "0013_tokens"),
     migration!(14, "0014_endpoints"),
     migration!(15, "0015_lines"),
+    migration!(16, "0016_alerts"),
 ];
 
 /// The parameter of a statement that is run once for each month.

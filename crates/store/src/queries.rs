@@ -1,5 +1,6 @@
 //! What pages ask, as named questions with typed answers. All of them read each identity once.
 
+mod alerts;
 mod causes;
 mod codes;
 mod coverage;
@@ -17,6 +18,9 @@ mod sets;
 mod states;
 mod told;
 
+pub use alerts::{
+    ALERT_GROUPS, ALERT_HEARD_DAYS, AlertBy, AlertCause, AlertGroup, AlertMachines, causes_by_key,
+};
 pub use causes::{Cause, Trend};
 pub use codes::{CodeSeen, EndpointCode};
 pub use coverage::{Gap, StreamSummary, UtcSegment};

@@ -3,13 +3,15 @@
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
 /// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
-/// speak (`tokens`, `enrolments`, `enrolment_claims`), and who did what (`audit`).
-pub const READABLE: [&str; 25] = [
+/// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), and how alerts are evaluated and sent (`alert_*` but for
+/// `alert_states`).
+pub const READABLE: [&str; 26] = [
     "current_attempts",
     "current_events",
     "current_findings",
     "current_noise",
     "superseded",
+    "alert_states",
     "attempts",
     "chunks",
     "coverage",
@@ -37,7 +39,11 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const OWN: [&str; 10] = [
+    const OWN: [&str; 14] = [
+        "alert_claims",
+        "alert_deliveries",
+        "alert_evaluations",
+        "alert_rules",
         "audit",
         "backfills",
         "day_inputs",

@@ -45,7 +45,7 @@ impl RuleSetOrigin {
     }
 
     /// Back from [`RuleSetOrigin::name`]. A word of a newer build counts as a site's: it must not be replaced unasked.
-    fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         if name == Self::Shipped.name() {
             Self::Shipped
         } else {

@@ -1,0 +1,252 @@
+//! Figures that alerts count. They are those of the pages: machines by state, causes and their trends, machines that are silent.
+
+use super::{
+    Cause, Filter, Trend,
+    endpoints::machines,
+    states::{CAUSE, State, states},
+    told::{ATTEMPTS, FINDINGS},
+};
+use crate::{error::Result, store::Store};
+use clickhouse::Row;
+use event::{Code, LoggedAt};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What figures are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertBy {
+    /// The update. What has none is in no group.
+    Kb,
+    /// The cause.
+    Cause,
+    /// The value of a label; empty for machines without it.
+    Label(String),
+}
+
+/// A cause, as groups name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertCause {
+    /// What groups name it by.
+    pub key: u64,
+    /// Category.
+    pub category: String,
+    /// Rule, or empty.
+    pub rule: String,
+    /// The code that started it.
+    pub root_code: Option<Code>,
+}
+
+/// Machines in a state that are counted.
+#[derive(Clone, Debug)]
+pub struct AlertMachines<'a> {
+    /// Whose and of what: tenant, days, KB and labels. Causes narrow by `causes`, so that others still count as having tried.
+    pub filter: &'a Filter,
+    /// In which state.
+    pub state: State,
+    /// Of which groups; none = one figure of all.
+    pub by: &'a [AlertBy],
+    /// Only those whose failure is by one of these causes.
+    pub causes: Option<&'a [u64]>,
+    /// Updates that do not count.
+    pub except_kbs: &'a [String],
+    /// Those that failed so often, …
+    pub tries: u64,
+    /// … or whose failure is as old, in seconds.
+    pub after_s: i64,
+}
+
+/// Machines of one group.
+#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+pub struct AlertGroup {
+    /// One text for each thing that groups are told apart by.
+    pub key: Vec<String>,
+    /// Machines that are counted.
+    pub machines: u64,
+    /// Of so many that tried.
+    pub of: u64,
+    /// Their latest failure, as logged in seconds; 0 where none failed.
+    pub newest: i64,
+    /// The first ten of them.
+    pub first: Vec<String>,
+}
+
+/// Groups of one rule; whoever has more is told of the largest.
+pub const ALERT_GROUPS: u64 = 500;
+
+/// Machines that a group names.
+const NAMED: u8 = 10;
+
+/// A machine that was heard of within so many days counts where silent ones do: older ones are gone, and not news.
+pub const ALERT_HEARD_DAYS: i64 = 30;
+
+/// Conditions that each machine has the label of a group: joins, and the names of their values.
+fn joined(by: &[AlertBy]) -> String {
+    let mut joins = String::new();
+    for (at, by) in by.iter().enumerate() {
+        if let AlertBy::Label(_) = by {
+            let _ = write!(
+                joins,
+                " LEFT JOIN (SELECT endpoint AS of_label{at}, value AS value{at} FROM endpoint_labels FINAL \
+                   WHERE tenant = {{tenant:String}} AND label = {{by{at}:String}}) AS label{at} ON machine.endpoint = label{at}.of_label{at}"
+            );
+        }
+    }
+    joins
+}
+
+fn key(by: &[AlertBy]) -> String {
+    let parts: Vec<String> = by
+        .iter()
+        .enumerate()
+        .map(|(at, by)| match by {
+            AlertBy::Kb => "toString(kb)".to_owned(),
+            AlertBy::Cause => "toString(cause)".to_owned(),
+            AlertBy::Label(_) => format!("toString(value{at})"),
+        })
+        .collect();
+    match parts.is_empty() {
+        true => "emptyArrayString()".to_owned(),
+        false => format!("[{}]", parts.join(", ")),
+    }
+}
+
+fn with_labels(query: clickhouse::query::Query, by: &[AlertBy]) -> clickhouse::query::Query {
+    let labels = by.iter().enumerate();
+    labels.fold(query, |query, (at, by)| match by {
+        AlertBy::Label(label) => query.param(&format!("by{at}"), label),
+        AlertBy::Kb | AlertBy::Cause => query,
+    })
+}
+
+impl Store {
+    /// Causes that machines failed by in the days of a page.
+    pub async fn alert_causes(&self, filter: &Filter) -> Result<Vec<AlertCause>> {
+        let Some((from, to)) = self.range(filter).await? else {
+            return Ok(Vec::new());
+        };
+        let told = self.told(filter, from, to).await?;
+        let sql = format!(
+            "SELECT DISTINCT {CAUSE} AS hash, toString(category), toString(rule), root FROM (\
+               SELECT category, rule, root FROM {attempts} WHERE outcome IN ('failed', 'rolled_back') \
+               UNION ALL SELECT category, rule, root FROM {findings} WHERE severity IN ('error', 'critical'))",
+            attempts = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]),
+            findings = told.whole(&FINDINGS, &["severity", "category", "rule", "root"]),
+        );
+        let rows: Vec<(u64, String, String, u32)> = self
+            .fetch_all("read what machines failed by", told.ask(self, &sql))
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(key, category, rule, root)| AlertCause {
+                key,
+                category,
+                rule,
+                root_code: (root != 0).then_some(Code::new(root)),
+            })
+            .collect())
+    }
+
+    /// Causes with how they go on, as the first page tells it.
+    pub async fn alert_trends(&self, filter: &Filter) -> Result<Vec<(Cause, Trend)>> {
+        let Some((from, to)) = self.range(filter).await? else {
+            return Ok(Vec::new());
+        };
+        let told = self.told(filter, from, to).await?;
+        let states = self.machine_states(&told).await?;
+        let (causes, _) = self.top_causes(&told, &states, usize::MAX).await?;
+        Ok(causes
+            .into_iter()
+            .filter_map(|cause| cause.trend.map(|trend| (cause, trend)))
+            .collect())
+    }
+
+    /// Counts machines in a state, by groups: those of most machines first, at most [`ALERT_GROUPS`]. Groups in which none is counted are
+    /// not among them.
+    pub async fn alert_machines(&self, asked: &AlertMachines<'_>) -> Result<Vec<AlertGroup>> {
+        let Some((from, to)) = self.range(asked.filter).await? else {
+            return Ok(Vec::new());
+        };
+        let told = self.told(asked.filter, from, to).await?;
+        let by_cause = asked.by.contains(&AlertBy::Cause);
+        // Whoever is told apart by its update has one; a finding that stands for itself is no try of its own.
+        let rows = match asked.by.contains(&AlertBy::Kb) {
+            true => "shown AND kb != '' AND NOT found",
+            false => "shown",
+        };
+        let sql = format!(
+            "SELECT key, machines, of, newest, first FROM (\
+             SELECT key, uniqExactIf(endpoint, hit) AS machines, uniqExact(endpoint) AS of, maxIf(failed_at, hit) AS newest, \
+               arraySlice(arrayDistinct(groupArraySortedIf(100)(endpoint, hit)), 1, {NAMED}) AS first FROM (\
+             SELECT machine.endpoint AS endpoint, {key} AS key, failed_at, state = {state} \
+               AND (failed >= {{tries:UInt64}} OR failed_at <= {{settled:Int64}}) AND ({{any_cause:UInt8}} = 1 OR cause IN {{causes:Array(UInt64)}}) AS hit \
+             FROM (SELECT * FROM {states} WHERE {rows} AND kb NOT IN {{except_kbs:Array(String)}}) AS machine{joins}) \
+             GROUP BY key) WHERE machines > 0 ORDER BY machines DESC, key LIMIT {{groups:UInt64}}",
+            key = key(asked.by),
+            state = asked.state.rank(),
+            states = states(&told, false),
+            joins = joined(asked.by),
+        );
+        let query = told
+            .ask(self, &sql)
+            .param("tries", asked.tries)
+            .param("settled", told.now() - asked.after_s)
+            .param("any_cause", u8::from(asked.causes.is_none()))
+            .param("causes", asked.causes.unwrap_or_default())
+            .param("except_kbs", asked.except_kbs)
+            .param("groups", ALERT_GROUPS);
+        let mut groups: Vec<AlertGroup> = self
+            .fetch_all("count machines for alerts", with_labels(query, asked.by))
+            .await?;
+        // Of a cause only those have a row that have it: of how many that is, only the whole fleet could tell.
+        if by_cause {
+            for group in &mut groups {
+                group.of = 0;
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within [`ALERT_HEARD_DAYS`] days; by labels alone.
+    pub async fn alert_reporting(
+        &self,
+        filter: &Filter,
+        is_ahead: bool,
+        by: &[AlertBy],
+    ) -> Result<Vec<AlertGroup>> {
+        let (from, to) = self.range(filter).await?.unwrap_or_default();
+        let told = self.told(filter, from, to).await?;
+        let hit = match is_ahead {
+            true => "ends > {ahead_from:Int64}",
+            false => "heard < {silent_from:Int64}",
+        };
+        let sql = format!(
+            "SELECT key, machines, of, newest, first FROM (\
+             SELECT key, countIf(hit) AS machines, count() AS of, toInt64(0) AS newest, groupArraySortedIf({NAMED})(endpoint, hit) AS first FROM (\
+             SELECT machine.endpoint AS endpoint, {key} AS key, {hit} AS hit FROM {machines} AS machine{joins} WHERE heard >= {{heard_from:Int64}}) \
+             GROUP BY key) WHERE machines > 0 ORDER BY machines DESC, key LIMIT {{groups:UInt64}}",
+            key = key(by),
+            machines = machines(&told),
+            joins = joined(by),
+        );
+        let now = filter.now.map_or_else(|| told.now(), |now| now.0);
+        let query = told
+            .reporting(told.ask(self, &sql))
+            .param("heard_from", now - ALERT_HEARD_DAYS * 86_400)
+            .param("groups", ALERT_GROUPS);
+        self.fetch_all("count silent machines for alerts", with_labels(query, by))
+            .await
+    }
+
+    /// First and last day that hold something derived, for whoever looks back.
+    pub async fn alert_days(&self, filter: &Filter) -> Result<Option<(LoggedAt, LoggedAt)>> {
+        let range = self.range(filter).await?;
+        Ok(range.map(|(from, to)| (super::day_start(from), super::day_start(to))))
+    }
+}
+
+/// Causes by what groups name them by.
+pub fn causes_by_key(causes: Vec<AlertCause>) -> BTreeMap<String, AlertCause> {
+    let key = |cause: AlertCause| (cause.key.to_string(), cause);
+    causes.into_iter().map(key).collect()
+}
