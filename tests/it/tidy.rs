@@ -60,6 +60,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
             "pipeline",
             &["event", "parse", "shippers", "classify", "queue", "store"],
         ),
+        ("alert", &["classify", "event", "quantity", "store"]),
         (
             "web",
             &[
@@ -88,6 +89,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
                 "harmless",
                 "store",
                 "queue",
+                "alert",
                 "ingest",
                 "pipeline",
                 "web",
@@ -160,6 +162,7 @@ fn the_program_for_windows_links_no_server_no_store_and_no_engine() {
             "{names:?}"
         );
         for server in [
+            "alert",
             "axum",
             "clickhouse",
             "embedded-clickhouse",

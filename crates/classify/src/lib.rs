@@ -31,6 +31,8 @@ pub use derive::{
     derive_days, derive_from, merge, month_of, news_of, verdict,
 };
 pub use reasons::reason_text;
-pub use rules::{Bilingual, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial};
+pub use rules::{
+    Bilingual, CATEGORIES, CLASSIFIER_VERSION, Fault, Layer, Rule, Rules, Steps, Tests, Trial,
+};
 pub use titles::{advice, title};
 pub use workshop::{BrokenTest, Inspected, Inspector, Sample, broken_tests};

@@ -6,7 +6,7 @@ mod matcher;
 mod prefilter;
 mod trial;
 
-pub use load::Fault;
+pub use load::{CATEGORIES, Fault};
 pub(crate) use matcher::Scratch;
 pub use trial::Trial;
 

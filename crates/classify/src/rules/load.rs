@@ -27,7 +27,7 @@ impl fmt::Display for Fault {
 }
 
 /// The categories there are; pages and alerts know them by name.
-pub(crate) const CATEGORIES: &[&str] = &[
+pub const CATEGORIES: &[&str] = &[
     "access_denied",
     "advanced_installer_failed",
     "cancelled",

@@ -1,0 +1,130 @@
+//! When rules would have fired over what is stored: day by day of logged time, with what is known today.
+//!
+//! A day is looked at as it ended, and as pages show it now: what was logged on it, whenever that arrived, by the rules of today. So a
+//! rule fires here on the day on which it could have known, and `for` counts in days.
+
+use crate::{
+    desk::Setting,
+    measure::Asked,
+    message::Text,
+    rule::Rule,
+    rules::Rules,
+    state::{Now, advance},
+    text::{self, CauseTitles},
+};
+use classify::Rules as Words;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{AlertPhase, AlertState, Day, Store, StoreError};
+
+/// One time that a rule would have fired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Firing {
+    /// The rule.
+    pub rule: String,
+    /// The group.
+    pub labels: Vec<(String, String)>,
+    /// What it would have been called.
+    pub title: Text,
+    /// First day at whose end it fires.
+    pub from: Day,
+    /// The day at whose end it is over; nothing where it goes on.
+    pub to: Option<Day>,
+    /// The greatest figure.
+    pub peak: f64,
+    /// The first ten PCs of its first day.
+    pub pcs: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Backtest {
+    /// In the order of time.
+    pub firings: Vec<Firing>,
+    /// Rules whose figures have no history: what is left to derive, who is silent.
+    pub without_history: BTreeSet<String>,
+    /// Days that were looked at.
+    pub days: u32,
+}
+
+/// Looks back over some days.
+pub async fn backtest(
+    store: &Store,
+    setting: &Setting,
+    rules: &Rules,
+    words: &[&Words],
+    (from, to): (Day, Day),
+) -> Result<Backtest, StoreError> {
+    let mut out = Backtest::default();
+    let mut states: BTreeMap<(String, Vec<(String, String)>), AlertState> = BTreeMap::new();
+    let mut titles = CauseTitles::new();
+    for rule in rules.iter().filter(|rule| !rule.figure.is_of_tries()) {
+        out.without_history.insert(rule.name.clone());
+    }
+    for day in from..=to {
+        out.days += 1;
+        let end = (i64::from(day) + 1) * 86_400;
+        let now = Now {
+            utc_ms: end * 1_000,
+            logged: end,
+        };
+        let mut asked = Asked::new(store, &setting.tenant, now, 0.0, words).until(day);
+        let mut counted = Vec::new();
+        for rule in rules.iter().filter(|rule| rule.figure.is_of_tries()) {
+            counted.push((rule, asked.count(rule).await?));
+        }
+        titles.extend(asked.into_titles());
+        for (rule, samples) in counted {
+            let mut groups: BTreeSet<Vec<(String, String)>> =
+                samples.iter().map(|sample| sample.labels.clone()).collect();
+            let open = states
+                .values()
+                .filter(|state| state.rule == rule.name && state.phase.is_open());
+            groups.extend(open.map(|state| state.labels.clone()));
+            for labels in groups {
+                let sample = samples.iter().find(|sample| sample.labels == labels);
+                let key = (rule.name.clone(), labels);
+                let before = states.get(&key);
+                let Some(state) = advance(rule, before, sample, now) else {
+                    continue;
+                };
+                let fired_before = before.is_some_and(|before| {
+                    before.phase == AlertPhase::Firing && before.episode == state.episode
+                });
+                note(&mut out, rule, &state, fired_before, day, &titles);
+                states.insert(key, state);
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn note(
+    out: &mut Backtest,
+    rule: &Rule,
+    state: &AlertState,
+    fired_before: bool,
+    day: Day,
+    titles: &CauseTitles,
+) {
+    if state.phase == AlertPhase::Firing && !fired_before {
+        out.firings.push(Firing {
+            rule: rule.name.clone(),
+            labels: state.labels.clone(),
+            title: text::filled(&rule.title, state, titles),
+            from: day,
+            to: None,
+            peak: state.peak,
+            pcs: state.pcs.clone(),
+        });
+        return;
+    }
+    let last = out.firings.iter_mut().rev().find(|firing| {
+        firing.to.is_none() && firing.rule == state.rule && firing.labels == state.labels
+    });
+    if let Some(firing) = last {
+        firing.peak = firing.peak.max(state.peak);
+        if state.phase == AlertPhase::Resolved {
+            firing.to = Some(day);
+        }
+    }
+}

@@ -1,0 +1,562 @@
+//! One evaluation after another: what is counted, what groups are in, what is written down to be sent.
+//!
+//! The order is what makes a repeat harmless. First everything that changed is written, as one statement, each row with the ids of the
+//! messages that tell of it; then what is to be sent, with the same ids; then it is sent. Whoever is killed in between leaves rows from
+//! which the next one makes the same messages.
+
+use crate::{
+    compose::{self, Composer},
+    measure::{self, Asked, Counted},
+    message::{Message, Receivers, Status, Text},
+    rule::Rule,
+    rules::Rules,
+    state::{Now, Sample, advance},
+    text::{self, CauseTitles},
+};
+use classify::Rules as Words;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{
+    AlertDelivery, AlertEvaluation, AlertPhase, AlertState, DeliveryState, Store, StoreError,
+};
+
+type Labels = Vec<(String, String)>;
+
+/// What does not change while it runs.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Whose.
+    pub tenant: String,
+    /// The pages' address, without a slash at its end.
+    pub base: String,
+    /// What fires is said again after so long, by receivers that do not ask for it more often; zero = never.
+    pub repeat: Duration,
+}
+
+/// Where an evaluation ends early, as if its process were killed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// Before anything is written.
+    BeforeStates,
+    /// What groups are in is written, and nothing to be sent.
+    AfterStates,
+    /// Never.
+    Never,
+}
+
+/// What an evaluation did.
+#[derive(Clone, Debug, Default)]
+pub struct Done {
+    /// Messages that were written down.
+    pub messages: Vec<Message>,
+    /// Why rules could not be asked, by their names.
+    pub errors: BTreeMap<String, String>,
+    /// Groups that fire.
+    pub firing: usize,
+}
+
+/// The receiver that stands for the page: a message with it is written down, whoever else is there.
+pub const PAGE: &str = "";
+
+/// A group that is over for so long is no news to anybody who was away.
+const NEWS_MS: i64 = 7 * 24 * 3_600 * 1_000;
+
+/// What rules saw is written when something of it changed, and so often in any case: for the page's "last".
+const SHOWN_MS: i64 = 60_000;
+
+/// Fleet figures are asked again after so long also where nothing was derived: they go by the clock too.
+const FLEET_MS: i64 = 60_000;
+
+/// Evaluation takes this part of the time at most, as one of fifty: in a fleet that takes two seconds to count it is every hundred.
+pub(crate) const SHARE: u32 = 50;
+
+/// Everything that evaluation knows between two rounds.
+pub struct Desk {
+    store: Store,
+    receivers: Arc<dyn Receivers>,
+    setting: Setting,
+    rules: Rules,
+    words: Vec<Arc<Words>>,
+    shipped: &'static Words,
+    /// The latest episode of each group of each rule.
+    states: BTreeMap<(String, Labels), AlertState>,
+    /// Written as states, and not yet as messages.
+    owed: Vec<Message>,
+    /// How often what fires was said again, by message.
+    repeated: BTreeMap<String, u32>,
+    /// What was last counted of the fleet, and when, and what was derived then.
+    fleet: BTreeMap<String, Vec<Sample>>,
+    fleet_mark: Option<(u64, i64)>,
+    titles: CauseTitles,
+    shown: Vec<AlertEvaluation>,
+}
+
+impl Desk {
+    /// Goes on from what the store knows; what is written as states and not as messages is written down first.
+    pub async fn open(
+        store: Store,
+        receivers: Arc<dyn Receivers>,
+        setting: Setting,
+        rules: Rules,
+        shipped: &'static Words,
+        now: Now,
+    ) -> Result<Self, StoreError> {
+        let known = store.latest_alert_states(&setting.tenant).await?;
+        let states = known
+            .into_iter()
+            .map(|state| ((state.rule.clone(), state.labels.clone()), state));
+        let mut desk = Self {
+            store,
+            receivers,
+            setting,
+            rules,
+            words: Vec::new(),
+            shipped,
+            states: states.collect(),
+            owed: Vec::new(),
+            repeated: BTreeMap::new(),
+            fleet: BTreeMap::new(),
+            fleet_mark: None,
+            titles: CauseTitles::new(),
+            shown: Vec::new(),
+        };
+        desk.recover(now).await?;
+        Ok(desk)
+    }
+
+    /// Other rules from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.fleet_mark = None;
+    }
+
+    /// What causes are called from now on, beside the shipped words.
+    pub fn set_words(&mut self, words: Option<Arc<Words>>) {
+        self.words = words.into_iter().collect();
+        self.fleet_mark = None;
+    }
+
+    /// Messages of states that nobody wrote down, because their evaluator was killed in between.
+    async fn recover(&mut self, now: Now) -> Result<(), StoreError> {
+        let mut by_message: BTreeMap<(String, Status, String), Vec<AlertState>> = BTreeMap::new();
+        for state in self.states.values() {
+            let ended = state.ended_ms.unwrap_or(now.utc_ms);
+            if now.utc_ms - ended > NEWS_MS {
+                continue;
+            }
+            for (id, status) in [
+                (&state.fired_message, Status::Firing),
+                (&state.ended_message, Status::Resolved),
+            ] {
+                if !id.is_empty() {
+                    let key = (id.clone(), status, state.rule.clone());
+                    by_message.entry(key).or_default().push(state.clone());
+                }
+            }
+        }
+        let ids: BTreeSet<&str> = by_message.keys().map(|(id, ..)| id.as_str()).collect();
+        let unwritten = self
+            .store
+            .unwritten_alert_messages(&self.setting.tenant, &ids)
+            .await?;
+        let mut owed = Vec::new();
+        for ((id, status, rule), states) in &by_message {
+            if unwritten.contains(id) {
+                let states: Vec<&AlertState> = states.iter().collect();
+                owed.extend(self.composer(rule).message(id, *status, &states));
+            }
+        }
+        // First what began, then what is over.
+        owed.sort_by_key(|message| message.status == Status::Resolved);
+        self.owed = owed;
+        self.write_down(now).await?;
+        Ok(())
+    }
+
+    fn composer<'a>(&'a self, rule: &str) -> Composer<'a> {
+        Composer {
+            base: &self.setting.base,
+            rule: self.rules.get(rule),
+        }
+    }
+
+    /// One evaluation. `lag_s`: for how long nothing was evaluated as a whole.
+    pub async fn round(&mut self, now: Now, lag_s: f64, kill: Kill) -> Result<Done, StoreError> {
+        // What an earlier round could not write down goes first.
+        let mut messages = self.write_down(now).await?;
+        let counted = self.count(now, lag_s).await?;
+        let (changed, errors) = self.advance(&counted, now);
+        if kill == Kill::BeforeStates {
+            return Ok(Done::default());
+        }
+        if !changed.is_empty() {
+            self.store
+                .insert_alert_states(&self.setting.tenant, &changed)
+                .await?;
+        }
+        self.owed = self.compose(&changed);
+        for state in changed {
+            self.states
+                .insert((state.rule.clone(), state.labels.clone()), state);
+        }
+        if kill == Kill::AfterStates {
+            return Ok(Done::default());
+        }
+        messages.extend(self.write_down(now).await?);
+        self.repeat(now).await?;
+        self.show(&counted, now).await?;
+        let fires = |state: &&AlertState| state.phase == AlertPhase::Firing;
+        Ok(Done {
+            messages,
+            errors,
+            firing: self.states.values().filter(fires).count(),
+        })
+    }
+
+    /// What every rule counts now. What is asked of the fleet is asked again where something was derived, or a minute has gone.
+    async fn count(
+        &mut self,
+        now: Now,
+        lag_s: f64,
+    ) -> Result<BTreeMap<String, Counted>, StoreError> {
+        let mark = self.store.derived_mark().await?;
+        let is_fresh = self
+            .fleet_mark
+            .is_some_and(|(known, at)| known == mark && (0..FLEET_MS).contains(&(now.utc_ms - at)));
+        let words: Vec<&Words> = self
+            .words
+            .iter()
+            .map(Arc::as_ref)
+            .chain([self.shipped])
+            .collect();
+        let mut asked = Asked::new(&self.store, &self.setting.tenant, now, lag_s, &words);
+        let mut all = BTreeMap::new();
+        let mut fleet = BTreeMap::new();
+        for rule in self.rules.iter() {
+            let known = self.fleet.get(&rule.name);
+            let counted = match known.filter(|_| is_fresh && measure::is_of_fleet(rule)) {
+                Some(samples) => Ok(samples.clone()),
+                None => asked.count(rule).await,
+            };
+            if let (Ok(samples), true) = (&counted, measure::is_of_fleet(rule)) {
+                fleet.insert(rule.name.clone(), samples.clone());
+            }
+            all.insert(rule.name.clone(), counted);
+        }
+        let is_whole = all.values().all(Result::is_ok);
+        self.titles.extend(asked.into_titles());
+        self.fleet = fleet;
+        if !is_fresh {
+            self.fleet_mark = is_whole.then_some((mark, now.utc_ms));
+        }
+        Ok(all)
+    }
+
+    /// What changed, texts and messages included; and why rules could not be asked.
+    fn advance(
+        &self,
+        counted: &BTreeMap<String, Counted>,
+        now: Now,
+    ) -> (Vec<AlertState>, BTreeMap<String, String>) {
+        let mut changed = Vec::new();
+        let mut errors = BTreeMap::new();
+        for rule in self.rules.iter() {
+            let samples = match counted.get(&rule.name) {
+                Some(Ok(samples)) => samples,
+                Some(Err(error)) => {
+                    // Nothing is known, so nothing changes: neither a false alert nor a false end.
+                    errors.insert(rule.name.clone(), error.to_string());
+                    continue;
+                }
+                None => continue,
+            };
+            let by_labels: BTreeMap<&Labels, &Sample> = samples
+                .iter()
+                .map(|sample| (&sample.labels, sample))
+                .collect();
+            let open = self
+                .states
+                .values()
+                .filter(|state| state.rule == rule.name && state.phase.is_open())
+                .map(|state| &state.labels);
+            for labels in measure::groups(samples, open) {
+                let before = self.states.get(&(rule.name.clone(), labels.clone()));
+                let sample = by_labels.get(labels).copied();
+                if let Some(state) = advance(rule, before, sample, now) {
+                    changed.push(self.worded(rule, state, sample.is_some()));
+                }
+            }
+        }
+        // What a rule said that is no longer there is over with it.
+        for state in self.states.values() {
+            if state.phase.is_open() && self.rules.get(&state.rule).is_none() {
+                changed.push(AlertState {
+                    phase: match state.phase {
+                        AlertPhase::Firing => AlertPhase::Resolved,
+                        _ => AlertPhase::Dropped,
+                    },
+                    ended_ms: Some(now.utc_ms),
+                    changes: state.changes + 1,
+                    ..state.clone()
+                });
+            }
+        }
+        self.name_messages(&mut changed);
+        (changed, errors)
+    }
+
+    fn worded(&self, rule: &Rule, mut state: AlertState, is_counted: bool) -> AlertState {
+        // Without a sample there is nothing new to say, and its cause may have no title any more.
+        if is_counted {
+            let title = text::filled(&rule.title, &state, &self.titles);
+            let body = text::filled(&rule.text, &state, &self.titles);
+            state.title = (title.en, title.zh);
+            state.body = (body.en, body.zh);
+            state.page = text::page(rule, &state.labels);
+        }
+        state
+    }
+
+    /// Gives episodes that just began to fire, or are just over, the id of the message that they share.
+    fn name_messages(&self, changed: &mut [AlertState]) {
+        for status in [Status::Firing, Status::Resolved] {
+            let mut of_rule: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+            for (at, state) in changed.iter().enumerate() {
+                let is_new = match status {
+                    Status::Firing => {
+                        state.phase == AlertPhase::Firing && state.fired_message.is_empty()
+                    }
+                    Status::Resolved => state.phase == AlertPhase::Resolved,
+                };
+                if is_new {
+                    of_rule.entry(state.rule.clone()).or_default().push(at);
+                }
+            }
+            for (rule, places) in of_rule {
+                let mut episodes: Vec<(&[(String, String)], u32)> = places
+                    .iter()
+                    .filter_map(|&at| changed.get(at))
+                    .map(|state| (state.labels.as_slice(), state.episode))
+                    .collect();
+                episodes.sort();
+                let id = compose::id(status, &rule, episodes.into_iter());
+                for at in places {
+                    if let Some(state) = changed.get_mut(at) {
+                        match status {
+                            Status::Firing => state.fired_message.clone_from(&id),
+                            Status::Resolved => state.ended_message.clone_from(&id),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The messages that just got their ids.
+    fn compose(&self, changed: &[AlertState]) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for status in [Status::Firing, Status::Resolved] {
+            let mut by_id: BTreeMap<&str, Vec<&AlertState>> = BTreeMap::new();
+            for state in changed {
+                let before = self
+                    .states
+                    .get(&(state.rule.clone(), state.labels.clone()))
+                    .filter(|before| before.episode == state.episode);
+                let (id, known) = match status {
+                    Status::Firing => (
+                        &state.fired_message,
+                        before.is_some_and(|before| !before.fired_message.is_empty()),
+                    ),
+                    Status::Resolved => (&state.ended_message, false),
+                };
+                if !id.is_empty() && !known {
+                    by_id.entry(id).or_default().push(state);
+                }
+            }
+            for (id, states) in by_id {
+                let rule = states.first().map_or("", |state| state.rule.as_str());
+                messages.extend(self.composer(rule).message(id, status, &states));
+            }
+        }
+        messages
+    }
+
+    /// Writes down what is to be sent, and to whom; returns it.
+    async fn write_down(&mut self, now: Now) -> Result<Vec<Message>, StoreError> {
+        if self.owed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = Vec::new();
+        for message in &self.owed {
+            rows.push(AlertDelivery {
+                state: DeliveryState::Delivered,
+                ..self.delivery(PAGE, message, 0, now)
+            });
+            for receiver in self.receivers_of(&message.rule) {
+                rows.push(self.delivery(&receiver, message, 0, now));
+            }
+        }
+        self.store
+            .insert_alert_deliveries(&self.setting.tenant, &rows)
+            .await?;
+        Ok(std::mem::take(&mut self.owed))
+    }
+
+    fn receivers_of(&self, rule: &str) -> Vec<String> {
+        let wanted = self.rules.get(rule).map(|rule| rule.receivers.as_slice());
+        let wanted = wanted.unwrap_or_default();
+        let mut names = self.receivers.names();
+        names.retain(|name| wanted.is_empty() || wanted.contains(name));
+        names
+    }
+
+    fn delivery(
+        &self,
+        receiver: &str,
+        message: &Message,
+        repetition: u32,
+        now: Now,
+    ) -> AlertDelivery {
+        AlertDelivery {
+            receiver: receiver.to_owned(),
+            message: message.id.clone(),
+            repetition,
+            rule: message.rule.clone(),
+            body: serde_json::to_string(message).unwrap_or_default(),
+            state: DeliveryState::Intended,
+            attempts: 0,
+            intended_ms: now.utc_ms,
+            tried_ms: now.utc_ms,
+            error: String::new(),
+        }
+    }
+
+    /// Everything that fires, one message a rule: for whoever wants to hear it again. Its id is that of the first message about it.
+    pub fn firing(&self) -> Vec<Message> {
+        let mut by_rule: BTreeMap<&str, Vec<&AlertState>> = BTreeMap::new();
+        for state in self.states.values() {
+            if state.phase == AlertPhase::Firing {
+                by_rule.entry(&state.rule).or_default().push(state);
+            }
+        }
+        by_rule
+            .into_iter()
+            .filter_map(|(rule, states)| {
+                let first = states.iter().min_by_key(|state| state.fired_ms)?;
+                let id = first.fired_message.clone();
+                self.composer(rule).message(&id, Status::Firing, &states)
+            })
+            .collect()
+    }
+
+    /// Says again what has fired for long. Which repetition it is follows from when it began, so a restart repeats none.
+    async fn repeat(&mut self, now: Now) -> Result<(), StoreError> {
+        let every = i64::try_from(self.setting.repeat.as_millis()).unwrap_or(i64::MAX);
+        if every == 0 {
+            return Ok(());
+        }
+        let firing = self.firing();
+        let mut rows = Vec::new();
+        let mut repeated = BTreeMap::new();
+        for message in &firing {
+            let begin = message.starts_at.duration_since(std::time::UNIX_EPOCH);
+            let begin = begin.map_or(0, |begin| i64::try_from(begin.as_millis()).unwrap_or(0));
+            let times = u32::try_from((now.utc_ms - begin).max(0) / every).unwrap_or(0);
+            let known = self.repeated.get(&message.id).copied();
+            repeated.insert(message.id.clone(), times);
+            if times == 0 || known == Some(times) {
+                continue;
+            }
+            for receiver in self.receivers_of(&message.rule) {
+                if self.receivers.resend(&receiver).is_none() {
+                    rows.push(self.delivery(&receiver, message, times, now));
+                }
+            }
+        }
+        if !rows.is_empty() {
+            self.store
+                .insert_alert_deliveries(&self.setting.tenant, &rows)
+                .await?;
+        }
+        self.repeated = repeated;
+        Ok(())
+    }
+
+    /// Writes what rules saw, for the page.
+    async fn show(
+        &mut self,
+        counted: &BTreeMap<String, Counted>,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let receivers = u16::try_from(self.receivers.names().len()).unwrap_or(u16::MAX);
+        let rows: Vec<AlertEvaluation> = self
+            .rules
+            .iter()
+            .map(|rule| self.evaluation(rule, counted.get(&rule.name), receivers, now))
+            .collect();
+        let is_same = |rows: &[AlertEvaluation], shown: &[AlertEvaluation]| {
+            let mut pairs = rows.iter().zip(shown);
+            rows.len() == shown.len()
+                && pairs.all(|(row, shown)| {
+                    let at_ms = row.at_ms;
+                    *row == AlertEvaluation {
+                        at_ms,
+                        ..shown.clone()
+                    }
+                })
+        };
+        let at = self.shown.first().map_or(i64::MIN, |shown| shown.at_ms);
+        if is_same(&rows, &self.shown) && (0..SHOWN_MS).contains(&now.utc_ms.saturating_sub(at)) {
+            return Ok(());
+        }
+        self.store
+            .insert_alert_evaluations(&self.setting.tenant, &rows)
+            .await?;
+        self.shown = rows;
+        Ok(())
+    }
+
+    fn evaluation(
+        &self,
+        rule: &Rule,
+        counted: Option<&Counted>,
+        receivers: u16,
+        now: Now,
+    ) -> AlertEvaluation {
+        let open: Vec<&AlertState> = self
+            .states
+            .values()
+            .filter(|state| state.rule == rule.name && state.phase.is_open())
+            .collect();
+        let fires = open.iter().any(|state| state.phase == AlertPhase::Firing);
+        let (state, error, greatest) = match counted {
+            Some(Err(error)) => ("error", error.to_string(), None),
+            Some(Ok(samples)) => {
+                let greatest = samples.iter().max_by(|a, b| a.value.total_cmp(&b.value));
+                let state = match (fires, open.is_empty()) {
+                    (true, _) => "firing",
+                    (false, false) => "pending",
+                    (false, true) => "inactive",
+                };
+                (state, String::new(), greatest)
+            }
+            None => ("inactive", String::new(), None),
+        };
+        let pair = |text: &Text| (text.en.clone(), text.zh.clone());
+        let title = text::without_fields(&rule.title);
+        AlertEvaluation {
+            rule: rule.name.clone(),
+            severity: rule.severity.name().to_owned(),
+            state: state.to_owned(),
+            groups: u32::try_from(open.len()).unwrap_or(u32::MAX),
+            value: greatest.map(|sample| sample.value),
+            threshold: greatest.map(|sample| rule.threshold.of(sample.of)),
+            error,
+            at_ms: now.utc_ms,
+            title: pair(&title),
+            about: pair(&rule.about),
+            receivers,
+        }
+    }
+}

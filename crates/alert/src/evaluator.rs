@@ -1,0 +1,269 @@
+//! The role: evaluates while it may, sends what is written down, and takes newer rules as they are published.
+
+use crate::{
+    claim::Claim,
+    delivery::{Resender, Sender, now_ms},
+    desk::{Desk, Kill, SHARE, Setting},
+    message::{Message, Receivers},
+    metrics::Status,
+    publish,
+    rules::Rules,
+    state::Now,
+};
+use classify::Rules as Words;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Store, StoreError};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What evaluates.
+pub struct Evaluator {
+    /// Asked for figures, and written to.
+    pub store: Store,
+    /// Who is told.
+    pub receivers: Arc<dyn Receivers>,
+    /// Whether this process evaluates.
+    pub claim: Claim,
+    /// What does not change.
+    pub setting: Setting,
+    /// Between two evaluations, where they do not take long.
+    pub interval: Duration,
+    /// What causes are called.
+    pub words: &'static Words,
+    /// What it does, for health and metrics.
+    pub status: Status,
+}
+
+/// After an error, and where there are no rules yet.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl Evaluator {
+    /// Evaluates until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let claim = Arc::new(self.claim);
+        let evaluator = Round {
+            store: self.store,
+            receivers: self.receivers,
+            claim: Arc::clone(&claim),
+            setting: self.setting,
+            interval: self.interval,
+            words: self.words,
+            status: self.status,
+        };
+        while claim.acquire(&stop).await {
+            tracing::info!("alerts are evaluated here");
+            evaluator.status.set_evaluates(true);
+            let held = stop.child_token();
+            let mut senders = JoinSet::new();
+            let (firing, wakes) = evaluator.start(&mut senders, &held);
+            tokio::select! {
+                () = claim.keep(&held) => {
+                    if !stop.is_cancelled() {
+                        tracing::warn!("another process evaluates alerts now");
+                    }
+                }
+                () = evaluator.rounds(&firing, &wakes, &held) => {}
+            }
+            held.cancel();
+            while senders.join_next().await.is_some() {}
+            evaluator.status.set_evaluates(false);
+        }
+    }
+}
+
+struct Round {
+    store: Store,
+    receivers: Arc<dyn Receivers>,
+    claim: Arc<Claim>,
+    setting: Setting,
+    interval: Duration,
+    words: &'static Words,
+    status: Status,
+}
+
+impl Round {
+    /// Starts what sends, each receiver by itself.
+    fn start(
+        &self,
+        senders: &mut JoinSet<()>,
+        held: &CancellationToken,
+    ) -> (watch::Sender<Vec<Message>>, Vec<Arc<Notify>>) {
+        let firing = watch::Sender::new(Vec::new());
+        let mut wakes = Vec::new();
+        for name in self.receivers.names() {
+            let wake = Arc::new(Notify::new());
+            wakes.push(Arc::clone(&wake));
+            let sender = Sender {
+                store: self.store.clone(),
+                tenant: self.setting.tenant.clone(),
+                receivers: Arc::clone(&self.receivers),
+                name: name.clone(),
+                claim: Arc::clone(&self.claim),
+                wake,
+            };
+            senders.spawn(sender.run(held.clone()));
+            if let Some(every) = self.receivers.resend(&name) {
+                let resender = Resender {
+                    receivers: Arc::clone(&self.receivers),
+                    name,
+                    every,
+                    claim: Arc::clone(&self.claim),
+                    firing: firing.subscribe(),
+                };
+                senders.spawn(resender.run(held.clone()));
+            }
+        }
+        (firing, wakes)
+    }
+
+    async fn rounds(
+        &self,
+        firing: &watch::Sender<Vec<Message>>,
+        wakes: &[Arc<Notify>],
+        held: &CancellationToken,
+    ) {
+        let mut desk: Option<Desk> = None;
+        let mut rules: Option<(u32, String)> = None;
+        let mut words: Option<(u32, String)> = None;
+        while !held.is_cancelled() {
+            let begin = Instant::now();
+            let pause = match self.one(&mut desk, &mut rules, &mut words).await {
+                Ok(Some((done, is_whole_of))) => {
+                    if let Some(desk) = &desk {
+                        firing.send_replace(desk.firing());
+                    }
+                    if done > 0 {
+                        wakes.iter().for_each(|wake| wake.notify_one());
+                    }
+                    let took = begin.elapsed();
+                    self.status.evaluated(took, is_whole_of.0, is_whole_of.1);
+                    self.interval.max(took * (SHARE - 1))
+                }
+                Ok(None) => AGAIN,
+                Err(error) => {
+                    // What is written may be more than what is known: it is read again.
+                    desk = None;
+                    rules = None;
+                    words = None;
+                    self.status.evaluated(begin.elapsed(), 0, 1);
+                    tracing::warn!(%error, "alerts cannot be evaluated, tried again");
+                    AGAIN
+                }
+            };
+            tokio::select! {
+                () = held.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One evaluation: how many messages came of it, and how many groups fire and rules failed. Nothing where there are no rules.
+    async fn one(
+        &self,
+        desk: &mut Option<Desk>,
+        rules: &mut Option<(u32, String)>,
+        words: &mut Option<(u32, String)>,
+    ) -> Result<Option<(usize, (usize, u64))>, StoreError> {
+        let now = Now::at(now_ms());
+        let newest = self.store.alert_rules_mark().await?;
+        if newest != *rules || desk.is_none() {
+            if let Some(found) = self.newest_rules().await? {
+                match desk {
+                    Some(desk) => desk.set_rules(found),
+                    None => *desk = Some(self.open(found, now).await?),
+                }
+            }
+            *rules = newest;
+        }
+        let Some(desk) = desk else {
+            return Ok(None);
+        };
+        let newest = self.store.rule_set().await?;
+        if newest != *words {
+            desk.set_words(self.newest_words().await?);
+            *words = newest;
+        }
+        // Nothing may be written by who no longer evaluates.
+        if !self.claim.holds().await? {
+            return Ok(None);
+        }
+        let lag = self.status.lag().unwrap_or_default();
+        let done = desk
+            .round(now, lag.as_secs_f64().floor(), Kill::Never)
+            .await?;
+        for (rule, error) in &done.errors {
+            tracing::warn!(%rule, %error, "an alert rule cannot be evaluated");
+        }
+        Ok(Some((
+            done.messages.len(),
+            (done.firing, done.errors.len() as u64),
+        )))
+    }
+
+    async fn open(&self, rules: Rules, now: Now) -> Result<Desk, StoreError> {
+        Desk::open(
+            self.store.clone(),
+            Arc::clone(&self.receivers),
+            self.setting.clone(),
+            rules,
+            self.words,
+            now,
+        )
+        .await
+    }
+
+    /// The newest rules, or none where they cannot be used: those in use go on.
+    async fn newest_rules(&self) -> Result<Option<Rules>, StoreError> {
+        match publish::newest(&self.store).await {
+            Ok(found) => {
+                self.status.set_trouble(match &found {
+                    Some(_) => None,
+                    None => Some(
+                        "no alert rules are published\nhint: run `cbsift alerts publish`"
+                            .to_owned(),
+                    ),
+                });
+                if let Some((sequence, rules)) = &found {
+                    tracing::info!(
+                        sequence,
+                        rules = rules.iter().count(),
+                        "alert rules are in use"
+                    );
+                }
+                Ok(found.map(|(_, rules)| rules))
+            }
+            Err(publish::RulesError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, "the newest alert rules cannot be used");
+                self.status.set_trouble(Some(error.to_string()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a site's own rules call causes; the shipped words answer for the rest.
+    async fn newest_words(&self) -> Result<Option<Arc<Words>>, StoreError> {
+        let Some(newest) = self.store.newest_rule_set().await? else {
+            return Ok(None);
+        };
+        if newest.set.digest == self.words.digest() || newest.set.files.is_empty() {
+            return Ok(None);
+        }
+        // Patterns are compiled: milliseconds of CPU that would hold up others.
+        let loaded = tokio::task::spawn_blocking(move || {
+            let files: Vec<(&str, &str)> = newest
+                .set
+                .files
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str()))
+                .collect();
+            Words::load(&files).ok()
+        });
+        Ok(loaded.await.ok().flatten().map(Arc::new))
+    }
+}

@@ -1,0 +1,578 @@
+//! Files to rules; all faults at once, each with file and line.
+
+use crate::{
+    message::Text,
+    rule::{Figure, Narrow, Rule, Severity, Threshold, by_name},
+    rules::Fault,
+    text,
+    trial::{ALL, Case, Step},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use store::{AlertBy, CauseId};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    name: String,
+    title: RawText,
+    about: RawText,
+    text: RawText,
+    severity: String,
+    count: String,
+    #[serde(default)]
+    r#where: RawNarrow,
+    #[serde(default)]
+    group_by: Vec<String>,
+    threshold: RawThreshold,
+    #[serde(default)]
+    r#for: Option<String>,
+    #[serde(default)]
+    keep_firing_for: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    runbook: String,
+    #[serde(default)]
+    receivers: Vec<String>,
+    tests: Vec<RawCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawText {
+    en: String,
+    zh: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawNarrow {
+    kb: Option<String>,
+    except_kbs: Vec<String>,
+    categories: Vec<String>,
+    causes: Vec<String>,
+    labels: BTreeMap<String, String>,
+    after: Option<String>,
+    tries: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawThreshold {
+    at_least: f64,
+    share: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCase {
+    case: String,
+    steps: Vec<RawStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    at: String,
+    of: Option<f64>,
+    #[serde(default)]
+    values: BTreeMap<String, f64>,
+    #[serde(default)]
+    late: bool,
+    firing: BTreeSet<String>,
+}
+
+/// Everything said of one rule, with the lines to say it of.
+struct Faults<'a> {
+    file: &'a str,
+    lines: &'a [&'a str],
+    rule_line: u64,
+    name: String,
+    found: Vec<Fault>,
+}
+
+impl Faults<'_> {
+    /// `key`: what to point at within the rule; its first line where it does not stand there.
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        let start = usize::try_from(self.rule_line)
+            .unwrap_or(1)
+            .saturating_sub(1);
+        let within = self.lines.iter().skip(start).enumerate();
+        let at = within
+            .take_while(|(index, line)| *index == 0 || !line.starts_with("- "))
+            .find(|(_, line)| !key.is_empty() && line.contains(key))
+            .map_or(0, |(index, _)| index as u64);
+        let rule = match self.name.is_empty() {
+            true => String::new(),
+            false => format!("rule `{}`: ", self.name),
+        };
+        self.found.push(Fault {
+            file: self.file.to_owned(),
+            line: self.rule_line + at,
+            message: format!("{rule}{}", message.into()),
+        });
+    }
+}
+
+pub(crate) fn load(files: &[(String, String)]) -> Result<Vec<Rule>, Vec<Fault>> {
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut faults = Vec::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (file, text) in files {
+        let lines: Vec<&str> = text.lines().collect();
+        let values: Vec<serde_saphyr::Spanned<Value>> = match serde_saphyr::from_str(text) {
+            Ok(values) => values,
+            Err(error) => {
+                let message = error.to_string();
+                faults.push(Fault {
+                    file: file.clone(),
+                    line: error.location().map_or(1, |location| location.line()),
+                    message: message.lines().next().unwrap_or_default().to_owned(),
+                });
+                continue;
+            }
+        };
+        for value in values {
+            let name = value.value.get("name").and_then(Value::as_str);
+            let mut said = Faults {
+                file,
+                lines: &lines,
+                rule_line: value.referenced.line().max(1),
+                name: name.unwrap_or_default().to_owned(),
+                found: Vec::new(),
+            };
+            match serde_json::from_value::<RawRule>(value.value) {
+                Err(error) => {
+                    let error = error.to_string();
+                    // The parser names the field in backticks, where it is about one.
+                    let key = error.split('`').nth(1).map(|key| format!("{key}:"));
+                    said.add(&key.unwrap_or_default(), error);
+                }
+                Ok(raw) => {
+                    let rule = rule(raw, &mut said);
+                    let place = format!("{file}:{}", said.rule_line);
+                    if let Some(first) = seen.insert(rule.name.clone(), place) {
+                        said.add("name:", format!("this name stands at {first} too"));
+                    }
+                    rules.push(rule);
+                }
+            }
+            faults.append(&mut said.found);
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(rules),
+        false => Err(faults),
+    }
+}
+
+fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
+    let is_name = |name: &str| {
+        let mut letters = name.bytes();
+        letters
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase())
+            && letters
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    if !is_name(&raw.name) {
+        faults.add(
+            "name:",
+            "a name is of lower-case letters, digits and `_`, and begins with a letter",
+        );
+    }
+    let severity = Severity::from_name(&raw.severity).unwrap_or_else(|| {
+        let said = format!(
+            "no severity `{}`; known: info, warning, critical",
+            raw.severity
+        );
+        faults.add("severity:", said);
+        Severity::Info
+    });
+    let figure = Figure::from_name(&raw.count).unwrap_or_else(|| {
+        let known = Figure::ALL.map(Figure::name).join(", ");
+        faults.add(
+            "count:",
+            format!("no figure `{}`; known: {known}", raw.count),
+        );
+        Figure::Failing
+    });
+    let group_by = group_by(&raw.group_by, figure, faults);
+    let by_cause = group_by.contains(&AlertBy::Cause);
+    let threshold = Threshold {
+        at_least: raw.threshold.at_least,
+        share: raw.threshold.share,
+    };
+    if !(threshold.at_least > 0.0 && threshold.at_least.is_finite()) {
+        faults.add(
+            "threshold:",
+            "`at_least` must be more than 0: what is never met or always met is no alert",
+        );
+    }
+    if threshold
+        .share
+        .is_some_and(|share| !(share > 0.0 && share <= 1.0))
+    {
+        faults.add(
+            "threshold:",
+            "`share` must be above 0 and at most 1, such as 0.01",
+        );
+    }
+    let has_of = !by_cause
+        && (figure.is_of_reports() || matches!(figure, Figure::Failing | Figure::Restart));
+    if threshold.share.is_some() && !has_of {
+        faults.add(
+            "threshold:",
+            "nobody knows of how many this is a share; use `at_least` alone",
+        );
+    }
+    let mut duration = |key: &str, text: Option<String>| match text {
+        None => Duration::ZERO,
+        Some(text) => quantity::time(&text).unwrap_or_else(|| {
+            faults.add(
+                &format!("{key}:"),
+                format!("`{key}` is `{text}`, but must be a time such as \"15m\""),
+            );
+            Duration::ZERO
+        }),
+    };
+    let hold = duration("for", raw.r#for);
+    let keep_firing = duration("keep_firing_for", raw.keep_firing_for);
+    let after = duration("after", raw.r#where.after.clone());
+    let narrow = narrow(raw.r#where, after, figure, faults);
+    for (key, text) in [
+        ("title:", &raw.title),
+        ("about:", &raw.about),
+        ("text:", &raw.text),
+    ] {
+        for (language, text) in [("en", &text.en), ("zh", &text.zh)] {
+            if text.trim().is_empty() {
+                faults.add(
+                    key,
+                    format!("no `{}` in `{language}`", key.trim_end_matches(':')),
+                );
+            }
+            for field in text::fields(text) {
+                let is_known = match field {
+                    "of" | "share" => has_of,
+                    "pcs" => figure.is_of_tries() || figure.is_of_reports(),
+                    _ => {
+                        text::FIELDS.contains(&field)
+                            || group_by.iter().any(|by| by_name(by) == field)
+                    }
+                };
+                if !is_known || key == "about:" {
+                    faults.add(key, format!("no field `{{{field}}}` here; there are value, threshold, what it groups by, and where they are known pcs, of, share"));
+                }
+            }
+        }
+    }
+    for name in raw.labels.keys().filter(|name| !is_name(name)) {
+        faults.add("labels:", format!("`{name}` is no name of a label"));
+    }
+    let tests = tests(raw.tests, &group_by, faults);
+    let text = |raw: RawText| Text {
+        en: raw.en.trim().to_owned(),
+        zh: raw.zh.trim().to_owned(),
+    };
+    Rule {
+        name: raw.name,
+        severity,
+        title: text(raw.title),
+        about: text(raw.about),
+        text: text(raw.text),
+        figure,
+        narrow,
+        group_by,
+        threshold,
+        hold,
+        keep_firing,
+        labels: raw.labels,
+        runbook: raw.runbook,
+        receivers: raw.receivers,
+        tests,
+    }
+}
+
+/// Things that one rule groups by: a title has no room for more.
+const GROUPS_MAX: usize = 3;
+
+fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<AlertBy> {
+    let mut by: Vec<AlertBy> = Vec::new();
+    for name in raw {
+        let one = match name.as_str() {
+            "kb" => AlertBy::Kb,
+            "cause" => AlertBy::Cause,
+            _ => match name.strip_prefix("label:") {
+                Some(label) if !label.is_empty() && !["kb", "cause"].contains(&label) => {
+                    AlertBy::Label(label.to_owned())
+                }
+                _ => {
+                    faults.add(
+                        "group_by:",
+                        format!("cannot group by `{name}`; known: kb, cause, label:NAME"),
+                    );
+                    continue;
+                }
+            },
+        };
+        let fits = match (&one, figure) {
+            (AlertBy::Kb, Figure::Failing | Figure::Restart) => true,
+            (AlertBy::Cause, Figure::Failing | Figure::NewCause | Figure::CauseBack) => true,
+            (
+                AlertBy::Label(_),
+                Figure::Failing | Figure::Restart | Figure::Silent | Figure::ClockAhead,
+            ) => true,
+            _ => false,
+        };
+        if !fits {
+            faults.add(
+                "group_by:",
+                format!("`{}` cannot be grouped by `{name}`", figure.name()),
+            );
+        } else if by.contains(&one) {
+            faults.add("group_by:", format!("`{name}` stands there twice"));
+        } else {
+            by.push(one);
+        }
+    }
+    if by.len() > GROUPS_MAX {
+        faults.add("group_by:", format!("at most {GROUPS_MAX} things"));
+    }
+    if figure.is_of_trends() && by != [AlertBy::Cause] {
+        faults.add(
+            "group_by:",
+            format!(
+                "`{}` is of one cause each: group_by must be [cause]",
+                figure.name()
+            ),
+        );
+    }
+    by
+}
+
+fn narrow(raw: RawNarrow, after: Duration, figure: Figure, faults: &mut Faults<'_>) -> Narrow {
+    for cause in &raw.causes {
+        if CauseId::read(cause).is_none() {
+            faults.add("causes:", format!("`{cause}` is no cause; write it as pages' addresses do, like disk_full~0x80070070"));
+        }
+    }
+    for category in raw
+        .categories
+        .iter()
+        .filter(|name| !classify::CATEGORIES.contains(&name.as_str()))
+    {
+        faults.add(
+            "categories:",
+            format!(
+                "no category `{category}`; known: {}",
+                classify::CATEGORIES.join(", ")
+            ),
+        );
+    }
+    let of_failures =
+        raw.tries > 0 || !after.is_zero() || !raw.categories.is_empty() || !raw.causes.is_empty();
+    let of_updates = raw.kb.is_some() || !raw.except_kbs.is_empty();
+    if of_failures
+        && !matches!(
+            figure,
+            Figure::Failing | Figure::NewCause | Figure::CauseBack
+        )
+    {
+        faults.add("where:", format!("`{}` counts no failures: `after`, `tries`, `categories` and `causes` say nothing of it", figure.name()));
+    }
+    if (raw.tries > 0 || !after.is_zero()) && figure.is_of_trends() {
+        faults.add(
+            "where:",
+            format!(
+                "`{}` is about what is new: `after` and `tries` say nothing of it",
+                figure.name()
+            ),
+        );
+    }
+    if of_updates && !figure.is_of_tries() {
+        faults.add(
+            "where:",
+            format!(
+                "`{}` is not of updates: `kb` and `except_kbs` say nothing of it",
+                figure.name()
+            ),
+        );
+    }
+    if !raw.labels.is_empty() && !figure.is_of_tries() && !figure.is_of_reports() {
+        faults.add(
+            "where:",
+            format!(
+                "`{}` is not of PCs: `labels` say nothing of it",
+                figure.name()
+            ),
+        );
+    }
+    Narrow {
+        kb: raw.kb.map(|kb| kb.to_ascii_uppercase()),
+        except_kbs: raw.except_kbs,
+        categories: raw.categories,
+        causes: raw.causes,
+        labels: raw.labels.into_iter().collect(),
+        after,
+        tries: raw.tries,
+    }
+}
+
+fn tests(raw: Vec<RawCase>, group_by: &[AlertBy], faults: &mut Faults<'_>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let (mut fires, mut stays_quiet) = (false, false);
+    for case in raw {
+        let mut steps: Vec<Step> = Vec::new();
+        for step in case.steps {
+            let Some(at) = quantity::time(&step.at) else {
+                faults.add(
+                    "at:",
+                    format!("`at` is `{}`, but must be a time such as \"15m\"", step.at),
+                );
+                continue;
+            };
+            if steps.last().is_some_and(|before| before.at > at) {
+                faults.add(
+                    "at:",
+                    format!("`{}`: steps stand in the order of time", case.case),
+                );
+            }
+            let is_group = |group: &String| match group_by.len() {
+                0 => group == ALL,
+                parts => group.split('/').count() == parts,
+            };
+            if let Some(group) = step
+                .values
+                .keys()
+                .chain(&step.firing)
+                .find(|group| !is_group(group))
+            {
+                faults.add("values:", format!("`{group}` is no group of this rule; write the values of what it groups by with `/` between, or `all` where it groups by nothing"));
+            }
+            fires |= !step.firing.is_empty();
+            stays_quiet |= step.values.keys().any(|group| !step.firing.contains(group));
+            steps.push(Step {
+                at,
+                of: step.of,
+                values: step.values,
+                is_late: step.late,
+                firing: step.firing,
+            });
+        }
+        cases.push(Case {
+            name: case.case,
+            steps,
+        });
+    }
+    if !fires || !stays_quiet {
+        faults.add("tests:", "tests must show a step at which it fires, and one at which it counts something and stays quiet");
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+- name: a_rule
+  title: { en: '{kb} fails on {value}', zh: '{kb} {value}' }
+  about: { en: made up, zh: 虚构 }
+  text: { en: '{share} of {of}', zh: '{share}' }
+  severity: warning
+  count: failing
+  group_by: [kb]
+  threshold: { at_least: 3, share: 0.5 }
+  tests:
+    - case: made up
+      steps:
+        - { at: 0s, of: 4, values: { KB1: 1, KB2: 3 }, firing: [KB2] }
+";
+
+    fn faults(text: &str) -> Vec<String> {
+        let loaded = load(&[("x.yaml".to_owned(), text.to_owned())]);
+        let faults = loaded.expect_err("refused");
+        faults.iter().map(Fault::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_rule_loads() {
+        let rules = load(&[("x.yaml".to_owned(), GOOD.to_owned())]).unwrap();
+        assert_eq!(rules[0].threshold.of(Some(100.0)), 50.0);
+    }
+
+    #[test]
+    fn all_faults_are_said_at_once_with_file_and_line() {
+        let second = GOOD.trim_start_matches('\n');
+        let bad = GOOD
+            .replace("severity: warning", "severity: loud")
+            .replace("'{kb} fails on {value}'", "'{host} fails'")
+            .replace("a_rule", "Bad Rule")
+            + second
+            + &second.replace("share: 0.5", "share: 5").replace(
+                "- { at: 0s, of: 4, values: { KB1: 1, KB2: 3 }, firing: [KB2] }",
+                "- { at: soon, firing: [] }",
+            )
+            + &second
+                .replace("severity: warning", "colour: red")
+                .replace("a_rule", "fourth");
+        let faults = faults(&bad);
+        for (line, said) in [
+            (6, "no severity `loud`"),
+            (3, "no field `{host}`"),
+            (2, "a name is of"),
+            (26, "stands at x.yaml:14 too"),
+            (33, "`share` must be"),
+            (37, "`at` is `soon`"),
+            (34, "tests must show"),
+            (42, "unknown field `colour`"),
+        ] {
+            let found = faults
+                .iter()
+                .any(|fault| fault.starts_with(&format!("x.yaml:{line}:")) && fault.contains(said));
+            assert!(found, "line {line} {said}: {faults:#?}");
+        }
+    }
+
+    #[test]
+    fn what_a_figure_cannot_tell_is_refused() {
+        for (from, to, said) in [
+            ("count: failing", "count: dead_letters", "cannot be grouped"),
+            ("count: failing", "count: new_cause", "must be [cause]"),
+            (
+                "group_by: [kb]",
+                "group_by: [kb, label:ring, cause, label:site]",
+                "at most 3",
+            ),
+            (
+                "group_by: [kb]",
+                "group_by: [kb, cause]",
+                "of how many this is a share",
+            ),
+            ("at_least: 3", "at_least: 0", "more than 0"),
+            (
+                "  group_by: [kb]",
+                "  where: { causes: [x] }\n  group_by: [kb]",
+                "`x` is no cause",
+            ),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD);
+            let faults = faults(&text);
+            assert!(
+                faults.iter().any(|fault| fault.contains(said)),
+                "{said}: {faults:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_yaml_is_a_fault_with_its_line() {
+        let faults = faults("- name: [\n");
+        assert!(faults[0].starts_with("x.yaml:"), "{faults:?}");
+    }
+}

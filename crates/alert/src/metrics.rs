@@ -1,0 +1,93 @@
+//! Every metric of alerts.
+
+use metrics::{counter, gauge};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use store::DeliveryState;
+
+/// What evaluation does in this process, for `/metrics` and health.
+#[derive(Clone, Default)]
+pub struct Status(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    evaluates: bool,
+    /// The end of the last evaluation in which every rule could be asked, or since when there should be one.
+    whole: Option<Instant>,
+    took: Duration,
+    firing: usize,
+    errors: u64,
+    evaluations: u64,
+    trouble: Option<String>,
+}
+
+impl Status {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This process evaluates from now on, or no longer.
+    pub(crate) fn set_evaluates(&self, evaluates: bool) {
+        let mut state = self.state();
+        state.evaluates = evaluates;
+        state.whole = evaluates.then(Instant::now);
+    }
+
+    /// An evaluation ended.
+    pub(crate) fn evaluated(&self, took: Duration, firing: usize, errors: u64) {
+        let mut state = self.state();
+        state.took = took;
+        state.firing = firing;
+        state.errors += errors;
+        state.evaluations += 1;
+        if errors == 0 {
+            state.whole = Some(Instant::now());
+        }
+    }
+
+    /// Why rules cannot be used, if that is so.
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        self.state().trouble = trouble;
+    }
+
+    /// What to say beside readiness.
+    pub fn trouble(&self) -> Option<String> {
+        self.state().trouble.clone()
+    }
+
+    /// How long ago everything was evaluated; nothing where others evaluate.
+    pub fn lag(&self) -> Option<Duration> {
+        self.state().whole.map(|whole| whole.elapsed())
+    }
+
+    /// Sets the gauges and counters.
+    pub fn publish(&self) {
+        let state = self.state();
+        gauge!("cbsift_alert_evaluates").set(u8::from(state.evaluates));
+        gauge!("cbsift_alert_firing").set(state.firing as f64);
+        gauge!("cbsift_alert_evaluation_seconds").set(state.took.as_secs_f64());
+        let lag = state
+            .whole
+            .map_or(0.0, |whole| whole.elapsed().as_secs_f64());
+        gauge!("cbsift_alert_lag_seconds").set(lag);
+        counter!("cbsift_alert_evaluations_total").absolute(state.evaluations);
+        counter!("cbsift_alert_errors_total").absolute(state.errors);
+    }
+}
+
+/// A try to deliver.
+pub(crate) fn delivered(receiver: &str, state: DeliveryState, again: bool) {
+    let outcome = match again {
+        true => "retry",
+        false => state.name(),
+    };
+    counter!("cbsift_alert_deliveries_total", "receiver" => receiver.to_owned(), "outcome" => outcome)
+        .increment(1);
+}
+
+/// Everything that fires was said again.
+pub(crate) fn resent(receiver: &str, is_good: bool) {
+    let outcome = if is_good { "resent" } else { "resend_failed" };
+    counter!("cbsift_alert_deliveries_total", "receiver" => receiver.to_owned(), "outcome" => outcome)
+        .increment(1);
+}

@@ -1,0 +1,135 @@
+//! A set of rules: those that came with the build, and how files become one.
+
+use crate::{
+    load,
+    rule::{LANGUAGE, Rule},
+    trial::{self, Broken},
+};
+use std::fmt;
+use xxhash_rust::xxh3::Xxh3;
+
+/// The shipped files, by subject.
+const SHIPPED: [(&str, &str); 3] = [
+    (
+        "updates.yaml",
+        include_str!("../../../config/alerts/updates.yaml"),
+    ),
+    (
+        "causes.yaml",
+        include_str!("../../../config/alerts/causes.yaml"),
+    ),
+    (
+        "system.yaml",
+        include_str!("../../../config/alerts/system.yaml"),
+    ),
+];
+
+/// Something wrong in a file of rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// File name.
+    pub file: String,
+    /// Line, 1-based.
+    pub line: u64,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+/// A set of rules. Invariant: each name once, every rule whole.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    digest: String,
+}
+
+impl Rules {
+    /// Names and texts of the shipped files, in the order of loading.
+    pub fn shipped_files() -> Vec<(String, String)> {
+        SHIPPED
+            .iter()
+            .map(|&(name, text)| (name.to_owned(), text.to_owned()))
+            .collect()
+    }
+
+    /// Loads files, each `(name, text)`; all faults at once.
+    pub fn load(files: &[(String, String)]) -> Result<Self, Vec<Fault>> {
+        let rules = load::load(files)?;
+        let mut hash = Xxh3::new();
+        hash.update(&LANGUAGE.to_le_bytes());
+        for part in files.iter().flat_map(|(name, text)| [name, text]) {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        Ok(Self {
+            rules,
+            digest: format!("{:032x}", hash.digest128()),
+        })
+    }
+
+    /// What tells it from other sets.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// All rules, in the order of their files.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// The set of one of them alone, for looking back: it cannot be published.
+    pub fn only(&self, name: &str) -> Option<Self> {
+        Some(Self {
+            rules: vec![self.get(name)?.clone()],
+            digest: String::new(),
+        })
+    }
+
+    /// Tests of rules that do not hold.
+    pub fn broken_tests(&self) -> Vec<(&Rule, Broken)> {
+        let of = |rule| {
+            trial::broken(rule)
+                .into_iter()
+                .map(move |broken| (rule, broken))
+        };
+        self.rules.iter().flat_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_rules_load_and_their_tests_hold() {
+        let rules = Rules::load(&Rules::shipped_files()).unwrap_or_else(|faults| {
+            panic!(
+                "{}",
+                faults.iter().map(|f| format!("{f}\n")).collect::<String>()
+            )
+        });
+        let broken = rules.broken_tests();
+        assert!(broken.is_empty(), "{broken:#?}");
+        assert!(rules.iter().count() >= 10);
+    }
+
+    #[test]
+    fn a_digest_is_of_names_and_texts() {
+        let load = |files: &[(String, String)]| Rules::load(files).unwrap().digest().to_owned();
+        let shipped = Rules::shipped_files();
+        let mut other = shipped.clone();
+        other[0].1.push('\n');
+        assert_ne!(load(&shipped), load(&other));
+        assert_eq!(load(&shipped), load(&shipped.clone()));
+    }
+}
