@@ -1,5 +1,6 @@
 //! Questions of the pages and their answers: the contract that README.md shows.
 
+mod alerts;
 mod codes;
 mod endpoint;
 mod endpoints;
@@ -9,6 +10,7 @@ mod overview;
 mod records;
 mod status;
 
+pub(crate) use alerts::alerts;
 pub(crate) use codes::code;
 pub(crate) use endpoint::endpoint;
 pub(crate) use endpoints::{endpoints, endpoints_csv};

@@ -86,6 +86,7 @@ pub fn router(web: Web) -> Router {
         .route("/endpoints", get(api::endpoints))
         .route("/endpoints.csv", get(api::endpoints_csv))
         .route("/labels", get(api::labels))
+        .route("/alerts", get(api::alerts))
         .route("/codes/{code}", get(api::code));
     let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))

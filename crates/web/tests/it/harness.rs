@@ -253,7 +253,7 @@ impl Served {
         ask(self.pages, "GET", path, &[("Host", "127.0.0.1")]).await
     }
 
-    async fn connect(&self) -> Store {
+    pub(crate) async fn connect(&self) -> Store {
         connect(StoreConfig::local(self.engine.socket())).await
     }
 

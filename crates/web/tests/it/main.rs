@@ -5,6 +5,7 @@
 //! - `site_rules`: findings of a site's own rules have their titles
 //! - `protocol`: names, headers, caching, errors, methods
 
+mod alerts;
 mod answers;
 mod harness;
 mod protocol;

@@ -1,0 +1,159 @@
+//! `/alerts`: what fires, what fired, and what each rule last saw.
+
+use crate::{error::Result, json::Json, server::Web, texts::Text};
+use axum::extract::State;
+use event::UtcMillis;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use store::{AlertDelivery, AlertState, DeliveryState};
+
+/// Episodes that go on, in one answer: more than anybody reads.
+const OPEN: u64 = 500;
+
+/// Episodes that are over, the last to end.
+const PAST: u64 = 100;
+
+#[derive(Serialize)]
+pub(crate) struct Alerts {
+    /// When rules were last evaluated.
+    evaluated: Option<String>,
+    rules: Vec<Rule>,
+    firing: Vec<Episode>,
+    history: Vec<Episode>,
+    /// Whether anybody is told.
+    configured: bool,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    name: String,
+    severity: String,
+    state: String,
+    groups: u32,
+    value: Option<f64>,
+    threshold: Option<f64>,
+    last: String,
+    error: Option<String>,
+    title: Text,
+    about: Text,
+}
+
+#[derive(Serialize)]
+struct Episode {
+    id: String,
+    rule: String,
+    severity: String,
+    state: &'static str,
+    labels: BTreeMap<String, String>,
+    since: String,
+    value: f64,
+    title: Text,
+    page: String,
+    deliveries: Vec<Delivery>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<String>,
+}
+
+#[derive(Clone, Serialize)]
+struct Delivery {
+    receiver: String,
+    at: String,
+    ok: bool,
+    error: Option<String>,
+}
+
+pub(crate) async fn alerts(State(web): State<Web>) -> Result<Alerts> {
+    let (store, tenant) = (&web.store, &*web.tenant);
+    let (seen, open, past) = tokio::try_join!(
+        store.alert_evaluations(tenant),
+        store.open_alerts(tenant, OPEN),
+        store.past_alerts(tenant, PAST),
+    )?;
+    let messages: Vec<&str> = open
+        .iter()
+        .chain(&past)
+        .flat_map(|state| [&state.fired_message, &state.ended_message])
+        .filter(|message| !message.is_empty())
+        .map(String::as_str)
+        .collect();
+    let mut sent: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for delivery in store.alert_deliveries_of(tenant, &messages).await? {
+        // What stands for this page is no receiver.
+        if !delivery.receiver.is_empty() {
+            let message = delivery.message.clone();
+            sent.entry(message).or_default().push(shown(delivery));
+        }
+    }
+    let episode = |state: AlertState| Episode::new(state, &sent);
+    Ok(Json(Alerts {
+        evaluated: seen.first().map(|seen| UtcMillis(seen.at_ms).to_string()),
+        configured: seen.iter().any(|seen| seen.receivers > 0),
+        rules: seen
+            .into_iter()
+            .map(|seen| Rule {
+                name: seen.rule,
+                severity: seen.severity,
+                state: seen.state,
+                groups: seen.groups,
+                value: seen.value,
+                threshold: seen.threshold,
+                last: UtcMillis(seen.at_ms).to_string(),
+                error: (!seen.error.is_empty()).then_some(seen.error),
+                title: text(seen.title),
+                about: text(seen.about),
+            })
+            .collect(),
+        firing: open.into_iter().map(episode).collect(),
+        history: past.into_iter().map(episode).collect(),
+    }))
+}
+
+impl Episode {
+    fn new(state: AlertState, sent: &BTreeMap<String, Vec<Delivery>>) -> Self {
+        let of = |message: &String| sent.get(message).cloned().unwrap_or_default();
+        let is_over = !state.phase.is_open();
+        let mut deliveries = of(&state.fired_message);
+        if !state.ended_message.is_empty() {
+            deliveries.extend(of(&state.ended_message));
+        }
+        // The same episode has the same id in every answer.
+        let labels: Vec<&str> = state
+            .labels
+            .iter()
+            .map(|(_, value)| value.as_str())
+            .collect();
+        Self {
+            id: format!("{}/{}/{}", state.rule, labels.join("/"), state.episode),
+            state: state.phase.name(),
+            since: UtcMillis(state.fired_ms.unwrap_or(state.since_ms)).to_string(),
+            value: if is_over { state.peak } else { state.value },
+            resolved: state
+                .ended_ms
+                .filter(|_| is_over)
+                .map(|at| UtcMillis(at).to_string()),
+            rule: state.rule,
+            severity: state.severity,
+            labels: state.labels.into_iter().collect(),
+            title: text(state.title),
+            page: state.page,
+            deliveries,
+        }
+    }
+}
+
+fn shown(delivery: AlertDelivery) -> Delivery {
+    Delivery {
+        at: UtcMillis(delivery.tried_ms).to_string(),
+        ok: delivery.state == DeliveryState::Delivered,
+        error: match (delivery.error.is_empty(), delivery.state) {
+            (false, _) => Some(delivery.error),
+            (true, DeliveryState::Delivered) => None,
+            (true, state) => Some(state.name().to_owned()),
+        },
+        receiver: delivery.receiver,
+    }
+}
+
+fn text((en, zh): (String, String)) -> Text {
+    Text { en, zh }
+}
