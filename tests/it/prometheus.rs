@@ -48,9 +48,11 @@ fn rules_and_configuration_pass_promtool() {
 fn metrics(text: &str) -> BTreeSet<String> {
     text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
         .filter(|word| {
-            ["ingest", "pipeline", "queue", "store", "build", "rule"]
-                .iter()
-                .any(|part| word.starts_with(&format!("cbsift_{part}_")))
+            [
+                "alert", "ingest", "pipeline", "queue", "store", "build", "rule",
+            ]
+            .iter()
+            .any(|part| word.starts_with(&format!("cbsift_{part}_")))
         })
         .map(|word| word.trim_end_matches("_bucket").to_owned())
         .collect()

@@ -1,6 +1,10 @@
 //! The command line: one file a command.
 
 #[cfg(feature = "server")]
+mod alert;
+#[cfg(feature = "server")]
+mod alerts;
+#[cfg(feature = "server")]
 mod audit;
 mod completions;
 mod config;
@@ -91,6 +95,10 @@ enum Command {
     #[cfg(feature = "server")]
     Web(web::Arguments),
     #[cfg(feature = "server")]
+    Alert(alert::Arguments),
+    #[cfg(feature = "server")]
+    Alerts(alerts::Arguments),
+    #[cfg(feature = "server")]
     Engine(engine::Arguments),
     #[cfg(feature = "server")]
     Migrate(migrate::Arguments),
@@ -160,6 +168,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Pipeline(arguments) => pipeline::run(arguments),
         #[cfg(feature = "server")]
         Command::Web(arguments) => web::run(arguments),
+        #[cfg(feature = "server")]
+        Command::Alert(arguments) => alert::run(arguments),
+        #[cfg(feature = "server")]
+        Command::Alerts(arguments) => alerts::run(arguments),
         #[cfg(feature = "server")]
         Command::Engine(arguments) => engine::run(arguments),
         #[cfg(feature = "server")]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "server")]
 mod access;
+#[cfg(feature = "server")]
+mod alert_rules;
 mod commands;
 #[cfg(feature = "server")]
 mod feed;

@@ -1,6 +1,7 @@
 //! What runs: one file a role, each top to bottom in the order data flows.
 
 mod admin;
+mod alert;
 mod desk;
 mod door;
 pub(crate) mod engine;
@@ -12,6 +13,7 @@ mod tokens;
 mod up;
 mod web;
 
+pub(crate) use alert::alert;
 pub(crate) use door::files_needed;
 pub(crate) use engine::Remote;
 pub(crate) use ingest::ingest;

@@ -1,5 +1,6 @@
 //! The settings of every role, checked.
 
+mod alerts;
 mod bounds;
 mod layers;
 
@@ -7,6 +8,7 @@ pub(crate) use layers::Shown;
 
 use crate::log;
 use crate::misuse::Misuse;
+use alerts::{Alerts, RawAlerts};
 use bounds::RawPipeline;
 use serde::Deserialize;
 use serve::TlsFiles;
@@ -39,6 +41,7 @@ pub(crate) struct Settings {
     /// Who may see the pages; asked for on every address where it is there.
     pub(crate) web_tokens_file: Option<PathBuf>,
     pub(crate) web: web::Config,
+    pub(crate) alerts: Alerts,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) admin_tls: Option<TlsFiles>,
 }
@@ -119,6 +122,7 @@ struct Raw {
     pipeline: RawPipeline,
     queue: queue::RawConfig,
     web: RawWeb,
+    alerts: RawAlerts,
     admin: RawAdmin,
 }
 
@@ -219,6 +223,7 @@ pub(crate) fn load(
             check.problems.extend(more);
             queue::Config::default()
         }),
+        alerts: raw.alerts.check(&mut check),
         admin_tls: admin_tls.clone(),
         admin_listen: check.address("admin.listen", &raw.admin.listen, admin_tls.is_some()),
         ingest: match ingest::Config::check(&raw.ingest) {

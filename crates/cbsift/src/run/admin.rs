@@ -212,6 +212,16 @@ impl Admin {
         })
     }
 
+    /// How alerts are evaluated.
+    pub(super) fn with_alerts(self, status: alert::Status) -> Self {
+        let noted = status.clone();
+        self.with_note(move || noted.trouble())
+            .with_refresh(move || {
+                status.publish();
+                async {}
+            })
+    }
+
     /// What is not well but stops nothing.
     pub(super) fn with_notes(mut self, notes: Notes) -> Self {
         self.kept = Some(notes.clone());
@@ -408,6 +418,19 @@ fn describe() {
             "Parts of the store that the engine put aside or cannot read.",
         ),
         (
+            "cbsift_alert_evaluates",
+            "Whether this process evaluates alerts; of several one does.",
+        ),
+        (
+            "cbsift_alert_lag_seconds",
+            "How long ago every alert rule could be asked; 0 where another process evaluates.",
+        ),
+        (
+            "cbsift_alert_evaluation_seconds",
+            "How long the last evaluation took.",
+        ),
+        ("cbsift_alert_firing", "Groups of alert rules that fire."),
+        (
             "cbsift_store_clock_doubtful",
             "Whether text does not expire because the clock has jumped.",
         ),
@@ -418,6 +441,18 @@ fn describe() {
         (
             "cbsift_engine_restarts_total",
             "How often the engine's process was started again.",
+        ),
+        (
+            "cbsift_alert_evaluations_total",
+            "Evaluations of all alert rules.",
+        ),
+        (
+            "cbsift_alert_errors_total",
+            "Alert rules that could not be asked, summed over evaluations.",
+        ),
+        (
+            "cbsift_alert_deliveries_total",
+            "Tries to deliver a message, by receiver and outcome.",
         ),
         (
             "cbsift_ingest_requests_total",

@@ -9,6 +9,7 @@ use super::tokens::{self, Believed, Shelf};
 use crate::keeper::{Keeper, Notes, Shown, Space};
 use crate::settings::Settings;
 use crate::token::{self, Holder};
+use alert::Claim;
 use anyhow::Context;
 use classify::Rules;
 use pipeline::Pipeline;
@@ -96,6 +97,15 @@ pub(crate) async fn up(
             file_system: web.file_system_full(),
         },
     };
+    let receivers = super::alert::receivers(settings)?;
+    crate::alert_rules::publish_own(&store, settings).await?;
+    let evaluator = super::alert::evaluator(
+        settings,
+        store.clone(),
+        Claim::alone(store.clone(), TENANT),
+        receivers,
+        &page_door.url()?,
+    );
     let admin = Admin::new("up")?;
     let traffic = ingest::Traffic::new();
     let intake = traffic.count(intake);
@@ -107,6 +117,7 @@ pub(crate) async fn up(
         .with_derivation(pipeline.status(), store.clone())
         .with_pipeline(pipeline.status(), store.clone())
         .with_disk(store.clone(), space)
+        .with_alerts(evaluator.status.clone())
         .with_notes(keeper.notes.clone());
 
     let addresses = Addresses {
@@ -128,6 +139,10 @@ pub(crate) async fn up(
         servers.add("enrolment", desk);
     }
     servers.add("the housekeeping", move |stop| keeper.run(stop));
+    servers.add("alerts", |stop| async move {
+        evaluator.run(stop).await;
+        Ok(())
+    });
 
     ready(&addresses, &token);
 

@@ -9,7 +9,7 @@ GRANT ON CLUSTER `cbsift` CLUSTER ON *.* TO cbsift_admin;
 GRANT ON CLUSTER `cbsift` TABLE ENGINE ON * TO cbsift_admin;
 GRANT ON CLUSTER `cbsift` SELECT ON system.* TO cbsift_admin;
 
--- `cbsift ingest` and `cbsift pipeline`: rows in, and retention.
+-- `cbsift ingest`, `cbsift pipeline` and `cbsift alert`: rows in, and retention.
 CREATE USER IF NOT EXISTS cbsift_writer ON CLUSTER `cbsift` IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000';
 GRANT ON CLUSTER `cbsift` SELECT, INSERT, ALTER DELETE ON cbsift.* TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.parts TO cbsift_writer;
