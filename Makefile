@@ -89,11 +89,12 @@ kafka-libs: ## Apache Kafka and ZooKeeper for the tests, by Maven
 kafka: kafka-libs ## A Kafka broker in the foreground; prints its address
 	$(CARGO) run --quiet -p kafka-harness
 
-test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus, kcat
+test-tools: kafka-libs ## What only tests need: a Python environment, a browser, Prometheus, Alertmanager, kcat
 	crates/embedded-clickhouse/make-venv
 	crates/embedded-clickhouse/make-node-clients
 	tests/browser/prepare
 	tests/prometheus/prepare
+	tests/alertmanager/prepare
 	tests/kcat/prepare
 
 compose-check: ## Docker's own check of docker/compose.yaml

@@ -44,6 +44,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
         ("classify", &["event", "parse", "windows-error-codes"]),
         ("simulate", &["event"]),
         ("queue", &["event", "quantity"]),
+        ("receivers", &["event", "harmless", "quantity"]),
         ("store", &["event"]),
         ("files", &["event", "harmless", "parse"]),
         ("follow", &["event", "files", "harmless", "parse"]),

@@ -1,0 +1,84 @@
+//! What became of one try.
+
+use std::time::Duration;
+
+/// What became of one try to deliver a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver said that it has it; syslog over UDP says nothing, there it was sent.
+    Delivered,
+    /// It may work later; not before `after`, where that is known.
+    Retry {
+        /// For people, with a hint where we know one.
+        error: String,
+        /// How long to wait at least.
+        after: Option<Duration>,
+    },
+    /// The same message would be refused again: somebody has to change something.
+    Refused {
+        /// For people, with a hint where we know one.
+        error: String,
+    },
+}
+
+/// Longest error kept: some lines of what a service says.
+const ERROR_BYTES: usize = 600;
+
+impl Outcome {
+    pub(crate) fn retry(error: impl std::fmt::Display) -> Self {
+        Self::Retry {
+            error: short(&error.to_string()),
+            after: None,
+        }
+    }
+
+    pub(crate) fn later(error: impl std::fmt::Display, after: Duration) -> Self {
+        Self::Retry {
+            error: short(&error.to_string()),
+            after: Some(after),
+        }
+    }
+
+    pub(crate) fn refused(error: impl std::fmt::Display) -> Self {
+        Self::Refused {
+            error: short(&error.to_string()),
+        }
+    }
+
+    /// The error with secrets that a service repeated struck out.
+    pub(crate) fn without(self, secrets: &[String]) -> Self {
+        let strike = |error: String| {
+            secrets
+                .iter()
+                .filter(|secret| !secret.is_empty())
+                .fold(error, |error, secret| error.replace(secret, "***"))
+        };
+        match self {
+            Self::Delivered => self,
+            Self::Retry { error, after } => Self::Retry {
+                error: strike(error),
+                after,
+            },
+            Self::Refused { error } => Self::Refused {
+                error: strike(error),
+            },
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Delivered => None,
+            Self::Retry { error, .. } | Self::Refused { error } => Some(error),
+        }
+    }
+}
+
+/// Words of others for people: harmless, and not too many.
+pub(crate) fn short(text: &str) -> String {
+    let text = harmless::lines(text.trim());
+    let end = text.floor_char_boundary(ERROR_BYTES);
+    match text.get(..end) {
+        Some(start) if end < text.len() => format!("{start}…"),
+        _ => text.into_owned(),
+    }
+}
