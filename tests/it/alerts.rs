@@ -2,7 +2,10 @@
 
 use crate::harness::{Up, cbsift, get, run, text, wait_until};
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// Made-up lines: an update that fails on a damaged folder.
 const FAILING: &str = concat!(
@@ -10,6 +13,50 @@ const FAILING: &str = concat!(
     "2022-08-18 15:53:46, Error                 CSI    00009627@2022/8/18:07:53:46.609 (F) onecore\\base\\wcp\\sil\\ntsystem.cpp(2987): Error STATUS_FILE_CORRUPT_ERROR originated in function Windows::Rtl::SystemImplementation::DirectFileSystemProvider::SysCreateFile expression: (null)[gle=0x80004005]\r\n",
     "2022-08-18 15:53:47, Info                  CBS    Exec: Processing complete.  Session: 30979999_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x80070570 - ERROR_FILE_CORRUPT]\r\n",
 );
+
+/// And is installed the day after.
+const INSTALLED: &str = concat!(
+    "2022-08-19 10:00:01, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30980001_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
+    "2022-08-19 10:00:09, Info                  CBS    Exec: Processing complete.  Session: 30980001_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x00000000 - S_OK]\r\n",
+);
+
+/// A webhook that takes everything, and what it heard.
+fn webhook() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/hook", listener.local_addr().unwrap());
+    let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let noted = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+            let body = loop {
+                let read = stream.read(&mut piece).unwrap_or(0);
+                bytes.extend_from_slice(&piece[..read]);
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                    let length = head.lines().find_map(|line| {
+                        let (name, value) = line.split_once(": ")?;
+                        name.eq_ignore_ascii_case("content-length")
+                            .then(|| value.parse().ok())?
+                    });
+                    if body.len() >= length.unwrap_or(0) {
+                        break body.to_owned();
+                    }
+                }
+                if read == 0 {
+                    break String::new();
+                }
+            };
+            if let Ok(message) = serde_json::from_str(&body) {
+                noted.lock().unwrap().push(message);
+            }
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    (address, heard)
+}
 
 /// A site's own rule: one PC is enough.
 const RULE: &str = "
@@ -48,13 +95,21 @@ fn config(folder: &Path, lines: &str) -> String {
 }
 
 #[test]
-fn a_failing_update_fires_once_whatever_is_restarted() {
+fn a_failing_update_is_told_once_whatever_is_restarted() {
     let rules = folder_of(RULE);
     let folder = tempfile::tempdir().unwrap();
+    let (hook, heard) = webhook();
+    let receivers = folder.path().join("receivers.yaml");
+    std::fs::write(
+        &receivers,
+        format!("- name: team\n  kind: webhook\n  url: {hook}\n  allow_private: true\n"),
+    )
+    .unwrap();
+    let heard = || heard.lock().unwrap().clone();
     let config = config(
         folder.path(),
         &format!(
-            "folder = {:?}\npages = \"https://cbsift.example/\"\n",
+            "folder = {:?}\npages = \"https://cbsift.example/\"\nreceivers = {receivers:?}\n",
             rules.path()
         ),
     );
@@ -76,6 +131,17 @@ fn a_failing_update_fires_once_whatever_is_restarted() {
     assert_eq!(firing["title"]["en"], "KB5016616 fails on 1 PCs");
     assert_eq!(firing["labels"]["kb"], "KB5016616");
     assert_eq!(firing["page"], "/updates/KB5016616");
+    wait_until("its delivery is written down", || {
+        alerts(&up)["firing"][0]["deliveries"][0]["ok"] == true
+    });
+    let told = heard();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(
+        (&told[0]["status"], &told[0]["total"]),
+        (&"firing".into(), &1.into())
+    );
+    assert_eq!(told[0]["title"]["zh"], "KB5016616 失败 1 台");
+    assert_eq!(told[0]["page"], "https://cbsift.example/updates/KB5016616");
     up.kill();
 
     let up = Up::on(&data, &["--config", &config]);
@@ -89,6 +155,16 @@ fn a_failing_update_fires_once_whatever_is_restarted() {
         (&again["firing"][0]["id"], &again["firing"][0]["since"]),
         (&firing["id"], &firing["since"])
     );
+    // It goes well the day after: over, and told once.
+    std::fs::write(&log, [FAILING, INSTALLED].concat()).unwrap();
+    up.send(&[&log], "pc-1", &[]);
+    wait_until("its end is told", || {
+        alerts(&up)["history"][0]["deliveries"][1]["ok"] == true
+    });
+    let states: Vec<Value> = heard().iter().map(|told| told["status"].clone()).collect();
+    assert_eq!(states, ["firing", "resolved"]);
+    let again = alerts(&up);
+    assert_eq!(again["firing"], Value::Array(Vec::new()));
     up.stop();
 
     // Rules with a fault are refused as a whole, and those before go on.
@@ -103,9 +179,10 @@ fn a_failing_update_fires_once_whatever_is_restarted() {
         alerts(&up)["evaluated"] != evaluated
     });
     let seen = alerts(&up);
+    assert_eq!(heard().len(), 2);
     assert_eq!(
         (&seen["rules"][0]["name"], &seen["rules"][0]["state"]),
-        (&"made_up".into(), &"firing".into())
+        (&"made_up".into(), &"inactive".into())
     );
     up.stop();
 }

@@ -3,7 +3,7 @@
 //! | file | covers |
 //! | --- | --- |
 //! | `harness.rs` | starts `up` on free ports with a folder of its own, and asks it |
-//! | `alerts.rs` | a failing update fires once whatever is restarted; the workshop of alert rules |
+//! | `alerts.rs` | a failing update is told once to a webhook, whatever is restarted; the workshop of alert rules |
 //! | `commands.rs` | arguments, errors with a way out, exit codes |
 //! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |

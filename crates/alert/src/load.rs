@@ -319,15 +319,17 @@ fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<Aler
                 }
             },
         };
-        let fits = match (&one, figure) {
-            (AlertBy::Kb, Figure::Failing | Figure::Restart) => true,
-            (AlertBy::Cause, Figure::Failing | Figure::NewCause | Figure::CauseBack) => true,
-            (
-                AlertBy::Label(_),
-                Figure::Failing | Figure::Restart | Figure::Silent | Figure::ClockAhead,
-            ) => true,
-            _ => false,
+        let allowed: &[Figure] = match one {
+            AlertBy::Kb => &[Figure::Failing, Figure::Restart],
+            AlertBy::Cause => &[Figure::Failing, Figure::NewCause, Figure::CauseBack],
+            AlertBy::Label(_) => &[
+                Figure::Failing,
+                Figure::Restart,
+                Figure::Silent,
+                Figure::ClockAhead,
+            ],
         };
+        let fits = allowed.contains(&figure);
         if !fits {
             faults.add(
                 "group_by:",

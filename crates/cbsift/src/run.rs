@@ -9,6 +9,7 @@ mod ingest;
 mod intake;
 mod pipeline;
 mod process;
+mod receivers;
 mod tokens;
 mod up;
 mod web;

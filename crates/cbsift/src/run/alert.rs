@@ -6,16 +6,12 @@ use super::engine::Remote;
 use super::process::{self, Servers, TENANT};
 use crate::alert_rules;
 use crate::settings::Settings;
-use alert::{Claim, Evaluator, Nobody, Receivers, Setting, Status};
+use super::receivers::receivers;
+use alert::{Claim, Evaluator, Receivers, Setting, Status};
 use classify::Rules;
 use std::sync::Arc;
 use store::Store;
 use tokio_util::sync::CancellationToken;
-
-/// Who is told.
-pub(super) fn receivers(_settings: &Settings) -> anyhow::Result<Arc<dyn Receivers>> {
-    Ok(Arc::new(Nobody))
-}
 
 /// What evaluates; `pages` is where the pages are, where no setting says it.
 pub(super) fn evaluator(

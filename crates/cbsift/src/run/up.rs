@@ -34,6 +34,7 @@ pub(crate) async fn up(
     // the time to open the engine.
     tokens::check(settings.ingest.tokens_file.as_deref(), "ingest.tokens_file")?;
     tokens::check(settings.web_tokens_file.as_deref(), "web.tokens_file")?;
+    let receivers = super::receivers::receivers(settings)?;
     let doors = Doors::new(settings)?;
     let intake_door = doors.intake()?;
     let page_door = doors.pages()?;
@@ -97,7 +98,6 @@ pub(crate) async fn up(
             file_system: web.file_system_full(),
         },
     };
-    let receivers = super::alert::receivers(settings)?;
     crate::alert_rules::publish_own(&store, settings).await?;
     let evaluator = super::alert::evaluator(
         settings,

@@ -14,6 +14,8 @@ pub(crate) struct Alerts {
     pub(crate) folder: Option<PathBuf>,
     /// Where people open the pages, or empty.
     pub(crate) pages: String,
+    /// File of receivers; none = nobody is told.
+    pub(crate) receivers: Option<PathBuf>,
     /// What fires is said again after so long; zero = never.
     pub(crate) repeat: Duration,
 }
@@ -25,6 +27,7 @@ pub(super) struct RawAlerts {
     interval: String,
     folder: String,
     pages: String,
+    receivers: String,
     repeat: String,
 }
 
@@ -69,6 +72,7 @@ impl RawAlerts {
             interval,
             folder: (!self.folder.is_empty()).then(|| PathBuf::from(&self.folder)),
             pages: self.pages.clone(),
+            receivers: (!self.receivers.is_empty()).then(|| PathBuf::from(&self.receivers)),
             repeat,
         }
     }

@@ -1,0 +1,117 @@
+//! Who is told of alerts: the receivers of `alerts.receivers`, as evaluation knows them.
+
+use crate::misuse::Misuse;
+use crate::settings::Settings;
+use alert::{Message, MessageStatus, Outcome};
+use futures_util::future::BoxFuture;
+use receivers::{Kind, ReceiverConfig};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Alertmanager hears everything that fires as often, …
+const RESEND: Duration = Duration::from_secs(60);
+
+/// … and takes for over what it has not heard of for so long: longer than a restart or a take-over lasts.
+const BELIEVED: Duration = Duration::from_secs(15 * 60);
+
+/// The receivers that a file names; nobody without one. Every fault is told at once.
+pub(super) fn receivers(settings: &Settings) -> anyhow::Result<Arc<dyn alert::Receivers>> {
+    let configs = match &settings.alerts.receivers {
+        None => Vec::new(),
+        Some(path) => read(path)?,
+    };
+    let told = receivers::Receivers::from_config(&configs);
+    let told = told.map_err(|faults| refused(settings.alerts.receivers.as_deref(), &faults))?;
+    Ok(Arc::new(Told(told)))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<ReceiverConfig>> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Misuse(format!(
+            "`alerts.receivers`: cannot read `{}`: {error}",
+            path.display()
+        ))
+    })?;
+    let configs = ReceiverConfig::list_from_yaml(&text);
+    Ok(configs.map_err(|faults| refused(Some(path), &faults))?)
+}
+
+fn refused(path: Option<&Path>, faults: &[receivers::Fault]) -> Misuse {
+    let place = path.map_or_else(String::new, |path| path.display().to_string());
+    let faults: Vec<String> = faults
+        .iter()
+        .map(|fault| format!("`alerts.receivers`: {place}: {fault}"))
+        .collect();
+    Misuse(faults.join("\n") + "\nhint: docs/alerts.md has a configuration of each kind")
+}
+
+struct Told(receivers::Receivers);
+
+impl Told {
+    fn is_alertmanager(&self, receiver: &str) -> bool {
+        self.0.kind(receiver) == Some(Kind::Alertmanager)
+    }
+}
+
+impl alert::Receivers for Told {
+    fn names(&self) -> Vec<String> {
+        self.0.names().into_iter().map(str::to_owned).collect()
+    }
+
+    fn resend(&self, receiver: &str) -> Option<Duration> {
+        self.is_alertmanager(receiver).then_some(RESEND)
+    }
+
+    fn deliver<'a>(&'a self, receiver: &'a str, message: &'a Message) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let mut message = told(message);
+            if self.is_alertmanager(receiver) && message.status == receivers::Status::Firing {
+                message.ends_at = Some(SystemTime::now() + BELIEVED);
+            }
+            match self.0.deliver(receiver, &message).await {
+                receivers::Outcome::Delivered => Outcome::Delivered,
+                receivers::Outcome::Retry { error, after } => Outcome::Retry { error, after },
+                receivers::Outcome::Refused { error } => Outcome::Refused { error },
+            }
+        })
+    }
+}
+
+/// A message in the words of those who deliver it.
+fn told(message: &Message) -> receivers::Message {
+    let text = |text: &alert::Text| receivers::Text {
+        en: text.en.clone(),
+        zh: text.zh.clone(),
+    };
+    receivers::Message {
+        id: message.id.clone(),
+        rule: message.rule.clone(),
+        severity: match message.severity {
+            alert::Severity::Info => receivers::Severity::Info,
+            alert::Severity::Warning => receivers::Severity::Warning,
+            alert::Severity::Critical => receivers::Severity::Critical,
+        },
+        status: match message.status {
+            MessageStatus::Firing => receivers::Status::Firing,
+            MessageStatus::Resolved => receivers::Status::Resolved,
+        },
+        labels: message.labels.clone(),
+        title: text(&message.title),
+        body: text(&message.body),
+        page: message.page.clone(),
+        starts_at: message.starts_at,
+        ends_at: message.ends_at,
+        alerts: message
+            .alerts
+            .iter()
+            .map(|item| receivers::Item {
+                labels: item.labels.clone(),
+                value: item.value,
+                text: text(&item.text),
+                page: item.page.clone(),
+            })
+            .collect(),
+        total: message.total,
+    }
+}
