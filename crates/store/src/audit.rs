@@ -2,7 +2,8 @@
 //!
 //! Each process writes a chain of its own, because the store has no locks: its first row names those rows that no other one had named,
 //! and each one after it the row before. Nothing is signed: whoever may write to the store can make all of it anew from some row on, which
-//! only a copy elsewhere shows (`cbsift audit export`), and rows at the very end that no other one has named yet can be taken away.
+//! only a copy elsewhere shows (`cbsift audit export`), and rows at the very end that no other one has named yet can be taken away. So can
+//! rows at the front of a process's chain, by whoever adds a row that says that they were too old: housekeeping adds such rows too.
 //! What somebody asks for has its row before it is done, so that nothing is done without one; what then fails has its row all the same.
 
 mod verify;

@@ -115,6 +115,7 @@ impl Verifier {
         let is_there = |hash: &String| hashes.contains(hash.as_str()) || is_expired(hash);
         let first_at = self.first_at.unwrap_or_default();
         for (&writer, chain) in &self.chains {
+            let first = chain.keys().next().copied();
             for (&number, at_place) in chain {
                 if at_place.len() > 1 {
                     faults.insert(Fault::Inserted { writer, number });
@@ -129,7 +130,8 @@ impl Verifier {
                         // One hash, which is that of the row before it.
                         _ => match (row.previous.as_slice(), before) {
                             ([hash], Some(before)) => before.iter().any(|row| row.hash == *hash),
-                            ([hash], None) => is_expired(hash),
+                            // What is too old goes from the front of a chain, never out of it, whatever a row says.
+                            ([hash], None) => first == Some(number) && is_expired(hash),
                             _ => false,
                         },
                     };
@@ -279,6 +281,15 @@ mod tests {
         told.hash = told.hashed();
         let left = [rows[2..].to_vec(), vec![told]].concat();
         assert_eq!(verify(&left), []);
+        // Not out of the middle, whoever puts a row there that says so.
+        let hidden = [rows[..1].to_vec(), left.clone()].concat();
+        assert_eq!(
+            verify(&hidden),
+            [Fault::Removed {
+                writer: 1,
+                number: 3
+            }]
+        );
         // Only those that it names.
         let fewer = left[1..].to_vec();
         assert_eq!(
