@@ -188,16 +188,11 @@ struct Examiner<'a> {
 
 impl<'a> Examiner<'a> {
     fn new(rules: &'a Rules, chunk: &'a Chunk) -> Self {
-        let mut seed = Xxh3::new();
-        for part in [chunk.tenant.as_str(), &chunk.endpoint, chunk.source.name()] {
-            seed.update(part.as_bytes());
-            seed.update(&[0]);
-        }
         let mark = parse::covered_mark(chunk.encoding, chunk.offset, chunk.length, &chunk.text);
         Self {
             rules,
             chunk,
-            identity_seed: seed.digest(),
+            identity_seed: identity_seed(&chunk.tenant, &chunk.endpoint, chunk.source),
             // Its offset is what a sender says.
             base: chunk.offset.saturating_add(mark),
             counted: (0, 0),
@@ -534,15 +529,33 @@ impl<'a> Examiner<'a> {
                 self.identity_seed,
             ));
         }
-        let raw = record.raw.trim_end_matches(['\r', '\n', '\0', ' ']);
-        if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
-            return EventId(xxh3_64_with_seed(raw.as_bytes(), self.identity_seed));
-        }
-        EventId(xxh3_64_with_seed(
-            raw.replace("\r\n", "\n").as_bytes(),
-            self.identity_seed,
-        ))
+        identity_of_text(record.raw, self.identity_seed)
     }
+}
+
+/// The identity of a record of this text in a log of an endpoint; that of an event of an event log follows from something else.
+pub fn identity_of(tenant: &str, endpoint: &str, source: event::Source, record: &str) -> EventId {
+    identity_of_text(record, identity_seed(tenant, endpoint, source))
+}
+
+fn identity_seed(tenant: &str, endpoint: &str, source: event::Source) -> u64 {
+    let mut seed = Xxh3::new();
+    for part in [tenant, endpoint, source.name()] {
+        seed.update(part.as_bytes());
+        seed.update(&[0]);
+    }
+    seed.digest()
+}
+
+fn identity_of_text(record: &str, seed: u64) -> EventId {
+    let raw = record.trim_end_matches(['\r', '\n', '\0', ' ']);
+    if memchr::memchr(b'\r', raw.as_bytes()).is_none() {
+        return EventId(xxh3_64_with_seed(raw.as_bytes(), seed));
+    }
+    EventId(xxh3_64_with_seed(
+        raw.replace("\r\n", "\n").as_bytes(),
+        seed,
+    ))
 }
 
 /// In which phase and operation an upgrade failed: the number behind the result, written without `0x`.

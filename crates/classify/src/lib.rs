@@ -23,7 +23,7 @@ mod rules;
 mod titles;
 mod workshop;
 
-pub use classify::{Classified, classify, rules_matching};
+pub use classify::{Classified, classify, identity_of, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
 pub use derive::{

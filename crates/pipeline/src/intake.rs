@@ -5,7 +5,7 @@ mod lanes;
 mod wakes;
 
 use crate::{
-    ActiveSet, Config, PipelineError,
+    ActiveSet, Config, Names, PipelineError,
     letters::{Death, letter_of},
     outbox::Outbox,
     rule_sets::Current,
@@ -181,6 +181,7 @@ pub(crate) struct Intake {
     turns: Turns,
     news: NewsIds,
     streams: Arc<Streams>,
+    names: Names,
 }
 
 /// Names of batches in the outbox: a random start and a counter, so that no two processes meet, however close they start. A name is
@@ -286,6 +287,7 @@ impl Intake {
             workers,
             news: NewsIds::new(),
             streams: Arc::clone(&handle.streams),
+            names: Names::default(),
         }
     }
 
@@ -315,6 +317,19 @@ impl Intake {
         let set = match self.rules.get() {
             Ok(set) => set,
             Err(error) => return self.answer(callers, &Err(error.into())),
+        };
+        let chunks = match self.names.resolve(&self.store, chunks).await {
+            Ok((chunks, is_moving)) => {
+                if is_moving {
+                    // Somebody else stores chunks of these logs too.
+                    self.streams.clear();
+                }
+                chunks
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                return self.answer(callers, &Err(PipelineError::Unavailable { reason }));
+            }
         };
         let mut results = match self.classify(&set, chunks).await {
             Ok(results) => results.into_iter(),

@@ -7,6 +7,8 @@ mod feed;
 
 mod foreign;
 
+mod names;
+
 mod intake;
 
 mod rule_sets;
@@ -21,6 +23,8 @@ mod deriver;
 
 mod reprocess;
 
+mod merge;
+
 mod config;
 mod error;
 mod status;
@@ -33,6 +37,8 @@ pub use feed::{Feed, FeedStatus};
 pub use foreign::ForeignTopics;
 pub use intake::Handle;
 pub use letters::{chunk_of, record_of};
+pub use merge::{Merged, NAMES_SETTLED, merge, plan_merge};
+pub use names::Names;
 pub use pipeline::Pipeline;
 pub use reprocess::{
     Asked, Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Plan, Progress,

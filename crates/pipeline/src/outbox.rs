@@ -189,6 +189,11 @@ impl Outbox {
         self.state().ended = Some(BTreeMap::new());
     }
 
+    /// Takes news that somebody has just opened in the store.
+    pub(crate) fn take(&self, open: &[OpenNews], now: Instant) {
+        self.absorb_without(&BTreeMap::new(), open, now);
+    }
+
     /// Takes what a sweep has found, but for what has ended meanwhile.
     pub(crate) fn sweep_ends(&self, open: &[OpenNews], now: Instant) {
         let ended = self.state().ended.take().unwrap_or_default();

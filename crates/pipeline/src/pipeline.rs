@@ -10,8 +10,11 @@ use crate::{
 };
 use anyhow::Context;
 use queue::Share;
-use std::{sync::Arc, time::Duration};
-use store::{Store, StoreError};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{OpenNews, Store, StoreError};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Pipeline {
     handle: Handle,
     status: Status,
+    outbox: Arc<Outbox>,
     grace: Duration,
     stop_intake: CancellationToken,
     stop_deriver: CancellationToken,
@@ -65,7 +69,7 @@ impl Pipeline {
             Arc::clone(&rules),
         );
         let (follower, poll) = ((Arc::clone(&rules), store.clone()), config.rules_poll);
-        let deriver = Deriver::new(config, store, rules, share, outbox, counters);
+        let deriver = Deriver::new(config, store, rules, share, Arc::clone(&outbox), counters);
         let (stop_intake, stop_deriver) = (CancellationToken::new(), CancellationToken::new());
         let intake = tokio::spawn(intake::run(Arc::new(intake), requests, stop_intake.clone()));
         let deriver = tokio::spawn(deriver::run(Arc::new(deriver), stop_deriver.clone()));
@@ -75,6 +79,7 @@ impl Pipeline {
         Ok(Self {
             handle,
             status,
+            outbox,
             grace,
             stop_intake,
             stop_deriver,
@@ -92,6 +97,11 @@ impl Pipeline {
     /// What it is doing.
     pub fn status(&self) -> Status {
         self.status.clone()
+    }
+
+    /// Derives units whose news was opened in the store.
+    pub(crate) fn derive(&self, news: &[OpenNews]) {
+        self.outbox.take(news, Instant::now());
     }
 
     /// Takes nothing more, stores and acknowledges what was taken, and ends within the grace period. What is not derived by

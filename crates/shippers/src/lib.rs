@@ -108,9 +108,9 @@ fn read(message: &Message<'_>, short_names: bool) -> Result<Chunk, MessageError>
         }
     }
     let (endpoint, channel) = owner.ok_or(MessageError::NotAnEvent)?;
-    let content_hash = xxh3_64_with_seed(message.value, MESSAGE_SEED);
+    let hash = content_hash(message.value);
     Ok(Chunk {
-        stream: parse::stream_id(message.tenant, &endpoint, Source::EventLog, content_hash),
+        stream: parse::stream_id(message.tenant, &endpoint, Source::EventLog, hash),
         tenant: message.tenant.to_owned(),
         endpoint,
         source: Source::EventLog,
@@ -124,6 +124,11 @@ fn read(message: &Message<'_>, short_names: bool) -> Result<Chunk, MessageError>
         received_ms: message.received_ms,
         text: text.to_owned(),
     })
+}
+
+/// What names the stream of a message, in place of a log's first record.
+pub fn content_hash(message: &[u8]) -> u64 {
+    xxh3_64_with_seed(message, MESSAGE_SEED)
 }
 
 /// The endpoint of an event: the computer that it names.

@@ -48,6 +48,23 @@ impl KnownHosts {
         }
     }
 
+    /// Leaves what has to be stored, and of an endpoint no more names than are kept, however many come at once.
+    fn retain_new(&self, seen: &mut BTreeMap<Key<'_>, Seen>) {
+        let mut added: HashMap<u64, u8> = HashMap::new();
+        seen.retain(|&key, seen| {
+            if !self.is_new(key, Day::of(seen.first), Day::of(seen.last)) {
+                return false;
+            }
+            if self.names.contains_key(&key.of_name()) {
+                return true;
+            }
+            let known = self.counts.get(&key.of_endpoint()).copied().unwrap_or(0);
+            let added = added.entry(key.of_endpoint()).or_default();
+            *added = added.saturating_add(1);
+            known.saturating_add(*added) <= NAMES_OF_ENDPOINT
+        });
+    }
+
     fn note(&mut self, key: Key<'_>, first: Day, last: Day) {
         if self.names.len() >= REMEMBERED {
             self.names.clear();
@@ -62,6 +79,40 @@ impl KnownHosts {
         *count = count.saturating_add(1);
     }
 }
+
+/// When a name was seen.
+#[derive(Clone, Copy)]
+struct Seen {
+    first: Option<LoggedAt>,
+    last: Option<LoggedAt>,
+    /// The same of the records that name it.
+    named: (Option<LoggedAt>, Option<LoggedAt>),
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        let earlier =
+            |one: Option<LoggedAt>, two: Option<LoggedAt>| one.into_iter().chain(two).min();
+        self.first = earlier(self.first, other.first);
+        self.last = self.last.max(other.last);
+        self.named.0 = earlier(self.named.0, other.named.0);
+        self.named.1 = self.named.1.max(other.named.1);
+    }
+}
+
+/// Names whose time goes on after that of another one has begun, which was not renamed into it: so several machines have them.
+fn interleaving(hosts: &[(String, (i64, i64))]) -> Vec<String> {
+    let overlaps = |(host, (since, until)): &&(String, (i64, i64))| {
+        hosts
+            .iter()
+            .any(|(other, span)| other != host && *since < span.1 && span.0 < *until)
+    };
+    let found = hosts.iter().filter(overlaps);
+    found.map(|(host, _)| host.clone()).collect()
+}
+
+/// Endpoints with several names that are read at once: they are few, as a machine is renamed once in its life.
+const RENAMED_READ: u64 = 50_000;
 
 /// Tenant, endpoint, host name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,35 +131,88 @@ impl Key<'_> {
 impl Store {
     /// Stores which names stand in some chunks, as far as that is new to this process.
     pub(crate) async fn insert_hosts(&self, chunks: &[ChunkRows]) -> Result<()> {
-        let mut seen: BTreeMap<Key<'_>, (Option<LoggedAt>, Option<LoggedAt>)> = BTreeMap::new();
+        let mut seen: BTreeMap<Key<'_>, Seen> = BTreeMap::new();
         for rows in chunks {
-            for host in &rows.hosts {
+            for (place, host) in rows.hosts.iter().enumerate() {
                 let key = Key(&rows.chunk.tenant, &rows.chunk.endpoint, host);
-                let (first, last) = seen.entry(key).or_insert((rows.first, rows.last));
-                *first = first.iter().copied().chain(rows.first).min();
-                *last = (*last).max(rows.last);
+                let is_one = rows.hosts.len() == 1;
+                // Of two names the first record has the one and the last record the other.
+                let named = match place {
+                    _ if is_one => (rows.first, rows.last),
+                    0 => (rows.first, rows.first),
+                    _ => (rows.last, rows.last),
+                };
+                let of_chunk = Seen {
+                    first: rows.first,
+                    last: rows.last,
+                    named,
+                };
+                let seen = seen.entry(key).or_insert(of_chunk);
+                seen.add(of_chunk);
             }
         }
         {
             let known = self.known_hosts().lock();
             let known = known.unwrap_or_else(PoisonError::into_inner);
-            seen.retain(|&key, (first, last)| known.is_new(key, Day::of(*first), Day::of(*last)));
+            known.retain_new(&mut seen);
         }
-        let rows = seen.iter().map(|(&key, &(first, last))| HostRow {
+        let rows = seen.iter().map(|(&key, seen)| HostRow {
             tenant: key.0,
             endpoint: key.1,
             host: key.2,
-            first,
-            last,
+            first: seen.first,
+            last: seen.last,
+            named_first: seen.named.0,
+            named_last: seen.named.1,
         });
         self.insert_rows::<HostRow<'static>, _>("endpoint_hosts", rows)
             .await?;
         let known = self.known_hosts().lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        for (&key, (first, last)) in &seen {
-            known.note(key, Day::of(*first), Day::of(*last));
+        for (&key, seen) in &seen {
+            known.note(key, Day::of(seen.first), Day::of(seen.last));
         }
         Ok(())
+    }
+
+    /// Endpoints that several machines send as, with the names of these, as far as logs show it: a name comes back after another one had
+    /// taken its place.
+    pub async fn cloned_endpoints(&self, tenant: &str) -> Result<BTreeMap<String, Vec<String>>> {
+        self.clones(tenant, "").await
+    }
+
+    /// The same of one endpoint; none where one machine sends as it.
+    pub async fn clones_of(&self, tenant: &str, endpoint: &str) -> Result<Vec<String>> {
+        let mut clones = self.clones(tenant, endpoint).await?;
+        Ok(clones.remove(endpoint).unwrap_or_default())
+    }
+
+    async fn clones(&self, tenant: &str, endpoint: &str) -> Result<BTreeMap<String, Vec<String>>> {
+        // A short name and one with its domain are of one machine.
+        let rows: Vec<SpansRow> = self
+            .fetch_all(
+                "look for machines that send as one",
+                self.page(
+                    "SELECT endpoint, arraySort(groupArray((shown, since, until))) AS hosts FROM (\
+                       SELECT endpoint, lower(splitByChar('.', host)[1]) AS short, min(host) AS shown, \
+                         toInt64(toUnixTimestamp64Second(assumeNotNull(min(named_first)))) AS since, \
+                         toInt64(toUnixTimestamp64Second(assumeNotNull(max(named_last)))) AS until FROM endpoint_hosts \
+                       WHERE tenant = {tenant:String} AND ({endpoint:String} = '' OR endpoint = {endpoint:String}) \
+                         AND named_first IS NOT NULL AND named_last IS NOT NULL GROUP BY endpoint, short) \
+                     GROUP BY endpoint HAVING count() > 1 ORDER BY endpoint LIMIT {limit:UInt64}",
+                )
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("limit", RENAMED_READ),
+            )
+            .await?;
+        let clones = rows.into_iter().map(|SpansRow { endpoint, hosts }| {
+            let spans = hosts
+                .into_iter()
+                .map(|(host, since, until)| (host, (since, until)));
+            (endpoint, interleaving(&spans.collect::<Vec<_>>()))
+        });
+        Ok(clones.filter(|(_, hosts)| !hosts.is_empty()).collect())
     }
 
     /// Names of an endpoint, those seen last first.
@@ -147,6 +251,14 @@ struct HostRow<'a> {
     host: &'a str,
     first: Option<LoggedAt>,
     last: Option<LoggedAt>,
+    named_first: Option<LoggedAt>,
+    named_last: Option<LoggedAt>,
+}
+
+#[derive(Row, Deserialize)]
+struct SpansRow {
+    endpoint: String,
+    hosts: Vec<(String, i64, i64)>,
 }
 
 #[derive(Row, Deserialize)]
@@ -160,6 +272,51 @@ struct FoundHost {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_of_made_up_names_is_bounded_too() {
+        let names: Vec<String> = (0..300).map(|number| format!("PC-{number:03}")).collect();
+        let at = LoggedAt::parse(b"2022-08-15 10:00:00");
+        let one = Seen {
+            first: at,
+            last: at,
+            named: (at, at),
+        };
+        let mut seen: BTreeMap<Key<'_>, Seen> = names
+            .iter()
+            .flat_map(|name| [(Key("t", "e", name), one), (Key("t", "f", name), one)])
+            .collect();
+        let mut known = KnownHosts::default();
+        let day = Day::of(at);
+        known.note(Key("t", "e", "PC-299"), day, day);
+        known.retain_new(&mut seen);
+        let of = |endpoint| seen.keys().filter(|key| key.1 == endpoint).count();
+        assert_eq!(of("e"), usize::from(NAMES_OF_ENDPOINT) - 1);
+        assert_eq!(of("f"), usize::from(NAMES_OF_ENDPOINT));
+    }
+
+    #[test]
+    fn a_name_that_comes_back_is_another_machines_and_a_new_one_is_not() {
+        let found = |hosts: &[(&str, i64, i64)]| {
+            let hosts: Vec<(String, (i64, i64))> = hosts
+                .iter()
+                .map(|(host, since, until)| ((*host).to_owned(), (*since, *until)))
+                .collect();
+            interleaving(&hosts)
+        };
+        // Renamed, also within one second.
+        assert!(found(&[("OLD", 1, 5), ("NEW", 5, 9)]).is_empty());
+        assert!(found(&[("OLD", 1, 5), ("NEW", 8, 8), ("LAST", 9, 12)]).is_empty());
+        assert_eq!(found(&[("A", 1, 6), ("B", 5, 9)]), ["A", "B"]);
+        assert_eq!(
+            found(&[("A", 1, 9), ("B", 5, 5), ("C", 3, 7)]),
+            ["A", "B", "C"]
+        );
+        assert_eq!(
+            found(&[("SETUP", 0, 1), ("A", 2, 6), ("B", 5, 9)]),
+            ["A", "B"]
+        );
+    }
 
     #[test]
     fn a_name_is_new_once_a_day_and_their_number_is_bounded() {

@@ -300,9 +300,18 @@ pub(crate) struct InputRow<'a> {
 
 impl<'a> InputRow<'a> {
     pub(crate) fn new(rule_set: u32, chunk: &'a Chunk, event: &'a Event) -> Self {
+        Self::of(rule_set, (&chunk.tenant, &chunk.endpoint), event)
+    }
+
+    /// An event of a tenant's endpoint.
+    pub(crate) fn of(
+        rule_set: u32,
+        (tenant, endpoint): (&'a str, &'a str),
+        event: &'a Event,
+    ) -> Self {
         Self {
-            tenant: &chunk.tenant,
-            endpoint: &chunk.endpoint,
+            tenant,
+            endpoint,
             landmark: event.is_landmark().into(),
             day: day_of(event.logged),
             source: event.source.name(),

@@ -40,7 +40,7 @@ const LABELS_OFFERED: u64 = 16;
 const VALUES_OFFERED: u64 = 200;
 
 /// Ids of one question: some 10 KiB of a statement, of which the store takes 256 KiB.
-const IDS_ASKED: usize = 256;
+pub(crate) const IDS_ASKED: usize = 256;
 
 /// From so many endpoints on all labels are read, and not those of each.
 const ASKS_FOR_ALL: usize = 4_096;
@@ -254,7 +254,7 @@ impl Store {
 }
 
 /// The version of a value that takes the place of another one: one more change, and a tie falls by the value.
-fn next_version(before: u64, value: &str) -> u64 {
+pub(crate) fn next_version(before: u64, value: &str) -> u64 {
     const HASH_BITS: u32 = 16;
     let hash = xxh3_64(value.as_bytes()) >> (64 - HASH_BITS);
     ((before >> HASH_BITS) + 1) << HASH_BITS | hash

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alerts;
+mod aliases;
 mod audit;
 mod backfill;
 mod batch;
@@ -17,6 +18,7 @@ mod hosts;
 mod inputs;
 mod labels;
 mod local;
+mod merge;
 mod migrations;
 mod news;
 mod queries;
@@ -40,6 +42,9 @@ pub use alerts::{
     AlertClaim, AlertDelivery, AlertEvaluation, AlertPhase, AlertRuleSet, AlertState,
     DeliveryState, NewAlertRuleSet,
 };
+pub use aliases::{
+    Alias, AliasKind, AliasState, Aliases, AliasesMark, MergedStream, renamed_stream,
+};
 pub use audit::{Action, AuditRow, Fault, Verifier};
 pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};
@@ -55,6 +60,7 @@ pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use hosts::EndpointHost;
 pub use inputs::{AskedDays, DayInputs};
 pub use labels::{LABELS_OF_ENDPOINT, Label, LabelChange, LabelValues, Labels};
+pub use merge::{EventPlace, Holdings, Moving, OlderEvent, renamed_event};
 pub use migrations::ddl;
 pub use news::{NEWS_NAMES, OpenNews, OpenNewsState, Parts, Sweep, Whose};
 pub use queries::*;

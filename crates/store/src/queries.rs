@@ -10,6 +10,7 @@ mod endpoints;
 mod figures;
 mod filter;
 mod groups;
+mod held;
 pub(crate) mod messages;
 mod overview;
 mod place;
@@ -29,6 +30,7 @@ pub use endpoint::{EndpointDetail, EndpointHead, Lists};
 pub use endpoints::{EndpointPage, EndpointSummary, EndpointsAsked, Sort, Wanted};
 pub use filter::{CauseId, Filter};
 pub use groups::Group;
+pub use held::{CoverageGap, MissingReason, SourceCoverage};
 pub use overview::{
     CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Overview, SILENT_DAYS, Step, TopCode,
     Totals,

@@ -6,12 +6,15 @@
 /// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), and how alerts are evaluated and sent (`alert_*` but for
 /// `alert_states`).
 pub const READABLE: [&str; 26] = [
+/// speak (`tokens`, `enrolments`, `enrolment_claims`), and who did what (`audit`).
+pub const READABLE: [&str; 27] = [
     "current_attempts",
     "current_events",
     "current_findings",
     "current_noise",
     "superseded",
     "alert_states",
+    "aliases",
     "attempts",
     "chunks",
     "coverage",
@@ -26,6 +29,7 @@ pub const READABLE: [&str; 26] = [
     "findings",
     "imports",
     "lost_parts",
+    "merged_streams",
     "news",
     "noise",
     "noise_seen",

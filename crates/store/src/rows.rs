@@ -339,14 +339,25 @@ pub(crate) struct EventRow<'a> {
     text: &'a str,
     rule_set: u32,
     version: u128,
+    merged_from: &'a str,
 }
 
 impl<'a> EventRow<'a> {
     pub(crate) fn new(rule_set: u32, chunk: &'a Chunk, event: &'a Event) -> Self {
+        Self::copied(rule_set, (&chunk.tenant, &chunk.endpoint), "", event)
+    }
+
+    /// An event of a tenant's endpoint that was copied from another endpoint.
+    pub(crate) fn copied(
+        rule_set: u32,
+        (tenant, endpoint): (&'a str, &'a str),
+        merged_from: &'a str,
+        event: &'a Event,
+    ) -> Self {
         Self {
-            tenant: &chunk.tenant,
+            tenant,
             day: day_of(event.logged),
-            endpoint: &chunk.endpoint,
+            endpoint,
             source: event.source.name(),
             id: event.id.0,
             generation: LIVE_GENERATION,
@@ -374,6 +385,7 @@ impl<'a> EventRow<'a> {
             text: &event.text,
             rule_set,
             version: event_version(rule_set, event),
+            merged_from,
         }
     }
 }

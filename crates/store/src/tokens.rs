@@ -1,6 +1,6 @@
 //! Tokens as all processes of a site share them: hashes of secrets, with what became of each.
 
-use crate::{audit::Action, error::Result, store::Store};
+use crate::{audit::Action, error::Result, labels::IDS_ASKED, store::Store};
 use clickhouse::Row;
 use event::{SecretHash, TokenKind, WaitReason};
 use serde::{Deserialize, Serialize};
@@ -214,21 +214,22 @@ impl Store {
         tenant: &str,
         ids: &BTreeSet<&str>,
     ) -> Result<BTreeMap<(String, SecretHash), Vec<EnrolledHost>>> {
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let rows: Vec<EnrolmentRow> = self
-            .fetch_all(
-                "read enrolments",
-                self.sql(
+        let ids: Vec<&str> = ids.iter().copied().collect();
+        let mut rows: Vec<EnrolmentRow> = Vec::new();
+        for ids in ids.chunks(IDS_ASKED) {
+            let query = self
+                .sql(
                     "SELECT ?fields FROM enrolments FINAL WHERE tenant = {tenant:String} AND id IN {ids:Array(String)} \
                      ORDER BY id, secret_sha256, at, host LIMIT {limit:UInt64} BY id, secret_sha256",
                 )
                 .param("tenant", tenant)
-                .param("ids", ids.iter().collect::<Vec<_>>())
-                .param("limit", HOSTS_PER_SECRET as u64),
-            )
-            .await?;
+                .param("ids", ids)
+                .param("limit", HOSTS_PER_SECRET as u64);
+            rows.extend(
+                self.fetch_all::<EnrolmentRow>("read enrolments", query)
+                    .await?,
+            );
+        }
         let mut hosts: BTreeMap<_, Vec<EnrolledHost>> = BTreeMap::new();
         for row in rows {
             if let Ok(secret) = row.secret_sha256.parse() {

@@ -1,6 +1,6 @@
 //! One engine for the whole test process, with migrated tables.
 
-use embedded_clickhouse::testing::TestEngine;
+use embedded_clickhouse::testing::{TOKEN, TestEngine};
 use pipeline::Config;
 use std::{
     net::SocketAddr,
@@ -49,6 +49,15 @@ async fn connect(engine: &TestEngine) -> Store {
 
 pub(crate) async fn store() -> Store {
     connect(engine().await).await
+}
+
+/// The engine as a client that is not ours meets it.
+pub(crate) async fn client() -> clickhouse::Client {
+    clickhouse::Client::default()
+        .with_url(engine().await.url())
+        .with_user("cbsift")
+        .with_password(TOKEN)
+        .with_database("cbsift")
 }
 
 /// Bounds that make a test quick. Sweeps are off: the pipelines of other tests write to the same store.

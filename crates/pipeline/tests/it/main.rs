@@ -5,10 +5,12 @@
 //! - `faults`: a store that is away, restarts, stopping
 //! - `letters`: chunks that cannot be processed
 //! - `isolation`: one endpoint harms only itself
+//! - `merge`: two endpoints become one
 
 mod faults;
 mod harness;
 mod isolation;
 mod letters;
 mod logs;
+mod merge;
 mod whole;

@@ -944,3 +944,51 @@ CREATE TABLE IF NOT EXISTS alert_claims
 ENGINE = ReplacingMergeTree(beat)
 ORDER BY (tenant, term, evaluator)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+-- Other names of endpoints. What comes under one is stored under the endpoint that it stands for, by `crates/pipeline/src/names.rs`.
+
+CREATE TABLE IF NOT EXISTS aliases
+(
+    tenant   LowCardinality(String),
+    alias    String COMMENT 'as it is written; names are compared without regard to case, ids of merged endpoints with',
+    endpoint String COMMENT 'what it stands for; an alias with two of them stands for neither',
+    kind     LowCardinality(String) COMMENT 'name | merged',
+    state    LowCardinality(String) COMMENT 'merging | active | removed',
+    changed  DateTime64(3, 'UTC'),
+    by       String COMMENT 'the user of the command',
+    version  UInt64 COMMENT 'how often it was changed, then a hash of the state: of two changes at once no order of inserts decides'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (tenant, alias, endpoint)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- A stream's name holds its endpoint's. Which one a stream has under the endpoint that its own became is remembered, because the start of a
+-- log, from which that follows, may be gone when more of it comes.
+CREATE TABLE IF NOT EXISTS merged_streams
+(
+    tenant        LowCardinality(String),
+    endpoint      String COMMENT 'the alias',
+    stream        UInt64 COMMENT 'as its sender names it',
+    into_endpoint String,
+    into_stream   UInt64,
+    exact         UInt8 COMMENT '1: as if it had come under that endpoint; 0: the start of the log is not known'
+)
+ENGINE = ReplacingMergeTree(exact)
+ORDER BY (tenant, endpoint, stream, into_endpoint)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- Events whose text is gone cannot be made again: they are copied, and say so.
+ALTER TABLE events
+    ADD COLUMN IF NOT EXISTS merged_from LowCardinality(String) DEFAULT '' COMMENT 'the endpoint it was copied from without being classified again';
+
+-- By which two machines that send as one are told from one that was renamed: at these times a record itself named the host, while `first` and
+-- `last` are those of whole chunks. Null of rows of older builds.
+ALTER TABLE endpoint_hosts
+    ADD COLUMN IF NOT EXISTS named_first SimpleAggregateFunction(min, Nullable(DateTime64(0, 'UTC'))),
+    ADD COLUMN IF NOT EXISTS named_last  SimpleAggregateFunction(max, Nullable(DateTime64(0, 'UTC')));
+
+-- `*` is what the table had when the view was made: once more, so that readers see what was copied.
+CREATE OR REPLACE VIEW current_events AS
+SELECT *
+FROM events FINAL
+WHERE generation = 0
+    AND (open = 0 OR (tenant, endpoint, stream, offset, length) NOT IN (SELECT tenant, endpoint, stream, offset, length FROM superseded));
