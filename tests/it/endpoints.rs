@@ -215,3 +215,104 @@ fn an_import_is_whole_or_nothing_and_names_each_fault_with_its_line() {
     );
     up.stop();
 }
+
+#[test]
+fn two_ids_become_one_and_names_stand_for_an_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = fleet(folder.path());
+    let before = api(&up, "/endpoints/pc-1");
+    does(&up, &["endpoints", "label", "pc-2", "ring=pilot"]);
+    for (wrong, says) in [
+        (["merge", "pc-1", "pc-1"], "already"),
+        (["merge", "pc-9", "pc-1"], "no endpoint `pc-9`"),
+        (["merge", "pc-1", "pc-9"], "no endpoint `pc-9`"),
+    ] {
+        let (status, said) = ask(&up, &[&["endpoints"][..], &wrong[..]].concat());
+        assert!(
+            status == Some(2) && said.contains(says),
+            "{wrong:?}: {said}"
+        );
+    }
+    let planned = does(&up, &["endpoints", "merge", "pc-2", "pc-1", "--dry-run"]);
+    assert!(planned.contains("1 chunk with"), "{planned}");
+    assert_eq!(listed(&up, ""), ["pc-1", "pc-2", "pc-3"]);
+
+    // The same log came under both ids: of one that had one from the start it is there once.
+    does(&up, &["endpoints", "merge", "pc-2", "pc-1"]);
+    assert_eq!(listed(&up, ""), ["pc-1", "pc-3"]);
+    let (status, _) = get(&format!("{}api/v1/endpoints/pc-2", up.page));
+    assert_eq!(status, 404);
+    let after = api(&up, "/endpoints/pc-1");
+    for same in ["totals", "streams", "attempts", "findings", "codes"] {
+        assert_eq!(before[same], after[same], "{same}");
+    }
+    let (status, said) = ask(&up, &["endpoints", "merge", "pc-3", "pc-2"]);
+    assert!(
+        status == Some(2) && said.contains("merge into `pc-1`"),
+        "{said}"
+    );
+
+    // What comes under another name is the endpoint's: an id it had, a host name in any case.
+    does(
+        &up,
+        &[
+            "endpoints",
+            "alias",
+            "add",
+            "pc-3",
+            "PC-3.made-up.example",
+            "3F2A-BC",
+        ],
+    );
+    let (status, said) = ask(&up, &["endpoints", "alias", "add", "pc-3", "PC-1"]);
+    assert!(
+        status == Some(2) && said.contains("endpoints merge pc-1 pc-3"),
+        "{said}"
+    );
+    let (status, said) = ask(&up, &["endpoints", "alias", "add", "pc-1", "3f2a-bc"]);
+    assert!(
+        status == Some(2) && said.contains("stands for `pc-3` already"),
+        "{said}"
+    );
+    let names = does(&up, &["endpoints", "alias", "list"]);
+    assert!(
+        names.contains("pc-2  stands for pc-1, which it was merged into")
+            && names.contains("PC-3.made-up.example  stands for pc-3"),
+        "{names}"
+    );
+    let log = folder.path().join("CBS.log");
+    let events = folder.path().join("System.jsonl");
+    std::fs::write(&events, event("SOME-NAME", 7) + "\n").unwrap();
+    up.send(&[&log], "pc-2", &["--again"]);
+    up.send(&[&events], "pc-3.MADE-UP.example", &[]);
+    up.settle();
+    assert_eq!(listed(&up, ""), ["pc-1", "pc-3"]);
+    assert_eq!(api(&up, "/endpoints/pc-3")["endpoint"]["host"], "SOME-NAME");
+    assert_eq!(
+        api(&up, "/endpoints/pc-1")["totals"],
+        after["totals"],
+        "a log that is sent again adds nothing"
+    );
+    // A sender that asks hears of what is held under the other name.
+    let said = up.send(&[&log], "pc-2", &[]);
+    assert!(said.contains("imported before"), "{said}");
+
+    let held = does(&up, &["endpoints", "coverage", "pc-1"]);
+    assert!(
+        held.contains("cbs  ") && held.contains("nothing has come since"),
+        "{held}"
+    );
+    does(&up, &["endpoints", "alias", "remove", "pc-3", "3f2a-bc"]);
+    let (status, said) = ask(&up, &["endpoints", "alias", "remove", "pc-1", "pc-2"]);
+    assert!(status == Some(2) && said.contains("was merged"), "{said}");
+    let audit = does(&up, &["audit", "list"]);
+    for said in [
+        "endpoint.merge  pc-2",
+        "endpoint.merged  pc-2",
+        "endpoint.alias  pc-3",
+        "endpoint.unalias  pc-3",
+    ] {
+        assert!(audit.contains(said), "{said}: {audit}");
+    }
+    up.stop();
+}

@@ -150,6 +150,23 @@ impl Site {
     }
 }
 
+/// Runs a command on the store that the settings name, which answers with all that was acknowledged.
+#[cfg(feature = "server")]
+fn on_store(
+    site: &Site,
+    work: impl AsyncFnOnce(&store::Store, &Settings) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let (settings, _) = crate::settings::load(site.config.as_deref(), &site.flags())?;
+    crate::log::start(crate::log::Format::Text);
+    crate::run::role(async {
+        let access = crate::access::Access::open(&settings).await?;
+        let store = access.store().clone().sequential();
+        let done = work(&store, &settings).await;
+        access.close().await?;
+        done
+    })
+}
+
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Scan(arguments) => scan::run(arguments),

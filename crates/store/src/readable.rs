@@ -5,9 +5,7 @@
 /// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
 /// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), and how alerts are evaluated and sent (`alert_*` but for
 /// `alert_states`).
-pub const READABLE: [&str; 26] = [
-/// speak (`tokens`, `enrolments`, `enrolment_claims`), and who did what (`audit`).
-pub const READABLE: [&str; 27] = [
+pub const READABLE: [&str; 28] = [
     "current_attempts",
     "current_events",
     "current_findings",

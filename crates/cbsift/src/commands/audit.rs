@@ -1,10 +1,8 @@
 //! `cbsift audit`: who did what, and whether the rows are those that were written.
 
-use crate::access::Access;
 use crate::misuse::Misuse;
 use crate::report::counted;
-use crate::run::{self, TENANT};
-use crate::settings;
+use crate::run::TENANT;
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use event::{LoggedAt, UtcMillis};
@@ -56,29 +54,25 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    crate::log::start(crate::log::Format::Text);
-    run::role(async {
-        let access = Access::open(&settings).await?;
-        let store = access.store().clone().sequential();
-        let done = match &arguments.command {
-            Command::List {
-                since,
-                object,
-                format,
-            } => {
-                let is_asked = |row: &AuditRow| object.as_ref().is_none_or(|id| *id == row.object);
-                print(&store, since.as_deref(), is_asked, |row| match format {
-                    Format::Text => line(row),
-                    Format::Json => format!("{}\n", harmless::json(&json(row).to_string())),
-                })
-                .await
-            }
-            Command::Verify => verify(&store).await,
-            Command::Export { since } => print(&store, since.as_deref(), |_| true, syslog).await,
-        };
-        access.close().await?;
-        done
+    super::on_store(&arguments.site, async |store, _| match &arguments.command {
+        Command::List {
+            since,
+            object,
+            format,
+        } => {
+            let is_asked = |row: &AuditRow| object.as_ref().is_none_or(|id| *id == row.object);
+            print(store, since.as_deref(), is_asked, |row| match format {
+                Format::Text => line(row),
+                Format::Json => format!(
+                    "{}
+",
+                    harmless::json(&json(row).to_string())
+                ),
+            })
+            .await
+        }
+        Command::Verify => verify(store).await,
+        Command::Export { since } => print(store, since.as_deref(), |_| true, syslog).await,
     })
 }
 

@@ -1,23 +1,26 @@
 //! `cbsift endpoints`: what people call the machines of the fleet, and how they group them.
 
+mod alias;
+mod coverage;
+mod forget;
 mod import;
 mod list;
+mod merge;
 
 use super::tokens;
-use crate::access::{Access, patiently, user};
+use crate::access::{patiently, user};
 use crate::keeper::now_ms;
 use crate::misuse::Misuse;
-use crate::report::counted;
-use crate::run::{self, TENANT};
-use crate::settings;
+use crate::run::TENANT;
+use crate::settings::Settings;
 use clap::{Args, Subcommand};
 use event::{is_endpoint_id, is_label_name, is_label_value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use store::{Action, LABELS_OF_ENDPOINT, LabelChange, Labels, Store, TokenState};
+use store::{Action, LABELS_OF_ENDPOINT, LabelChange, Labels, Store};
 
-/// List endpoints, name them, label them and forget them
+/// List endpoints, name them, label them, merge them and forget them
 ///
 /// A name and labels such as site, model, group and ring stand beside the id on the pages, which narrow and group by them. They change no
 /// id: logs, tokens and addresses of pages stay as they are.
@@ -89,6 +92,21 @@ enum Command {
         #[arg(long)]
         replace: bool,
     },
+    /// From when to when logs of an endpoint are or were held, by kind, and where something is missing
+    Coverage {
+        /// The endpoint
+        id: String,
+        #[arg(long, value_enum, default_value = "text")]
+        format: coverage::Format,
+    },
+    /// Make two ids of one machine one: all that the first has becomes the second's, and the first its other name
+    ///
+    /// Stored logs are classified again under the second id, so that answers are those of one that had them from the start. Senders of both
+    /// go on meanwhile. May be cut short and run again. There is no way back.
+    Merge(merge::Arguments),
+    /// Other names that senders have for an endpoint
+    #[command(subcommand)]
+    Alias(alias::Command),
     /// Take an endpoint out of the lists, with its name and labels, and revoke its tokens
     ///
     /// Its logs and what was found in them stay until their days are over. A machine that sends again is there again, without name and labels.
@@ -102,18 +120,12 @@ enum Command {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    crate::log::start(crate::log::Format::Text);
-    run::role(async {
-        let access = Access::open(&settings).await?;
-        let store = access.store().clone().sequential();
-        let done = apply(&store, arguments.command).await;
-        access.close().await?;
-        done
+    super::on_store(&arguments.site, async |store, settings| {
+        apply(store, settings, arguments.command).await
     })
 }
 
-async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
+async fn apply(store: &Store, settings: &Settings, command: Command) -> anyhow::Result<()> {
     match command {
         Command::List {
             search,
@@ -150,7 +162,10 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
             secret_prefix,
             replace,
         } => tokens::approve(store, &id, secret_prefix.as_deref(), replace).await,
-        Command::Forget { id, keep_tokens } => forget(store, &id, keep_tokens).await,
+        Command::Coverage { id, format } => coverage::coverage(store, &id, format).await,
+        Command::Merge(arguments) => merge::run(store, settings, arguments).await,
+        Command::Alias(command) => alias::run(store, command).await,
+        Command::Forget { id, keep_tokens } => forget::forget(store, &id, keep_tokens).await,
     }
 }
 
@@ -295,41 +310,6 @@ async fn put(
     patiently(|| store.audit(TENANT, &user, now, &actions)).await?;
     patiently(|| store.put_labels(TENANT, changes, &user, now)).await?;
     Ok(actions.len())
-}
-
-async fn forget(store: &Store, id: &str, keep_tokens: bool) -> anyhow::Result<()> {
-    read_id(id)?;
-    let ids = BTreeSet::from([id]);
-    let known = patiently(|| store.known_endpoints(TENANT, &ids)).await?;
-    let before = patiently(|| store.labels_of(TENANT, &ids)).await?;
-    if known.is_empty() && before.is_empty() {
-        return Err(Misuse(format!("nothing is known of an endpoint `{id}`")).into());
-    }
-    let held = patiently(|| store.tokens(TENANT, id, None)).await?;
-    let ended: Vec<_> = held
-        .iter()
-        .filter(|token| token.kind == event::TokenKind::Endpoint)
-        .filter(|token| token.state != TokenState::Revoked && !keep_tokens)
-        .map(tokens::revoked)
-        .collect();
-    let labels = before
-        .get(id)
-        .map(|labels| serde_json::json!(labels).to_string());
-    let action = Action {
-        action: "endpoint.forget".to_owned(),
-        object: id.to_owned(),
-        before: labels.unwrap_or_default(),
-        after: String::new(),
-    };
-    let (user, now) = (user(), now_ms());
-    patiently(|| store.audit(TENANT, &user, now, std::slice::from_ref(&action))).await?;
-    tokens::put(store, "token.revoke", &held, &ended).await?;
-    patiently(|| store.forget_endpoint(TENANT, id)).await?;
-    super::print(&format!(
-        "{id} is forgotten, {} revoked; its logs stay until their days are over, and it is listed again when it sends\n",
-        counted(ended.len() as u64, "token", "tokens")
-    ))?;
-    Ok(())
 }
 
 #[cfg(test)]

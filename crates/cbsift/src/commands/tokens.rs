@@ -1,10 +1,9 @@
 //! `cbsift tokens`: who may send, enrol and read.
 
-use crate::access::{Access, patiently, user};
+use crate::access::{patiently, user};
 use crate::keeper::now_ms;
 use crate::misuse::Misuse;
-use crate::run::{self, TENANT};
-use crate::settings;
+use crate::run::TENANT;
 use clap::{Args, Subcommand, ValueEnum};
 use event::{SecretHash, TokenKind, UtcMillis, WaitReason, is_endpoint_id};
 use serve::tokens::{hash, new_secret};
@@ -138,14 +137,8 @@ enum Format {
 const ACTIVE_MAX: usize = 2;
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (settings, _) = settings::load(arguments.site.config.as_deref(), &arguments.site.flags())?;
-    crate::log::start(crate::log::Format::Text);
-    run::role(async {
-        let access = Access::open(&settings).await?;
-        let store = access.store().clone().sequential();
-        let done = apply(&store, arguments.command).await;
-        access.close().await?;
-        done
+    super::on_store(&arguments.site, async |store, _| {
+        apply(store, arguments.command).await
     })
 }
 
@@ -179,7 +172,7 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
 }
 
 /// The tokens of an id.
-async fn held(store: &Store, id: &str) -> Result<Vec<StoredToken>, StoreError> {
+pub(super) async fn held(store: &Store, id: &str) -> Result<Vec<StoredToken>, StoreError> {
     patiently(|| store.tokens(TENANT, id, None)).await
 }
 
@@ -469,9 +462,6 @@ fn misuse(text: String) -> anyhow::Error {
     Misuse(text).into()
 }
 
-/// Ids of one question: some 10 KiB of a statement, of which the store takes 256 KiB.
-const IDS_ASKED: usize = 256;
-
 type Hosts = BTreeMap<(String, SecretHash), Vec<EnrolledHost>>;
 
 async fn list(store: &Store, id: &str, state: Option<State>, format: Format) -> anyhow::Result<()> {
@@ -479,12 +469,7 @@ async fn list(store: &Store, id: &str, state: Option<State>, format: Format) -> 
     let tokens = store.tokens(TENANT, id, state).await?;
     let is_cut = tokens.len() >= TOKENS_LISTED;
     let ids: BTreeSet<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
-    let ids: Vec<&str> = ids.into_iter().collect();
-    let mut hosts = Hosts::new();
-    for ids in ids.chunks(IDS_ASKED) {
-        let ids = ids.iter().copied().collect();
-        hosts.extend(store.enrolled_hosts(TENANT, &ids).await?);
-    }
+    let hosts = store.enrolled_hosts(TENANT, &ids).await?;
     match format {
         Format::Text => {
             super::print(&lines(&tokens, &hosts, now_ms()))?;

@@ -51,7 +51,9 @@ pub(crate) async fn ingest(
     let broken = CancellationToken::new();
     let sink = Kafka::new(producer.clone(), broken.clone());
     // Without a store nothing is known of files sent before: they are sent again and fold.
-    let held = remote.map_or(Held::Nothing, Held::Remote);
+    let held = remote.map_or(Held::Nothing, |remote| {
+        Held::Remote(remote, pipeline::Names::default())
+    });
     let (callers, desk) = tokens::callers(&believed, settings);
     let intake = ::ingest::router(sink, held, callers, &settings.ingest);
 

@@ -6,7 +6,7 @@ use crate::keeper::Space;
 use event::upload::FileDigest;
 use event::{Chunk, Source, StreamId};
 use ingest::{ChunkSink, Import, Imported, Offsets, Pace, SinkError};
-use pipeline::PipelineError;
+use pipeline::{Names, PipelineError};
 use queue::{Producer, SendError};
 use serve::Owner;
 use std::sync::Arc;
@@ -78,9 +78,9 @@ impl ChunkSink for Kafka {
 #[derive(Clone)]
 pub(super) enum Held {
     /// In this process: without it nothing is acknowledged anyway.
-    Here(Arc<Store>),
+    Here(Arc<Store>, Names),
     /// Behind Kafka: while it is away sends go on. What it would save is only the sending of bytes that it holds already.
-    Remote(Remote),
+    Remote(Remote, Names),
     /// Behind Kafka, and not known to the intake: every byte is sent.
     Nothing,
 }
@@ -92,9 +92,10 @@ impl Offsets for Held {
         _source: Source,
         stream: StreamId,
     ) -> Result<u64, SinkError> {
-        self.store()
-            .await?
-            .next_offset(&owner.tenant, &owner.endpoint, stream)
+        let (store, names) = self.store().await?;
+        let held = under(store, names, owner, stream).await.map_err(away)?;
+        store
+            .next_offset(&owner.tenant, &held.endpoint, held.stream)
             .await
             .map_err(away)
     }
@@ -105,36 +106,95 @@ impl Offsets for Held {
         digest: FileDigest,
     ) -> Result<Option<Imported>, SinkError> {
         let asked = async {
-            let store = self.store().await?;
-            let found = store
-                .imported(&owner.tenant, &owner.endpoint, &digest.to_string())
-                .await
-                .map_err(away)?;
-            Ok(found.map(|(stream, bytes)| Imported { stream, bytes }))
+            let (store, names) = self.store().await?;
+            imported(store, names, owner, digest).await.map_err(away)
         };
         self.or_without(None, asked.await)
     }
 
     async fn record_import(&self, import: Import) -> Result<(), SinkError> {
-        let row = store::Import {
-            tenant: import.owner.tenant,
-            endpoint: import.owner.endpoint,
-            digest: import.digest.to_string(),
-            source: import.source,
-            stream: import.stream,
-            path: import.path,
-            bytes: import.bytes,
+        let noted = async {
+            let (store, names) = self.store().await?;
+            let held = under(store, names, &import.owner, import.stream)
+                .await
+                .map_err(away)?;
+            let row = store::Import {
+                tenant: import.owner.tenant,
+                endpoint: held.endpoint,
+                digest: import.digest.to_string(),
+                source: import.source,
+                stream: held.stream,
+                path: import.path,
+                bytes: import.bytes,
+            };
+            store.record_import(&row).await.map_err(away)
         };
-        let noted = async { self.store().await?.record_import(&row).await.map_err(away) };
         self.or_without((), noted.await)
     }
 }
 
+/// Where what a sender sends is held.
+struct Place {
+    endpoint: String,
+    stream: StreamId,
+}
+
+/// Where a sender's stream is held: under its own endpoint, or under the one that its name stands for, as the pipeline stores it.
+async fn under(
+    store: &Store,
+    names: &Names,
+    owner: &Owner,
+    stream: StreamId,
+) -> Result<Place, StoreError> {
+    let mut place = Place {
+        endpoint: owner.endpoint.clone(),
+        stream,
+    };
+    let aliases = names.standing(store).await?;
+    for into in aliases.way(&owner.tenant, &owner.endpoint) {
+        place.stream = names
+            .asked_stream(store, &owner.tenant, &place.endpoint, place.stream, into)
+            .await?;
+        into.clone_into(&mut place.endpoint);
+    }
+    Ok(place)
+}
+
+/// Whether a file was taken whole, and in which stream, as its sender names that.
+async fn imported(
+    store: &Store,
+    names: &Names,
+    owner: &Owner,
+    digest: FileDigest,
+) -> Result<Option<Imported>, StoreError> {
+    let aliases = names.standing(store).await?;
+    let way = aliases.way(&owner.tenant, &owner.endpoint);
+    let endpoint = way.last().copied().unwrap_or(&owner.endpoint);
+    let digest = digest.to_string();
+    let found = store.imported(&owner.tenant, endpoint, &digest).await?;
+    let Some((mut stream, bytes)) = found else {
+        return Ok(None);
+    };
+    // Back along the way. What came to the endpoint under none of its other names is sent again, and folds.
+    let starts = std::iter::once(owner.endpoint.as_str()).chain(way.iter().copied());
+    let hops: Vec<(&str, &str)> = starts.zip(way.iter().copied()).collect();
+    for (from, into) in hops.into_iter().rev() {
+        match store
+            .stream_before_merge(&owner.tenant, from, into, stream)
+            .await?
+        {
+            Some(before) => stream = before,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Imported { stream, bytes }))
+}
+
 impl Held {
-    async fn store(&self) -> Result<&Store, SinkError> {
+    async fn store(&self) -> Result<(&Store, &Names), SinkError> {
         match self {
-            Self::Here(store) => Ok(store),
-            Self::Remote(remote) => remote.now().await.map_err(away),
+            Self::Here(store, names) => Ok((store, names)),
+            Self::Remote(remote, names) => Ok((remote.now().await.map_err(away)?, names)),
             Self::Nothing => Err(SinkError::Unavailable("`store.url` is empty".to_owned())),
         }
     }
@@ -142,7 +202,7 @@ impl Held {
     /// A file that is not known as imported is sent again and folds, so a store behind Kafka may be away.
     fn or_without<T>(&self, without: T, answer: Result<T, SinkError>) -> Result<T, SinkError> {
         match (self, answer) {
-            (Self::Remote(_) | Self::Nothing, Err(error)) => {
+            (Self::Remote(..) | Self::Nothing, Err(error)) => {
                 tracing::debug!(%error, "the store is away; whole files are taken without it");
                 Ok(without)
             }

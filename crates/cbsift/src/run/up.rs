@@ -12,7 +12,7 @@ use crate::token::{self, Holder};
 use alert::Claim;
 use anyhow::Context;
 use classify::Rules;
-use pipeline::Pipeline;
+use pipeline::{Names, Pipeline};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,7 @@ pub(crate) async fn up(
     };
     let intake = ingest::router(
         sink,
-        Held::Here(Arc::new(store.clone())),
+        Held::Here(Arc::new(store.clone()), Names::default()),
         callers,
         &settings.ingest,
     );

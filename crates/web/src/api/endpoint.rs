@@ -48,7 +48,8 @@ pub(crate) async fn endpoint(
             message: format!("no logs of an endpoint `{}` have arrived", shown(&id)),
             hint: "the ids are listed under Endpoints, /api/v1/endpoints",
         })?;
-    Ok(Json(Detail::new(&web.rule_texts().await, detail)))
+    let clones = web.store.clones_of(&web.tenant, &id).await?;
+    Ok(Json(Detail::new(&web.rule_texts().await, detail, clones)))
 }
 
 fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
@@ -71,7 +72,7 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
-    fn new(rules: &RuleTexts, detail: EndpointDetail) -> Self {
+    fn new(rules: &RuleTexts, detail: EndpointDetail, clones: Vec<String>) -> Self {
         let head = detail.head;
         let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
         let ends = detail.ends;
@@ -82,6 +83,7 @@ impl Detail {
                 host: Some(head.host).filter(|host| !host.is_empty()),
                 labels: detail.labels.into_iter().map(Named::from).collect(),
                 hosts: detail.hosts.into_iter().map(HostOut::from).collect(),
+                clones,
                 contact: (head.contact_ms > 0).then(|| UtcMillis(head.contact_ms).to_string()),
                 build: stack.as_deref().map(texts::build),
                 servicing_stack: stack,
@@ -127,6 +129,8 @@ struct Head {
     host: Option<String>,
     labels: Vec<Named>,
     hosts: Vec<HostOut>,
+    /// Host names of the machines that send as it by turns; none where it is one machine.
+    clones: Vec<String>,
     contact: Option<String>,
     build: Option<String>,
     servicing_stack: Option<String>,
@@ -511,7 +515,7 @@ mod tests {
         let rules = RuleTexts::new(Rules::shipped());
         let mut detail = largest();
         let bytes = |detail| {
-            let answer = Detail::new(&rules, detail);
+            let answer = Detail::new(&rules, detail, Vec::new());
             serde_json::to_string(&answer).expect("JSON").len()
         };
         let hostile = bytes(detail.clone());

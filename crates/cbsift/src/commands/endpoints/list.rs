@@ -5,7 +5,7 @@ use crate::keeper::now_ms;
 use crate::run::TENANT;
 use clap::ValueEnum;
 use event::{LoggedAt, is_formula};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use store::{EndpointSummary, EndpointsAsked, Filter, Label, Sort, State, Store, Wanted};
 
@@ -52,10 +52,11 @@ pub(super) async fn list(
             break;
         }
     }
+    let clones = patiently(|| store.cloned_endpoints(TENANT)).await?;
     let text = match format {
-        Format::Text => lines(&endpoints),
+        Format::Text => lines(&endpoints, &clones),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&json(&endpoints))?;
+            let json = serde_json::to_string_pretty(&json(&endpoints, &clones))?;
             format!("{}\n", harmless::json(&json))
         }
         Format::Csv => csv(&endpoints)?,
@@ -64,7 +65,10 @@ pub(super) async fn list(
     Ok(())
 }
 
-fn lines(endpoints: &[EndpointSummary]) -> String {
+/// Host names of the machines that send as one endpoint, by endpoint.
+type Clones = BTreeMap<String, Vec<String>>;
+
+fn lines(endpoints: &[EndpointSummary], clones: &Clones) -> String {
     let mut out = String::new();
     for endpoint in endpoints {
         let _ = write!(out, "{}", harmless::line(&endpoint.endpoint));
@@ -82,12 +86,20 @@ fn lines(endpoints: &[EndpointSummary]) -> String {
         if endpoint.failed > 0 {
             let _ = write!(out, "  {} failed", endpoint.failed);
         }
+        if let Some(hosts) = clones.get(&endpoint.endpoint) {
+            let hosts: Vec<_> = hosts.iter().map(|host| harmless::line(host)).collect();
+            let _ = write!(
+                out,
+                "  SEVERAL MACHINES send as it by turns ({}): an image was copied with its id, or logs of one were sent under another's",
+                hosts.join(", ")
+            );
+        }
         out.push('\n');
     }
     out
 }
 
-fn json(endpoints: &[EndpointSummary]) -> serde_json::Value {
+fn json(endpoints: &[EndpointSummary], clones: &Clones) -> serde_json::Value {
     let time = |at: Option<LoggedAt>| at.map(|at| at.to_string());
     endpoints
         .iter()
@@ -104,6 +116,7 @@ fn json(endpoints: &[EndpointSummary]) -> serde_json::Value {
                 "failed": endpoint.failed,
                 "last_failure": time(endpoint.last_failure),
                 "last_seen": time(endpoint.last_seen),
+                "clones": clones.get(&endpoint.endpoint).cloned().unwrap_or_default(),
             })
         })
         .collect()
@@ -119,7 +132,8 @@ fn csv(endpoints: &[EndpointSummary]) -> anyhow::Result<String> {
         .filter(|label| !ALWAYS.contains(label))
         .collect();
     let labels: Vec<&str> = ALWAYS.into_iter().chain(others).collect();
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    // Without the mark some spreadsheets take UTF-8 for the code page of the machine; `import` passes it over.
+    let mut csv = csv::Writer::from_writer(b"\xEF\xBB\xBF".to_vec());
     let told = [
         "host",
         "servicing_stack",
@@ -188,7 +202,7 @@ mod tests {
         let text = csv(&[endpoint("=HYPERLINK(\"http://made-up\")")]).unwrap();
         let mut lines = text.lines();
         assert_eq!(
-            lines.next(),
+            lines.next().and_then(|head| head.strip_prefix('\u{feff}')),
             Some(
                 "endpoint,name,site,model,group,ring,asset,host,servicing_stack,failed,last_failure,last_seen"
             )
@@ -204,7 +218,16 @@ mod tests {
 
     #[test]
     fn a_line_shows_name_and_labels_and_drives_no_terminal() {
-        let text = lines(&[endpoint("PC\u{1b}[2J")]);
+        let clones = Clones::from([(
+            "PC-1".to_owned(),
+            vec!["A\u{1b}".to_owned(), "B".to_owned()],
+        )]);
+        let told = lines(&[endpoint("PC")], &clones);
+        assert!(
+            told.contains("SEVERAL MACHINES") && told.contains(", B)") && !told.contains('\u{1b}'),
+            "{told}"
+        );
+        let text = lines(&[endpoint("PC\u{1b}[2J")], &Clones::new());
         assert!(
             text.starts_with("PC-1  name Counter, 1  host PC")
                 && text.ends_with("asset=7  ring=pilot  last log 2022-08-18 15:53:46  2 failed\n")
