@@ -318,18 +318,9 @@ impl Intake {
             Ok(set) => set,
             Err(error) => return self.answer(callers, &Err(error.into())),
         };
-        let chunks = match self.names.resolve(&self.store, chunks).await {
-            Ok((chunks, is_moving)) => {
-                if is_moving {
-                    // Somebody else stores chunks of these logs too.
-                    self.streams.clear();
-                }
-                chunks
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                return self.answer(callers, &Err(PipelineError::Unavailable { reason }));
-            }
+        let chunks = match self.under_their_endpoints(chunks).await {
+            Ok(chunks) => chunks,
+            Err(error) => return self.answer(callers, &Err(error)),
         };
         let mut results = match self.classify(&set, chunks).await {
             Ok(results) => results.into_iter(),
@@ -350,6 +341,26 @@ impl Intake {
         // The next batch may start: what is left here takes turns with others of its kind.
         drop(slot);
         join_all(lanes.into_iter().map(|lane| self.drain(lane))).await;
+    }
+
+    /// Chunks under the endpoints that their names stand for.
+    async fn under_their_endpoints(
+        &self,
+        chunks: Vec<Arc<Chunk>>,
+    ) -> Result<Vec<Arc<Chunk>>, PipelineError> {
+        let mut patience = Patience::new(self.config.give_up);
+        loop {
+            match self.names.resolve(&self.store, chunks.clone()).await {
+                Ok((chunks, is_moving)) => {
+                    if is_moving {
+                        // Whoever moves an endpoint stores chunks of its logs too.
+                        self.streams.clear();
+                    }
+                    return Ok(chunks);
+                }
+                Err(error) => patience.wait(&error, "names of endpoints").await?,
+            }
+        }
     }
 
     /// Stores what waits of an endpoint until nothing does.
