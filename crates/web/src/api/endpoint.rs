@@ -40,16 +40,27 @@ pub(crate) async fn endpoint(
         findings: place("findings", &asked.findings)?,
         codes: place("codes", &asked.codes)?,
     };
-    let detail = web
-        .store
-        .endpoint_from(&web.tenant, &id, &from)
-        .await?
-        .ok_or_else(|| ApiError::NotFound {
-            message: format!("no logs of an endpoint `{}` have arrived", shown(&id)),
-            hint: "the ids are listed under Endpoints, /api/v1/endpoints",
-        })?;
+    let detail = web.store.endpoint_from(&web.tenant, &id, &from).await?;
+    let Some(detail) = detail else {
+        return Err(unknown(&web, &id).await?);
+    };
     let clones = web.store.clones_of(&web.tenant, &id).await?;
     Ok(Json(Detail::new(&web.rule_texts().await, detail, clones)))
+}
+
+/// Why there is no page of an id.
+async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError, ApiError> {
+    let aliases = web.store.standing_aliases().await?;
+    if let Some(endpoint) = aliases.way(&web.tenant, id).last() {
+        return Ok(ApiError::NotFound {
+            message: format!("`{}` is another name of `{}`", shown(id), shown(endpoint)),
+            hint: "open the page of that one",
+        });
+    }
+    Ok(ApiError::NotFound {
+        message: format!("no logs of an endpoint `{}` have arrived", shown(id)),
+        hint: "the ids are listed under Endpoints, /api/v1/endpoints",
+    })
 }
 
 fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
