@@ -240,8 +240,11 @@ fn two_ids_become_one_and_names_stand_for_an_endpoint() {
     // The same log came under both ids: of one that had one from the start it is there once.
     does(&up, &["endpoints", "merge", "pc-2", "pc-1"]);
     assert_eq!(listed(&up, ""), ["pc-1", "pc-3"]);
-    let (status, _) = get(&format!("{}api/v1/endpoints/pc-2", up.page));
-    assert_eq!(status, 404);
+    let (status, body) = get(&format!("{}api/v1/endpoints/pc-2", up.page));
+    assert!(
+        status == 404 && body.contains("another name of `pc-1`"),
+        "{status} {body}"
+    );
     let after = api(&up, "/endpoints/pc-1");
     for same in ["totals", "streams", "attempts", "findings", "codes"] {
         assert_eq!(before[same], after[same], "{same}");

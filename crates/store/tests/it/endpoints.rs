@@ -1,6 +1,6 @@
 //! Names, labels and host names of endpoints, and the pages that narrow by them.
 
-use crate::harness::{put, store};
+use crate::harness::{client, put, store};
 use event::{
     Attempt, Derivation, Enrolled, Enrolment, EventId, KnownEndpoint, LoggedAt, Month, Outcome,
     SecretHash, Unit,
@@ -330,4 +330,110 @@ async fn what_is_forgotten_is_listed_again_when_it_sends() {
     put(&store, vec![rows(tenant, "PC-1", "2022-08-19", &["H"])]).await;
     assert_eq!(listed(&store, tenant, &[], "").await, ["PC-1", "PC-2"]);
     assert_eq!(labels_of(&store, tenant, "PC-1").await, []);
+}
+
+#[tokio::test]
+async fn machines_that_send_as_one_are_told_and_one_that_was_renamed_is_not() {
+    let (store, tenant) = (store().await, "clones");
+    let sent: [(&str, &str, &[&str]); 8] = [
+        ("PC-1", "2022-08-10", &["IMAGE-A"]),
+        ("PC-1", "2022-08-11", &["IMAGE-B.made-up.example"]),
+        ("PC-1", "2022-08-12", &["image-a.made-up.example"]),
+        // With its domain it is the same machine.
+        ("PC-2", "2022-08-10", &["PC-TWO"]),
+        ("PC-2", "2022-08-11", &["pc-two.made-up.example"]),
+        ("PC-2", "2022-08-12", &["PC-TWO"]),
+        // Renamed within a chunk of many days.
+        ("PC-3", "2022-08-10", &["OLD", "NEW"]),
+        ("PC-3", "2022-08-14", &["NEW"]),
+    ];
+    for (endpoint, day, hosts) in sent {
+        put(&store, vec![rows(tenant, endpoint, day, hosts)]).await;
+    }
+    let clones = store.cloned_endpoints(tenant).await.unwrap();
+    assert_eq!(clones.keys().collect::<Vec<_>>(), ["PC-1"]);
+    assert_eq!(clones["PC-1"], ["IMAGE-A", "IMAGE-B.made-up.example"]);
+    assert_eq!(
+        store.clones_of(tenant, "PC-1").await.unwrap(),
+        clones["PC-1"]
+    );
+    for endpoint in ["PC-2", "PC-3", "PC-9"] {
+        assert!(store.clones_of(tenant, endpoint).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn times_are_held_by_kind_and_what_is_missing_is_told() {
+    let (store, tenant) = (store().await, "times-held");
+    let piece = |offset: u64, day: &str| {
+        let mut rows = testing::rows(
+            "PC-1",
+            offset,
+            &format!("{day} 10:00:00 event {day}\n"),
+            false,
+        );
+        Arc::make_mut(&mut rows.chunk).tenant = tenant.to_owned();
+        rows
+    };
+    let first = piece(0, "2022-08-10");
+    let end = first.chunk.offset + first.chunk.length;
+    // The later one first, and one of them twice; the second day follows the first one, the third is behind a hole.
+    for rows in [
+        piece(1_000, "2022-08-12"),
+        piece(end, "2022-08-11"),
+        first.clone(),
+        first,
+    ] {
+        put(&store, vec![rows]).await;
+    }
+    let at = |text: &str| LoggedAt::parse(text.as_bytes());
+    let now = at("2022-08-13 10:00:00").unwrap();
+    let held = store.times_held(tenant, "PC-1", now).await.unwrap();
+    let [cbs] = held.as_slice() else {
+        panic!("{held:?}")
+    };
+    assert_eq!(
+        (cbs.source.name(), cbs.logs, cbs.bytes),
+        ("cbs", 1, 3 * end)
+    );
+    assert_eq!(
+        (cbs.first, cbs.last),
+        (at("2022-08-10 10:00:00"), at("2022-08-12 10:00:00"))
+    );
+    let [gap] = cbs.gaps.as_slice() else {
+        panic!("{:?}", cbs.gaps)
+    };
+    assert_eq!(
+        (gap.reason.name(), gap.bytes, gap.from, gap.to),
+        (
+            "not_received",
+            Some((2 * end, 1_000)),
+            at("2022-08-11 10:00:00"),
+            at("2022-08-12 10:00:00")
+        )
+    );
+    assert!(
+        store
+            .times_held(tenant, "PC-9", now)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// Statements that copy rows reckon what code does.
+#[tokio::test]
+async fn the_engine_and_we_rename_alike() {
+    let named: u64 = client()
+        .await
+        .query("SELECT xxh3(concat('PC-1', '\\0', toString(toUInt64(12345678901234567890))))")
+        .fetch_one()
+        .await
+        .unwrap();
+    let number = 12_345_678_901_234_567_890;
+    assert_eq!(
+        store::renamed_stream("PC-1", event::StreamId(number)).0,
+        named
+    );
+    assert_eq!(store::renamed_event("PC-1", EventId(number)).0, named);
 }
