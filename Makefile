@@ -41,6 +41,7 @@ bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPU
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
 	$(CARGO) bench -p cbsift --bench history
 	$(CARGO) bench -p cbsift --bench live
+	$(CARGO) run --release -p pipeline --example throughput
 
 check: ui deny-there ## Formatting, lints, docs, and what dependencies may be; warnings are errors
 	$(CARGO) fmt --all --check

@@ -11,6 +11,7 @@
 //! | `one_machine.rs` | sent logs answer like scanned ones: again, cut otherwise, as growing copies, after kill -9 |
 //! | `engine_process.rs` | the engine's process crashes, is told to stop by others, outlives nobody; nothing is lost |
 //! | `rule_sets.rs` | rules published to the store, dead letters and their way back |
+//! | `reprocess.rs` | new rules over what is stored: a job that is killed, its diff, its undo |
 //! | `damage.rs` | parts of the store that cannot be read are said, and what `doctor` makes of them |
 //! | `disk.rs` | the bound on the disk and a full file system, on a small one of its own; needs root |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
@@ -43,6 +44,7 @@ mod one_machine;
 mod prometheus;
 mod prometheus_process;
 mod report;
+mod reprocess;
 mod rights;
 mod rule_sets;
 mod scan;

@@ -7,7 +7,7 @@ use std::path::Path;
 use store::{DeadLetter, LetterContent, Store, StoreConfig};
 
 /// A command beside a running `up`: exit status, standard output, standard error.
-fn beside(up: &Up, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn beside(up: &Up, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = cbsift()
         .args(arguments)
         .arg("--data")

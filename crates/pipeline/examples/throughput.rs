@@ -1,4 +1,5 @@
-//! Prints MB/s of source text from chunks in memory to rows that are durable, and the time until all is derived.
+//! Prints MB/s of source text from chunks in memory to rows that are durable, the time until all is derived, and MB/s of classifying all of
+//! it again by a job, beside what classifying alone does on one thread.
 //!
 //! `cargo run --release -p pipeline --example throughput -- [CHUNK_KIB] [ENDPOINTS]`
 
@@ -78,6 +79,8 @@ async fn run() -> anyhow::Result<()> {
         stored.as_secs_f64(),
         derived.as_secs_f64(),
     );
+    classified_alone(&machines);
+    reprocessed(&store, bytes).await?;
     let page = Instant::now();
     let overview = store
         .overview(&store::Filter {
@@ -93,6 +96,103 @@ async fn run() -> anyhow::Result<()> {
     );
     pipeline.stop().await?;
     std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+/// What parse and classify alone do, as the budget of a job.
+fn classified_alone(machines: &[Vec<Chunk>]) {
+    let rules = classify::Rules::shipped();
+    let (started, mut bytes) = (Instant::now(), 0);
+    while started.elapsed().as_secs() < 3 {
+        for chunk in machines.iter().flatten() {
+            bytes += chunk.length;
+            std::hint::black_box(classify::classify(rules, chunk));
+        }
+    }
+    let rate = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
+    println!("parse and classify alone: {rate:.0} MB/s on one thread");
+}
+
+/// The shipped rules with a new one, over all that is stored: what the job would change, the job, and its undo.
+async fn reprocessed(store: &Store, bytes: u64) -> anyhow::Result<()> {
+    const RULE: &str = "
+- id: made_up_by_site
+  title: { en: Something of this site, zh: 本站点的事 }
+  advice: { en: [mend it], zh: [修复] }
+  category: disk_full
+  severity: error
+  when: { all: ['NonStart: Checking to ensure startup processing'] }
+  tests: { match: ['NonStart: Checking to ensure startup processing'], no_match: [fine] }
+";
+    let mut files = pipeline::files_of(classify::Rules::shipped_files());
+    files.push(("site.yaml".to_owned(), RULE.to_owned()));
+    let texts: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    let rules = classify::Rules::load(&texts).map_err(|_| anyhow::anyhow!("it does not load"))?;
+    let tenant = "default".to_owned();
+    let of = store::Selection {
+        from: 0,
+        to: u16::MAX,
+        ..store::Selection::default()
+    };
+    let base = store.rule_set().await?.unwrap_or_default();
+    let digest = rules.digest().to_owned();
+    let asked = pipeline::Asked {
+        tenant: tenant.clone(),
+        of: of.clone(),
+        rules: std::sync::Arc::new(rules),
+        current: None,
+    };
+    let started = Instant::now();
+    let plan = pipeline::plan(store, &asked, &|_| ()).await?;
+    let rate = bytes as f64 / 1e6 / started.elapsed().as_secs_f64();
+    let changed: u64 = plan.events.values().map(|tally| tally.count).sum();
+    println!(
+        "diff: {rate:.0} MB/s, {changed} events and findings of {} units",
+        plan.units_changed
+    );
+    let new = |id: &str| store::NewJob {
+        tenant: tenant.clone(),
+        id: id.to_owned(),
+        ..store::NewJob::default()
+    };
+    let job = store::Job::new(
+        store::NewJob {
+            digest,
+            files,
+            base,
+            origin: "site".to_owned(),
+            is_recounted: true,
+            ..new("bench")
+        },
+        &of,
+    );
+    store.put_job(&job).await?;
+    let pace = pipeline::Pace {
+        max_pending: 1_000_000,
+        ..pipeline::Pace::default()
+    };
+    for id in ["bench", "undo"] {
+        if id == "undo" {
+            pipeline::roll_back(store, &tenant, "bench", new(id)).await?;
+        }
+        let started = Instant::now();
+        let job = pipeline::begin(store, &tenant, id, "bench", 1).await?;
+        let step = pipeline::apply(store, &job, pace, &|| 1, &|_| ()).await?;
+        anyhow::ensure!(
+            step.poisoned == 0 && step.bytes == step.bytes_total,
+            "{step:?}"
+        );
+        println!(
+            "{id}: {:.0} MB/s classified and stored with one thread, {:.0} MB/s with all that follows; {} events, {} taken back",
+            step.bytes as f64 / 1e3 / step.busy_ms.max(1) as f64,
+            step.bytes as f64 / 1e6 / started.elapsed().as_secs_f64(),
+            step.events,
+            step.taken_back
+        );
+    }
     Ok(())
 }
 

@@ -41,8 +41,8 @@ pub use merge::{Merged, NAMES_SETTLED, merge, plan_merge};
 pub use names::Names;
 pub use pipeline::Pipeline;
 pub use reprocess::{
-    Asked, Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Plan, Progress,
-    UnitChange, plan,
+    Asked, Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Pace, Plan,
+    Progress, Refused, UnitChange, apply, begin, files_of, plan, roll_back, sweep,
 };
 pub use rule_sets::{
     ActiveSet, PublishError, Published, PublishedAs, RuleSetError, newest, publish, publish_shipped,

@@ -1,10 +1,14 @@
 //! What other rules would change in what is stored. Reads only; classifies and derives by the functions that live input meets.
 
+mod apply;
 mod diff;
+mod jobs;
 
+pub use apply::{Pace, apply, sweep};
 pub use diff::{
     Change, EventGroup, EventTally, Example, FindingGroup, FindingTally, Plan, UnitChange,
 };
+pub use jobs::{Refused, begin, files_of, roll_back};
 
 use crate::{Config, step::rows_of};
 use classify::{Rules, StreamFacts, UnitInput, derive};
@@ -14,16 +18,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use store::{ChunkMonth, ChunkRows, Piece, Store, UnitRows, merged};
+use store::{ChunkMonth, ChunkRows, Piece, Selection, Store, UnitRows, merged};
 
 /// What to classify again, and with what.
 pub struct Asked {
     /// Owner of the endpoints.
     pub tenant: String,
-    /// First day of the chunks, as days since 1970 of logged time.
-    pub from: u16,
-    /// Last day.
-    pub to: u16,
+    /// Which chunks.
+    pub of: Selection,
     /// The rules to try.
     pub rules: Arc<Rules>,
     /// The rules in use, where they can be loaded: they say which category an event has now.
@@ -39,9 +41,7 @@ pub async fn plan(
     asked: &Asked,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> anyhow::Result<Plan> {
-    let months = store
-        .chunk_months(&asked.tenant, asked.from, asked.to)
-        .await?;
+    let months = store.chunk_months(&asked.tenant, &asked.of).await?;
     progress(Progress::Total(
         months.iter().map(|month| month.bytes).sum(),
     ));
@@ -207,7 +207,7 @@ impl Endpoint<'_> {
         plan: &mut Plan,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> anyhow::Result<Made> {
-        let days = (self.asked.from, self.asked.to);
+        let days = &self.asked.of;
         let (mut made, mut place) = (Made::default(), None);
         let tenant = self.asked.tenant.as_str();
         while let Some((chunks, next)) = self

@@ -183,7 +183,7 @@ pub async fn newest(store: &Store) -> Result<Result<ActiveSet, RuleSetError>, St
     })
 }
 
-fn load(files: &[(String, String)]) -> Result<Rules, Vec<Fault>> {
+pub(crate) fn load(files: &[(String, String)]) -> Result<Rules, Vec<Fault>> {
     let files: Vec<(&str, &str)> = files
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))

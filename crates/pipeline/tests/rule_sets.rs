@@ -234,8 +234,11 @@ async fn a_running_pipeline_switches_and_one_that_cannot_pauses() {
 async fn planned(store: &Store, tenant: &str, files: &[(String, String)]) -> Plan {
     let asked = Asked {
         tenant: tenant.to_owned(),
-        from: 0,
-        to: u16::MAX,
+        of: store::Selection {
+            from: 0,
+            to: u16::MAX,
+            ..store::Selection::default()
+        },
         rules: Arc::new(loaded(files)),
         current: Some(Arc::new(loaded(&shipped()))),
     };

@@ -30,19 +30,8 @@ ENGINE = {{engine:ReplacingMergeTree}}(exact)
 ORDER BY (tenant, endpoint, stream, into_endpoint)
 SETTINGS {{table_settings}};
 
--- Events whose text is gone cannot be made again: they are copied, and say so.
-ALTER TABLE events {{on_cluster}}
-    ADD COLUMN IF NOT EXISTS merged_from LowCardinality(String) DEFAULT '' COMMENT 'the endpoint it was copied from without being classified again';
-
 -- By which two machines that send as one are told from one that was renamed: at these times a record itself named the host, while `first` and
 -- `last` are those of whole chunks. Null of rows of older builds.
 ALTER TABLE endpoint_hosts {{on_cluster}}
     ADD COLUMN IF NOT EXISTS named_first SimpleAggregateFunction(min, Nullable(DateTime64(0, 'UTC'))),
     ADD COLUMN IF NOT EXISTS named_last  SimpleAggregateFunction(max, Nullable(DateTime64(0, 'UTC')));
-
--- `*` is what the table had when the view was made: once more, so that readers see what was copied.
-CREATE OR REPLACE VIEW current_events {{on_cluster}} AS
-SELECT *
-FROM events FINAL
-WHERE generation = 0
-    AND (open = 0 OR (tenant, endpoint, stream, offset, length) NOT IN (SELECT tenant, endpoint, stream, offset, length FROM superseded));

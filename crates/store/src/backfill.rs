@@ -183,7 +183,7 @@ fn news_name(unit: &Unit) -> u64 {
 /// One month's events of endpoints, as `day_inputs` would have them.
 fn copy_statement() -> String {
     const SAME: &str = "source, id, open, open_stream, open_offset, stream, offset, length, logged, stamp, level, component, \
-         marker, codes, rule, object, kb, package, component_identity, session, client, trace, fields, text, version";
+         marker, codes, rule, object, kb, package, component_identity, session, client, trace, fields, text, version, gone";
     let landmark = landmark_expression();
     format!(
         "INSERT INTO day_inputs (tenant, endpoint, landmark, day, {SAME}) \

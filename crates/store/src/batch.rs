@@ -200,6 +200,21 @@ impl Store {
         self.insert_chunks(batch, Some(turns)).await
     }
 
+    /// Stores what another rule set made of chunks that are stored: their text stays as it is, and so does the day until which it is kept.
+    /// Coverage, which says which rule set classified a piece last, comes last. News is the caller's.
+    pub async fn insert_reclassified(&self, batch: &Batch, turns: &Turns) -> Result<()> {
+        self.insert_events(batch, Some(turns)).await?;
+        self.insert_inputs(batch, Some(turns)).await?;
+        self.insert_noise(batch, Some(turns)).await?;
+        let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
+        for rows in &batch.chunks {
+            by_month.entry(rows.month()).or_default().push(rows);
+        }
+        let months: Vec<_> = by_month.values().collect();
+        self.insert_coverage(&months, batch.rule_set, Some(turns))
+            .await
+    }
+
     async fn insert_news(&self, batch: &Batch) -> Result<()> {
         let news = batch
             .units
@@ -219,10 +234,17 @@ impl Store {
             self.insert_rows::<ChunkRow<'static>, _>("chunks", rows)
         })
         .await?;
-        each(&months, turns, |rows| {
-            let rows = rows
-                .iter()
-                .map(|rows| CoverageRow::new(batch.rule_set, rows));
+        self.insert_coverage(&months, batch.rule_set, turns).await
+    }
+
+    async fn insert_coverage(
+        &self,
+        months: &[&Vec<&ChunkRows>],
+        rule_set: u32,
+        turns: Option<&Turns>,
+    ) -> Result<()> {
+        each(months, turns, |rows| {
+            let rows = rows.iter().map(|rows| CoverageRow::new(rule_set, rows));
             self.insert_rows::<CoverageRow<'static>, _>("coverage", rows)
         })
         .await

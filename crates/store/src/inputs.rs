@@ -76,7 +76,7 @@ impl DayInputs {
         };
         let (id, day) = (first.id, Day::of(first.logged.map(LoggedAt)));
         let is_full = full.contains(&day);
-        let landmarks = rows.iter().filter(|row| row.flag != 0);
+        let landmarks = rows.iter().filter(|row| row.flag & LANDMARK != 0);
         // A newer rule set may say that it is none.
         let made_by = landmarks.map(|row| rule_set_of(row.version)).max();
         let is_newer = |version| made_by.is_some_and(|made_by| rule_set_of(version) > made_by);
@@ -97,7 +97,7 @@ impl DayInputs {
             if is_full {
                 self.all.entry(day).or_default().add(weight);
             }
-            if row.flag != 0 {
+            if row.flag & LANDMARK != 0 {
                 self.landmark(day).add(weight);
             } else if row.open == 0 && is_newer(row.version) {
                 self.landmark(day).add(Weight::of(row.version, false));
@@ -106,7 +106,8 @@ impl DayInputs {
                 counts = Some(row);
             }
         }
-        let counts = counts.filter(|row| row.version > newest_other);
+        // A row that a newer rule set has taken back weighs, as it is the newest word on the record, and does not count.
+        let counts = counts.filter(|row| row.version > newest_other && row.flag & GONE == 0);
         self.events.extend(counts.and_then(StoredEvent::into_event));
     }
 
@@ -173,7 +174,7 @@ impl Store {
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
         let is_part = (from.number()..=to.number()).any(|day| numbers.binary_search(&day).is_err());
         // A landmark that a newer rule set takes for none stands there as the older one left it.
-        let landmarks = rows.iter().filter(|row| row.flag != 0);
+        let landmarks = rows.iter().filter(|row| row.flag & LANDMARK != 0);
         let oldest = landmarks.map(|row| rule_set_of(row.version)).min();
         let plain: Vec<PlainRow> = match oldest {
             Some(oldest) if is_part && oldest < rule_set => {
@@ -225,6 +226,12 @@ impl Store {
     }
 }
 
+/// In a flag: the row is a landmark.
+const LANDMARK: u8 = 1;
+
+/// In a flag: the row says that a newer rule set makes no event of the record.
+const GONE: u8 = 2;
+
 /// The rows asked for, of the parameters `full`, `from` and `to`.
 const DAYS: &str = "tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND \
      ((landmark = 0 AND day IN {full:Array(UInt16)}) OR \
@@ -232,7 +239,7 @@ const DAYS: &str = "tenant = {tenant:String} AND endpoint IN {endpoints:Array(St
         day IN {full:Array(UInt16)})))";
 
 const INPUTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \
-       object, kb, package, component_identity, session, client, trace, fields, text, version, landmark AS flag \
+       object, kb, package, component_identity, session, client, trace, fields, text, version, toUInt8(landmark + 2 * gone) AS flag \
      FROM day_inputs FINAL WHERE {days}";
 
 /// Copies of landmarks, by rule sets newer than that of the oldest landmark, that are none: what is read of a day is as if all of it

@@ -144,6 +144,28 @@ impl Store {
         Ok(labels)
     }
 
+    /// Endpoints with a value of a label, at most `limit`.
+    pub async fn labelled_endpoints(
+        &self,
+        tenant: &str,
+        (label, value): &Label,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        self.fetch_all(
+            "list the endpoints of a label",
+            self.sql(
+                "SELECT endpoint FROM endpoint_labels FINAL \
+                 WHERE tenant = {tenant:String} AND label = {label:String} AND value = {value:String} \
+                 ORDER BY endpoint LIMIT {limit:UInt64}",
+            )
+            .param("tenant", tenant)
+            .param("label", label)
+            .param("value", value)
+            .param("limit", limit as u64),
+        )
+        .await
+    }
+
     /// Which of some ids are of endpoints that have sent logs, have enrolled or have a token.
     pub async fn known_endpoints(
         &self,

@@ -70,11 +70,12 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Tables of one endpoint's rows, in the order in which they go. What the others are made of goes last, so that a merge that was cut short in
 /// between makes all of it again.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "news",
     "events",
     "day_inputs",
     "noise",
+    "noise_gone",
     "open_noise",
     "coverage",
     "imports",
@@ -167,7 +168,7 @@ impl Store {
         Ok(rows.into_iter().map(StreamId).collect())
     }
 
-    /// The next events of an endpoint after a place, as they are stored, and the place to go on from; none when there are no more.
+    /// The next events of an endpoint after a place, as they are stored and not taken back, and the place to go on from; none when there are no more.
     pub async fn events_after(
         &self,
         tenant: &str,
@@ -182,6 +183,9 @@ impl Store {
                     "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, object, \
                        kb, package, component_identity, session, client, trace, fields, text, version, toUInt8(0) AS flag \
                      FROM events FINAL WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
+                       AND id NOT IN (SELECT id FROM events \
+                         WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
+                         GROUP BY id HAVING argMax(gone, version) = 1) \
                        AND ({is_first:UInt8} = 1 OR (id, open, stream, offset) > \
                          ({id:UInt64}, {open:UInt8}, {stream:UInt64}, {offset:UInt64})) \
                      ORDER BY id, open, stream, offset LIMIT {limit:UInt64}",
@@ -246,8 +250,14 @@ impl Store {
                 .fetch_all(
                     "read the noise of an endpoint",
                     self.sql(
-                        "SELECT ?fields FROM noise FINAL \
-                         WHERE tenant = {tenant:String} AND endpoint = {from:String} AND generation = 0 AND toYYYYMM(day) = {month:UInt32} \
+                        "SELECT ?fields FROM (\
+                           SELECT day, source, rule, code, session, groupArray(id) AS ids FROM (\
+                             SELECT day, source, rule, code, session, arrayJoin(ids) AS id FROM noise FINAL \
+                             WHERE tenant = {tenant:String} AND endpoint = {from:String} AND generation = 0 AND toYYYYMM(day) = {month:UInt32}) \
+                           WHERE (day, source, rule, code, session, id) NOT IN (\
+                             SELECT day, source, rule, code, session, id FROM noise_gone FINAL \
+                             WHERE tenant = {tenant:String} AND endpoint = {from:String} AND gone = 1) \
+                           GROUP BY day, source, rule, code, session) \
                          ORDER BY day, source, rule, code, session",
                     )
                     .param("tenant", tenant)

@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(14, "0014_endpoints"),
     migration!(15, "0015_lines"),
     migration!(16, "0016_alerts"),
+    migration!(17, "0017_jobs"),
     migration!(18, "0018_aliases"),
 ];
 

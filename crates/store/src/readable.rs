@@ -5,7 +5,7 @@
 /// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
 /// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), and how alerts are evaluated and sent (`alert_*` but for
 /// `alert_states`).
-pub const READABLE: [&str; 28] = [
+pub const READABLE: [&str; 31] = [
     "current_attempts",
     "current_events",
     "current_findings",
@@ -26,10 +26,13 @@ pub const READABLE: [&str; 28] = [
     "events_seen",
     "findings",
     "imports",
+    "job_steps",
+    "jobs",
     "lost_parts",
     "merged_streams",
     "news",
     "noise",
+    "noise_gone",
     "noise_seen",
     "open_noise",
     "rule_sets",

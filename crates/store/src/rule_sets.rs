@@ -45,7 +45,7 @@ impl RuleSetOrigin {
     }
 
     /// Back from [`RuleSetOrigin::name`]. A word of a newer build counts as a site's: it must not be replaced unasked.
-    pub(crate) fn from_name(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         if name == Self::Shipped.name() {
             Self::Shipped
         } else {
@@ -72,15 +72,23 @@ impl Store {
                 self.sql("SELECT ?fields FROM rule_sets FINAL ORDER BY sequence DESC, digest DESC LIMIT 1"),
             )
             .await?;
-        Ok(row.map(|row| RuleSet {
-            sequence: row.sequence,
-            set: NewRuleSet {
-                digest: row.digest,
-                classifier_version: row.classifier_version,
-                origin: RuleSetOrigin::from_name(&row.origin),
-                files: row.names.into_iter().zip(row.texts).collect(),
-            },
-        }))
+        Ok(row.map(StoredRuleSet::into_set))
+    }
+
+    /// The newest rule set up to a sequence whose digest is another one than this.
+    pub async fn rule_set_before(&self, sequence: u32, digest: &str) -> Result<Option<RuleSet>> {
+        let row: Option<StoredRuleSet> = self
+            .fetch_optional(
+                "read a rule set",
+                self.sql(
+                    "SELECT ?fields FROM rule_sets FINAL WHERE sequence <= {sequence:UInt32} AND digest != {digest:String} \
+                     ORDER BY sequence DESC, digest DESC LIMIT 1",
+                )
+                .param("sequence", sequence)
+                .param("digest", digest),
+            )
+            .await?;
+        Ok(row.map(StoredRuleSet::into_set))
     }
 
     /// Publishes a rule set as the newest one, and returns it as it then stands. A set that is the newest one already, texts
@@ -133,4 +141,18 @@ struct StoredRuleSet {
     origin: String,
     names: Vec<String>,
     texts: Vec<String>,
+}
+
+impl StoredRuleSet {
+    fn into_set(self) -> RuleSet {
+        RuleSet {
+            sequence: self.sequence,
+            set: NewRuleSet {
+                digest: self.digest,
+                classifier_version: self.classifier_version,
+                origin: RuleSetOrigin::from_name(&self.origin),
+                files: self.names.into_iter().zip(self.texts).collect(),
+            },
+        }
+    }
 }

@@ -168,7 +168,7 @@ const ENDS: &str = "SELECT stream, argMax(offset, (`end`, offset, open)) AS star
 const OPEN_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \
        object, kb, package, component_identity, session, client, trace, fields, text, version, toUInt8(0) AS flag \
      FROM events FINAL \
-     WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND generation = {generation:UInt32} AND open = 1 \
+     WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND generation = {generation:UInt32} AND open = 1 AND gone = 0 \
        AND open_stream IN {streams:Array(UInt64)} AND (day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) OR day = toDate({far_off:UInt16}))";
 
 #[derive(Row, Deserialize)]

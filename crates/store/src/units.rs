@@ -82,18 +82,16 @@ impl Store {
                     .param("last", days.last),
             )
             .await?;
-        // One copy of each identity that counts: the greatest version first.
-        events.retain(|stored| stored.flag == 0);
+        // One copy of each identity that counts: the greatest version first, and none where that one says that it is gone.
+        events.retain(|stored| stored.flag & SUPERSEDED == 0);
         events.sort_by(|a, b| (a.id, b.version).cmp(&(b.id, a.version)));
         let mut rows = UnitRows::default();
         rows.pieces
             .extend(pieces.into_iter().filter_map(StoredPiece::into_piece));
+        let mut last = None;
         for stored in events {
-            let is_copy = rows
-                .events
-                .last()
-                .is_some_and(|last| last.id.0 == stored.id);
-            if !is_copy {
+            let is_copy = last.replace(stored.id) == Some(stored.id);
+            if !is_copy && stored.flag & GONE == 0 {
                 rows.events.extend(stored.into_event());
             }
         }
@@ -141,17 +139,22 @@ const UNIT_PIECES: &str = concat!(
      ORDER BY endpoint, stream, offset, `end`, content_hash",
 );
 
-/// The flag says of open rows that a piece has covered them.
+/// In a flag: a piece has covered the open row.
+const SUPERSEDED: u8 = 1;
+
+/// In a flag: a newer rule set has taken the event back.
+const GONE: u8 = 2;
+
 const UNIT_EVENTS: &str = "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, \
        object, kb, package, component_identity, session, client, trace, fields, text, version, \
-       toUInt8(open = 1 AND (endpoint, stream, offset, length) IN (\
+       toUInt8(2 * gone + (open = 1 AND (endpoint, stream, offset, length) IN (\
          SELECT record.endpoint, record.stream, record.offset, record.length \
          FROM (SELECT endpoint, stream, offset, length FROM events \
                WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND open = 1) AS record \
          INNER JOIN (SELECT endpoint, stream, offset, `end` FROM coverage \
                      WHERE tenant = {tenant:String} AND endpoint = {endpoint:String}) AS piece \
            ON record.endpoint = piece.endpoint AND record.stream = piece.stream \
-         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length)) AS flag \
+         WHERE piece.offset <= record.offset AND piece.`end` > record.offset + record.length))) AS flag \
      FROM events FINAL \
      WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
        AND {days}";

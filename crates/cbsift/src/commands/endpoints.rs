@@ -170,7 +170,7 @@ async fn apply(store: &Store, settings: &Settings, command: Command) -> anyhow::
 }
 
 /// `ring=pilot`
-fn read_label(text: &str) -> Result<(String, String), Misuse> {
+pub(super) fn read_label(text: &str) -> Result<(String, String), Misuse> {
     match text.split_once('=') {
         Some((label, value)) => Ok((label.trim().to_owned(), value.trim().to_owned())),
         None => Err(Misuse(format!(

@@ -1,4 +1,4 @@
-//! `cbsift reprocess`: what other rules would change in what is stored.
+//! `cbsift reprocess`: what other rules would change in what is stored, and doing it.
 
 // Prints the text of strangers.
 #![deny(clippy::string_slice, clippy::indexing_slicing)]
@@ -11,6 +11,9 @@
     )
 )]
 
+mod jobs;
+mod told;
+
 use super::rules;
 use super::rules::Files;
 use crate::access::Access;
@@ -21,13 +24,15 @@ use crate::run::{self, TENANT};
 use crate::settings;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use event::LoggedAt;
+use classify::Rules;
+use event::{LoggedAt, Source};
 use pipeline::{Asked, Example, Plan, Progress};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use store::{Selection, Store};
 
 /// Classify what is stored again
 #[derive(Args)]
@@ -39,6 +44,85 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Plan(PlanArguments),
+    Run(jobs::RunArguments),
+    Apply(jobs::ApplyArguments),
+    Rollback(jobs::ApplyArguments),
+    Status(jobs::StatusArguments),
+    Jobs(jobs::ListArguments),
+}
+
+/// Which stored chunks.
+#[derive(Args)]
+struct Selected {
+    /// First day, YYYY-MM-DD [default: the first there is]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    from: Option<u16>,
+    /// Last day, YYYY-MM-DD [default: the last there is]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    to: Option<u16>,
+    /// Only of this endpoint; may be given several times
+    #[arg(long, value_name = "ID")]
+    endpoint: Vec<String>,
+    /// Only of endpoints that have this label now
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "endpoint")]
+    label: Option<String>,
+    /// Only logs of this kind: cbs, dism, setup, …; may be given several times
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    source: Vec<String>,
+}
+
+/// Endpoints that a job names: their ids must fit in a statement.
+const MAX_ENDPOINTS: usize = 5_000;
+
+fn source(text: &str) -> Result<String, String> {
+    let names = || Source::ALL.map(Source::name).join(", ");
+    Source::from_name(text)
+        .map(|source| source.name().to_owned())
+        .ok_or_else(|| format!("one of {}", names()))
+}
+
+impl Selected {
+    fn check(&self) -> Result<(), Misuse> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from > to
+        {
+            return Err(Misuse("`--from` is after `--to`".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn of(&self, store: &Store) -> anyhow::Result<Selection> {
+        let mut endpoints = self.endpoint.clone();
+        if let Some(label) = &self.label {
+            let label = super::endpoints::read_label(label)?;
+            endpoints = store
+                .labelled_endpoints(TENANT, &label, MAX_ENDPOINTS + 1)
+                .await?;
+            if endpoints.is_empty() {
+                return Err(Misuse(format!(
+                    "no endpoint has the label `{}={}`\nhint: `cbsift endpoints list` shows labels",
+                    harmless::name(&label.0),
+                    harmless::name(&label.1)
+                ))
+                .into());
+            }
+        }
+        endpoints.sort();
+        endpoints.dedup();
+        if endpoints.len() > MAX_ENDPOINTS {
+            return Err(Misuse(format!(
+                "more than {MAX_ENDPOINTS} endpoints are selected\nhint: select fewer, or all"
+            ))
+            .into());
+        }
+        Ok(Selection {
+            from: self.from.unwrap_or(0),
+            to: self.to.unwrap_or(u16::MAX),
+            endpoints,
+            sources: self.source.clone(),
+            ..Selection::default()
+        })
+    }
 }
 
 /// Say what rules would change in stored logs, and change nothing
@@ -48,12 +132,8 @@ enum Command {
 /// With the rules that are in use, nothing would. A chunk belongs to the day of its first record, by the clock of its endpoint.
 #[derive(Args)]
 struct PlanArguments {
-    /// First day, YYYY-MM-DD
-    #[arg(long, value_name = "DATE", value_parser = day)]
-    from: u16,
-    /// Last day, YYYY-MM-DD
-    #[arg(long, value_name = "DATE", value_parser = day)]
-    to: u16,
+    #[command(flatten)]
+    selected: Selected,
     /// Folder of rule files (*.yaml) [default: the shipped rules]
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -84,10 +164,18 @@ fn day(text: &str) -> Result<u16, String> {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Command::Plan(arguments) = arguments.command;
-    if arguments.from > arguments.to {
-        return Err(Misuse("`--from` is after `--to`".to_owned()).into());
+    match arguments.command {
+        Command::Plan(arguments) => print_plan(arguments),
+        Command::Run(arguments) => jobs::run(arguments),
+        Command::Apply(arguments) => jobs::apply(arguments, false),
+        Command::Rollback(arguments) => jobs::apply(arguments, true),
+        Command::Status(arguments) => jobs::status(arguments),
+        Command::Jobs(arguments) => jobs::list(arguments),
     }
+}
+
+fn print_plan(arguments: PlanArguments) -> anyhow::Result<ExitCode> {
+    arguments.selected.check()?;
     let files = Files::of(arguments.rules.as_deref())?;
     let rules = match files.load() {
         Ok(rules) => Arc::new(rules),
@@ -97,39 +185,71 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     crate::log::start(crate::log::Format::Text);
     run::role(async {
         let access = Access::open(&settings).await?;
-        let store = access.store();
-        let (current, sequence) = match pipeline::newest(store).await? {
-            Ok(set) => (Some(Arc::new(set.rules)), Some(set.sequence)),
-            Err(error) => {
-                crate::log::print(&error.to_string());
-                (None, None)
-            }
-        };
-        let asked = Asked {
-            tenant: TENANT.to_owned(),
-            from: arguments.from,
-            to: arguments.to,
-            rules,
-            current,
-        };
-        let bar = Bar::new(arguments.quiet);
-        let plan = pipeline::plan(store, &asked, &|progress| match progress {
-            Progress::Total(bytes) => bar.start(bytes),
-            Progress::Read(bytes) => bar.add(bytes),
-        })
-        .await;
-        bar.end();
-        let plan = plan.context("plan to reprocess")?;
+        let of = arguments.selected.of(access.store()).await?;
+        let made = make(access.store(), of, rules, arguments.quiet).await?;
         super::print(&match arguments.format {
-            Format::Text => text(&plan),
-            Format::Json => {
-                let digest = asked.rules.digest();
-                let text = serde_json::to_string_pretty(&value(&plan, sequence, digest))?;
-                format!("{}\n", harmless::json(&text))
-            }
+            Format::Text => text(&made.plan),
+            Format::Json => json_text(&made.value())?,
         })?;
         access.close().await
     })
+}
+
+/// A plan, and what it was made of.
+struct Made {
+    plan: Plan,
+    asked: Asked,
+    /// Of the newest rule set, where it can be used.
+    base: Option<(u32, String)>,
+}
+
+impl Made {
+    fn value(&self) -> Value {
+        let sequence = self.base.as_ref().map(|(sequence, _)| *sequence);
+        value(&self.plan, sequence, self.asked.rules.digest())
+    }
+}
+
+/// Says what rules would change.
+async fn make(
+    store: &Store,
+    of: Selection,
+    rules: Arc<Rules>,
+    is_quiet: bool,
+) -> anyhow::Result<Made> {
+    let (current, base) = match pipeline::newest(store).await? {
+        Ok(set) => {
+            let base = (set.sequence, set.rules.digest().to_owned());
+            (Some(Arc::new(set.rules)), Some(base))
+        }
+        Err(error) => {
+            crate::log::print(&error.to_string());
+            (None, None)
+        }
+    };
+    let asked = Asked {
+        tenant: TENANT.to_owned(),
+        of,
+        rules,
+        current,
+    };
+    let bar = Bar::new(is_quiet);
+    let plan = pipeline::plan(store, &asked, &|progress| match progress {
+        Progress::Total(bytes) => bar.start(bytes),
+        Progress::Read(bytes) => bar.add(bytes),
+    })
+    .await;
+    bar.end();
+    Ok(Made {
+        plan: plan.context("plan to reprocess")?,
+        asked,
+        base,
+    })
+}
+
+fn json_text(value: &Value) -> anyhow::Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(format!("{}\n", harmless::json(&text)))
 }
 
 fn text(plan: &Plan) -> String {

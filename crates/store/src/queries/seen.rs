@@ -19,7 +19,7 @@ pub(super) use sketches;
 
 /// Records of one endpoint's days, each identity that counts once: `id`, `codes`, `is_noise`. Copies are folded here and not by the table,
 /// which would read the keys of all endpoints beside.
-fn records(has_open: bool) -> String {
+fn records(has_open: bool, has_gone: bool) -> String {
     const DAYS: &str = "tenant = {tenant:String} AND endpoint = {endpoint:String} AND generation = 0 \
          AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16})";
     const NARROW: &str =
@@ -31,19 +31,30 @@ fn records(has_open: bool) -> String {
             superseded("events WHERE open = 1 AND")
         ),
     };
+    let still = match has_gone {
+        false => "1".to_owned(),
+        true => format!(
+            "(day, source, rule, code, session, id) NOT IN (\
+               SELECT day, source, rule, code, session, id FROM noise_gone FINAL \
+               WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} \
+                 AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}) AND gone = 1)"
+        ),
+    };
     let mut sql = format!(
         "(SELECT id, latest.1 AS codes, 0 AS is_noise FROM (\
-           SELECT id, argMax((codes, kb), version) AS latest FROM events WHERE {DAYS} AND {whole} GROUP BY id) \
-         WHERE ({{kb:String}} = '' OR latest.2 = {{kb:String}}) \
+           SELECT id, argMax((codes, kb, gone), version) AS latest FROM events WHERE {DAYS} AND {whole} GROUP BY id) \
+         WHERE latest.3 = 0 AND ({{kb:String}} = '' OR latest.2 = {{kb:String}}) \
            AND (empty({{codes:Array(UInt32)}}) OR hasAny(latest.1, {{codes:Array(UInt32)}})) \
          UNION ALL \
-         SELECT arrayJoin(ids) AS id, [code] AS codes, 1 AS is_noise FROM noise WHERE {DAYS} AND {NARROW}"
+         SELECT id, [code] AS codes, 1 AS is_noise FROM (\
+           SELECT day, source, rule, code, session, arrayJoin(ids) AS id FROM noise WHERE {DAYS} AND {NARROW}) \
+         WHERE {still}"
     );
     if has_open {
         let _ = write!(
             sql,
             " UNION ALL \
-             SELECT id, [code] AS codes, 1 AS is_noise FROM open_noise WHERE {DAYS} AND {NARROW} \
+             SELECT id, [code] AS codes, 1 AS is_noise FROM open_noise WHERE {DAYS} AND {NARROW} AND {still} \
                AND (stream, offset, length) NOT IN ({})",
             superseded("open_noise WHERE")
         );
@@ -76,15 +87,18 @@ impl Store {
         endpoint: &str,
         (from, to): (Day, Day),
     ) -> Result<String> {
-        let open: u64 = self
+        let (open, gone): (u64, u64) = self
             .fetch_one(
                 "look for records that may go on",
                 self.page(
-                    "SELECT sum(held) FROM (\
-                       SELECT count() AS held FROM events WHERE open = 1 AND tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                    "SELECT sumIf(held, is_open), sumIf(held, NOT is_open) FROM (\
+                       SELECT count() AS held, 1 AS is_open FROM events WHERE open = 1 AND tenant = {tenant:String} AND endpoint = {endpoint:String} \
                          AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
                        UNION ALL \
-                       SELECT count() AS held FROM open_noise WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                       SELECT count() AS held, 1 AS is_open FROM open_noise WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                         AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+                       UNION ALL \
+                       SELECT count() AS held, 0 AS is_open FROM noise_gone WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
                          AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}))",
                 )
                 .param("tenant", tenant)
@@ -93,6 +107,6 @@ impl Store {
                 .param("to", to),
             )
             .await?;
-        Ok(records(open > 0))
+        Ok(records(open > 0, gone > 0))
     }
 }

@@ -79,7 +79,7 @@ impl Store {
 
     /// Runs a deletion to its end. What it asks of other tables may differ between replicas in what is already gone, which
     /// the engine calls nondeterministic; a later run removes the rest.
-    async fn mutate(&self, doing: &str, statement: &str) -> Result<()> {
+    pub(crate) async fn mutate(&self, doing: &str, statement: &str) -> Result<()> {
         let query = self
             .sql(statement)
             .with_setting("mutations_sync", "1")

@@ -1,0 +1,281 @@
+//! What a newer rule set makes again: stored chunks in the order of the table, and the units whose answers may be others then.
+
+use super::{CHUNKS_OF_A_READ, ChunkMonth, ChunkPlace, Selection, StoredChunk};
+use crate::{
+    error::Result,
+    jobs::JobStep,
+    rows::{DatedNewsRow, Days},
+    store::Store,
+};
+use clickhouse::query::Query;
+use event::{Chunk, Month, Unit};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Chunks read at once at most, where they are small.
+const MOST_CHUNKS_OF_A_READ: u64 = 4_096;
+
+/// Text that is aimed at with one read.
+const BYTES_OF_A_READ: u64 = 8 << 20;
+
+/// Seconds: sweeps look for news of this age (`pipeline.sweep_age`, a minute), as younger news may be of a batch that is on its way.
+const SWEPT_AT_ONCE: u64 = 61;
+
+/// A longer span comes from a wild stamp, as of a chunk.
+const MAX_SPAN: usize = 24;
+
+/// The selected chunks: a rollback's are also those that arrived since, which the job's rules classified.
+const CHUNKS: &str = "tenant = {tenant:String} \
+     AND ((day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) \
+         AND (empty({endpoints:Array(String)}) OR endpoint IN {endpoints:Array(String)}) \
+         AND (empty({sources:Array(String)}) OR source IN {sources:Array(String)})) \
+       OR ({is_undo:UInt8} = 1 AND rule_set > {made_after:UInt32})) \
+     AND (empty({only:Array(String)}) OR endpoint IN {only:Array(String)})";
+
+fn selected(question: Query, tenant: &str, of: &Selection) -> Query {
+    question
+        .param("tenant", tenant)
+        .param("from", of.from)
+        .param("to", of.to)
+        .param("endpoints", &of.endpoints)
+        .param("sources", &of.sources)
+        .param("only", &of.only)
+        .param("is_undo", u8::from(of.made_after.is_some()))
+        .param("made_after", of.made_after.unwrap_or_default())
+}
+
+/// How many chunks are read next, by the size of those before.
+pub(super) fn limit(chunks: u64, bytes: u64) -> u64 {
+    match bytes.checked_div(chunks) {
+        Some(each) => {
+            (BYTES_OF_A_READ / each.max(1)).clamp(CHUNKS_OF_A_READ, MOST_CHUNKS_OF_A_READ)
+        }
+        None => CHUNKS_OF_A_READ,
+    }
+}
+
+impl Store {
+    /// Months of the selected chunks, and bytes of text in each.
+    pub async fn months_of_chunks(
+        &self,
+        tenant: &str,
+        of: &Selection,
+    ) -> Result<Vec<(Month, u64)>> {
+        let statement = format!(
+            "SELECT toYYYYMM(day) AS month, sum(length(text)) FROM chunks WHERE {CHUNKS} GROUP BY month ORDER BY month"
+        );
+        let question = selected(self.sql(&statement), tenant, of);
+        let rows: Vec<(u32, u64)> = self
+            .fetch_all("list the months of `chunks`", question)
+            .await?;
+        // Months that an older build kept by themselves are parts of the far-off one.
+        let mut months: BTreeMap<Month, u64> = BTreeMap::new();
+        for (month, bytes) in rows {
+            *months.entry(Month::from_yyyymm(month)).or_default() += bytes;
+        }
+        Ok(months.into_iter().collect())
+    }
+
+    /// The next selected chunks of a month, of all endpoints, in the order of the table, and the place to go on from; none when there
+    /// are no more.
+    pub async fn chunks_of_month(
+        &self,
+        tenant: &str,
+        of: &Selection,
+        month: Month,
+        after: Option<&ChunkPlace>,
+    ) -> Result<Option<(Vec<Chunk>, ChunkPlace)>> {
+        let start = ChunkPlace::default();
+        let place = after.unwrap_or(&start);
+        let days = Days::of(month, month);
+        let limit = match place.limit {
+            0 => CHUNKS_OF_A_READ,
+            limit => limit,
+        };
+        let statement = format!(
+            "SELECT ?fields FROM chunks WHERE {CHUNKS} AND {} \
+               AND ({{is_first:UInt8}} = 1 OR (day, endpoint, stream, offset, length, content_hash) > \
+                 (toDate({{day:UInt16}}), {{endpoint:String}}, {{stream:UInt64}}, {{offset:UInt64}}, {{length:UInt64}}, {{hash:UInt64}})) \
+             ORDER BY day, endpoint, stream, offset, length, content_hash, version DESC \
+             LIMIT 1 BY day, endpoint, stream, offset, length, content_hash LIMIT {{limit:UInt64}}",
+            days.condition()
+        );
+        let rows: Vec<StoredChunk> = self
+            .fetch_all(
+                "read stored chunks",
+                selected(self.sql(&statement), tenant, of)
+                    .param("first", days.first)
+                    .param("last", days.last)
+                    .param("is_first", u8::from(after.is_none()))
+                    .param("day", place.day)
+                    .param("endpoint", &place.endpoint)
+                    .param("stream", place.stream)
+                    .param("offset", place.offset)
+                    .param("length", place.length)
+                    .param("hash", place.content_hash)
+                    .param("limit", limit),
+            )
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        let bytes: usize = rows.iter().map(|row| row.text.len()).sum();
+        let place = ChunkPlace {
+            limit: self::limit(rows.len() as u64, bytes as u64),
+            ..last.place()
+        };
+        let chunks = rows
+            .into_iter()
+            .filter_map(|row| row.into_chunk(tenant))
+            .collect();
+        Ok(Some((chunks, place)))
+    }
+
+    /// Endpoints with selected chunks that no rule set from this one on has classified: who slept stored them.
+    pub async fn chunks_behind(
+        &self,
+        tenant: &str,
+        of: &Selection,
+        rule_set: u32,
+    ) -> Result<Vec<ChunkMonth>> {
+        let statement = format!(
+            "SELECT endpoint, toYYYYMM(day) AS month, sum(length(text)) FROM chunks WHERE {CHUNKS} \
+               AND sipHash64(endpoint, stream, offset, offset + length, content_hash) NOT IN (\
+                 SELECT sipHash64(endpoint, stream, offset, `end`, content_hash) FROM coverage \
+                 WHERE tenant = {{tenant:String}} AND version >= {}) \
+             GROUP BY endpoint, month ORDER BY endpoint, month",
+            of_set!()
+        );
+        let question = selected(self.sql(&statement), tenant, of).param("rule_set", rule_set);
+        let rows: Vec<(String, u32, u64)> = self
+            .fetch_all("look for chunks of an older rule set", question)
+            .await?;
+        let months = rows.into_iter().map(|(endpoint, month, bytes)| ChunkMonth {
+            endpoint,
+            month: Month::from_yyyymm(month),
+            bytes,
+        });
+        Ok(months.collect())
+    }
+
+    /// Endpoints of the selected chunks.
+    pub async fn endpoints_of_chunks(&self, tenant: &str, of: &Selection) -> Result<Vec<String>> {
+        let statement =
+            format!("SELECT DISTINCT endpoint FROM chunks WHERE {CHUNKS} ORDER BY endpoint");
+        let question = selected(self.sql(&statement), tenant, of);
+        self.fetch_all("list the endpoints of `chunks`", question)
+            .await
+    }
+
+    /// Units whose answers may be others once a rule set has classified the selected chunks: those that the chunks span, and those in
+    /// which it has made or taken back an event.
+    pub async fn units_of_set(
+        &self,
+        tenant: &str,
+        endpoints: &[String],
+        rule_set: u32,
+    ) -> Result<Vec<Unit>> {
+        let mut units: BTreeSet<(String, Month)> = BTreeSet::new();
+        for some in endpoints.chunks(super::ENDPOINTS_AT_ONCE) {
+            let spans: Vec<(String, u32, u32)> = self
+                .fetch_all(
+                    "read the months of coverage",
+                    self.sql(concat!(
+                        "SELECT DISTINCT endpoint, toYYYYMM(day), toYYYYMM(last_day) FROM coverage \
+                         WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} AND version >= ",
+                        of_set!()
+                    ))
+                    .param("tenant", tenant)
+                    .param("endpoints", some)
+                    .param("rule_set", rule_set),
+                )
+                .await?;
+            for (endpoint, first, last) in spans {
+                let (first, last) = (Month::from_yyyymm(first), Month::from_yyyymm(last));
+                let span = std::iter::successors(Some(first), |month| {
+                    (*month != Month::FAR_OFF && *month < last).then(|| month.after())
+                });
+                let months = span.take(MAX_SPAN).chain([first, last]);
+                units.extend(months.map(|month| (endpoint.clone(), month)));
+            }
+            let events: Vec<(String, u32)> = self
+                .fetch_all(
+                    "read the months of events",
+                    self.sql(concat!(
+                        "SELECT DISTINCT endpoint, toYYYYMM(day) FROM day_inputs \
+                         WHERE tenant = {tenant:String} AND landmark IN (0, 1) AND endpoint IN {endpoints:Array(String)} AND version >= ",
+                        of_set!()
+                    ))
+                    .param("tenant", tenant)
+                    .param("endpoints", some)
+                    .param("rule_set", rule_set),
+                )
+                .await?;
+            let events = events.into_iter();
+            units.extend(events.map(|(endpoint, month)| (endpoint, Month::from_yyyymm(month))));
+        }
+        let units = units.into_iter().map(|(endpoint, month)| Unit {
+            tenant: tenant.to_owned(),
+            endpoint,
+            month,
+        });
+        Ok(units.collect())
+    }
+
+    /// Has months of endpoints derived again by whoever derives them. `name` is the job's: a repeat for what is derived already changes
+    /// nothing.
+    pub async fn ask_for_units(&self, units: &[Unit], name: u64) -> Result<()> {
+        // All it stands for is stored, so no sweep need wait until it is older.
+        let now = u64::try_from(self.now_ms().await? / 1_000).unwrap_or_default();
+        let at = u32::try_from(now.saturating_sub(SWEPT_AT_ONCE)).unwrap_or_default();
+        let news = units.iter().map(|unit| DatedNewsRow {
+            tenant: &unit.tenant,
+            endpoint: &unit.endpoint,
+            month: unit.month.yyyymm(),
+            id: name | crate::NEWS_NAMES,
+            done: 0,
+            at,
+        });
+        self.insert_rows::<DatedNewsRow<'static>, _>("news", news)
+            .await
+    }
+
+    /// Which of these units have open news of this name.
+    pub async fn units_waiting(&self, name: u64) -> Result<u64> {
+        self.fetch_one(
+            "count the open news of a job",
+            self.sql(
+                "SELECT count() FROM (SELECT tenant, endpoint, month FROM news WHERE id = {name:UInt64} \
+                   GROUP BY tenant, endpoint, month HAVING max(done) = 0)",
+            )
+            .param("name", name | crate::NEWS_NAMES),
+        )
+        .await
+    }
+}
+
+impl JobStep {
+    /// Where to go on reading, and in which month.
+    pub fn place(&self) -> Option<(Month, ChunkPlace)> {
+        let place = ChunkPlace {
+            day: self.day,
+            endpoint: self.endpoint.clone(),
+            stream: self.stream,
+            offset: self.offset,
+            length: self.length,
+            content_hash: self.content_hash,
+            limit: 0,
+        };
+        (self.month > 0).then(|| (Month::from_yyyymm(self.month), place))
+    }
+
+    /// Notes where reading has come to.
+    pub fn reach(&mut self, month: Month, place: &ChunkPlace) {
+        self.month = month.yyyymm();
+        self.day = place.day;
+        self.endpoint = place.endpoint.clone();
+        self.stream = place.stream;
+        self.offset = place.offset;
+        self.length = place.length;
+        self.content_hash = place.content_hash;
+    }
+}
