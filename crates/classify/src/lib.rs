@@ -27,8 +27,9 @@ pub use classify::{Classified, classify, identity_of, rules_matching};
 pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
 pub use derive::{
-    BETWEEN_OBJECTS, DayParts, StreamFacts, UnitInput, Verdict, days_to_derive, derive, derive_all,
-    derive_days, derive_from, merge, month_of, news_of, verdict,
+    BETWEEN_OBJECTS, DayParts, Judgement, Standing, StreamFacts, UnitInput, VERDICT_MARKERS,
+    Verdict, days_to_derive, derive, derive_all, derive_days, derive_from, is_for_verdict, judge,
+    merge, month_of, news_of, verdict,
 };
 pub use reasons::reason_text;
 pub use rules::{

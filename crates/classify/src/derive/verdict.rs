@@ -1,7 +1,10 @@
 //! What is to be said of an endpoint in one word, from its attempts and findings.
 
 use super::{agent, unexplained};
-use event::{Attempt, Derivation, Event, Finding, LoggedAt, Marker, Month, Outcome, Severity};
+use event::{
+    Attempt, Derivation, Event, EventId, Finding, LoggedAt, Marker, Month, Outcome, Severity,
+    UtcMillis,
+};
 use std::collections::{HashMap, HashSet};
 
 /// What is to be said of an endpoint in one word, the gravest first.
@@ -45,40 +48,86 @@ impl Verdict {
 /// lines, the smallest whole log some hundred.
 const ENOUGH_RECORDS: u64 = 20;
 
-/// The verdict on all that was read. `records` = servicing records read; those of event logs tell of everything and count for nothing.
+/// What is to be said of an endpoint, and of each thing that was found on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// In one word.
+    pub verdict: Verdict,
+    /// Of each derivation its findings, in their order.
+    pub findings: Vec<Vec<Standing>>,
+}
+
+/// Whether a finding still counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing that came later ended it.
+    Open,
+    /// It is over: by the update of this KB, where one ended it, else by what was seen later.
+    Over(String),
+}
+
+impl Standing {
+    fn over_if(is_over: bool, kb: &str) -> Self {
+        match is_over {
+            true => Self::Over(kb.to_owned()),
+            false => Self::Open,
+        }
+    }
+}
+
+/// The verdict on all that was read, see [`judge`].
 pub fn verdict<'a>(
     derivations: impl IntoIterator<Item = &'a Derivation>,
     events: &[Event],
     records: u64,
 ) -> Verdict {
+    judge(derivations, events, records).verdict
+}
+
+/// Judges all that was read. `records` = servicing records read; those of event logs tell of everything and count for nothing.
+///
+/// Of attempts the identity, package, KB, end, UTC start, outcome and finding are looked at; of findings the rule, category, severity, KB,
+/// time and the source of the first evidence; of events those of [`is_for_verdict`]. A caller may leave out all else.
+pub fn judge<'a>(
+    derivations: impl IntoIterator<Item = &'a Derivation>,
+    events: &[Event],
+    records: u64,
+) -> Judgement {
     let derivations: Vec<&Derivation> = derivations.into_iter().collect();
+    let mut standings = Vec::with_capacity(derivations.len());
     let history = History::of(derivations.iter().flat_map(|one| &one.attempts));
     let (check, installed) = (StoreCheck::last(events), Installed::of(events));
     let (mut has_failure, mut has_unexplained) = (check.is_damaged(), false);
     for derivation in &derivations {
-        let failed = || {
-            let all = derivation.attempts.iter();
-            all.filter(|attempt| !history.is_over(attempt))
-        };
-        let of_attempts: HashSet<u32> = derivation
-            .attempts
-            .iter()
-            .filter_map(|attempt| attempt.finding)
-            .collect();
-        let still: HashSet<u32> = failed().filter_map(|attempt| attempt.finding).collect();
+        // What ended the attempts that each finding is the cause of: nothing while one of them stands, else the last of the ends.
+        let mut of_attempts: HashMap<u32, Option<&Attempt>> = HashMap::new();
+        for attempt in &derivation.attempts {
+            let end = history.end_of(attempt);
+            match attempt.finding {
+                Some(finding) => {
+                    let last = of_attempts.entry(finding).or_insert(end);
+                    *last = last
+                        .zip(end)
+                        .map(|(one, other)| std::cmp::max_by_key(one, other, |end| order(end)));
+                }
+                // A failed attempt counts by its finding; one that is only worth knowing is none.
+                None => has_failure |= end.is_none() && attempt.outcome.is_failure(),
+            }
+        }
+        let mut of_derivation = Vec::with_capacity(derivation.findings.len());
         for (finding, at) in derivation.findings.iter().zip(0..) {
             // What attempts that succeeded later had failed by is over with them, as is damage that a later check found no more.
-            let is_over = if of_attempts.contains(&at) {
-                !still.contains(&at)
-            } else {
-                check.ends(finding) || installed.ends(finding)
+            let standing = match of_attempts.get(&at) {
+                Some(end) => Standing::over_if(end.is_some(), end.map_or("", |end| &end.kb)),
+                None if installed.ends(finding) => Standing::over_if(true, &finding.kb),
+                None => Standing::over_if(check.ends(finding), ""),
             };
-            has_failure |= !is_over && finding.severity > Severity::Info;
-            has_unexplained |= !is_over && finding.rule == unexplained::RECORD;
+            let is_open = standing == Standing::Open;
+            has_failure |= is_open && finding.severity > Severity::Info;
+            has_unexplained |= is_open && finding.rule == unexplained::RECORD;
+            of_derivation.push(standing);
         }
-        // A failed attempt counts by its finding; one that is only worth knowing is none.
-        has_failure |=
-            failed().any(|attempt| attempt.outcome.is_failure() && attempt.finding.is_none());
+        standings.push(of_derivation);
     }
     let has = |marker: Marker| events.iter().any(|event| event.marker == marker);
     let is_answer = |event: &Event| event.marker == Marker::DetectionEnd && event.codes.is_empty();
@@ -86,7 +135,7 @@ pub fn verdict<'a>(
         || has(Marker::UpdateInstalled)
         || has(Marker::StackLoaded)
         || events.iter().any(is_answer);
-    if has_failure {
+    let verdict = if has_failure {
         Verdict::Failed
     } else if has_unexplained || (records < ENOUGH_RECORDS && !went_well) {
         Verdict::Inconclusive
@@ -96,7 +145,25 @@ pub fn verdict<'a>(
         Verdict::Repaired
     } else {
         Verdict::Healthy
+    };
+    Judgement {
+        verdict,
+        findings: standings,
     }
+}
+
+/// Marks of the events that a verdict looks at, beside those that a rule knows.
+pub const VERDICT_MARKERS: [Marker; 5] = [
+    Marker::CheckSur,
+    Marker::UpdateInstalled,
+    Marker::StackLoaded,
+    Marker::DetectionEnd,
+    Marker::SfcRepaired,
+];
+
+/// Whether a verdict looks at an event.
+pub fn is_for_verdict(event: &Event) -> bool {
+    VERDICT_MARKERS.contains(&event.marker) || !event.rule.is_empty()
 }
 
 /// How the tries of each thing ended, from the first to the last.
@@ -107,6 +174,8 @@ struct Ended<'a> {
     version: [u16; 4],
     /// The newest version that went well from here on.
     later: Option<[u16; 4]>,
+    /// The place of the first one that went well from here on.
+    good: Option<usize>,
 }
 
 impl<'a> History<'a> {
@@ -121,26 +190,38 @@ impl<'a> History<'a> {
                 attempt,
                 version: attempt.version(),
                 later: None,
+                good: None,
             });
         }
         for tries in lines.values_mut() {
-            let mut newest: Option<[u16; 4]> = None;
-            for one in tries.iter_mut().rev() {
+            let (mut newest, mut good): (Option<[u16; 4]>, _) = (None, None);
+            for (at, one) in tries.iter_mut().enumerate().rev() {
                 if is_good(one.attempt.outcome) {
                     newest = newest.max(Some(one.version));
+                    good = Some(at);
                 }
-                one.later = newest;
+                (one.later, one.good) = (newest, good);
             }
         }
         Self(lines)
     }
 
-    /// Whether an attempt, however it ended, was followed by a good one of the same thing, or of what supersedes it.
-    fn is_over(&self, attempt: &Attempt) -> bool {
-        let tries = self.0.get(line(attempt)).map_or(&[][..], Vec::as_slice);
+    /// The good attempt of the same thing, or of what supersedes it, that followed an attempt, however that ended; or the attempt itself.
+    fn end_of(&self, attempt: &Attempt) -> Option<&'a Attempt> {
+        let tries = self.0.get(line(attempt))?;
         let found = tries.binary_search_by_key(&order(attempt), |one| order(one.attempt));
-        let one = found.ok().and_then(|at| tries.get(at));
-        one.is_some_and(|one| one.later >= Some(one.version))
+        let one = tries.get(found.ok()?)?;
+        if one.later < Some(one.version) {
+            return None;
+        }
+        let mut at = one.good;
+        while let Some(good) = at.and_then(|at| tries.get(at)) {
+            if good.version >= one.version {
+                return Some(good.attempt);
+            }
+            at = at.and_then(|at| tries.get(at + 1)?.good);
+        }
+        None
     }
 
     fn has_success(&self) -> bool {
@@ -156,7 +237,7 @@ impl<'a> History<'a> {
 }
 
 /// By their ends, which nearly all logs have: the start of what failed before a restart is often in no log, and a clock not always in UTC.
-fn order(attempt: &Attempt) -> impl Ord + use<> {
+fn order(attempt: &Attempt) -> (Option<LoggedAt>, Option<UtcMillis>, EventId) {
     (attempt.end, attempt.start_utc, attempt.id)
 }
 
