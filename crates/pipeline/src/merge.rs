@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Moving, OlderEvent, Store, renamed_event};
+use store::{Moving, OlderEvent, Selection, Store, renamed_event};
 
 /// What became of an endpoint's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +142,11 @@ async fn pass(
     progress: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<Made> {
     let mut made = Made::default();
+    let all = Selection {
+        from: 0,
+        to: u16::MAX,
+        ..Selection::default()
+    };
     for month in store.chunk_months_of(moving.tenant, moving.from).await? {
         let mut place = None;
         while let Some((chunks, next)) = store
@@ -149,7 +154,7 @@ async fn pass(
                 moving.tenant,
                 moving.from,
                 month.month,
-                (0, u16::MAX),
+                &all,
                 place.as_ref(),
             )
             .await?

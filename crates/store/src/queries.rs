@@ -1,6 +1,8 @@
 //! What pages ask, as named questions with typed answers. All of them read each identity once.
 
 mod alerts;
+mod attempt;
+mod cause;
 mod causes;
 mod codes;
 mod coverage;
@@ -11,18 +13,27 @@ mod figures;
 mod filter;
 mod groups;
 mod held;
+mod judged;
 pub(crate) mod messages;
 mod overview;
 mod place;
+mod reporting;
+mod search;
 mod seen;
 mod sets;
 mod states;
+mod system;
 mod told;
+mod unexplained;
+mod updates;
+mod updates_of;
 
 pub use alerts::{
     ALERT_GROUPS, ALERT_HEARD_DAYS, AlertBy, AlertCause, AlertGroup, AlertMachines, causes_by_key,
 };
-pub use causes::{Cause, Trend};
+pub use attempt::{AttemptDetail, EndpointName};
+pub use cause::{CauseDay, CauseDetail, CauseKb, Common};
+pub use causes::{Cause, CauseTotals, Causes, Trend};
 pub use codes::{CodeSeen, EndpointCode};
 pub use coverage::{Gap, StreamSummary, UtcSegment};
 pub use derived::{ListedAttempt, ListedFinding};
@@ -31,12 +42,19 @@ pub use endpoints::{EndpointPage, EndpointSummary, EndpointsAsked, Sort, Wanted}
 pub use filter::{CauseId, Filter};
 pub use groups::Group;
 pub use held::{CoverageGap, MissingReason, SourceCoverage};
+pub use judged::Judged;
 pub use overview::{
     CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Overview, SILENT_DAYS, Step, TopCode,
     Totals,
 };
 pub use place::{Ends, Place};
+pub use reporting::{Coverage, LogGap};
+pub use search::FoundObject;
 pub use states::{Failing, Machines, State};
+pub use system::{PublishedRuleSet, TableSize, Trouble};
+pub use unexplained::{Unexplained, UnexplainedCluster, UnexplainedSample};
+pub use updates::{BuildRollout, Rollout, RolloutDay, Updates};
+pub use updates_of::UpdateOfEndpoint;
 
 use event::LoggedAt;
 

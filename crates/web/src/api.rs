@@ -1,23 +1,39 @@
 //! Questions of the pages and their answers: the contract that README.md shows.
 
 mod alerts;
+mod attempt;
+mod causes;
 mod codes;
+mod coverage;
+mod derived;
 mod endpoint;
 mod endpoints;
 mod filter;
 mod labels;
 mod overview;
+mod pages;
 mod records;
+mod search;
 mod status;
+mod system;
+mod unexplained;
+mod updates;
 
 pub(crate) use alerts::alerts;
+pub(crate) use attempt::attempt;
+pub(crate) use causes::{cause, causes};
 pub(crate) use codes::code;
+pub(crate) use coverage::coverage;
 pub(crate) use endpoint::endpoint;
 pub(crate) use endpoints::{endpoints, endpoints_csv};
 pub(crate) use labels::labels;
 pub(crate) use overview::overview;
 pub(crate) use records::records;
+pub(crate) use search::search;
 pub(crate) use status::status;
+pub(crate) use system::system;
+pub(crate) use unexplained::unexplained;
+pub(crate) use updates::{update, updates};
 
 use crate::error::ApiError;
 use axum::http::Uri;

@@ -26,6 +26,11 @@ impl RuleTexts {
         }
     }
 
+    /// The rules to read a line with.
+    pub(crate) fn rules(&self) -> &Rules {
+        self.newest.as_deref().unwrap_or(self.shipped)
+    }
+
     /// A rule by its id. Findings outlive a set that left their rule out, so the shipped one answers then.
     pub(crate) fn get(&self, id: &str) -> Option<&Rule> {
         let newest = self.newest.as_ref().and_then(|rules| rules.get(id));

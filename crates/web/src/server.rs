@@ -69,6 +69,10 @@ impl Web {
         self.newest_rules.texts(&self.store).await
     }
 
+    pub(crate) fn is_file_system_full(&self) -> bool {
+        self.file_system_full.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_disk_full(&self, used_bytes: u64) -> bool {
         self.disk_full.load(Ordering::Relaxed)
             || (self.max_disk_bytes > 0 && used_bytes >= self.max_disk_bytes)
@@ -87,16 +91,26 @@ pub fn router(web: Web) -> Router {
         .route("/endpoints.csv", get(api::endpoints_csv))
         .route("/labels", get(api::labels))
         .route("/alerts", get(api::alerts))
-        .route("/codes/{code}", get(api::code));
+        .route("/system", get(api::system))
+        .route("/coverage", get(api::coverage))
+        .route("/unexplained", get(api::unexplained))
+        .route("/codes/{code}", get(api::code))
+        .route("/causes", get(api::causes))
+        .route("/causes/{id}", get(api::cause))
+        .route("/updates", get(api::updates))
+        .route("/updates/{kb}", get(api::update));
     let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))
+        .route("/endpoints/{id}/attempts/{attempt}", get(api::attempt))
         .route("/endpoints/{id}/records", get(api::records));
+    let search = Router::new().route("/search", get(api::search));
     // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
     let status = Router::new().route("/status", get(api::status));
     let api = in_turn(|kinds| &kinds.overview, overview)
         .merge(status)
         .merge(in_turn(|kinds| &kinds.fleet, fleet))
         .merge(in_turn(|kinds| &kinds.machine, machine))
+        .merge(in_turn(|kinds| &kinds.search, search))
         .fallback(api::unknown);
     Router::new()
         .nest("/api/v1", api)

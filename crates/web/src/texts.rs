@@ -1,6 +1,6 @@
 //! Words in both languages, and how codes are shown.
 
-use classify::{Bilingual, Rule};
+use classify::{Bilingual, Rule, Verdict};
 use event::Code;
 use serde::Serialize;
 
@@ -39,6 +39,33 @@ pub(crate) fn reason(key: &str) -> Text {
     let first = characters.next().map(|c| c.to_ascii_uppercase());
     let en: String = first.into_iter().chain(characters).collect();
     Text::new(en, text.zh)
+}
+
+/// What a verdict says, in the words of `scan`'s reports.
+pub(crate) fn verdict(verdict: Verdict) -> Text {
+    let (en, zh) = match verdict {
+        Verdict::Failed => (
+            "failed: nothing that came later ended it",
+            "失败：之后没有成功",
+        ),
+        Verdict::Inconclusive => (
+            "inconclusive: a record of a failure is left that nothing explains, or too few servicing records were read",
+            "无法判断：有一条无法解释的故障记录，或读到的更新记录太少",
+        ),
+        Verdict::Restart => (
+            "restart pending: nothing failed; what was installed waits for a restart",
+            "等待重启：没有失败；已安装的内容等待重启",
+        ),
+        Verdict::Repaired => (
+            "repaired: damaged files were found and repaired; no installation failed",
+            "已修复：发现损坏的文件并已修复；没有失败的安装",
+        ),
+        Verdict::Healthy => (
+            "healthy: no failed installation and no damage found",
+            "正常：没有失败的安装，也没有发现损坏",
+        ),
+    };
+    Text::new(en, zh)
 }
 
 pub(crate) fn meaning(code: Code) -> Option<Text> {

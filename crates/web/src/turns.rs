@@ -53,15 +53,18 @@ pub(crate) struct Kinds {
     pub(crate) fleet: Turns,
     /// One machine: its page and its logs.
     pub(crate) machine: Turns,
+    /// What is looked for as people type: whoever waits for a heavy list has not lost the box.
+    pub(crate) search: Turns,
 }
 
 impl Default for Kinds {
-    /// Five in all; two of those that people open beside each other. Guesses, to be measured.
+    /// Six in all; two of those that people open beside each other. Guesses, to be measured.
     fn default() -> Self {
         Self {
             overview: Turns::new(2),
             fleet: Turns::new(1),
             machine: Turns::new(2),
+            search: Turns::new(1),
         }
     }
 }

@@ -149,12 +149,7 @@ impl Store {
 
     /// Causes with how they go on, as the first page tells it.
     pub async fn alert_trends(&self, filter: &Filter) -> Result<Vec<(Cause, Trend)>> {
-        let Some((from, to)) = self.range(filter).await? else {
-            return Ok(Vec::new());
-        };
-        let told = self.told(filter, from, to).await?;
-        let states = self.machine_states(&told).await?;
-        let (causes, _) = self.top_causes(&told, &states, usize::MAX).await?;
+        let causes = self.causes(filter).await?.causes;
         Ok(causes
             .into_iter()
             .filter_map(|cause| cause.trend.map(|trend| (cause, trend)))

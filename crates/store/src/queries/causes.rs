@@ -1,6 +1,7 @@
 //! Why it fails: causes of failed tries, each on its own day, and findings that stand for themselves.
 
 use super::{
+    Day, Filter,
     filter::CauseId,
     overview::CategoryBucket,
     states::{CAUSE, Failing, States},
@@ -39,7 +40,48 @@ pub struct Cause {
     pub trend: Option<Trend>,
 }
 
+/// The causes of some days.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Causes {
+    /// First and last day.
+    pub days: Option<(Day, Day)>,
+    /// Those that machines fail by now first, then those of most machines; the thousand of most machines where there are more.
+    pub causes: Vec<Cause>,
+    /// How many there are.
+    pub total: u64,
+}
+
 impl Cause {
+    /// Those that most machines fail by now first: what fails now matters more than what failed once.
+    pub(super) fn ranked(rows: Vec<CauseRow>, states: &States, now: i64) -> Vec<Self> {
+        let mut causes: Vec<Self> = rows
+            .into_iter()
+            .map(|row| {
+                let failing = states.causes.get(&row.hash).copied();
+                let failing = failing.unwrap_or(states.nobody);
+                let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
+                Self {
+                    trend: match row.is_failure {
+                        0 => Some(Trend::Noted),
+                        _ => Trend::of(failing, row.first, now),
+                    },
+                    category: row.category,
+                    rule: row.rule,
+                    root_code: row.root_code,
+                    object: row.object,
+                    objects: row.objects,
+                    failing,
+                    endpoints: row.endpoints,
+                    count: row.count,
+                    first: at(row.first),
+                    last: at(row.last),
+                }
+            })
+            .collect();
+        causes.sort_by_key(|cause| Reverse((cause.failing.now, cause.endpoints, cause.count)));
+        causes
+    }
+
     /// What tells it from others.
     pub fn id(&self) -> CauseId {
         CauseId::of(&self.rule, &self.category, self.root_code)
@@ -79,6 +121,20 @@ impl Trend {
         }
     }
 
+    /// Back from [`Trend::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::New,
+            Self::Back,
+            Self::Growing,
+            Self::Shrinking,
+            Self::Steady,
+            Self::Gone,
+            Self::Noted,
+        ];
+        all.into_iter().find(|trend| trend.name() == name)
+    }
+
     fn of(failing: Failing, first: i64, now: i64) -> Option<Self> {
         if failing.now == 0 {
             return Some(Self::Gone);
@@ -101,8 +157,8 @@ impl Trend {
 }
 
 #[derive(Row, Deserialize)]
-struct CauseRow {
-    hash: u64,
+pub(super) struct CauseRow {
+    pub(super) hash: u64,
     category: String,
     rule: String,
     root_code: Option<Code>,
@@ -113,42 +169,73 @@ struct CauseRow {
     first: i64,
     last: i64,
     is_failure: u8,
-    total: u64,
+    /// Causes of all.
+    pub(super) total: u64,
 }
 
 /// Causes that are ranked, those of most machines: far more than rules name, but of codes that none knows there may be thousands.
 const RANKED: u64 = 1_000;
 
 /// Rows of causes, one for each failed try and each finding above `info`: `is_try`, `moment` on whose day it counts, `seen` = its end,
-/// `repeats`, `named`.
+/// `repeats`, `named`, `kb`, `terminal`.
 fn rows(told: &Told<'_>) -> String {
     format!(
-        "(SELECT endpoint, category, rule, root, start_at AS moment, end_at AS seen, toUInt64(1) AS repeats, '' AS named, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
+        "(SELECT endpoint, category, rule, root, start_at AS moment, end_at AS seen, toUInt64(1) AS repeats, '' AS named, kb, terminal, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
            WHERE outcome IN ('failed', 'rolled_back') \
          UNION ALL \
-         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, found_at AS seen, toUInt64(repeats) AS repeats, named, 0 AS is_try, \
+         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, found_at AS seen, toUInt64(repeats) AS repeats, named, kb, terminal, 0 AS is_try, \
            severity IN ('error', 'critical') AS is_wrong FROM {findings} WHERE severity != 'info')",
         attempts = told.rows(
             &ATTEMPTS,
-            &["start_at", "end_at", "outcome", "category", "rule", "root"]
+            &[
+                "start_at", "end_at", "outcome", "kb", "category", "rule", "root", "terminal"
+            ]
         ),
         findings = told.rows(
             &FINDINGS,
             &[
-                "found_at", "severity", "category", "rule", "root", "named", "repeats"
+                "found_at", "severity", "kb", "category", "rule", "root", "terminal", "named",
+                "repeats"
             ]
         ),
     )
 }
 
+/// The same, each with its `day` and whether tries of its machine have that cause too (`has_try`): a finding that tries have as their
+/// cause is counted by them.
+pub(super) fn each(told: &Told<'_>) -> String {
+    format!(
+        "(SELECT *, toDate(toDateTime(moment, 'UTC')) AS day, max(is_try) OVER (PARTITION BY endpoint, category, rule, root) AS has_try FROM {})",
+        rows(told)
+    )
+}
+
+/// How often something failed by a cause, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct CauseTotals {
+    /// Machines.
+    pub endpoints: u64,
+    /// Failed attempts; of findings that stand for themselves, repeats.
+    pub count: u64,
+}
+
 impl Store {
-    /// Causes that machines fail by now, then those of most machines; and how many causes there are.
-    pub(super) async fn top_causes(
-        &self,
-        told: &Told<'_>,
-        states: &States,
-        top: usize,
-    ) -> Result<(Vec<Cause>, u64)> {
+    /// All causes of the days that are ranked, those that machines fail by now first; and how many causes there are.
+    pub async fn causes(&self, filter: &Filter) -> Result<Causes> {
+        let Some((from, to)) = self.range(filter).await? else {
+            return Ok(Causes::default());
+        };
+        let told = self.told(filter, from, to).await?;
+        let (states, rows) = tokio::try_join!(self.machine_states(&told), self.cause_rows(&told))?;
+        Ok(Causes {
+            days: Some((from, to)),
+            total: rows.first().map_or(0, |row| row.total),
+            causes: Cause::ranked(rows, &states, told.now()),
+        })
+    }
+
+    /// Causes of most machines.
+    pub(super) async fn cause_rows(&self, told: &Told<'_>) -> Result<Vec<CauseRow>> {
         // A finding that tries have as their cause is counted by them.
         let sql = format!(
             "SELECT {CAUSE} AS hash, category, rule, nullIf(root, 0) AS root_code, \
@@ -161,41 +248,21 @@ impl Store {
              GROUP BY category, rule, root ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {RANKED}",
             rows(told)
         );
-        let rows: Vec<CauseRow> = self
-            .fetch_all("read the causes", told.ask(self, &sql))
-            .await?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let mut causes: Vec<Cause> = rows
-            .into_iter()
-            .map(|row| {
-                let failing = states
-                    .causes
-                    .get(&row.hash)
-                    .copied()
-                    .unwrap_or(states.nobody);
-                let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
-                Cause {
-                    trend: match row.is_failure {
-                        0 => Some(Trend::Noted),
-                        _ => Trend::of(failing, row.first, told.now()),
-                    },
-                    category: row.category,
-                    rule: row.rule,
-                    root_code: row.root_code,
-                    object: row.object,
-                    objects: row.objects,
-                    failing,
-                    endpoints: row.endpoints,
-                    count: row.count,
-                    first: at(row.first),
-                    last: at(row.last),
-                }
-            })
-            .collect();
-        // What fails now matters more than what failed once.
-        causes.sort_by_key(|cause| Reverse((cause.failing.now, cause.endpoints, cause.count)));
-        causes.truncate(top);
-        Ok((causes, total))
+        self.fetch_all("read the causes", told.ask(self, &sql))
+            .await
+    }
+
+    /// How the fleet fails by the causes that a filter names, in the days that a page of it shows.
+    pub async fn cause_totals(&self, filter: &Filter) -> Result<CauseTotals> {
+        let Some((from, to)) = self.range(filter).await? else {
+            return Ok(CauseTotals::default());
+        };
+        let told = self.told(filter, from, to).await?;
+        let sql = format!(
+            "SELECT uniqExact(endpoint) AS endpoints, sum(repeats) AS count FROM {} WHERE is_try = has_try",
+            each(&told)
+        );
+        self.fetch_one("count a cause", told.ask(self, &sql)).await
     }
 
     /// Failures over time, each on its own day, by the category of their cause. `bucket` = the bucket of `moment`.
@@ -206,10 +273,9 @@ impl Store {
         with: impl FnOnce(Query) -> Query,
     ) -> Result<Vec<CategoryBucket>> {
         let sql = format!(
-            "SELECT {bucket} AS at, category, sum(repeats) AS count FROM (\
-               SELECT *, toDate(toDateTime(moment, 'UTC')) AS day, max(is_try) OVER (PARTITION BY endpoint, category, rule, root) AS has_try FROM {}) \
+            "SELECT {bucket} AS at, category, sum(repeats) AS count FROM {} \
              WHERE is_try = has_try GROUP BY at, category ORDER BY at, category",
-            rows(told)
+            each(told)
         );
         self.fetch_all("count failures over time", with(told.ask(self, &sql)))
             .await

@@ -86,15 +86,23 @@ impl Store {
         from: &Place,
     ) -> Result<(Vec<ListedFinding>, Ends, u64)> {
         let (page, ends, noted) = sets.findings.page(from, FINDINGS);
-        let rows = self.named_findings(tenant, endpoint, page).await?;
-        let findings = rows
-            .into_iter()
-            .map(|(listed, row)| ListedFinding {
-                place: listed.place.clone(),
-                finding: row.into_finding(),
-            })
-            .collect();
+        let findings = self.listed_findings(tenant, endpoint, page).await?;
         Ok((findings, ends, noted))
+    }
+
+    /// Findings that are listed, with their places.
+    pub(super) async fn listed_findings(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        listed: &[Listed],
+    ) -> Result<Vec<ListedFinding>> {
+        let rows = self.named_findings(tenant, endpoint, listed).await?;
+        let findings = rows.into_iter().map(|(listed, row)| ListedFinding {
+            place: listed.place.clone(),
+            finding: row.into_finding(),
+        });
+        Ok(findings.collect())
     }
 
     async fn named_attempts<'a>(

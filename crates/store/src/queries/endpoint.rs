@@ -5,11 +5,13 @@ use super::{
     codes::EndpointCode,
     coverage::{StreamSummary, UtcSegment},
     derived::{ListedAttempt, ListedFinding},
+    judged::Judged,
     place::{Ends, Place},
+    updates_of::UpdateOfEndpoint,
 };
 use crate::{error::Result, hosts::EndpointHost, labels::Label, store::Store};
 use clickhouse::Row;
-use event::LoggedAt;
+use event::{LoggedAt, Marker};
 use serde::Deserialize;
 
 /// One endpoint: a page of each list, and where it stands.
@@ -35,6 +37,10 @@ pub struct EndpointDetail {
     pub attempts: Vec<ListedAttempt>,
     /// Most severe and latest first.
     pub findings: Vec<ListedFinding>,
+    /// What a verdict on it looks at, over all time; nothing where that is too much for a page.
+    pub judged: Option<Judged>,
+    /// Its updates, those first that changed last; empty where there is too much for a page.
+    pub updates: Vec<UpdateOfEndpoint>,
     /// First and last day that codes are told of; nothing where no log is held.
     pub codes_days: Option<(Day, Day)>,
     /// Codes, those that most records carry first.
@@ -76,18 +82,17 @@ pub struct EndpointHead {
 impl Store {
     /// One endpoint with the first page of each list, or nothing where nobody knows it.
     pub async fn endpoint(&self, tenant: &str, endpoint: &str) -> Result<Option<EndpointDetail>> {
-        self.endpoint_from(tenant, endpoint, &Lists::default())
+        self.endpoint_from(tenant, endpoint, &Lists::default(), &[])
             .await
     }
 
-    /// One endpoint with the pages that start at some places, or nothing where nobody knows it.
-    pub async fn endpoint_from(
+    /// Facts of a machine, or nothing where none were noted.
+    pub(super) async fn head_of(
         &self,
         tenant: &str,
         endpoint: &str,
-        from: &Lists<Place>,
-    ) -> Result<Option<EndpointDetail>> {
-        let head = self.fetch_optional::<EndpointHead>(
+    ) -> Result<Option<EndpointHead>> {
+        self.fetch_optional::<EndpointHead>(
             "read the facts of an endpoint",
             self.page(
                 "SELECT endpoint, coalesce(nullIf(max(endpoints.named).2, ''), max(endpoints.host)) AS host, toUnixTimestamp64Milli(max(contact)) AS contact_ms, max(servicing_stack).2 AS servicing_stack, min(first) AS first, max(last) AS last \
@@ -95,16 +100,50 @@ impl Store {
             )
             .param("tenant", tenant)
             .param("endpoint", endpoint),
-        );
+        )
+        .await
+    }
+
+    /// One endpoint with the pages that start at some places, or nothing where nobody knows it. `marks` are the events that decide a verdict
+    /// beside what was derived.
+    pub async fn endpoint_from(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        from: &Lists<Place>,
+        marks: &[Marker],
+    ) -> Result<Option<EndpointDetail>> {
+        let head = self.head_of(tenant, endpoint);
         let derived = async {
             let sets = self.sets_of(tenant, endpoint).await?;
+            let judged = async {
+                let Some(tries) = self.tries_of(tenant, endpoint, &sets).await? else {
+                    return Ok((None, Vec::new()));
+                };
+                tokio::try_join!(
+                    async {
+                        let judged = self.judged(tenant, endpoint, &sets, &tries, marks);
+                        judged.await.map(Some)
+                    },
+                    self.updates_of(tenant, endpoint, &tries),
+                )
+            };
             tokio::try_join!(
                 self.attempts_page(tenant, endpoint, &sets, &from.attempts),
                 self.findings_page(tenant, endpoint, &sets, &from.findings),
+                judged,
             )
         };
         let ids = [endpoint].into();
-        let (head, mut labels, hosts, utc_offset, streams, (attempts, findings), codes) = tokio::try_join!(
+        let (
+            head,
+            mut labels,
+            hosts,
+            utc_offset,
+            streams,
+            (attempts, findings, (judged, updates)),
+            codes,
+        ) = tokio::try_join!(
             head,
             self.labels_of(tenant, &ids),
             self.hosts_of(tenant, endpoint),
@@ -137,6 +176,8 @@ impl Store {
             streams,
             attempts: attempts.0,
             findings: findings.0,
+            judged,
+            updates,
             codes_days: codes.2,
             codes: codes.0,
             ends: Lists {

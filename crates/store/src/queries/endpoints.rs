@@ -173,7 +173,7 @@ pub(super) const SEEN: &str =
     "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400";
 
 /// What machines tried: the gravest state decides, and of what failed that which still does, then the later one.
-fn tried(told: &Told<'_>) -> String {
+pub(super) fn tried(told: &Told<'_>) -> String {
     format!(
         "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
            SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
@@ -321,6 +321,15 @@ impl Store {
     ) -> Result<Vec<EndpointSummary>> {
         let names: Vec<String> = tries.iter().map(|tried| tried.endpoint.clone()).collect();
         self.summaries(told, &names, Some(tries.to_vec())).await
+    }
+
+    /// What a list says of some endpoints, in their order.
+    pub(super) async fn summarized(
+        &self,
+        told: &Told<'_>,
+        names: &[String],
+    ) -> Result<Vec<EndpointSummary>> {
+        self.summaries(told, names, None).await
     }
 
     /// What a list says of endpoints, in their order.

@@ -9,7 +9,7 @@ use super::{
     seen::sketches,
     told::{ATTEMPTS, Told},
 };
-use crate::{error::Result, store::Store};
+use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
 use event::{Code, LoggedAt, UtcMillis};
 use serde::Deserialize;
@@ -23,6 +23,8 @@ struct Attempts {
     failed: u64,
     succeeded: u64,
     other: u64,
+    first: LoggedAt,
+    last: LoggedAt,
 }
 
 /// Records that carry a code; code 0 stands for all.
@@ -52,6 +54,11 @@ const SUMMED_PIECES: u64 = 1_000_000;
 /// KBs of a range: far more than there are.
 const KBS: u64 = 1_000;
 
+/// A time that is told, or none where that stands for none.
+fn told_at(at: LoggedAt) -> Option<LoggedAt> {
+    (at != event::Month::FAR_OFF.start()).then_some(at)
+}
+
 #[derive(Row, Deserialize)]
 struct Reporting {
     seen: u64,
@@ -67,6 +74,29 @@ pub(super) struct Ask<'a> {
     pub(super) told: Told<'a>,
     pub(super) charted_from: Day,
     pub(super) step: Step,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) async fn new(
+        store: &'a Store,
+        filter: &'a Filter,
+        from: Day,
+        to: Day,
+    ) -> Result<Self> {
+        // The first day of all stands for every time that is far off, whose hours are of any year.
+        let step = if to - from < 2 && from > day_of(None) {
+            Step::Hour
+        } else {
+            Step::Day
+        };
+        Ok(Self {
+            store,
+            filter,
+            told: store.told(filter, from, to).await?,
+            charted_from: from.max(to.saturating_sub(CHART_DAYS - 1)),
+            step,
+        })
+    }
 }
 
 impl Ask<'_> {
@@ -98,7 +128,7 @@ impl Ask<'_> {
             "SELECT ",
             bucket!("start_at"),
             " AS at, kb, grouping(kb) AS is_time, countIf(outcome IN ('failed', 'rolled_back')) AS failed, \
-             countIf(outcome = 'succeeded') AS succeeded, toUInt64(count() - failed - succeeded) AS other FROM ",
+             countIf(outcome = 'succeeded') AS succeeded, toUInt64(count() - failed - succeeded) AS other, min(start_at) AS first, max(start_at) AS last FROM ",
             &self
                 .told
                 .rows(&ATTEMPTS, &["start_at", "outcome", "kb"]),
@@ -125,6 +155,8 @@ impl Ask<'_> {
                     kb: row.kb,
                     failed: row.failed,
                     succeeded: row.succeeded,
+                    first: told_at(row.first),
+                    last: told_at(row.last),
                     ..KbSummary::default()
                 }),
             }

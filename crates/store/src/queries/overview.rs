@@ -155,6 +155,10 @@ pub struct KbSummary {
     pub failed: u64,
     /// Attempts succeeded.
     pub succeeded: u64,
+    /// The start of its first attempt in the range, as logged; none where only states tell of it.
+    pub first: Option<LoggedAt>,
+    /// The start of its last one.
+    pub last: Option<LoggedAt>,
 }
 
 /// Where what lies before the charts is counted: before every bucket.
@@ -182,31 +186,22 @@ impl Store {
         let Some((from, to)) = self.range(filter).await? else {
             return Ok(Overview::default());
         };
-        // The first day of all stands for every time that is far off, whose hours are of any year.
-        let step = if to - from < 2 && from > day_of(None) {
-            Step::Hour
-        } else {
-            Step::Day
-        };
-        let ask = Ask {
-            store: self,
-            filter,
-            told: self.told(filter, from, to).await?,
-            charted_from: from.max(to.saturating_sub(CHART_DAYS - 1)),
-            step,
-        };
-        let (states, (totals, top_codes), (over_time, attempts), categories_over_time) = tokio::try_join!(
+        let ask = Ask::new(self, filter, from, to).await?;
+        let (states, (totals, top_codes), (over_time, attempts), categories_over_time, causes) = tokio::try_join!(
             self.machine_states(&ask.told),
             ask.totals(),
             ask.attempts(),
             ask.categories(),
+            self.cause_rows(&ask.told),
         )?;
         let worst = states.worst.get(..TOP).unwrap_or(&states.worst);
-        let ((top_causes, causes_total), endpoints) = tokio::try_join!(
-            self.top_causes(&ask.told, &states, TOP),
-            self.of_tries(&ask.told, worst),
-        )?;
-        let (kbs, kbs_total) = kbs(&states.kbs, attempts);
+        let endpoints = self.of_tries(&ask.told, worst).await?;
+        let causes_total = causes.first().map_or(0, |row| row.total);
+        let mut top_causes = Cause::ranked(causes, &states, ask.told.now());
+        top_causes.truncate(TOP);
+        let mut kbs = kbs(&states.kbs, attempts);
+        let kbs_total = kbs.len();
+        kbs.truncate(TOP);
         let sum = |count: fn(&OutcomeBucket) -> u64| over_time.iter().map(count).sum();
         let totals = Totals {
             attempts: sum(|at| at.failed + at.succeeded + at.other),
@@ -235,7 +230,7 @@ impl Store {
             from: Some(from),
             charted_from: Some(ask.charted_from),
             to: Some(to),
-            step,
+            step: ask.step,
             totals,
             machines: states.machines,
             failing: states.failing,
@@ -355,12 +350,12 @@ pub(super) fn days_of(yyyymm: u32) -> (Day, Day) {
 }
 
 /// The day of a time.
-fn day_at(at: LoggedAt) -> Day {
+pub(super) fn day_at(at: LoggedAt) -> Day {
     Day::try_from(at.0.div_euclid(86_400)).unwrap_or(Day::MAX)
 }
 
-/// Updates, those that most machines fail first, and how many there are: machines by state beside attempts.
-fn kbs(states: &BTreeMap<String, Machines>, attempts: Vec<KbSummary>) -> (Vec<KbSummary>, usize) {
+/// Updates, those that most machines fail first: machines by state beside attempts.
+pub(super) fn kbs(states: &BTreeMap<String, Machines>, attempts: Vec<KbSummary>) -> Vec<KbSummary> {
     let mut kbs: BTreeMap<String, KbSummary> =
         attempts.into_iter().map(|kb| (kb.kb.clone(), kb)).collect();
     for (kb, machines) in states {
@@ -370,12 +365,10 @@ fn kbs(states: &BTreeMap<String, Machines>, attempts: Vec<KbSummary>) -> (Vec<Kb
         });
         summary.machines = machines.clone();
     }
-    let total = kbs.len();
     let mut kbs: Vec<KbSummary> = kbs.into_values().collect();
     kbs.sort_by_key(|kb| {
         let failing = kb.machines.of(State::Failing);
         std::cmp::Reverse((failing, kb.failed, kb.machines.tried(), kb.succeeded))
     });
-    kbs.truncate(TOP);
-    (kbs, total)
+    kbs
 }

@@ -25,7 +25,7 @@ pub(super) struct Listed {
     pub(super) month: u32,
     pub(super) set: u64,
     pub(super) ordinal: u32,
-    day: u16,
+    pub(super) day: u16,
     /// Whether it is one of those that are counted beside all.
     is_marked: bool,
 }

@@ -79,6 +79,10 @@ impl State {
 pub struct Machines(BTreeMap<State, u64>);
 
 impl Machines {
+    pub(super) fn add(&mut self, state: State, machines: u64) {
+        *self.0.entry(state).or_default() += machines;
+    }
+
     /// In one state.
     pub fn of(&self, state: State) -> u64 {
         self.0.get(&state).copied().unwrap_or(0)
@@ -326,12 +330,9 @@ impl Store {
                 (_, WEEK_AGO) => *failing.week_ago.get_or_insert_default() += row.count,
                 (KB, rank) => {
                     let of_kb = states.kbs.entry(row.name).or_default();
-                    *of_kb.0.entry(State::from_rank(rank)).or_default() += row.count;
+                    of_kb.add(State::from_rank(rank), row.count);
                 }
-                (_, rank) => {
-                    let of_state = states.machines.0.entry(State::from_rank(rank));
-                    *of_state.or_default() += row.count;
-                }
+                (_, rank) => states.machines.add(State::from_rank(rank), row.count),
             }
         }
         Ok(states)

@@ -106,6 +106,13 @@ pub(super) const FINDINGS: Kind = Kind {
         column("terminal", "told_findings.9", "ifNull(terminal_code, 0)"),
         column("named", "told_findings.10", "object"),
         column("repeats", "told_findings.11", "count"),
+        // Where the finding itself stands.
+        column("of_set", "arrayMap(day -> `set`, told_findings.1)", "`set`"),
+        column(
+            "ordinal_of",
+            "arrayMap(at -> at - 1, arrayEnumerate(told_findings.1))",
+            "ordinal",
+        ),
     ],
 };
 

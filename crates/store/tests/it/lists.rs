@@ -129,7 +129,7 @@ async fn put(store: &Store, units: &[UnitDerivation]) {
 }
 
 async fn page(store: &Store, endpoint: &str, from: &Lists<Place>) -> EndpointDetail {
-    let found = store.endpoint_from(TENANT, endpoint, from).await;
+    let found = store.endpoint_from(TENANT, endpoint, from, &[]).await;
     found.expect("the store answers").expect("it is known")
 }
 

@@ -23,14 +23,7 @@ pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Re
             None => format!("{:#05x}", facility.number),
         }),
         meaning: texts::meaning(code),
-        equivalents: code
-            .equivalents()
-            .map(|each| Equivalent {
-                code: each.to_string(),
-                space: each.space().name(),
-                names: names(each),
-            })
-            .collect(),
+        equivalents: code.equivalents().map(Equivalent::from).collect(),
         seen: seen.map(|seen| Seen {
             events: seen.events,
             endpoints: seen.endpoints,
@@ -62,10 +55,20 @@ pub(crate) struct CodeDetail {
 }
 
 #[derive(Serialize)]
-struct Equivalent {
+pub(super) struct Equivalent {
     code: String,
     space: &'static str,
     names: Vec<&'static str>,
+}
+
+impl From<Code> for Equivalent {
+    fn from(code: Code) -> Self {
+        Self {
+            code: code.to_string(),
+            space: code.space().name(),
+            names: names(code),
+        }
+    }
 }
 
 #[derive(Serialize)]

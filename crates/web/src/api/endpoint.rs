@@ -1,6 +1,13 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
-use super::{endpoints::Days, labels::Named, logged, name, overview::CodeCount, shown};
+use super::{
+    derived::{AttemptOut, FindingOut},
+    endpoints::Days,
+    labels::Named,
+    logged, name,
+    overview::CodeCount,
+    shown,
+};
 use crate::{
     error::{ApiError, Result},
     json::Json,
@@ -9,10 +16,12 @@ use crate::{
     texts::{self, Text},
 };
 use axum::extract::{Path, Query, State};
-use event::{Code, UtcMillis};
+use classify::{Judgement, Standing, VERDICT_MARKERS, Verdict};
+use event::UtcMillis;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use store::{
-    EndpointDetail, EndpointHost, Ends, ListedAttempt, ListedFinding, Lists, Place, StreamSummary,
+    EndpointDetail, EndpointHost, Ends, Judged, Lists, Place, StreamSummary, UpdateOfEndpoint,
     UtcSegment,
 };
 
@@ -40,16 +49,24 @@ pub(crate) async fn endpoint(
         findings: place("findings", &asked.findings)?,
         codes: place("codes", &asked.codes)?,
     };
-    let detail = web.store.endpoint_from(&web.tenant, &id, &from).await?;
+    let detail = web
+        .store
+        .endpoint_from(&web.tenant, &id, &from, &VERDICT_MARKERS)
+        .await?;
     let Some(detail) = detail else {
         return Err(unknown(&web, &id).await?);
     };
+    let judgement = match &detail.judged {
+        Some(judged) => Some(judge(&web, &id, judged).await?),
+        None => None,
+    };
     let clones = web.store.clones_of(&web.tenant, &id).await?;
-    Ok(Json(Detail::new(&web.rule_texts().await, detail, clones)))
+    let rules = web.rule_texts().await;
+    Ok(Json(Detail::new(&rules, detail, judgement, clones)))
 }
 
 /// Why there is no page of an id.
-async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError, ApiError> {
+pub(super) async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError, ApiError> {
     let aliases = web.store.standing_aliases().await?;
     if let Some(endpoint) = aliases.way(&web.tenant, id).last() {
         return Ok(ApiError::NotFound {
@@ -63,6 +80,18 @@ async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError, ApiError>
     })
 }
 
+/// The verdict of `scan` on the same logs, and whether each finding still stands.
+async fn judge(web: &Web, id: &str, judged: &Judged) -> std::result::Result<Judgement, ApiError> {
+    let of = |records| classify::judge(&judged.derivations, &judged.events, records);
+    let enough = of(u64::MAX);
+    // How many records there are decides only where nothing else does, and takes reading about every chunk.
+    if of(0).verdict == enough.verdict {
+        return Ok(enough);
+    }
+    let records = web.store.servicing_records(&web.tenant, id).await?;
+    Ok(of(records))
+}
+
 fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
     text.parse().map_err(|_| ApiError::Request {
         message: format!("`{name}={}` is no place in a list", shown(text)),
@@ -74,6 +103,9 @@ fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
 pub(crate) struct Detail {
     endpoint: Head,
     totals: Totals,
+    verdict: Option<VerdictOut>,
+    updates: Vec<UpdateOut>,
+    updates_total: usize,
     streams: Vec<StreamOut>,
     attempts: Vec<AttemptOut>,
     findings: Vec<FindingOut>,
@@ -83,7 +115,26 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
-    fn new(rules: &RuleTexts, detail: EndpointDetail, clones: Vec<String>) -> Self {
+    fn new(
+        rules: &RuleTexts,
+        detail: EndpointDetail,
+        judgement: Option<Judgement>,
+        clones: Vec<String>,
+    ) -> Self {
+        let standings = standings(detail.judged.as_ref(), judgement.as_ref());
+        let cause = (detail.updates.iter())
+            .filter(|update| update.state == store::State::Failing)
+            .find_map(|update| update.cause.as_ref());
+        let verdict = judgement.as_ref().map(|judgement| VerdictOut {
+            state: state(judgement.verdict),
+            verdict: judgement.verdict.name(),
+            text: texts::verdict(judgement.verdict),
+            cause: match judgement.verdict {
+                Verdict::Failed => cause.map(ToString::to_string),
+                _ => None,
+            },
+        });
+        let updates_total = detail.updates.len();
         let head = detail.head;
         let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
         let ends = detail.ends;
@@ -110,12 +161,23 @@ impl Detail {
                 noted: detail.noted,
                 codes: ends.codes.total,
             },
+            verdict,
+            updates: detail
+                .updates
+                .into_iter()
+                .take(UPDATES)
+                .map(UpdateOut::from)
+                .collect(),
+            updates_total,
             streams: detail.streams.into_iter().map(StreamOut::from).collect(),
             attempts: detail.attempts.into_iter().map(AttemptOut::from).collect(),
             findings: detail
                 .findings
                 .into_iter()
-                .map(|finding| FindingOut::new(rules, finding))
+                .map(|finding| {
+                    let standing = standings.get(&finding.place);
+                    FindingOut::new(rules, finding, standing.copied())
+                })
                 .collect(),
             codes_days: detail.codes_days.map(Days::from),
             codes: detail
@@ -129,6 +191,63 @@ impl Detail {
                 findings: ends.findings.into(),
                 codes: ends.codes.into(),
             },
+        }
+    }
+}
+
+/// Updates of one answer: more than a machine sees in ten years, parts of each counted.
+const UPDATES: usize = 200;
+
+/// What is to be said of it in one word.
+#[derive(Serialize)]
+struct VerdictOut {
+    /// As the state of a PC.
+    state: &'static str,
+    /// As `scan` has it.
+    verdict: &'static str,
+    text: Text,
+    cause: Option<String>,
+}
+
+/// The state that comes nearest to a verdict: for colours and symbols, which are those of states.
+fn state(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Failed => store::State::Failing,
+        Verdict::Restart => store::State::Restart,
+        Verdict::Inconclusive => store::State::Unknown,
+        Verdict::Repaired | Verdict::Healthy => store::State::Installed,
+    }
+    .name()
+}
+
+/// How each finding stands, by its place.
+fn standings<'a>(
+    judged: Option<&'a Judged>,
+    judgement: Option<&'a Judgement>,
+) -> BTreeMap<Place, &'a Standing> {
+    let places = judged.into_iter().flat_map(|judged| &judged.places);
+    let found = judgement.into_iter().flat_map(|one| &one.findings);
+    places.flatten().cloned().zip(found.flatten()).collect()
+}
+
+/// An update on this machine.
+#[derive(Serialize)]
+struct UpdateOut {
+    kb: String,
+    state: &'static str,
+    since: Option<String>,
+    cause: Option<String>,
+    attempts: u64,
+}
+
+impl From<UpdateOfEndpoint> for UpdateOut {
+    fn from(update: UpdateOfEndpoint) -> Self {
+        Self {
+            kb: update.kb,
+            state: update.state.name(),
+            since: logged(update.since),
+            cause: update.cause.map(|cause| cause.to_string()),
+            attempts: update.attempts,
         }
     }
 }
@@ -282,126 +401,6 @@ fn utc_offset(minutes: i32) -> String {
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-#[derive(Serialize)]
-struct AttemptOut {
-    id: String,
-    package: String,
-    kb: String,
-    client: String,
-    session: String,
-    start: Option<String>,
-    end: Option<String>,
-    start_utc: Option<String>,
-    outcome: &'static str,
-    terminal_code: Option<String>,
-    terminal_name: Option<&'static str>,
-    finding: Option<String>,
-}
-
-impl From<ListedAttempt> for AttemptOut {
-    fn from(ListedAttempt { attempt, cause }: ListedAttempt) -> Self {
-        Self {
-            id: format!("{:016x}", attempt.id.0),
-            package: name(attempt.package),
-            kb: attempt.kb,
-            client: name(attempt.client),
-            session: name(attempt.session),
-            start: logged(attempt.start),
-            end: logged(attempt.end),
-            start_utc: attempt.start_utc.map(|utc| utc.to_string()),
-            outcome: attempt.outcome.name(),
-            terminal_code: attempt.terminal_code.map(|code| code.to_string()),
-            terminal_name: attempt.terminal_code.and_then(Code::name),
-            finding: cause.map(|place| place.to_string()),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FindingOut {
-    id: String,
-    place: String,
-    rule: String,
-    category: String,
-    severity: &'static str,
-    title: Text,
-    advice: Text,
-    root_code: Option<String>,
-    root_name: Option<&'static str>,
-    terminal_code: Option<String>,
-    object: String,
-    kb: String,
-    package: String,
-    component: String,
-    logged: Option<String>,
-    utc: Option<String>,
-    confidence: u8,
-    reasons: Vec<Reason>,
-    count: u32,
-    evidence: Vec<EvidenceOut>,
-}
-
-#[derive(Serialize)]
-struct Reason {
-    key: String,
-    text: Text,
-}
-
-#[derive(Serialize)]
-struct EvidenceOut {
-    source: &'static str,
-    stream: String,
-    offset: u64,
-    length: u64,
-    text: String,
-}
-
-impl FindingOut {
-    fn new(rules: &RuleTexts, ListedFinding { finding, place }: ListedFinding) -> Self {
-        let (rule, code) = (rules.get(&finding.rule), finding.code());
-        let object = name(finding.object);
-        Self {
-            id: format!("{:016x}", finding.id.0),
-            place: place.to_string(),
-            title: classify::title(rule, &object, code).into(),
-            advice: texts::advice(rule),
-            rule: finding.rule,
-            category: finding.category,
-            severity: finding.severity.name(),
-            root_code: finding.root_code.map(|code| code.to_string()),
-            root_name: finding.root_code.and_then(Code::name),
-            terminal_code: finding.terminal_code.map(|code| code.to_string()),
-            object,
-            kb: finding.kb,
-            package: name(finding.package),
-            component: name(finding.component),
-            logged: logged(finding.logged),
-            utc: finding.utc.map(|utc| utc.to_string()),
-            confidence: finding.confidence,
-            reasons: finding
-                .reasons
-                .into_iter()
-                .map(|key| Reason {
-                    text: texts::reason(&key),
-                    key,
-                })
-                .collect(),
-            count: finding.count,
-            evidence: finding
-                .evidence
-                .into_iter()
-                .map(|evidence| EvidenceOut {
-                    source: evidence.source.name(),
-                    stream: evidence.stream.to_string(),
-                    offset: evidence.offset,
-                    length: evidence.length,
-                    text: evidence.text,
-                })
-                .collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,7 +409,7 @@ mod tests {
         Attempt, Code, EventId, Evidence, Finding, LoggedAt, Outcome, Severity, Source, StreamId,
         TextEncoding, UtcHow,
     };
-    use store::{EndpointCode, EndpointHead, Gap};
+    use store::{EndpointCode, EndpointHead, Gap, ListedAttempt, ListedFinding};
 
     /// As many rows as the store gives at most, each as large as a hostile log makes it.
     fn largest() -> EndpointDetail {
@@ -515,6 +514,17 @@ mod tests {
             streams: vec![stream; 50],
             attempts: vec![attempt; 100],
             findings: vec![finding; 25],
+            judged: None,
+            updates: vec![
+                UpdateOfEndpoint {
+                    kb: "KB5000000".to_owned(),
+                    state: store::State::Superseded,
+                    since: Some(LoggedAt(0)),
+                    cause: store::CauseId::read(&format!("{}~0x80070570", "x".repeat(64))),
+                    attempts: u64::MAX,
+                };
+                1_000
+            ],
             codes_days: Some((0, 89)),
             codes: vec![code; 100],
             ends: Lists::default(),
@@ -526,7 +536,7 @@ mod tests {
         let rules = RuleTexts::new(Rules::shipped());
         let mut detail = largest();
         let bytes = |detail| {
-            let answer = Detail::new(&rules, detail, Vec::new());
+            let answer = Detail::new(&rules, detail, None, Vec::new());
             serde_json::to_string(&answer).expect("JSON").len()
         };
         let hostile = bytes(detail.clone());

@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
 
 /// A page unless asked for more: two screens.
-const LIMIT: usize = 50;
+pub(super) const LIMIT: usize = 50;
 /// More than a person reads, and still one short answer.
-const LIMIT_MAX: usize = 500;
+pub(super) const LIMIT_MAX: usize = 500;
 
 /// Lines of a file: more than a fleet has, and some 20 MB.
 const EXPORT_MAX: usize = 100_000;
@@ -201,7 +201,7 @@ async fn listed(
     Ok((page.days, rows.collect(), page.total, page.next))
 }
 
-fn unknown(name: &str, value: &str) -> ApiError {
+pub(super) fn unknown(name: &str, value: &str) -> ApiError {
     ApiError::Request {
         message: format!("`{name}={}` is not known", shown(value)),
         hint: "states and orders are those of crates/web/README.md, and `after` is what the page before gave as `next`",
@@ -225,6 +225,16 @@ pub(crate) struct Row {
     cause: Option<String>,
     kb: Option<String>,
     title: Option<Text>,
+}
+
+/// The state of a machine in a word.
+pub(super) fn state(state: Option<store::State>) -> &'static str {
+    match state {
+        // What holds it is installed.
+        Some(store::State::Superseded) => store::State::Installed.name(),
+        Some(state) => state.name(),
+        None => "not_tried",
+    }
 }
 
 impl Row {
@@ -258,12 +268,7 @@ impl Row {
             .then(|| classify::title(rules.get(&endpoint.rule), "", endpoint.root_code).into());
         Self {
             build: texts::build(&endpoint.servicing_stack),
-            state: match endpoint.state {
-                // What holds it is installed.
-                Some(store::State::Superseded) => store::State::Installed.name(),
-                Some(state) => state.name(),
-                None => "not_tried",
-            },
+            state: state(endpoint.state),
             silent: endpoint.is_silent,
             cause,
             kb: (!endpoint.kb.is_empty()).then_some(endpoint.kb),

@@ -47,7 +47,7 @@ impl AskedFilter {
     }
 }
 
-fn read_cause(text: &str) -> Result<CauseId, ApiError> {
+pub(super) fn read_cause(text: &str) -> Result<CauseId, ApiError> {
     CauseId::read(text).ok_or_else(|| ApiError::Request {
         message: format!("`cause={}` is no cause", super::shown(text)),
         hint: "give it as the overview's `id` of a cause, like disk_full~0x80070070",

@@ -8,7 +8,7 @@ use super::{
     logged, name,
     status::Disk,
 };
-use crate::{error::Result, json::Json, server::Web, texts};
+use crate::{error::Result, json::Json, rule_texts::RuleTexts, server::Web, texts};
 use axum::extract::{self, Query};
 use event::{Code, UtcMillis};
 use serde::{Deserialize, Serialize};
@@ -52,24 +52,7 @@ pub(crate) async fn overview(
     let top_causes: Vec<Cause> = found
         .top_causes
         .into_iter()
-        .map(|cause| Cause {
-            id: cause.id().to_string(),
-            state: cause.trend.map(Trend::name),
-            title: classify::title(rule_texts.get(&cause.rule), "", cause.root_code).into(),
-            root_code: cause.root_code.map(|code| code.to_string()),
-            root_name: cause.root_code.and_then(event::Code::name),
-            category: cause.category,
-            rule: cause.rule,
-            object: name(cause.object),
-            objects: cause.objects,
-            pcs_now: cause.failing.now,
-            pcs_day_ago: cause.failing.day_ago,
-            pcs_week_ago: cause.failing.week_ago,
-            pcs: cause.endpoints,
-            count: cause.count,
-            first: logged(cause.first),
-            last: logged(cause.last),
-        })
+        .map(|cause| Cause::new(&rule_texts, cause))
         .collect();
     Ok(Json(Overview {
         range: Range {
@@ -252,17 +235,21 @@ struct CategoryOverTime {
     count: u64,
 }
 
+/// A line of a list of causes.
 #[derive(Serialize)]
-struct Cause {
-    id: String,
-    state: Option<&'static str>,
-    category: String,
-    rule: String,
-    title: Text,
+pub(super) struct Cause {
+    pub(super) id: String,
+    pub(super) state: Option<&'static str>,
+    pub(super) category: String,
+    pub(super) rule: String,
+    pub(super) title: Text,
+
     root_code: Option<String>,
     root_name: Option<&'static str>,
     object: String,
-    objects: u64,
+    /// How many there are; nothing on the cause's own page, which lists them under this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) objects: Option<u64>,
     pcs_now: u64,
     pcs_day_ago: Option<u64>,
     pcs_week_ago: Option<u64>,
@@ -272,10 +259,49 @@ struct Cause {
     last: Option<String>,
 }
 
+impl Cause {
+    pub(super) fn new(rules: &RuleTexts, cause: store::Cause) -> Self {
+        Self {
+            id: cause.id().to_string(),
+            state: cause.trend.map(Trend::name),
+            title: classify::title(rules.get(&cause.rule), "", cause.root_code).into(),
+            root_code: cause.root_code.map(|code| code.to_string()),
+            root_name: cause.root_code.and_then(event::Code::name),
+            category: cause.category,
+            rule: cause.rule,
+            object: name(cause.object),
+            objects: Some(cause.objects),
+            pcs_now: cause.failing.now,
+            pcs_day_ago: cause.failing.day_ago,
+            pcs_week_ago: cause.failing.week_ago,
+            pcs: cause.endpoints,
+            count: cause.count,
+            first: logged(cause.first),
+            last: logged(cause.last),
+        }
+    }
+
+    /// Whether a person who looks for some words may mean it.
+    pub(super) fn is_like(&self, search: &str) -> bool {
+        let of_code = [&self.root_code, &self.root_name.map(str::to_owned)];
+        let codes = of_code.into_iter().flatten().map(String::as_str);
+        let words = [
+            self.id.as_str(),
+            &self.category,
+            &self.title.en,
+            &self.title.zh,
+            &self.object,
+        ];
+        let search = search.to_lowercase();
+        let mut all = words.into_iter().chain(codes);
+        all.any(|word| word.to_lowercase().contains(&search))
+    }
+}
+
 /// An update, in PCs; `failed` and `succeeded` are attempts.
 #[derive(Serialize)]
-struct Kb {
-    kb: String,
+pub(super) struct Kb {
+    pub(super) kb: String,
     tried: u64,
     installed: u64,
     recovered: u64,
@@ -286,10 +312,12 @@ struct Kb {
     unknown: u64,
     failed: u64,
     succeeded: u64,
+    first: Option<String>,
+    last: Option<String>,
 }
 
 impl Kb {
-    fn new(kb: KbSummary) -> Self {
+    pub(super) fn new(kb: KbSummary) -> Self {
         let of = |state| kb.machines.of(state);
         Self {
             tried: kb.machines.tried(),
@@ -302,9 +330,18 @@ impl Kb {
             unknown: of(State::Unknown),
             failed: kb.failed,
             succeeded: kb.succeeded,
+            first: day_of(kb.first),
+            last: day_of(kb.last),
             kb: kb.kb,
         }
     }
+}
+
+/// The day of a time.
+fn day_of(at: Option<event::LoggedAt>) -> Option<String> {
+    let mut text = logged(at)?;
+    text.truncate(10);
+    Some(text)
 }
 
 /// A code with how often it was seen.

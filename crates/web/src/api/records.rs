@@ -253,7 +253,7 @@ struct RecordOut {
 
 /// A code and where it is spelled, in UTF-16 units as browsers count.
 #[derive(Serialize)]
-struct CodeAt {
+pub(super) struct CodeAt {
     code: String,
     name: Option<&'static str>,
     at: usize,
@@ -316,6 +316,13 @@ impl RecordOut {
             target,
         }
     }
+}
+
+/// The codes that a text spells.
+pub(super) fn spelled(text: &str) -> Vec<CodeAt> {
+    let mut spellings = Vec::new();
+    codes_in(text, &mut spellings);
+    code_places(text, &mut spellings)
 }
 
 fn code_places(text: &str, spellings: &mut [Spelling]) -> Vec<CodeAt> {

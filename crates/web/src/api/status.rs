@@ -1,9 +1,9 @@
 //! `/status`: what the header of every page asks for every few seconds, and no more.
 
+use super::system::Signs;
 use crate::{error::Result, json::Json, server::Web};
 use axum::extract::State;
 use serde::Serialize;
-use std::sync::atomic::Ordering;
 
 #[derive(Serialize)]
 pub(crate) struct Status {
@@ -15,6 +15,8 @@ pub(crate) struct Status {
     derived: u64,
     /// When the newest log of all arrived.
     last_log: Option<String>,
+    /// Sentences of `/system`.
+    trouble: usize,
 }
 
 #[derive(Serialize)]
@@ -32,23 +34,26 @@ impl Disk {
             used_bytes,
             max_bytes: web.max_disk_bytes,
             full: web.is_disk_full(used_bytes),
-            file_system_full: web.file_system_full.load(Ordering::Relaxed),
+            file_system_full: web.is_file_system_full(),
         }
     }
 }
 
 pub(crate) async fn status(State(web): State<Web>) -> Result<Status> {
-    let (news, used_bytes, derived, last_contact) = tokio::try_join!(
+    let (news, used_bytes, derived, last_contact, trouble) = tokio::try_join!(
         web.store.open_news_state(),
         web.store.disk_used(),
         web.store.derived_mark(),
-        web.store.last_contact(&web.tenant)
+        web.store.last_contact(&web.tenant),
+        web.store.trouble(&web.tenant)
     )?;
+    let trouble = Signs::of(&web, used_bytes, &news, trouble).count();
     Ok(Json(Status {
         pending_units: news.units,
         oldest_pending_s: (news.units > 0).then_some(news.oldest.as_secs()),
         disk: Disk::of(&web, used_bytes),
         derived,
         last_log: last_contact.map(|at| at.to_string()),
+        trouble,
     }))
 }

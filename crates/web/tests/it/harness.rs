@@ -82,6 +82,8 @@ pub(crate) async fn served() -> &'static Served {
 pub(crate) struct Served {
     pub(crate) pages: SocketAddr,
     pub(crate) empty: SocketAddr,
+    /// Of the thread that serves them, and outlives every test.
+    pub(crate) runtime: tokio::runtime::Handle,
     engine: TestEngine,
 }
 
@@ -94,15 +96,19 @@ impl Served {
         // The pages outlive the runtime of the test that came first.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let handle = runtime.handle().clone();
             runtime.block_on(async move {
-                sender.send(fill_all(config).await).expect("the test waits");
+                let (pages, empty) = fill_all(config).await;
+                let served = (pages, empty, handle);
+                sender.send(served).expect("the test waits");
                 std::future::pending::<()>().await;
             });
         });
-        let (pages, empty) = receiver.recv().expect("pages; the error stands above");
+        let (pages, empty, runtime) = receiver.recv().expect("pages; the error stands above");
         Self {
             pages,
             empty,
+            runtime,
             engine,
         }
     }

@@ -2,11 +2,17 @@
 //!
 //! - `harness`: the engine, a log, and a plain HTTP client
 //! - `answers`: what pages are told
+//! - `simulated`: a fleet of the simulator, judged by its logs alone
+//! - `lists`: causes, updates, search and the other pages of the fleet
+//! - `machines`: verdict, updates and attempts of one machine
 //! - `site_rules`: findings of a site's own rules have their titles
 //! - `protocol`: names, headers, caching, errors, methods
 
 mod alerts;
 mod answers;
 mod harness;
+mod lists;
+mod machines;
 mod protocol;
+mod simulated;
 mod site_rules;

@@ -250,7 +250,7 @@ pub(super) fn apply(arguments: ApplyArguments, is_rollback: bool) -> anyhow::Res
 
 async fn found(store: &Store, id: &str) -> anyhow::Result<Job> {
     let job = store.job(TENANT, id).await?;
-    Ok(job.ok_or_else(|| Misuse(Refused::Unknown(harmless::name(id).into_owned()).to_string()))?)
+    Ok(job.ok_or_else(|| Misuse(Refused::Unknown(harmless::name(id)).to_string()))?)
 }
 
 pub(super) fn status(arguments: StatusArguments) -> anyhow::Result<ExitCode> {

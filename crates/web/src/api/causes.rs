@@ -1,0 +1,239 @@
+//! `/causes`: why updates fail, all of it, and one cause with what its PCs have in common.
+
+use super::{
+    codes::Equivalent,
+    day,
+    derived::FindingOut,
+    endpoints::{Days, Row, unknown},
+    filter::{AskedFilter, read_cause},
+    labels::Pairs,
+    name,
+    overview::Cause,
+    pages::AskedLines,
+};
+use crate::{
+    error::Result,
+    json::Json,
+    server::Web,
+    texts::{self, Text},
+};
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use store::Trend;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    state: String,
+}
+
+pub(crate) async fn causes(
+    State(web): State<Web>,
+    Query(asked): Query<Asked>,
+    Query(lines): Query<AskedLines>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Causes> {
+    let filter = filter.read(&pairs, &web)?;
+    let state = match asked.state.as_str() {
+        "" => None,
+        name => Some(Trend::from_name(name).ok_or_else(|| unknown("state", name))?),
+    };
+    let found = web.store.causes(&filter).await?;
+    let rule_texts = web.rule_texts().await;
+    let search = lines.q.trim();
+    let is_all = state.is_none() && search.is_empty();
+    let (days, total) = (found.days, found.total);
+    let rows = found
+        .causes
+        .into_iter()
+        .map(|cause| Cause::new(&rule_texts, cause))
+        .filter(|cause| state.is_none_or(|state| cause.state == Some(state.name())))
+        .filter(|cause| search.is_empty() || cause.is_like(search));
+    let page = lines.of(rows.collect())?;
+    Ok(Json(Causes {
+        range: days.map(Days::from),
+        causes: page.rows,
+        total: if is_all { total } else { page.total as u64 },
+        next: page.next,
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Causes {
+    range: Option<Days>,
+    causes: Vec<Cause>,
+    total: u64,
+    next: Option<String>,
+}
+
+pub(crate) async fn cause(
+    State(web): State<Web>,
+    Path(id): Path<String>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+) -> Result<CauseDetail> {
+    let asked = read_cause(&id)?;
+    let mut filter = filter.read(&pairs, &web)?;
+    filter.cause = Some(asked.clone());
+    let found = web.store.cause(&filter).await?;
+    let rules = web.rule_texts().await;
+    let known = found.cause.is_some();
+    // Of a cause that nothing in the days has, its name is told all the same.
+    let rule = rules.get(&asked.word);
+    let cause = found.cause.unwrap_or_else(|| store::Cause {
+        category: rule.map_or(asked.word.clone(), |rule| rule.category.clone()),
+        rule: rule.map(|rule| rule.id.clone()).unwrap_or_default(),
+        root_code: asked.code,
+        object: String::new(),
+        objects: 0,
+        failing: store::Failing::default(),
+        endpoints: 0,
+        count: 0,
+        first: None,
+        last: None,
+        trend: None,
+    });
+    let (root, objects_total) = (cause.root_code, cause.objects);
+    let steps = rules.get(&cause.rule).map(|rule| texts::advice(Some(rule)));
+    let mut row = Cause::new(&rules, cause);
+    row.objects = None;
+    Ok(Json(CauseDetail {
+        range: found.days.map(Days::from),
+        known,
+        cause: row,
+        advice: steps.filter(|steps| !steps.en.is_empty()),
+        meaning: root.and_then(texts::meaning),
+        equals: root
+            .into_iter()
+            .flat_map(|code| code.equivalents().map(Equivalent::from).collect::<Vec<_>>())
+            .collect(),
+        over_time: found
+            .over_time
+            .into_iter()
+            .map(|at| OverTime {
+                t: day(at.day),
+                pcs: at.endpoints,
+                count: at.count,
+            })
+            .collect(),
+        objects: found
+            .objects
+            .into_iter()
+            .map(|(object, pcs)| Object {
+                object: name(object),
+                pcs,
+            })
+            .collect(),
+        objects_total,
+        kbs: found
+            .kbs
+            .into_iter()
+            .map(|kb| OfKb {
+                kb: kb.kb,
+                pcs: kb.endpoints,
+                count: kb.count,
+            })
+            .collect(),
+        terminal_codes: found
+            .terminal_codes
+            .into_iter()
+            .map(|(code, count)| Terminal {
+                code: code.to_string(),
+                names: classify::catalogue::names(code),
+                count,
+            })
+            .collect(),
+        sample: found.sample.map(|(endpoint, finding)| Sample {
+            endpoint,
+            finding: FindingOut::new(&rules, finding, None),
+        }),
+        common: found.common.into_iter().map(CommonOut::from).collect(),
+        twins: found
+            .twins
+            .into_iter()
+            .map(|twin| Row::new(&rules, twin))
+            .collect(),
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct CauseDetail {
+    range: Option<Days>,
+    known: bool,
+    #[serde(flatten)]
+    cause: Cause,
+    advice: Option<Text>,
+    meaning: Option<Text>,
+    equals: Vec<Equivalent>,
+    over_time: Vec<OverTime>,
+    objects: Vec<Object>,
+    objects_total: u64,
+    kbs: Vec<OfKb>,
+    terminal_codes: Vec<Terminal>,
+    sample: Option<Sample>,
+    common: Vec<CommonOut>,
+    twins: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct OverTime {
+    t: String,
+    pcs: u64,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Object {
+    object: String,
+    pcs: u64,
+}
+
+#[derive(Serialize)]
+struct OfKb {
+    kb: String,
+    pcs: u64,
+    count: u64,
+}
+
+/// A code that people see.
+#[derive(Serialize)]
+struct Terminal {
+    code: String,
+    names: Vec<&'static str>,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Sample {
+    endpoint: String,
+    finding: FindingOut,
+}
+
+/// What PCs that fail have, against those that do not.
+#[derive(Serialize)]
+struct CommonOut {
+    kind: String,
+    label: String,
+    value: String,
+    failing: u64,
+    of_failing: u64,
+    healthy: u64,
+    of_healthy: u64,
+    lift: Option<f64>,
+}
+
+impl From<store::Common> for CommonOut {
+    fn from(common: store::Common) -> Self {
+        Self {
+            lift: common.lift(),
+            kind: common.kind,
+            label: common.label,
+            value: common.value,
+            failing: common.failing,
+            of_failing: common.of_failing,
+            healthy: common.healthy,
+            of_healthy: common.of_healthy,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Attempts and findings as answers show them.
+
+use super::{logged, name};
+use crate::{
+    rule_texts::RuleTexts,
+    texts::{self, Text},
+};
+use classify::Standing;
+use event::Code;
+use serde::Serialize;
+use store::{ListedAttempt, ListedFinding};
+
+#[derive(Serialize)]
+pub(crate) struct AttemptOut {
+    id: String,
+    package: String,
+    kb: String,
+    client: String,
+    session: String,
+    start: Option<String>,
+    end: Option<String>,
+    start_utc: Option<String>,
+    outcome: &'static str,
+    terminal_code: Option<String>,
+    terminal_name: Option<&'static str>,
+    finding: Option<String>,
+}
+
+impl From<ListedAttempt> for AttemptOut {
+    fn from(ListedAttempt { attempt, cause }: ListedAttempt) -> Self {
+        Self {
+            id: format!("{:016x}", attempt.id.0),
+            package: name(attempt.package),
+            kb: attempt.kb,
+            client: name(attempt.client),
+            session: name(attempt.session),
+            start: logged(attempt.start),
+            end: logged(attempt.end),
+            start_utc: attempt.start_utc.map(|utc| utc.to_string()),
+            outcome: attempt.outcome.name(),
+            terminal_code: attempt.terminal_code.map(|code| code.to_string()),
+            terminal_name: attempt.terminal_code.and_then(Code::name),
+            finding: cause.map(|place| place.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct FindingOut {
+    id: String,
+    place: String,
+    rule: String,
+    category: String,
+    severity: &'static str,
+    title: Text,
+    advice: Text,
+    root_code: Option<String>,
+    root_name: Option<&'static str>,
+    terminal_code: Option<String>,
+    object: String,
+    kb: String,
+    package: String,
+    component: String,
+    logged: Option<String>,
+    utc: Option<String>,
+    confidence: u8,
+    reasons: Vec<Reason>,
+    count: u32,
+    /// Whether nothing that came later ended it; absent where that is not asked, or too much to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<bool>,
+    closed_by: Option<String>,
+    evidence: Vec<EvidenceOut>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    key: String,
+    text: Text,
+}
+
+#[derive(Serialize)]
+struct EvidenceOut {
+    source: &'static str,
+    stream: String,
+    offset: u64,
+    length: u64,
+    text: String,
+}
+
+impl FindingOut {
+    pub(crate) fn new(
+        rules: &RuleTexts,
+        ListedFinding { finding, place }: ListedFinding,
+        standing: Option<&Standing>,
+    ) -> Self {
+        let (rule, code) = (rules.get(&finding.rule), finding.code());
+        let object = name(finding.object);
+        Self {
+            id: format!("{:016x}", finding.id.0),
+            place: place.to_string(),
+            title: classify::title(rule, &object, code).into(),
+            advice: texts::advice(rule),
+            rule: finding.rule,
+            category: finding.category,
+            severity: finding.severity.name(),
+            root_code: finding.root_code.map(|code| code.to_string()),
+            root_name: finding.root_code.and_then(Code::name),
+            terminal_code: finding.terminal_code.map(|code| code.to_string()),
+            object,
+            kb: finding.kb,
+            package: name(finding.package),
+            component: name(finding.component),
+            logged: logged(finding.logged),
+            utc: finding.utc.map(|utc| utc.to_string()),
+            confidence: finding.confidence,
+            reasons: finding
+                .reasons
+                .into_iter()
+                .map(|key| Reason {
+                    text: texts::reason(&key),
+                    key,
+                })
+                .collect(),
+            count: finding.count,
+            open: standing.map(|standing| *standing == Standing::Open),
+            closed_by: match standing {
+                Some(Standing::Over(kb)) if !kb.is_empty() => Some(kb.clone()),
+                _ => None,
+            },
+            evidence: finding
+                .evidence
+                .into_iter()
+                .map(|evidence| EvidenceOut {
+                    source: evidence.source.name(),
+                    stream: evidence.stream.to_string(),
+                    offset: evidence.offset,
+                    length: evidence.length,
+                    text: evidence.text,
+                })
+                .collect(),
+        }
+    }
+}

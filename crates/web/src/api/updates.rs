@@ -1,0 +1,190 @@
+//! `/updates`: how updates go out, all of them, and one.
+
+use super::{
+    day,
+    endpoints::Days,
+    filter::AskedFilter,
+    labels::Pairs,
+    overview::{Cause, Kb},
+    pages::AskedLines,
+};
+use crate::{error::Result, json::Json, server::Web};
+use axum::extract::{self, Path, Query};
+use serde::Serialize;
+use store::{BuildRollout, RolloutDay, State};
+
+pub(crate) async fn updates(
+    extract::State(web): extract::State<Web>,
+    Query(lines): Query<AskedLines>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Updates> {
+    let found = web.store.updates(&filter.read(&pairs, &web)?).await?;
+    let search = lines.q.trim().to_ascii_uppercase();
+    let rows = found
+        .updates
+        .into_iter()
+        .filter(|update| update.kb.contains(&search))
+        .map(|update| Update {
+            kb: Kb::new(update),
+            title: None,
+        });
+    let page = lines.of(rows.collect())?;
+    Ok(Json(Updates {
+        range: found.days.map(Days::from),
+        updates: page.rows,
+        total: page.total,
+        next: page.next,
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Updates {
+    range: Option<Days>,
+    updates: Vec<Update>,
+    total: usize,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Update {
+    #[serde(flatten)]
+    kb: Kb,
+    /// No log tells it.
+    title: Option<String>,
+}
+
+pub(crate) async fn update(
+    extract::State(web): extract::State<Web>,
+    Path(kb): Path<String>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Rollout> {
+    let mut filter = filter.read(&pairs, &web)?;
+    let kb = kb.to_ascii_uppercase();
+    filter.kb = Some(kb.clone());
+    let found = web.store.rollout(&filter).await?;
+    let rules = web.rule_texts().await;
+    let of = |state| found.machines.of(state);
+    let pcs = Pcs {
+        seen: found.seen,
+        tried: found.machines.tried(),
+        installed: found.machines.have(),
+        recovered: of(State::Recovered),
+        superseded: of(State::Superseded),
+        restart: of(State::Restart),
+        failing: of(State::Failing),
+        cancelled: of(State::Cancelled),
+        unknown: of(State::Unknown),
+        not_tried: found.seen.saturating_sub(found.machines.tried()),
+    };
+    Ok(Json(Rollout {
+        range: found.days.map(Days::from),
+        known: pcs.tried > 0 || found.first.is_some(),
+        kb,
+        pcs,
+        over_time: found.over_time.into_iter().map(OverTime::from).collect(),
+        before: found.before.map(|(kb, days)| Before {
+            kb,
+            over_time: days.into_iter().map(SinceFirst::from).collect(),
+        }),
+        first: found.first.map(day),
+        causes: found
+            .causes
+            .into_iter()
+            .map(|cause| Cause::new(&rules, cause))
+            .collect(),
+        causes_total: found.causes_total,
+        builds: found.builds.into_iter().map(BuildOut::from).collect(),
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Rollout {
+    range: Option<Days>,
+    kb: String,
+    known: bool,
+    pcs: Pcs,
+    over_time: Vec<OverTime>,
+    before: Option<Before>,
+    first: Option<String>,
+    causes: Vec<Cause>,
+    causes_total: u64,
+    builds: Vec<BuildOut>,
+}
+
+/// PCs by their state for it.
+#[derive(Serialize)]
+struct Pcs {
+    seen: u64,
+    tried: u64,
+    installed: u64,
+    recovered: u64,
+    superseded: u64,
+    restart: u64,
+    failing: u64,
+    cancelled: u64,
+    unknown: u64,
+    not_tried: u64,
+}
+
+#[derive(Serialize)]
+struct OverTime {
+    t: String,
+    installed: u64,
+    failing: u64,
+}
+
+impl From<RolloutDay> for OverTime {
+    fn from(at: RolloutDay) -> Self {
+        Self {
+            t: day(at.day),
+            installed: at.installed,
+            failing: at.failing,
+        }
+    }
+}
+
+/// The update before it.
+#[derive(Serialize)]
+struct Before {
+    kb: String,
+    over_time: Vec<SinceFirst>,
+}
+
+#[derive(Serialize)]
+struct SinceFirst {
+    /// Days after its own first try.
+    day: u16,
+    installed: u64,
+    failing: u64,
+}
+
+impl From<RolloutDay> for SinceFirst {
+    fn from(at: RolloutDay) -> Self {
+        Self {
+            day: at.day,
+            installed: at.installed,
+            failing: at.failing,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BuildOut {
+    build: String,
+    tried: u64,
+    failing: u64,
+    installed: u64,
+}
+
+impl From<BuildRollout> for BuildOut {
+    fn from(build: BuildRollout) -> Self {
+        Self {
+            build: build.build,
+            tried: build.machines.tried(),
+            failing: build.machines.of(State::Failing),
+            installed: build.machines.have(),
+        }
+    }
+}
