@@ -4,17 +4,17 @@ import { CODES } from "./codes.mjs";
 import { DAYS, attempts, endpoints } from "./data.mjs";
 import { NOW, failed, groupBy, machines, meaning } from "./shared.mjs";
 
-const causeId = (cause) => `${cause.rule}~${cause.root}`;
+export const causeId = (cause) => `${cause.rule}~${cause.root}`;
 /** The gravest first: a PC's own state is that of its worst update. */
-const GRAVITY = ["failing", "restart", "cancelled", "recovered", "installed", "unknown"];
+export const GRAVITY = ["failing", "restart", "cancelled", "recovered", "installed", "unknown"];
 
 /** PCs that a query names by id and labels, whatever they tried. */
-const isNamed = (query) => (e) =>
+export const isNamed = (query) => (e) =>
   (!query.get("endpoint") || e.id === query.get("endpoint")) &&
   query.getAll("label").every((text) => e.labels.some(({ label, value }) => text === `${label}:${value}`));
 
 /** The attempts that a query narrows to, up to `until` where that is before its end. */
-function narrowed(query, until = "9999") {
+export function narrowed(query, until = "9999") {
   const { from, to } = rangeOf(query);
   const [kb, category, cause, code] = ["kb", "category", "cause", "code"].map((key) => query.get(key));
   const named = isNamed(query);
@@ -31,14 +31,14 @@ function narrowed(query, until = "9999") {
   );
 }
 
-const rangeOf = (query) => ({ from: query.get("from") ?? DAYS[0], to: query.get("to") ?? DAYS.at(-1) });
-const dayBefore = (days, query) => {
+export const rangeOf = (query) => ({ from: query.get("from") ?? DAYS[0], to: query.get("to") ?? DAYS.at(-1) });
+export const dayBefore = (days, query) => {
   const at = DAYS.indexOf(rangeOf(query).to) - days;
   return DAYS[at] ?? "0000";
 };
 
 /** What became of one PC's attempts of one update. */
-function stateOfUpdate(list) {
+export function stateOfUpdate(list) {
   const last = list.at(-1).outcome;
   if (last === "pending_reboot") return "restart";
   if (last === "failed" || last === "rolled_back") return "failing";
@@ -47,7 +47,7 @@ function stateOfUpdate(list) {
 }
 
 /** The state of each PC that tried. */
-function states(list) {
+export function states(list) {
   const all = new Map();
   for (const [endpoint, own] of groupBy(list, (a) => a.endpoint)) {
     const updates = groupBy(own, (a) => a.kb).map(([, each]) => stateOfUpdate(each));
@@ -59,14 +59,14 @@ function states(list) {
   return all;
 }
 
-function tally(all) {
+export function tally(all) {
   const counts = Object.fromEntries(GRAVITY.map((state) => [state, 0]));
   for (const state of all.values()) counts[state] += 1;
   return { ...counts, installed: counts.installed + counts.recovered };
 }
 
 /** PCs that fail by a cause: those whose last failed attempt of an update that still fails has it. */
-function failingBy(list) {
+export function failingBy(list) {
   const by = new Map();
   for (const [, own] of groupBy(list, (a) => `${a.endpoint.id} ${a.kb}`)) {
     if (stateOfUpdate(own) !== "failing") continue;
@@ -167,7 +167,7 @@ export function labelList() {
   };
 }
 
-function causesOf(bad, [now, dayAgo, weekAgo]) {
+export function causesOf(bad, [now, dayAgo, weekAgo]) {
   return groupBy(bad, (a) => causeId(a.cause))
     .map(([id, list]) => {
       const { cause } = list[0];
@@ -196,7 +196,7 @@ function causesOf(bad, [now, dayAgo, weekAgo]) {
     .sort((a, b) => b.pcs_now - a.pcs_now || b.pcs - a.pcs || b.count - a.count);
 }
 
-function kbsOf(shown) {
+export function kbsOf(shown) {
   return groupBy(shown, (a) => a.kb)
     .map(([kb, list]) => {
       const all = states(list);
@@ -237,7 +237,7 @@ function alike(kb) {
   return [...new Set(attempts.map((a) => a.kb))].sort((a, b) => near(b) - near(a)).slice(0, 5);
 }
 
-function row(endpoint, state, shown) {
+export function row(endpoint, state, shown) {
   const list = shown.filter((a) => a.endpoint === endpoint);
   const last = list.findLast(failed);
   return {

@@ -2,9 +2,10 @@
 
 import { CODES } from "./codes.mjs";
 import { DAYS, attempts, endpoints, log } from "./data.mjs";
+import { stillFails, updatesOf, verdictOf } from "./case.mjs";
 import { failed, meaning } from "./shared.mjs";
 
-const STREAM = "00000000c0ffee01";
+export const STREAM = "00000000c0ffee01";
 
 /** A page of a list and where it stands; places are ranks here. */
 function paged(rows, place, size) {
@@ -60,80 +61,103 @@ const STREAMS = [
   },
 ];
 
+/** What stands of a machine: its cause as one finding, an older one of another update, and one only worth knowing. */
+export function findingsOf(endpoint, own) {
+  const { cause } = endpoint;
+  const bad = own.filter(failed);
+  const records = log(cause ?? { terminal: "0x80070002", object: "" });
+  const at = records.findIndex((record) => record.text.startsWith("00009626"));
+  return bad.length === 0
+    ? []
+    : [
+        {
+          id: "f0",
+          place: "0",
+          rule: cause.rule,
+          category: cause.category,
+          severity: "error",
+          title: cause.title,
+          advice: cause.advice,
+          root_code: cause.root,
+          root_name: CODES[cause.root][1][0],
+          terminal_code: cause.terminal,
+          object: cause.object,
+          kb: bad.at(-1).kb,
+          package: bad.at(-1).package,
+          component: "",
+          logged: bad[0].start,
+          utc: bad[0].start_utc,
+          confidence: 92,
+          reasons: [
+            {
+              key: "origin",
+              text: {
+                en: "The record is the origin of its chain (trace #34109804#)",
+                zh: "是最早出现的错误（跟踪号 #34109804#）",
+              },
+            },
+            {
+              key: "object",
+              text: {
+                en: "It names the object, and the path length matches the log's own count",
+                zh: "记录中写明了具体文件，且路径长度与日志自带的计数一致",
+              },
+            },
+          ],
+          count: bad.length,
+          open: stillFails(endpoint, cause),
+          closed_by: stillFails(endpoint, cause) ? null : bad.at(-1).kb,
+          evidence: records
+            .slice(at, at + 3)
+            .map((r) => ({ source: "cbs", stream: STREAM, offset: r.offset, length: r.length, text: r.text })),
+        },
+        {
+          id: "f1",
+          place: "1",
+          rule: "sfc_known_false_positive",
+          category: "known_false_positive",
+          severity: "info",
+          title: { en: "SFC flags a file that is fine", zh: "SFC 误报了正常文件" },
+          advice: { en: "Nothing to do", zh: "无需处理" },
+          root_code: null,
+          root_name: null,
+          terminal_code: null,
+          object: "opencl.dll",
+          kb: "",
+          package: "",
+          component: "",
+          logged: bad[0].start,
+          utc: null,
+          confidence: 60,
+          reasons: [],
+          count: 4,
+          evidence: [],
+        },
+      ];
+}
+
+export const attemptRow = (a) => ({
+  id: a.id,
+  package: a.package,
+  kb: a.kb,
+  client: a.endpoint.client ?? "WindowsUpdateAgent",
+  session: a.session,
+  start: a.start,
+  end: a.end,
+  start_utc: a.start_utc,
+  outcome: a.outcome,
+  terminal_code: a.cause?.terminal ?? null,
+  terminal_name: a.cause ? CODES[a.cause.terminal][1][0] : null,
+  finding: failed(a) ? "0" : null,
+});
+
 export function endpointDetail(id, query) {
   const endpoint = endpoints.find((each) => each.id === id);
   if (!endpoint) return null;
   const own = attempts.filter((attempt) => attempt.endpoint === endpoint);
   const bad = own.filter(failed);
   const { cause } = endpoint;
-  const records = log(cause ?? { terminal: "0x80070002", object: "" });
-  const at = records.findIndex((record) => record.text.startsWith("00009626"));
-  const findings =
-    bad.length === 0
-      ? []
-      : [
-          {
-            id: "f0",
-            place: "0",
-            rule: cause.rule,
-            category: cause.category,
-            severity: "error",
-            title: cause.title,
-            advice: cause.advice,
-            root_code: cause.root,
-            root_name: CODES[cause.root][1][0],
-            terminal_code: cause.terminal,
-            object: cause.object,
-            kb: bad.at(-1).kb,
-            package: bad.at(-1).package,
-            component: "",
-            logged: bad[0].start,
-            utc: bad[0].start_utc,
-            confidence: 92,
-            reasons: [
-              {
-                key: "origin",
-                text: {
-                  en: "The record is the origin of its chain (trace #34109804#)",
-                  zh: "是最早出现的错误（跟踪号 #34109804#）",
-                },
-              },
-              {
-                key: "object",
-                text: {
-                  en: "It names the object, and the path length matches the log's own count",
-                  zh: "记录中写明了具体文件，且路径长度与日志自带的计数一致",
-                },
-              },
-            ],
-            count: bad.length,
-            evidence: records
-              .slice(at, at + 3)
-              .map((r) => ({ source: "cbs", stream: STREAM, offset: r.offset, length: r.length, text: r.text })),
-          },
-          {
-            id: "f1",
-            place: "1",
-            rule: "sfc_known_false_positive",
-            category: "known_false_positive",
-            severity: "info",
-            title: { en: "SFC flags a file that is fine", zh: "SFC 误报了正常文件" },
-            advice: { en: "Nothing to do", zh: "无需处理" },
-            root_code: null,
-            root_name: null,
-            terminal_code: null,
-            object: "opencl.dll",
-            kb: "",
-            package: "",
-            component: "",
-            logged: bad[0].start,
-            utc: null,
-            confidence: 60,
-            reasons: [],
-            count: 4,
-            evidence: [],
-          },
-        ];
+  const findings = findingsOf(endpoint, own);
   const codes = [
     ...(cause ? [{ code: cause.root, events: 9, noise: 1 }] : []),
     { code: "0x800f0805", events: 14, noise: 14 },
@@ -154,13 +178,15 @@ export function endpointDetail(id, query) {
         { host: endpoint.host, machine_guid: id, first: "2022-08-03 08:00:00", last: "2022-08-30 17:02:44" },
         { host: "MADE-UP-OLD", machine_guid: null, first: "2022-08-01 08:00:10", last: "2022-08-02 19:10:00" },
       ],
-      contact: "2022-08-30T09:03:11.042Z",
+      contact: new Date(Date.now() - 12_000).toISOString(),
       build: endpoint.build,
       servicing_stack: `10.0.${endpoint.build.split(".")[0]}.1852`,
       utc_offset: STREAMS[0].utc_offsets[0],
       first: own[0]?.start ?? null,
       last: own.at(-1)?.end ?? null,
     },
+    verdict: verdictOf(own),
+    updates: updatesOf(own),
     totals: {
       streams: STREAMS.length,
       attempts: own.length,
@@ -170,20 +196,7 @@ export function endpointDetail(id, query) {
       codes: codes.length,
     },
     streams: lists.streams.rows,
-    attempts: lists.attempts.rows.map((a) => ({
-      id: a.id,
-      package: a.package,
-      kb: a.kb,
-      client: endpoint.client ?? "WindowsUpdateAgent",
-      session: a.session,
-      start: a.start,
-      end: a.end,
-      start_utc: a.start_utc,
-      outcome: a.outcome,
-      terminal_code: a.cause?.terminal ?? null,
-      terminal_name: a.cause ? CODES[a.cause.terminal][1][0] : null,
-      finding: failed(a) ? "0" : null,
-    })),
+    attempts: lists.attempts.rows.map(attemptRow),
     findings: lists.findings.rows,
     codes_days: { from: DAYS[0], to: DAYS.at(-1) },
     codes: lists.codes.rows.map((c) => ({ ...c, names: CODES[c.code][1], meaning: meaning(c.code) })),

@@ -6,7 +6,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { endpointCsv, endpointList, labelList, overview } from "./fleet.mjs";
+import { attemptDetail } from "./case.mjs";
 import { endpointDetail, records } from "./machine.mjs";
+import { alerts, coverage, search, system, unexplained } from "./rest.mjs";
+import { causeDetail, causeList, updateDetail, updateList } from "./sections.mjs";
 import { codeDetail } from "./shared.mjs";
 
 const MODE = process.env.MOCK ?? "";
@@ -26,6 +29,7 @@ const status = () => ({
   ...(MODE === "behind" ? { oldest_pending_s: 47 } : {}),
   disk: DISK,
   last_log: MODE === "empty" ? null : new Date(Date.now() - 12_000).toISOString(),
+  trouble: Number(MODE === "full") + Number(MODE === "behind"),
 });
 
 function answer(path, query) {
@@ -37,6 +41,14 @@ function answer(path, query) {
   if (parts[0] === "endpoints" && parts.length === 1) return endpointList(query);
   if (parts[0] === "endpoints" && parts.length === 2) return endpointDetail(parts[1], query);
   if (parts[0] === "endpoints" && parts[2] === "records") return records(parts[1], query);
+  if (parts[0] === "endpoints" && parts[2] === "attempts") return attemptDetail(parts[1], parts[3]);
+  if (parts[0] === "updates") return parts[1] ? updateDetail(parts[1], query) : updateList(query);
+  if (parts[0] === "causes") return parts[1] ? causeDetail(parts[1], query) : causeList(query);
+  if (parts[0] === "search") return search(query);
+  if (parts[0] === "unexplained") return unexplained(query);
+  if (parts[0] === "coverage") return coverage(query);
+  if (parts[0] === "alerts") return alerts();
+  if (parts[0] === "system") return system(status());
   return null;
 }
 

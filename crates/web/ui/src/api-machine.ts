@@ -1,6 +1,6 @@
 // What the JSON API says of one endpoint, of its log, and of a code.
 
-import type { Label, Text } from "./api";
+import type { Label, PcState, Text } from "./api";
 
 export interface EndpointDetail {
   endpoint: {
@@ -20,6 +20,11 @@ export interface EndpointDetail {
     first: string | null;
     last: string | null;
   };
+  /** What a scan of the same logs says. */
+  verdict?: Verdict | null;
+  /** What became of each update. */
+  updates?: UpdateState[];
+  updates_total?: number;
   /** Of the whole lists; of each the answer holds a page. */
   totals: { streams: number; attempts: number; failed: number; findings: number; noted: number; codes: number };
   streams: Stream[];
@@ -29,6 +34,20 @@ export interface EndpointDetail {
   codes_days: { from: string; to: string } | null;
   codes: { code: string; names: string[]; meaning: Text | null; events: number; noise: number }[];
   pages: Record<ListName, Page>;
+}
+
+export interface Verdict {
+  state: PcState | "superseded";
+  text: Text;
+  cause: string | null;
+}
+
+export interface UpdateState {
+  kb: string;
+  state: PcState | "superseded";
+  since: string | null;
+  cause: string | null;
+  attempts: number;
 }
 
 /** The lists of an endpoint that come in pages. */
@@ -104,6 +123,10 @@ export interface Finding {
   confidence: number;
   reasons: { key: string; text: Text }[];
   count: number;
+  /** False where something that came later ended it. */
+  open?: boolean;
+  /** The update that did, or null. */
+  closed_by?: string | null;
   evidence: { source: string; stream: string; offset: number; length: number; text: string }[];
 }
 

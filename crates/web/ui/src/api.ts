@@ -1,7 +1,8 @@
 // The JSON API as the pages see it; crates/web/README.md is the contract, and `load.ts` reads it. One endpoint, its log and
-// codes stand in a file of their own.
+// codes stand in a file of their own, and so do the pages of updates, causes and cbsift itself.
 
 export * from "./api-machine";
+export * from "./api-pages";
 
 /** A text in both languages. */
 export interface Text {
@@ -31,6 +32,8 @@ export interface Status {
   derived?: number;
   /** When the newest log arrived, in UTC; absent where nobody said. */
   last_log?: string | null;
+  /** Sentences that the page of the system has to say. */
+  trouble?: number;
 }
 
 export interface Overview {

@@ -1,19 +1,33 @@
-// The frame around every page: language, header, search, status, and which page an address shows.
+// The frame around every page: language, head, and which page an address shows.
 
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import type { Status } from "./api";
 import { LangContext, MESSAGES, type Lang, pickLang, useLang } from "./i18n";
-import { type Loaded, useApi } from "./load";
+import { useApi } from "./load";
 import { Link, go, useAddress } from "./nav";
-import { CodePage } from "./pages/code";
-import { EndpointPage } from "./pages/endpoint";
-import { EndpointsPage } from "./pages/endpoints";
-import { OverviewPage } from "./pages/overview";
-import { RecordsPage } from "./pages/records";
+import {
+  AlertsPage,
+  AttemptPage,
+  CausePage,
+  CausesPage,
+  CodePage,
+  CoveragePage,
+  EndpointPage,
+  EndpointsPage,
+  OverviewPage,
+  RecordsPage,
+  ReportPage,
+  SearchPage,
+  SystemPage,
+  UnexplainedPage,
+  UpdatePage,
+  UpdatesPage,
+} from "./lazy-pages";
+import { Broken } from "./parts/broken";
 import { TipLayer } from "./parts/code";
-import { StatusLine } from "./parts/status-line";
-import { Note } from "./parts/states";
-import { type Route, endpointsUrl, overviewUrl, queryOf, routeOf, searchUrl } from "./url";
+import { Header } from "./parts/header";
+import { Note, Skeleton } from "./parts/states";
+import { type Route, queryOf, routeOf } from "./url";
 import { visible } from "./visible";
 
 /** How cbsift itself fares is asked this often on every page: an answer costs next to nothing. */
@@ -34,6 +48,17 @@ export function App() {
     document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
   }, [lang]);
   const t = MESSAGES[lang];
+  // A screen on a wall shows figures only; it stays so while the tab is open, whatever is followed.
+  useEffect(() => {
+    if (new URLSearchParams(location.search).get("kiosk") === "1") document.documentElement.classList.add("kiosk");
+  }, []);
+  // Another page is read from its beginning, by those who hear it too; one that only narrows keeps the reader's place.
+  const shown = useRef(pathname);
+  useEffect(() => {
+    if (shown.current === pathname) return;
+    shown.current = pathname;
+    document.getElementById("main")?.focus({ preventScroll: true });
+  }, [pathname]);
   useEffect(() => {
     document.title = titleOf(route, t);
   });
@@ -68,125 +93,96 @@ export function App() {
         </div>
       )}
       <main id="main" tabIndex={-1}>
-        {route.page === "overview" && <OverviewPage filters={route.filters} derived={status.data?.derived} />}
-        {route.page === "endpoints" && <EndpointsPage view={route.view} />}
-        {route.page === "endpoint" && <EndpointPage key={route.id} id={route.id} places={route.places} />}
-        {route.page === "records" && (
-          <RecordsPage
-            key={`${route.id} ${route.stream} ${route.offset}`}
-            id={route.id}
-            stream={route.stream}
-            offset={route.offset}
-          />
-        )}
-        {route.page === "code" && <CodePage key={route.code} code={route.code} />}
-        {route.page === "unknown" && (
-          <Note title={t.common.notFound} text={t.common.notFoundHint}>
-            <Link href="/">{t.common.toOverview}</Link>
-          </Note>
-        )}
+        {/* A page whose script is on its way; the address and the head are its own already, so nothing of the one before may stay. */}
+        <Broken key={route.page}>
+          <Suspense fallback={<Skeleton lines={9} />}>
+            <Page route={route} derived={status.data?.derived} />
+          </Suspense>
+        </Broken>
       </main>
       <TipLayer />
     </LangContext.Provider>
   );
 }
 
-function Header(props: { route: Route; status: Loaded<Status>; home: string; onToggle: () => void }) {
+function Page({ route, derived }: { route: Route; derived: number | undefined }) {
   const { t } = useLang();
-  const { route } = props;
-  const at = (page: Route["page"]) => (route.page === page ? "page" : undefined);
-  return (
-    <header className="top">
-      <Link href={overviewUrl()} className="brand" aria-label={`cbsift, ${t.nav.overview}`}>
-        <Mark /> cbsift
-      </Link>
-      <nav aria-label={t.nav.main}>
-        <Link href={props.home} aria-current={at("overview")}>
-          {t.nav.overview}
-        </Link>
-        <Link href={endpointsUrl()} aria-current={at("endpoints")}>
-          {t.nav.endpoints}
-        </Link>
-      </nav>
-      <Search />
-      <StatusLine loaded={props.status} />
-      <button
-        type="button"
-        className="lang"
-        onClick={props.onToggle}
-        lang={t.other === "中文" ? "zh-CN" : "en"}
-        title={t.otherHint}
-      >
-        {t.other}
-      </button>
-    </header>
-  );
-}
-
-function Search() {
-  const { t } = useLang();
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    // The key that people of other dashboards reach for.
-    const focus = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || /^(input|textarea|select)$/i.test(target.tagName))
-        return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener("keydown", focus);
-    return () => removeEventListener("keydown", focus);
-  }, []);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const text = input.current?.value.trim() ?? "";
-    if (!text) return;
-    go(searchUrl(text));
-    if (input.current) input.current.value = "";
-    input.current?.blur();
-  };
-  return (
-    <form className="search" role="search" onSubmit={submit}>
-      <input
-        ref={input}
-        type="search"
-        name="q"
-        aria-label={t.search.label}
-        placeholder={t.search.placeholder}
-        autoComplete="off"
-        spellCheck={false}
-      />
-      <kbd aria-hidden="true">/</kbd>
-    </form>
-  );
-}
-
-/** Lines going through a sieve; one is left. */
-function Mark() {
-  return (
-    <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
-      <rect width="24" height="24" rx="5" className="mark-ground" />
-      <path d="M5 6h14M7 10.5h10M9.5 15h5" className="mark-lines" />
-      <circle cx="12" cy="19" r="1.7" className="mark-find" />
-    </svg>
-  );
+  switch (route.page) {
+    case "overview":
+      return <OverviewPage filters={route.filters} derived={derived} />;
+    case "updates":
+      return <UpdatesPage view={route.view} />;
+    case "update":
+      return <UpdatePage key={route.kb} kb={route.kb} filters={route.filters} />;
+    case "causes":
+      return <CausesPage view={route.view} />;
+    case "cause":
+      return <CausePage key={route.id} id={route.id} filters={route.filters} />;
+    case "endpoints":
+      return <EndpointsPage view={route.view} />;
+    case "endpoint":
+      return <EndpointPage key={route.id} id={route.id} places={route.places} />;
+    case "attempt":
+      return <AttemptPage key={`${route.id} ${route.attempt}`} id={route.id} attempt={route.attempt} />;
+    case "report":
+      return <ReportPage key={`${route.id} ${route.attempt}`} id={route.id} attempt={route.attempt} />;
+    case "records":
+      return (
+        <RecordsPage
+          key={`${route.id} ${route.stream} ${route.offset}`}
+          id={route.id}
+          stream={route.stream}
+          offset={route.offset}
+        />
+      );
+    case "code":
+      return <CodePage key={route.code} code={route.code} />;
+    case "search":
+      return <SearchPage q={route.q} />;
+    case "unexplained":
+      return <UnexplainedPage filters={route.filters} />;
+    case "coverage":
+      return <CoveragePage filters={route.filters} />;
+    case "alerts":
+      return <AlertsPage />;
+    case "system":
+      return <SystemPage />;
+    case "unknown":
+      return (
+        <Note title={t.common.notFound} text={t.common.notFoundHint}>
+          <Link href="/">{t.common.toOverview}</Link>
+        </Note>
+      );
+  }
 }
 
 function titleOf(route: Route, t: (typeof MESSAGES)[Lang]): string {
+  const said = wordsOf(route, t);
+  return said === "" ? "cbsift" : `${visible(said)} · cbsift`;
+}
+
+function wordsOf(route: Route, t: (typeof MESSAGES)[Lang]): string {
   switch (route.page) {
-    case "overview":
-      return `${t.nav.overview} · cbsift`;
-    case "endpoints":
-      return `${t.nav.endpoints} · cbsift`;
+    case "unknown":
+      return "";
     case "endpoint":
-      return `${visible(route.id)} · cbsift`;
+      return route.id;
+    case "attempt":
+      return `${t.attempt.title} · ${route.id}`;
+    case "report":
+      return `${t.report.title} · ${route.id}`;
     case "records":
-      return `${t.records.title} · ${visible(route.id)} · cbsift`;
+      return `${t.records.title} · ${route.id}`;
+    case "update":
+      return route.kb;
+    case "cause":
+      return route.id;
     case "code":
-      return `${visible(route.code)} · cbsift`;
+      return route.code;
+    case "search":
+      return route.q ? t.search.results(route.q) : t.search.title;
     default:
-      return "cbsift";
+      return t.nav[route.page];
   }
 }
 

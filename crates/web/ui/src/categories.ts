@@ -58,10 +58,6 @@ for (const [family, categories] of Object.entries(FAMILIES)) {
   categories.forEach((category, index) => PLACES.set(category, { family: family as Family, shade: index % SHADES }));
 }
 
-export function familyOf(category: string): Family {
-  return PLACES.get(category)?.family ?? "other";
-}
-
 /** The custom property that holds a category's colour; a category this build does not know is grey, never missing. */
 export function colourVariable(category: string): string {
   const place = PLACES.get(category) ?? { family: "other", shade: 1 };

@@ -6,6 +6,7 @@ import {
   count,
   daysBetween,
   duration,
+  exact,
   loggedMs,
   middle,
   patchTuesday,
@@ -97,4 +98,9 @@ test("a moment of another day is shown with its day", () => {
   const at = new Date(2026, 10, 28, 17, 21).getTime();
   expect(clock(at, at + 60_000)).toBe("17:21");
   expect(clock(at, at + 86_400_000)).toBe("2026-11-28 17:21");
+});
+
+test("a number that names a place is never rounded", () => {
+  expect(exact("en", 1_048_577)).toBe("1,048,577");
+  expect(exact("zh", 12_345_678)).toBe("12,345,678");
 });

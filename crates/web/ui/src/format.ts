@@ -12,6 +12,11 @@ export function count(lang: Lang, value: number): string {
   );
 }
 
+/** A number that names a place, which a rounded one would miss. */
+export function exact(lang: Lang, value: number): string {
+  return new Intl.NumberFormat(LOCALES[lang]).format(value);
+}
+
 /** A share of a whole: `86.2 %`. Nothing of nothing is unknown, and 99.96 % is not yet all. */
 export function percent(lang: Lang, part: number, whole: number): string {
   if (whole <= 0) return "–";

@@ -1,6 +1,7 @@
 // Reading the API: one request, and the hook that keeps an answer together with the address it belongs to.
 
 import { useCallback, useEffect, useRef, useState } from "react";
+import { isPaused, renewed } from "./live";
 
 /** An answer that is not the data: what the server said, or that it said nothing. */
 export class ApiError extends Error {
@@ -84,7 +85,7 @@ function keep(answer: Answer<unknown>): void {
 const AFTER_FAILURE_MS = 10_000;
 
 /**
- * Reads `path` and again every `every(data)` milliseconds while the page is visible; null reads nothing.
+ * Reads `path` and again every `every(data)` milliseconds while the page is visible and not paused; null reads nothing.
  * While another address of the same hook loads, the last data stays, and `standing` says that it is of another one: a page
  * that narrows must not blink, nor show old figures as new ones.
  */
@@ -108,6 +109,7 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
           if (abort.signal.aborted) return;
           const answer = { path, data, at: Date.now() };
           keep(answer);
+          renewed(path, answer.at);
           setState({ answer, error: null, of: path });
           again(interval.current?.(data) ?? null);
         },
@@ -126,7 +128,7 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
     };
     const again = (wait: number | null) => {
       if (wait === null) return;
-      timer = setTimeout(() => (document.hidden ? again(wait) : load()), wait);
+      timer = setTimeout(() => (document.hidden || isPaused() ? again(wait) : load()), wait);
     };
     load();
     return () => {

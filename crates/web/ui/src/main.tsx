@@ -4,5 +4,7 @@ import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/overview.css";
 import "./styles/pages.css";
+import "./styles/sections.css";
+import "./styles/cases.css";
 
 createRoot(document.getElementById("root")!).render(<App />);

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import {
+  attemptUrl,
+  causeUrl,
   endpointUrl,
   endpointsUrl,
   filtersOf,
@@ -8,9 +10,12 @@ import {
   overviewUrl,
   queryOf,
   recordUrl,
+  reportUrl,
   routeOf,
   searchUrl,
+  sectionUrl,
   toggled,
+  updateUrl,
   withLabel,
 } from "./url";
 
@@ -106,14 +111,24 @@ test("an offset that is none becomes the start", () => {
   }
 });
 
-test("the search box tells codes, KBs and names apart", () => {
-  expect(searchUrl("0x80070570")).toBe("/codes/0x80070570");
-  expect(searchUrl(" 8024402C ")).toBe("/codes/0x8024402c");
-  expect(searchUrl("error_file_corrupt")).toBe("/codes/ERROR_FILE_CORRUPT");
-  expect(searchUrl("kb5016616")).toBe("/?kb=KB5016616");
-  expect(searchUrl("BR-001")).toBe("/endpoints?q=BR-001");
-  // Eight digits are a machine's name rather than a code unless they look like a failure.
-  expect(searchUrl("20220818")).toBe("/endpoints?q=20220818");
+test("pages of updates, causes, attempts and reports have addresses that lead back to them", () => {
+  const odd = "PC 7/ü%&?#";
+  const at = (url: string) => {
+    const { pathname, search } = new URL(url, "http://x");
+    return routeOf(pathname, search);
+  };
+  expect(at(attemptUrl(odd, "00af~1"))).toEqual({ page: "attempt", id: odd, attempt: "00af~1" });
+  expect(at(reportUrl(odd, "00af"))).toEqual({ page: "report", id: odd, attempt: "00af" });
+  expect(at(reportUrl(odd, null))).toEqual({ page: "report", id: odd, attempt: null });
+  const filters = { from: "2022-08-01", labels: ["ring:pilot"] };
+  expect(at(updateUrl("KB5016616", { ...filters, kb: "KB1" }))).toEqual({ page: "update", kb: "KB5016616", filters });
+  const cause = "unclassified~";
+  expect(at(causeUrl(cause, { ...filters, cause: "x~" }))).toEqual({ page: "cause", id: cause, filters });
+  const view = { filters, q: "disk", state: "new" as const, after: "20", before: 50 };
+  expect(at(sectionUrl("causes", view))).toEqual({ page: "causes", view });
+  expect(at(searchUrl(" \u202e磁盘 已满 "))).toEqual({ page: "search", q: "磁盘 已满" });
+  expect(at("/coverage?from=2022-08-01")).toEqual({ page: "coverage", filters: { from: "2022-08-01" } });
+  expect(at("/system")).toEqual({ page: "system" });
 });
 
 test("the API is asked for a page of a list, and told its order", () => {

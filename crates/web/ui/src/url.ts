@@ -41,8 +41,29 @@ export interface ListView {
   before: number;
 }
 
+/** States that a list of causes can be narrowed to. */
+export const CAUSE_STATES = ["new", "back", "growing", "steady", "shrinking", "gone", "noted"] as const;
+export type CauseState = (typeof CAUSE_STATES)[number];
+
+/** A view of the list of updates or of causes; only causes have states. */
+export interface SectionView {
+  filters: Filters;
+  q: string;
+  state: CauseState | null;
+  after: string;
+  before: number;
+}
+
 export type Route =
   | { page: "overview"; filters: Filters }
+  | { page: "updates" | "causes"; view: SectionView }
+  | { page: "update"; kb: string; filters: Filters }
+  | { page: "cause"; id: string; filters: Filters }
+  | { page: "attempt"; id: string; attempt: string }
+  | { page: "report"; id: string; attempt: string | null }
+  | { page: "search"; q: string }
+  | { page: "unexplained" | "coverage"; filters: Filters }
+  | { page: "alerts" | "system" }
   | { page: "endpoints"; view: ListView }
   | { page: "endpoint"; id: string; places: Places }
   | { page: "records"; id: string; stream: string; offset: number }
@@ -135,6 +156,27 @@ export function routeOf(pathname: string, search: string): Route {
       offset: Number.isSafeInteger(offset) && offset >= 0 ? offset : 0,
     };
   }
+  if (parts[0] === "endpoints" && parts.length === 3 && parts[2] === "report") {
+    return { page: "report", id: parts[1]!, attempt: query.get("attempt") || null };
+  }
+  if (parts[0] === "endpoints" && parts.length === 4 && parts[2] === "attempts") {
+    return { page: "attempt", id: parts[1]!, attempt: parts[3]! };
+  }
+  if ((parts[0] === "updates" || parts[0] === "causes") && parts.length === 1) {
+    return { page: parts[0], view: sectionViewOf(search) };
+  }
+  if (parts[0] === "updates" && parts.length === 2) {
+    return { page: "update", kb: parts[1]!.toUpperCase(), filters: without(filtersOf(search), "kb") };
+  }
+  if (parts[0] === "causes" && parts.length === 2) {
+    return { page: "cause", id: parts[1]!, filters: without(filtersOf(search), "cause", "by") };
+  }
+  if (parts.length === 1 && (parts[0] === "unexplained" || parts[0] === "coverage")) {
+    return { page: parts[0], filters: without(filtersOf(search), "by") };
+  }
+  if (parts.length === 1 && (parts[0] === "alerts" || parts[0] === "system")) return { page: parts[0] };
+  if (parts[0] === "search" && parts.length === 1)
+    return { page: "search", q: searchable(query.get("q") ?? "").trim() };
   if (parts[0] === "codes" && parts.length === 2) return { page: "code", code: parts[1]!.toLowerCase() };
   return { page: "unknown" };
 }
@@ -145,6 +187,41 @@ export const endpointUrl = (id: string, places: Places = {}) =>
 export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
 export const recordUrl = (id: string, stream: string, offset: number) =>
   `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
+
+export const attemptUrl = (id: string, attempt: string) => `${endpointUrl(id)}/attempts/${encodeURIComponent(attempt)}`;
+export const reportUrl = (id: string, attempt: string | null) =>
+  `${endpointUrl(id)}/report${attempt === null ? "" : `?attempt=${encodeURIComponent(attempt)}`}`;
+export const searchUrl = (q: string) => `/search?q=${encodeURIComponent(searchable(q).trim())}`;
+
+/** The page of an update or a cause keeps the days and the labels, which are what a reader chose on the page before. */
+export const updateUrl = (kb: string, filters: Filters = {}) =>
+  `/updates/${encodeURIComponent(kb)}${queryOf(without(filters, "kb"))}`;
+export const causeUrl = (id: string, filters: Filters = {}) =>
+  `/causes/${encodeURIComponent(id)}${queryOf(without(filters, "cause", "by"))}`;
+export const sectionUrl = (section: "updates" | "causes", view: Partial<SectionView> = {}) =>
+  `/${section}${sectionQuery(view)}`;
+
+/** The query of a view of updates or causes, for the page and for the API alike. */
+export function sectionQuery(view: Partial<SectionView>, limit?: number): string {
+  const query = new URLSearchParams(queryOf(without(view.filters ?? {}, "by")));
+  if (view.q) query.set("q", view.q);
+  if (view.state) query.set("state", view.state);
+  if (view.after) query.set("after", view.after);
+  if (limit !== undefined) query.set("limit", String(limit));
+  else if (view.after && view.before) query.set("before", String(view.before));
+  return marked(query);
+}
+
+function sectionViewOf(search: string): SectionView {
+  const query = new URLSearchParams(search);
+  return {
+    filters: without(filtersOf(search), "by"),
+    q: searchable(query.get("q") ?? ""),
+    state: CAUSE_STATES.find((known) => known === query.get("state")) ?? null,
+    after: query.get("after") ?? "",
+    before: beforeOf(query),
+  };
+}
 
 export const endpointsUrl = (view: Partial<ListView> = {}) => `/endpoints${listQuery(view)}`;
 
@@ -163,26 +240,20 @@ export function listQuery(view: Partial<ListView>, limit?: number): string {
 function listViewOf(search: string): ListView {
   const query = new URLSearchParams(search);
   const state = query.get("failing") === "1" ? "failing" : query.get("state");
-  const before = Number(query.get("before") ?? "0");
   return {
     filters: without(filtersOf(search), "by"),
     q: searchable(query.get("q") ?? ""),
     state: LIST_STATES.find((known) => known === state) ?? null,
     sort: SORTS.find((known) => known === query.get("sort")) ?? SORTS[0],
     after: query.get("after") ?? "",
-    before: Number.isSafeInteger(before) && before > 0 ? before : 0,
+    before: beforeOf(query),
   };
 }
 
-/** Where the search box leads: a code, a KB, else endpoints by name. */
-export function searchUrl(text: string): string {
-  const wanted = searchable(text).trim();
-  if (/^(0x)?[0-9a-f]{8}$/i.test(wanted) && /^(0x|[89acd])/i.test(wanted)) {
-    return codeUrl(`0x${wanted.replace(/^0x/i, "").toLowerCase()}`);
-  }
-  if (/^[a-z]+(_[a-z0-9]+)+$/i.test(wanted)) return codeUrl(wanted.toUpperCase());
-  if (/^kb\d{6,8}$/i.test(wanted)) return overviewUrl({ kb: wanted.toUpperCase() });
-  return endpointsUrl({ q: wanted });
+/** Rows that stand before a page, as the page before it said. */
+function beforeOf(query: URLSearchParams): number {
+  const before = Number(query.get("before") ?? "0");
+  return Number.isSafeInteger(before) && before > 0 ? before : 0;
 }
 
 function placesOf(query: URLSearchParams): Places {

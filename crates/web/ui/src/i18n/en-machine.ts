@@ -1,6 +1,6 @@
 // The pages of one endpoint, of its log and of a code, in English.
 
-import { count } from "../format";
+import { count, exact } from "../format";
 
 const n = (value: number) => count("en", value);
 const s = (value: number, one: string, many = `${one}s`) => `${n(value)} ${value === 1 ? one : many}`;
@@ -20,8 +20,6 @@ export const machine = {
     verdictNone: "These logs hold no attempt and no finding",
     findings: "Findings and causes",
     noted: (noted: number) => `Also noted: ${n(noted)}, nothing to worry about`,
-    noFindings: "No findings",
-    noFindingsHint: "Nothing in these logs points at a problem.",
     attempts: "Attempts",
     attemptsHint: "Each try to install or remove a package; one row of dots per update",
     noAttempts: "No attempt in these logs",
@@ -33,7 +31,6 @@ export const machine = {
     endedWith: "Ended with",
     package: "Package",
     cause: "Cause",
-    showCause: "cause",
     session: "Session",
     more: (more: number) => `Show ${n(more)} more`,
     rootCode: "Started by",
@@ -55,12 +52,11 @@ export const machine = {
     gapsCut: (shown: number, total: number) => `the first ${n(shown)} of ${n(total)}`,
     offsetsCut: (shown: number, total: number) => `the latest ${n(shown)} of ${n(total)} UTC offsets`,
     noGaps: "no gaps",
-    gap: (from: number, to: number) => `bytes ${n(from)} to ${n(to)} never arrived`,
+    gap: (from: number, to: number) => `bytes ${exact("en", from)} to ${exact("en", to)} never arrived`,
     readFrom: "from",
     open: "Open",
     codes: "Codes",
     codesHint: (from: string, to: string) => `Distinct records from ${from} to ${to}; harmless ones are pale`,
-    events: "Events",
     tookUnknown: "end unknown",
   },
   records: {
@@ -70,8 +66,7 @@ export const machine = {
     omitted: (size: string) => ` … ${size} more`,
     begin: "Start of what is held",
     end: "End of what is held",
-    at: (offset: number) => `byte ${n(offset)}`,
-    target: "The record you came for",
+    at: (offset: number) => `byte ${exact("en", offset)}`,
     toTarget: "To the record",
     copyRecord: "Copy record with reference",
     expired: "The text of this part has expired",

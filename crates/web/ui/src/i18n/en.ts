@@ -1,9 +1,12 @@
 // Every word on the pages, in English.
 
 import { count } from "../format";
+import { casework } from "./en-case";
 import { fleet } from "./en-fleet";
 import { machine } from "./en-machine";
 import { names } from "./en-names";
+import { sections } from "./en-sections";
+import { system } from "./en-system";
 
 const n = (value: number) => count("en", value);
 
@@ -12,8 +15,6 @@ export const en = {
   other: "中文",
   otherHint: "切换到中文",
   skip: "Skip to content",
-  nav: { overview: "Overview", endpoints: "Endpoints", main: "Main" },
-  search: { label: "Search", placeholder: "Code, KB, endpoint or host" },
   status: {
     lastLog: (age: string) => `last log ${age} ago`,
     noLog: "no log yet",
@@ -31,16 +32,12 @@ export const en = {
   common: {
     loading: "Loading",
     retry: "Try again",
-    close: "Close",
     copy: "Copy",
     copied: "Copied",
-    more: "Load more",
     unknown: "unknown",
-    none: "none",
     utc: "UTC",
     local: "local",
     utcUnknown: "UTC unknown",
-    back: "Back",
     notFound: "There is no such page",
     notFoundHint: "Start from the overview, or search for a code, a KB or an endpoint.",
     toOverview: "To the overview",
@@ -69,9 +66,15 @@ export const en = {
     unreachableHint: "The page tries again by itself. Check that `cbsift up` is still running on this address.",
     title: "This could not be loaded",
     gone: "This is not known here",
+    broken: "This page could not be shown",
+    brokenHint: "A newer cbsift may have started since it was opened.",
+    reload: "Load the page again",
   },
   ...fleet,
   ...machine,
+  ...casework,
+  ...sections,
+  ...system,
   ...names,
 };
 

@@ -1,6 +1,6 @@
 // The pages of one endpoint, of its log and of a code, in Chinese.
 
-import { count } from "../format";
+import { count, exact } from "../format";
 import type { machine as english } from "./en-machine";
 
 const z = (value: number) => count("zh", value);
@@ -20,8 +20,6 @@ export const machine: typeof english = {
     verdictNone: "这些日志中没有安装尝试，也没有问题",
     findings: "问题与原因",
     noted: (noted) => `另外记录到 ${z(noted)} 项，无需担心`,
-    noFindings: "没有问题",
-    noFindingsHint: "这些日志没有显示任何问题。",
     attempts: "安装尝试",
     attemptsHint: "每次安装或卸载一个更新包的尝试；每个更新一行",
     noAttempts: "这些日志中没有安装尝试",
@@ -33,7 +31,6 @@ export const machine: typeof english = {
     endedWith: "最终错误码",
     package: "更新包",
     cause: "原因",
-    showCause: "查看原因",
     session: "会话",
     more: (more) => `再显示 ${z(more)} 条`,
     rootCode: "根本原因",
@@ -55,12 +52,11 @@ export const machine: typeof english = {
     gapsCut: (shown, total) => `仅列出前 ${z(shown)} 处，共 ${z(total)} 处`,
     offsetsCut: (shown, total) => `仅列出最近 ${z(shown)} 个 时区，共 ${z(total)} 个`,
     noGaps: "无缺失",
-    gap: (from, to) => `字节 ${z(from)} 至 ${z(to)} 从未到达`,
+    gap: (from, to) => `字节 ${exact("zh", from)} 至 ${exact("zh", to)} 从未到达`,
     readFrom: "自",
     open: "打开",
     codes: "错误码",
     codesHint: (from, to) => `${from} 至 ${to} 去重后的记录；浅色为无害记录`,
-    events: "事件",
     tookUnknown: "结束时间未知",
   },
   records: {
@@ -70,8 +66,7 @@ export const machine: typeof english = {
     omitted: (size) => ` … 另有 ${size}`,
     begin: "保留部分的开头",
     end: "保留部分的结尾",
-    at: (offset) => `字节 ${z(offset)}`,
-    target: "要查看的记录",
+    at: (offset) => `字节 ${exact("zh", offset)}`,
     toTarget: "回到该记录",
     copyRecord: "复制记录及出处",
     expired: "这部分文本已过期",

@@ -2,9 +2,12 @@
 
 import { count } from "../format";
 import type { Messages } from "./en";
+import { casework } from "./zh-case";
 import { fleet } from "./zh-fleet";
 import { machine } from "./zh-machine";
 import { names } from "./zh-names";
+import { sections } from "./zh-sections";
+import { system } from "./zh-system";
 
 const z = (value: number) => count("zh", value);
 
@@ -13,8 +16,6 @@ export const zh: Messages = {
   other: "English",
   otherHint: "Switch to English",
   skip: "跳到正文",
-  nav: { overview: "总览", endpoints: "终端", main: "主导航" },
-  search: { label: "搜索", placeholder: "错误码、KB、终端或主机名" },
   status: {
     lastLog: (age) => `${age}前收到日志`,
     noLog: "尚无日志",
@@ -31,16 +32,12 @@ export const zh: Messages = {
   common: {
     loading: "加载中",
     retry: "重试",
-    close: "关闭",
     copy: "复制",
     copied: "已复制",
-    more: "加载更多",
     unknown: "未知",
-    none: "无",
     utc: "UTC",
     local: "本地",
     utcUnknown: "UTC 未知",
-    back: "返回",
     notFound: "没有这个页面",
     notFoundHint: "请从总览开始，或搜索错误码、KB 或终端。",
     toOverview: "返回总览",
@@ -69,8 +66,14 @@ export const zh: Messages = {
     unreachableHint: "页面会自动重试。请确认 `cbsift up` 仍在此地址运行。",
     title: "无法加载",
     gone: "这里没有这一项",
+    broken: "无法显示此页面",
+    brokenHint: "打开页面之后，cbsift 可能已更新。",
+    reload: "重新加载页面",
   },
   ...fleet,
   ...machine,
+  ...casework,
+  ...sections,
+  ...system,
   ...names,
 };

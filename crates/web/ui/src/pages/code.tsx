@@ -6,13 +6,13 @@ import { addDays, count } from "../format";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
+import { CauseRows } from "../parts/cause-row";
 import { Code } from "../parts/code";
 import { EndpointTable } from "../parts/endpoint-table";
 import { LogText } from "../parts/log-text";
 import { Copy } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
-import { endpointsUrl, overviewUrl, queryOf } from "../url";
-import { Causes } from "./overview-causes";
+import { type Filters, endpointsUrl, overviewUrl, queryOf, without } from "../url";
 
 /** Where it was seen is told of its last season: what a fleet did years ago helps nobody now. */
 const WHERE_DAYS = 120;
@@ -21,7 +21,10 @@ export function CodePage({ code }: { code: string }) {
   const { lang, t } = useLang();
   const { data, error, reload } = useApi<CodeDetail>(`/api/v1/codes/${encodeURIComponent(code)}`);
   const seen = data?.seen ?? null;
-  const filters = seen ? { code: data!.code, ...lastDays(seen.first.slice(0, 10), seen.last.slice(0, 10)) } : { code };
+  const filters: Filters = seen
+    ? { code: data!.code, ...lastDays(seen.first.slice(0, 10), seen.last.slice(0, 10)) }
+    : { code };
+  const lastOnly = without(filters, "code");
   const where = useApi<Overview>(seen ? `/api/v1/overview${queryOf(filters)}` : null);
 
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton />;
@@ -70,7 +73,11 @@ export function CodePage({ code }: { code: string }) {
           )}
         </Panel>
       </div>
-      {where.data && where.data.top_causes.length > 0 && <Causes data={where.data} filters={filters} />}
+      {where.data && where.data.top_causes.length > 0 && (
+        <Panel title={t.code.causes} hint={t.overview.causesHint}>
+          <CauseRows causes={where.data.top_causes} filters={lastOnly} />
+        </Panel>
+      )}
       {where.data && where.data.endpoints.length > 0 && (
         <Panel
           title={t.overview.affected}

@@ -1,35 +1,30 @@
 // The attempts of an endpoint: a picture of them over time, a row per update, and the list.
 
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import type { Attempt, EndpointDetail } from "../api";
 import { duration, loggedMs } from "../format";
 import { useLang, word } from "../i18n";
-import { Link } from "../nav";
+import { Link, useKept } from "../nav";
 import { Code } from "../parts/code";
 import { LogText } from "../parts/log-text";
+import { Glyph, Outcome } from "../parts/outcome";
 import { Time } from "../parts/small";
 import { Empty, Panel } from "../parts/states";
+import { attemptUrl } from "../url";
 import { visible } from "../visible";
-import { findingId } from "./endpoint-finding";
 
 /** A list of one page begins with this many; the newest are what is asked about. Of a longer one every row of a page is shown. */
 const SHOWN = 12;
 /** Rows of the picture: the updates tried last. */
 const ROWS = 6;
 
-export function Attempts(props: {
-  data: EndpointDetail;
-  pager: ReactNode;
-  /** The page with the finding that stands at a place. */
-  toCause: { href: (place: string) => string; onFollow: (place: string) => void };
-}) {
+export function Attempts(props: { data: EndpointDetail; pager: ReactNode }) {
   const { lang, t } = useLang();
-  const { data, toCause } = props;
-  const [all, setAll] = useState(false);
+  const { data } = props;
+  const [all, setAll] = useKept("all of attempts", false);
   const { attempts } = data;
   const isOnePage = data.pages.attempts.total === attempts.length;
   const shown = all || !isOnePage ? attempts : attempts.slice(0, SHOWN);
-  const here = new Set(data.findings.map(({ place }) => place));
   return (
     <Panel title={t.endpoint.attempts} hint={t.endpoint.attemptsHint}>
       {props.pager}
@@ -55,26 +50,13 @@ export function Attempts(props: {
                   <tr key={attempt.id}>
                     <td>
                       <Outcome outcome={attempt.outcome} />
-                      {attempt.finding !== null &&
-                        (here.has(attempt.finding) ? (
-                          <a href={`#${findingId(attempt.finding)}`} className="small">
-                            {t.endpoint.showCause}
-                          </a>
-                        ) : (
-                          <Link
-                            href={toCause.href(attempt.finding)}
-                            className="small"
-                            keepScroll
-                            onClick={() => toCause.onFollow(attempt.finding!)}
-                          >
-                            {t.endpoint.showCause}
-                          </Link>
-                        ))}
                     </td>
                     <td className="wide">
-                      <b className="mono">
-                        <LogText text={attempt.kb || t.endpoint.rowPackage} />
-                      </b>
+                      <Link href={attemptUrl(data.endpoint.id, attempt.id)}>
+                        <b className="mono">
+                          <LogText text={attempt.kb || t.endpoint.rowPackage} />
+                        </b>
+                      </Link>
                       <small className="muted mono clip" title={visible(attempt.package)}>
                         <LogText text={attempt.package} />
                       </small>
@@ -115,34 +97,6 @@ export function Attempts(props: {
       )}
     </Panel>
   );
-}
-
-function Outcome({ outcome }: { outcome: string }) {
-  const { t } = useLang();
-  return (
-    <span className={`outcome ${outcome}`}>
-      <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
-        <Glyph outcome={outcome} x={6} y={6} />
-      </svg>
-      {word(t.outcomes, outcome)}
-    </span>
-  );
-}
-
-/** Shape and colour both tell the outcome. */
-function Glyph({ outcome, x, y }: { outcome: string; x: number; y: number }) {
-  const at = `translate(${x} ${y})`;
-  switch (outcome) {
-    case "succeeded":
-      return <circle r={4} transform={at} className="glyph succeeded" />;
-    case "failed":
-    case "rolled_back":
-      return <path d="M-4-4l8 8M4-4l-8 8" transform={at} className={`glyph ${outcome}`} />;
-    case "pending_reboot":
-      return <path d="M0-4.5l4.5 4.5L0 4.5-4.5 0z" transform={at} className="glyph pending_reboot" />;
-    default:
-      return <circle r={3.5} transform={at} className="glyph unknown" />;
-  }
 }
 
 const WIDTH = 720;
@@ -193,7 +147,8 @@ function Timeline({ attempts }: { attempts: Attempt[] }) {
   );
 }
 
-function took(attempt: Attempt): number | null {
+/** How long it took; nothing where its start or its end is not logged. */
+export function took(attempt: Attempt): number | null {
   const [start, end] = [loggedMs(attempt.start), loggedMs(attempt.end)];
   return start === null || end === null ? null : end - start;
 }

@@ -1,22 +1,25 @@
 // One endpoint: what failed, why, what to do, and the lines that show it.
 
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import type { EndpointDetail, ListName } from "../api";
-import { bytes, count } from "../format";
-import { useLang, word } from "../i18n";
+import { titleOfFinding } from "../case";
+import { attemptOf, latestFailure, sorted } from "../findings";
+import { bytes, count, duration } from "../format";
+import { type Messages, useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { namesOf } from "../names";
 import { Link } from "../nav";
+import { CaseButtons } from "../parts/case-buttons";
 import { Code } from "../parts/code";
 import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
 import { Pager } from "../parts/pager";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
-import { type Places, endpointUrl, overviewUrl, recordUrl } from "../url";
+import { type Places, endpointUrl, endpointsUrl, recordUrl } from "../url";
 import { visible } from "../visible";
 import { Attempts } from "./endpoint-attempts";
 import { Facts } from "./endpoint-facts";
-import { FindingCard, findingId } from "./endpoint-finding";
+import { Problems, Updates } from "./endpoint-problems";
 
 /** An open endpoint page follows a machine that is still sending, and shows another name or label within this time. */
 const POLL_MS = 5_000;
@@ -26,19 +29,7 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
   const loaded = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => POLL_MS);
   const { data, error, reload } = loaded;
 
-  // A finding that an attempt leads to may stand on another page: it is shown once that has come.
-  const wanted = useRef<string | null>(null);
-  useEffect(() => {
-    const card = wanted.current === null ? null : document.getElementById(findingId(wanted.current));
-    if (!card) return;
-    wanted.current = null;
-    card.scrollIntoView({ behavior: "instant" });
-    card.focus({ preventScroll: true });
-  }, [data]);
-
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton lines={10} />;
-  // What is only worth knowing changes no verdict, and stands behind what does.
-  const noted = data.findings.filter(({ severity }) => severity === "info").length;
   const pager = (list: ListName, label: string) => (
     <Pager
       page={data.pages[list]}
@@ -47,10 +38,6 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
       href={(place) => endpointUrl(id, { ...places, [list]: place })}
     />
   );
-  const toCause = {
-    href: (place: string) => endpointUrl(id, { ...places, findings: place }),
-    onFollow: (place: string) => (wanted.current = place),
-  };
   return (
     <>
       <Standing loaded={loaded} />
@@ -58,30 +45,9 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
         <Head id={id} data={data} />
         <div className="columns endpoint-columns">
           <div className="stack">
-            <Panel title={t.endpoint.findings} className="findings">
-              {pager("findings", t.endpoint.findings)}
-              {data.findings.length === 0 && (
-                <Empty text={t.common.both(t.endpoint.noFindings, t.endpoint.noFindingsHint)} />
-              )}
-              {data.findings.map(
-                (finding, index) =>
-                  finding.severity !== "info" && (
-                    <FindingCard key={finding.place} finding={finding} endpoint={id} first={index === 0} />
-                  ),
-              )}
-              {noted > 0 && (
-                <details className="noted" open={noted === data.findings.length}>
-                  <summary>{t.endpoint.noted(noted)}</summary>
-                  {data.findings.map(
-                    (finding) =>
-                      finding.severity === "info" && (
-                        <FindingCard key={finding.place} finding={finding} endpoint={id} first={false} />
-                      ),
-                  )}
-                </details>
-              )}
-            </Panel>
-            <Attempts data={data} pager={pager("attempts", t.endpoint.attempts)} toCause={toCause} />
+            <Problems data={data} pager={pager("findings", t.endpoint.findings)} />
+            <Updates data={data} />
+            <Attempts data={data} pager={pager("attempts", t.endpoint.attempts)} />
           </div>
           <div className="stack">
             <Facts data={data} />
@@ -94,28 +60,72 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
   );
 }
 
+/** Who it is and how it fares in words; without a verdict of the server, by what its lists hold. */
 function Head({ id, data }: { id: string; data: EndpointDetail }) {
-  const { t } = useLang();
-  const { failed, attempts, findings, noted } = data.totals;
-  const real = findings - noted;
-  const [tone, verdict] =
-    failed > 0
-      ? ["bad", t.endpoint.verdictFailed(failed)]
-      : real > 0
-        ? ["warn", t.endpoint.verdictFindings(real)]
-        : attempts > 0
-          ? ["good", t.endpoint.verdictHealthy]
-          : ["", t.endpoint.verdictNone];
+  const { lang, t } = useLang();
+  const { verdict } = data;
+  const [tone, text] = verdict ? [TONES[verdict.state] ?? "", verdict.text[lang]] : counted(data, t);
+  const name = namesOf(data.endpoint.name, data.endpoint.host, id)[0]!;
+  // A case is about what is wrong now; where nothing is, about what was last.
+  const [worst] = sorted(data.findings).failing;
+  const attempt = worst ? attemptOf(worst, data.attempts) : latestFailure(data.attempts);
+  const finding = worst?.latest ?? data.findings.find(({ place }) => place === attempt?.finding) ?? null;
   return (
     <div className={`headline ${tone}`}>
+      <p className="trail">
+        <Link href={endpointsUrl()}>{t.endpoints.title}</Link>
+      </p>
       <h1>
-        <LogText text={namesOf(data.endpoint.name, data.endpoint.host, id)[0]!} />
+        <LogText text={name} />
       </h1>
       <p>
-        <span className="verdict">{verdict}</span>
-        <Link href={overviewUrl({ endpoint: id })}>{t.overview.title}</Link>
+        <span className="verdict">
+          <LogText text={text} />
+        </span>
+        {worst && (
+          <span className="strong">
+            <LogText text={titleOfFinding(worst.latest, lang)} />
+          </span>
+        )}
+        <LastLog contact={data.endpoint.contact} />
       </p>
+      {(attempt || finding) && (
+        <CaseButtons
+          id={id}
+          ticket={{ pc: name, build: data.endpoint.build, attempt, finding, url: location.origin + endpointUrl(id) }}
+          category={finding?.category ?? null}
+          tell={worst !== undefined}
+        />
+      )}
     </div>
+  );
+}
+
+const TONES: Record<string, string> = {
+  failing: "bad",
+  restart: "warn",
+  cancelled: "warn",
+  recovered: "good",
+  installed: "good",
+  superseded: "good",
+};
+
+function counted(data: EndpointDetail, t: Messages): [tone: string, text: string] {
+  const { failed, attempts, findings, noted } = data.totals;
+  const real = findings - noted;
+  if (failed > 0) return ["bad", t.endpoint.verdictFailed(failed)];
+  if (real > 0) return ["warn", t.endpoint.verdictFindings(real)];
+  return attempts > 0 ? ["good", t.endpoint.verdictHealthy] : ["", t.endpoint.verdictNone];
+}
+
+function LastLog({ contact }: { contact: string | null }) {
+  const { lang, t } = useLang();
+  const at = contact === null ? Number.NaN : Date.parse(contact);
+  if (Number.isNaN(at)) return null;
+  return (
+    <span className="muted" title={contact!}>
+      {t.status.lastLog(duration(lang, Math.max(0, Date.now() - at), 1))}
+    </span>
   );
 }
 

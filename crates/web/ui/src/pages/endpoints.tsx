@@ -1,19 +1,17 @@
 // Every endpoint, by state and by the filters of the overview, a page at a time.
 
-import { useEffect, useState } from "react";
 import type { EndpointList } from "../api";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
-import { Link, go } from "../nav";
+import { Link } from "../nav";
 import { EndpointTable } from "../parts/endpoint-table";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
+import { Pages, TypedSearch } from "../parts/list-tools";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { LIST_STATES, type ListView, endpointsUrl, listQuery } from "../url";
 
 const PAGE = 50;
-/** Typing pauses this long before the server is asked. */
-const TYPING_MS = 200;
 
 export function EndpointsPage({ view }: { view: ListView }) {
   const { t, lang } = useLang();
@@ -36,7 +34,7 @@ export function EndpointsPage({ view }: { view: ListView }) {
         causeTitle={titled?.title?.[lang]}
       />
       <div className="filters">
-        <Search view={view} />
+        <TypedSearch q={view.q} label={t.endpoints.search} href={(q) => other({ q })} />
         <States view={view} href={(state) => other({ state })} />
       </div>
       {!data ? (
@@ -69,35 +67,19 @@ export function EndpointsPage({ view }: { view: ListView }) {
                 sorting={{ by: view.sort, href: (sort) => other({ sort }) }}
               />
             )}
-            <Pages view={view} data={data} />
+            <Pages
+              after={view.after}
+              before={view.before}
+              rows={data.endpoints.length}
+              total={data.total}
+              next={data.next}
+              href={(place) => endpointsUrl({ ...view, ...place })}
+              said={t.endpoints.page}
+            />
           </Panel>
         </Held>
       )}
     </>
-  );
-}
-
-function Search({ view }: { view: ListView }) {
-  const { t } = useLang();
-  const { q } = view;
-  const [typed, setTyped] = useState(q);
-  useEffect(() => setTyped(q), [q]);
-  useEffect(() => {
-    if (typed === q) return;
-    const url = endpointsUrl({ ...view, q: typed, after: "", before: 0 });
-    const timer = setTimeout(() => go(url, { replace: true, keepScroll: true }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed, q, view]);
-  return (
-    <input
-      type="search"
-      className="field"
-      value={typed}
-      onChange={(event) => setTyped(event.target.value)}
-      placeholder={t.endpoints.search}
-      aria-label={t.endpoints.search}
-      spellCheck={false}
-    />
   );
 }
 
@@ -110,31 +92,6 @@ function States({ view, href }: { view: ListView; href: (state: ListView["state"
           {state === null ? t.endpoints.all : t.states[state]}
         </Link>
       ))}
-    </nav>
-  );
-}
-
-/** The way through a list that is longer than a page; the browser's way back leads to the page before. */
-function Pages({ view, data }: { view: ListView; data: EndpointList }) {
-  const { t } = useLang();
-  if (!view.after && data.next === null) return null;
-  const before = view.after ? view.before : 0;
-  const rows = data.endpoints.length;
-  return (
-    <nav className="pager" aria-label={t.endpoints.pages}>
-      {view.after && (
-        <Link className="button" href={endpointsUrl({ ...view, after: "", before: 0 })}>
-          ↑ {t.endpoints.firstPage}
-        </Link>
-      )}
-      {rows > 0 && (
-        <span role="status">{t.endpoints.page(before + 1, before + rows, data.total ?? before + rows)}</span>
-      )}
-      {data.next !== null && (
-        <Link className="button" href={endpointsUrl({ ...view, after: data.next, before: before + rows })}>
-          {t.endpoints.nextPage} →
-        </Link>
-      )}
     </nav>
   );
 }

@@ -6,7 +6,7 @@ import { Link } from "../nav";
 import { filterLabel } from "../parts/filter-bar";
 import { LogText } from "../parts/log-text";
 import { Swatch } from "../parts/small";
-import { type Filters, overviewUrl, toggled } from "../url";
+import { type Filters, causeUrl, overviewUrl } from "../url";
 import { type Verdict, sentenceOf, toneOf } from "../verdict";
 
 export function Headline(props: {
@@ -38,7 +38,7 @@ export function Headline(props: {
         {verdict.kind === "failing" && worst && !asked.cause && (
           <span>
             {t.headline.mostly} <Swatch category={worst.category} />{" "}
-            <Link href={overviewUrl(toggled(filters, "cause", worst.id))} className="strong" keepScroll>
+            <Link href={causeUrl(worst.id, filters)} className="strong">
               <LogText text={worst.title[lang] || word(t.categories, worst.category)} />
             </Link>{" "}
             <span className="muted">{t.overview.endpointsCount(worst.pcs_now)}</span>

@@ -1,11 +1,14 @@
 // The fleet in PCs: each figure leads to the list of exactly those it counts.
 
-import type { Overview } from "../api";
+import type { CauseList, Overview } from "../api";
 import { count } from "../format";
 import { useLang } from "../i18n";
+import { useApi } from "../load";
 import { Link } from "../nav";
-import { type Filters, type ListState, endpointsUrl } from "../url";
+import { type Filters, type ListState, endpointsUrl, sectionQuery, sectionUrl } from "../url";
 import { isCurrent } from "../verdict";
+
+const POLL_MS = 30_000;
 
 export function Tiles({ data, filters }: { data: Overview; filters: Filters }) {
   const { t } = useLang();
@@ -28,8 +31,26 @@ export function Tiles({ data, filters }: { data: Overview; filters: Filters }) {
       {tile("restart", pcs.restart, "", said.restart, [said.restartNote])}
       {tile("recovered", pcs.recovered, "", said.recovered, [said.recoveredNote])}
       {tile("silent", pcs.silent, pcs.silent > 0 ? "warn" : "", said.silent, [said.silentNote])}
+      <NewCauses filters={filters} />
       {pcs.clock_ahead > 0 && tile("clock_ahead", pcs.clock_ahead, "warn", said.clock, [said.clockNote])}
     </dl>
+  );
+}
+
+/** Of all causes, not only of those that the overview ranks; shown once it is known. */
+function NewCauses({ filters }: { filters: Filters }) {
+  const { t } = useLang();
+  const view = { filters, state: "new" as const };
+  const { data, standing } = useApi<CauseList>(`/api/v1/causes${sectionQuery(view, 1)}`, () => POLL_MS);
+  if (!data || standing !== "current") return null;
+  return (
+    <Tile
+      href={sectionUrl("causes", view)}
+      value={data.total}
+      tone={data.total > 0 ? "warn" : ""}
+      title={t.tiles.newCauses}
+      notes={[t.tiles.newCausesNote]}
+    />
   );
 }
 

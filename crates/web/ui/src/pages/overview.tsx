@@ -1,33 +1,36 @@
 // The first page: what is broken now, on how many PCs, with what cause, where.
 
-import { useEffect, useMemo, useRef } from "react";
+import { Suspense, lazy, useEffect, useMemo, useRef } from "react";
 import type { Overview } from "../api";
 import { coloursOf } from "../categories";
 import { useLang } from "../i18n";
 import { type Loaded, useApi } from "../load";
 import { Link } from "../nav";
-import { EndpointTable } from "../parts/endpoint-table";
+import { CauseRows } from "../parts/cause-row";
 import { FilterBar } from "../parts/filter-bar";
+import { Groups } from "../parts/groups";
 import { Held, Standing } from "../parts/held";
+import { OnView } from "../parts/on-view";
 import { ColoursContext } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
-import { type Filters, endpointsUrl, filtersOf, overviewUrl, queryOf } from "../url";
+import { UpdateRows } from "../parts/update-row";
+import { type Filters, filtersOf, overviewUrl, queryOf, sectionUrl } from "../url";
 import { verdictOf } from "../verdict";
-import { Causes } from "./overview-causes";
-import { OverTime } from "./overview-chart";
-import { Codes } from "./overview-codes";
-import { Foot } from "./overview-foot";
-import { Groups } from "./overview-groups";
 import { Headline } from "./overview-headline";
-import { Kbs } from "./overview-kbs";
 import { legendOf, seriesOf } from "./overview-series";
 import { Tiles } from "./overview-tiles";
+
+/** The charting library is more script than all the rest: it comes with the chart, and the chart when it is scrolled to. */
+const OverTime = lazy(() => import("./overview-chart").then((part) => ({ default: part.OverTime })));
 
 /** Where the status does not say whether there is anything new, the overview is asked again this often: a failure shows within seconds. */
 const POLL_MS = 5_000;
 
 /** Where it does, this often: records that nothing failed by, and who is silent. */
 const SLOW_MS = 30_000;
+
+/** Causes and updates of the first page: what is acted on in a morning. The whole lists are a click away. */
+const SHOWN = 8;
 
 export function OverviewPage({ filters, derived }: { filters: Filters; derived: number | undefined }) {
   const tells = derived !== undefined;
@@ -74,38 +77,53 @@ function Shown({ data, filters, loaded }: { data: Overview; filters: Filters; lo
         {verdict.kind !== "unknown" && (
           <>
             <Tiles data={data} filters={filters} />
-            <Groups data={data} asked={asked} filters={filters} />
-            <div className="columns two-one">
-              <OverTime series={series} range={data.range} filters={filters} colours={colours} />
-              <Kbs data={data} filters={filters} />
-            </div>
+            <Groups data={data} asked={asked} filters={filters} href={overviewUrl} />
             <div className="columns three-two">
               <Causes data={data} filters={filters} />
-              <Codes data={data} filters={filters} />
+              <Updates data={data} filters={filters} />
             </div>
-            <Affected data={data} filters={filters} />
+            <OnView name="chart-place">
+              <Suspense fallback={<Skeleton lines={3} />}>
+                <OverTime series={series} range={data.range} filters={filters} colours={colours} />
+              </Suspense>
+            </OnView>
           </>
         )}
-        <Foot data={data} asked={asked} />
       </Held>
     </ColoursContext.Provider>
   );
 }
 
-function Affected({ data, filters }: { data: Overview; filters: Filters }) {
+/** What to act on: causes that hold up PCs now. Of those that are over, their own page tells. */
+function Causes({ data, filters }: { data: Overview; filters: Filters }) {
   const { t } = useLang();
-  const { failing } = data.pcs;
-  const all = failing > 0 ? t.overview.showAll(failing) : t.overview.allEndpoints;
+  const now = data.top_causes.filter(({ pcs_now: pcs }) => pcs > 0).slice(0, SHOWN);
   return (
     <Panel
-      title={t.overview.affected}
-      hint={failing > data.endpoints.length ? t.overview.cut(data.endpoints.length, failing) : undefined}
-      aside={<Link href={endpointsUrl({ filters, state: failing > 0 ? "failing" : null })}>{all}</Link>}
+      title={t.overview.causes}
+      hint={t.overview.causesHint}
+      aside={<Link href={sectionUrl("causes", { filters })}>{t.causes.total(data.causes_total)}</Link>}
+      className="act-on"
     >
-      {data.endpoints.length > 0 ? (
-        <EndpointTable rows={data.endpoints} caption={t.overview.affected} />
+      {now.length === 0 && <Empty text={t.overview.noneNow} />}
+      <CauseRows causes={now} filters={filters} />
+    </Panel>
+  );
+}
+
+function Updates({ data, filters }: { data: Overview; filters: Filters }) {
+  const { t } = useLang();
+  return (
+    <Panel
+      title={t.overview.kbs}
+      hint={t.overview.kbsHint}
+      aside={<Link href={sectionUrl("updates", { filters })}>{t.updates.total(data.kbs_total)}</Link>}
+      className="kbs-panel"
+    >
+      {data.kbs.length === 0 ? (
+        <Empty text={t.overview.noKbs} />
       ) : (
-        <Empty text={t.overview.noAffected} />
+        <UpdateRows updates={data.kbs.slice(0, SHOWN)} filters={filters} />
       )}
     </Panel>
   );

@@ -52,18 +52,7 @@ export function Time({ logged, utc, stacked }: { logged: string | null; utc: str
 /** Copies a text with marks for what has no shape, as the page shows it; says so for a moment. */
 export function Copy({ text, label }: { text: string; label: string }) {
   const { t } = useLang();
-  const [done, setDone] = useState(false);
-  useEffect(() => {
-    if (!done) return;
-    const timer = setTimeout(() => setDone(false), 1_500);
-    return () => clearTimeout(timer);
-  }, [done]);
-  const copy = () => {
-    write(visible(text)).then(
-      () => setDone(true),
-      () => setDone(false),
-    );
-  };
+  const { done, copy } = useCopy(text);
   return (
     <button type="button" className="copy" onClick={copy} aria-label={label} title={label}>
       <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
@@ -78,6 +67,34 @@ export function Copy({ text, label }: { text: string; label: string }) {
       </span>
     </button>
   );
+}
+
+/** The same as a button with a word on it. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const { t } = useLang();
+  const { done, copy } = useCopy(text);
+  return (
+    <button type="button" className="button" onClick={copy}>
+      {label}
+      <span role="status">{done ? ` · ${t.common.copied}` : ""}</span>
+    </button>
+  );
+}
+
+function useCopy(text: string): { done: boolean; copy: () => void } {
+  const [done, setDone] = useState(false);
+  useEffect(() => {
+    if (!done) return;
+    const timer = setTimeout(() => setDone(false), 1_500);
+    return () => clearTimeout(timer);
+  }, [done]);
+  const copy = () => {
+    write(visible(text)).then(
+      () => setDone(true),
+      () => setDone(false),
+    );
+  };
+  return { done, copy };
 }
 
 /** The clipboard, also where the page is not on a secure address (a plain-http name inside a company). */

@@ -4,10 +4,10 @@ import type { Group, Overview } from "../api";
 import { count, percent } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
-import { LogText } from "../parts/log-text";
-import { useShown } from "../parts/shown";
-import { Panel } from "../parts/states";
-import { type Filters, endpointsUrl, overviewUrl, without, withLabel } from "../url";
+import { type Filters, endpointsUrl, without, withLabel } from "../url";
+import { LogText } from "./log-text";
+import { useShown } from "./shown";
+import { Panel } from "./states";
 
 export function Groups(props: {
   data: Overview;
@@ -15,9 +15,11 @@ export function Groups(props: {
   asked: Filters;
   /** Those of the address, which links go on from. */
   filters: Filters;
+  /** The same page with other filters. */
+  href: (filters: Filters) => string;
 }) {
   const { t } = useLang();
-  const { shown, more } = useShown();
+  const { shown, more } = useShown("groups");
   const { by } = props.asked;
   const { groups } = props.data;
   if (!by || !groups) return null;
@@ -40,7 +42,7 @@ export function Groups(props: {
           </thead>
           <tbody>
             {shown(groups).map((group) => (
-              <Row key={group.value} group={group} by={by} filters={props.filters} />
+              <Row key={group.value} group={group} by={by} filters={props.filters} href={props.href} />
             ))}
           </tbody>
         </table>
@@ -50,8 +52,9 @@ export function Groups(props: {
   );
 }
 
-function Row({ group, by, filters }: { group: Group; by: string; filters: Filters }) {
+function Row(props: { group: Group; by: string; filters: Filters; href: (filters: Filters) => string }) {
   const { lang, t } = useLang();
+  const { group, by, filters } = props;
   const { value, endpoints, endpoints_failing: failing } = group;
   const own = withLabel(filters, by, value);
   // All of a group are counted, whatever they tried.
@@ -63,7 +66,7 @@ function Row({ group, by, filters }: { group: Group; by: string; filters: Filter
     <tr>
       <th scope="row">
         {value ? (
-          <Link href={overviewUrl(own)} keepScroll>
+          <Link href={props.href(own)} keepScroll>
             <LogText text={value} />
           </Link>
         ) : (

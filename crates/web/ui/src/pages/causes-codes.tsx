@@ -7,16 +7,15 @@ import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { useShown } from "../parts/shown";
 import { Empty, Panel } from "../parts/states";
-import { type Filters, overviewUrl, toggled } from "../url";
-import { ofAllUpdates } from "./overview-foot";
+import { type Filters, sectionUrl, toggled } from "../url";
 
 export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
   const { lang, t } = useLang();
-  const { shown, more } = useShown();
+  const { shown, more } = useShown("codes");
   const max = Math.max(1, ...data.top_codes.map((code) => code.events));
   return (
     <Panel
-      title={t.overview.codes}
+      title={t.causes.codes}
       hint={t.overview.codesHint + (ofAllUpdates(filters) ? ` · ${t.overview.allUpdates}` : "")}
     >
       {data.top_codes.length === 0 && (
@@ -28,7 +27,7 @@ export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
             <Code code={code.code} name={code.names[0] ?? null} />
             <Link
               className="code-count"
-              href={overviewUrl(toggled(filters, "code", code.code))}
+              href={sectionUrl("causes", { filters: toggled(filters, "code", code.code) })}
               keepScroll
               title={t.common.narrow(code.code)}
             >
@@ -51,4 +50,9 @@ export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
       {more(data.top_codes)}
     </Panel>
   );
+}
+
+/** Records belong to no update and no cause: their counts are narrowed by the other filters alone. */
+function ofAllUpdates(filters: Filters): boolean {
+  return Boolean(filters.kb || filters.category || filters.cause);
 }

@@ -1,33 +1,24 @@
 // Why PCs fail: each cause with its state, the PCs it holds up now, and the address of the list of them.
 
-import type { Cause, Overview } from "../api";
+import type { Cause } from "../api";
 import { count, middle } from "../format";
 import { useLang, word } from "../i18n";
 import { Link } from "../nav";
-import { Code } from "../parts/code";
-import { LogText } from "../parts/log-text";
-import { useShown } from "../parts/shown";
-import { Category } from "../parts/small";
-import { Empty, Panel } from "../parts/states";
-import { type Filters, endpointsUrl, overviewUrl, toggled } from "../url";
+import { type Filters, causeUrl, endpointsUrl } from "../url";
 import { visible } from "../visible";
+import { Code } from "./code";
+import { LogText } from "./log-text";
+import { Category } from "./small";
 
-export function Causes({ data, filters }: { data: Overview; filters: Filters }) {
-  const { t } = useLang();
-  const { shown, more } = useShown();
-  const causes = data.top_causes;
+/** Causes in the order given. Each leads to its page, and its number to the list of the PCs that it counts. */
+export function CauseRows({ causes, filters }: { causes: Cause[]; filters: Filters }) {
   const max = Math.max(1, ...causes.map((cause) => cause.pcs));
-  const cut = data.causes_total > causes.length ? ` · ${t.overview.cut(causes.length, data.causes_total)}` : "";
   return (
-    <Panel title={t.overview.causes} hint={t.overview.causesHint + cut}>
-      {causes.length === 0 && <Empty text={t.overview.noCauses} />}
-      <ol className="causes">
-        {shown(causes).map((cause) => (
-          <Row key={cause.id} cause={cause} max={max} filters={filters} />
-        ))}
-      </ol>
-      {more(causes)}
-    </Panel>
+    <ol className="causes">
+      {causes.map((cause) => (
+        <Row key={cause.id} cause={cause} max={max} filters={filters} />
+      ))}
+    </ol>
   );
 }
 
@@ -38,13 +29,8 @@ function Row({ cause, max, filters }: { cause: Cause; max: number; filters: Filt
   return (
     <li>
       <span className="cause-head">
-        {cause.state && <CauseState state={cause.state} />}
-        <Link
-          className="cause-title"
-          keepScroll
-          href={overviewUrl(toggled(filters, "cause", cause.id))}
-          aria-current={filters.cause === cause.id ? "true" : undefined}
-        >
+        {cause.state && <CauseStateTag state={cause.state} />}
+        <Link className="cause-title" href={causeUrl(cause.id, filters)}>
           <LogText text={cause.title[lang] || word(t.categories, cause.category)} />
         </Link>
       </span>
@@ -83,7 +69,7 @@ function Row({ cause, max, filters }: { cause: Cause; max: number; filters: Filt
 /** Colours of urgency; the word says it all. */
 const TONES: Record<string, string> = { new: "bad", back: "bad", growing: "bad", gone: "good" };
 
-function CauseState({ state }: { state: string }) {
+export function CauseStateTag({ state }: { state: string }) {
   const { t } = useLang();
   const hints: Record<string, string> = t.causeStateHints;
   return (

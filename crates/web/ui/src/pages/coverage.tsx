@@ -1,0 +1,125 @@
+// What the fleet's logs do not cover: who is silent, whose clock is ahead, and which parts of logs never came.
+
+import type { Coverage } from "../api";
+import { bytes, count } from "../format";
+import { useLang, word } from "../i18n";
+import { useApi } from "../load";
+import { Link } from "../nav";
+import { Bars } from "../parts/days";
+import { FilterBar } from "../parts/filter-bar";
+import { Held, Standing } from "../parts/held";
+import { LogText } from "../parts/log-text";
+import { Empty, Failed, Panel, Skeleton } from "../parts/states";
+import { type Filters, endpointUrl, endpointsUrl, queryOf, recordUrl } from "../url";
+
+const POLL_MS = 30_000;
+
+export function CoveragePage({ filters }: { filters: Filters }) {
+  const { lang, t } = useLang();
+  const loaded = useApi<Coverage>(`/api/v1/coverage${queryOf(filters)}`, () => POLL_MS);
+  const { data, error } = loaded;
+  if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
+  const tile = (title: string, value: number, tone: string, href: string | null, note: string) => (
+    <div className={value > 0 ? tone : ""}>
+      <dt>{title}</dt>
+      <dd>
+        {href ? <Link href={href}>{count(lang, value)}</Link> : <span>{count(lang, value)}</span>}
+        <small>{note}</small>
+      </dd>
+    </div>
+  );
+  return (
+    <>
+      <Standing loaded={loaded} />
+      <Held loaded={loaded}>
+        <div className={`headline ${data.silent > 0 ? "warn" : "good"}`}>
+          <h1>{t.coverage.headline(data.seen, data.silent)}</h1>
+        </div>
+      </Held>
+      <FilterBar
+        filters={filters}
+        range={data.range ?? { from: "", to: "" }}
+        today={new Date().toISOString().slice(0, 10)}
+        href={(next) => `/coverage${queryOf(next)}`}
+      />
+      <Held loaded={loaded}>
+        <dl className="totals">
+          {tile(t.coverage.seen, data.seen, "", null, t.headline.clocks)}
+          {tile(t.tiles.silent, data.silent, "warn", endpointsUrl({ filters, state: "silent" }), t.tiles.silentNote)}
+          {tile(
+            t.tiles.clock,
+            data.clock_ahead,
+            "warn",
+            endpointsUrl({ filters, state: "clock_ahead" }),
+            t.tiles.clockNote,
+          )}
+        </dl>
+        <Panel title={t.coverage.reporting}>
+          {data.reporting === null ? (
+            <Empty text={t.coverage.tooMany} />
+          ) : data.reporting.length === 0 ? (
+            <Empty text={t.overview.empty} />
+          ) : (
+            <Bars
+              title={t.coverage.reporting}
+              unit={t.cause.pcs}
+              bars={data.reporting.map(({ t: day, pcs }) => ({ t: day, value: pcs }))}
+            />
+          )}
+        </Panel>
+        <Gaps data={data} />
+      </Held>
+    </>
+  );
+}
+
+function Gaps({ data }: { data: Coverage }) {
+  const { lang, t } = useLang();
+  const { gaps, gaps_total: total } = data;
+  const title = t.coverage.gaps;
+  return (
+    <Panel title={title} hint={total !== null && total > gaps.length ? t.overview.cut(gaps.length, total) : undefined}>
+      {gaps.length === 0 ? (
+        <Empty text={t.coverage.noGaps} />
+      ) : (
+        <div className="scroll" tabIndex={0} role="group" aria-label={title}>
+          <table className="grid">
+            <caption className="sr">{title}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{t.endpoints.endpoint}</th>
+                <th scope="col">{t.coverage.log}</th>
+                <th scope="col">{t.coverage.missing}</th>
+                <th scope="col">{t.coverage.reason}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {gaps.map((gap) => (
+                <tr key={`${gap.endpoint} ${gap.stream} ${gap.from}`}>
+                  <th scope="row" className="wrap">
+                    <Link href={endpointUrl(gap.endpoint)}>
+                      <LogText text={gap.endpoint} />
+                    </Link>
+                  </th>
+                  <td>
+                    {word(t.sources, gap.source)}
+                    <small className="mono wrap muted">
+                      <LogText text={gap.path} />
+                    </small>
+                  </td>
+                  <td>
+                    <Link href={recordUrl(gap.endpoint, gap.stream, Math.max(0, gap.from - 1))}>
+                      {t.records.at(gap.from)}
+                    </Link>
+                    <small className="muted">{bytes(lang, gap.to - gap.from)}</small>
+                  </td>
+                  <td>{word(t.coverage.reasons, gap.reason)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
