@@ -68,8 +68,11 @@ const SHOWN_MS: i64 = 60_000;
 /// Fleet figures are asked again after so long also where nothing was derived: they go by the clock too.
 const FLEET_MS: i64 = 60_000;
 
-/// Evaluation takes this part of the time at most, as one of fifty: in a fleet that takes two seconds to count it is every hundred.
+/// Evaluation takes one of so many seconds, as long as that does not make it wait for longer than [`PAUSE_MAX`].
 pub(crate) const SHARE: u32 = 50;
+
+/// Longest pause that is made of how long an evaluation took: on a busy machine everything takes long, and alerts must not wait for that.
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Everything that evaluation knows between two rounds.
 pub struct Desk {

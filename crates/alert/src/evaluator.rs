@@ -3,7 +3,7 @@
 use crate::{
     claim::Claim,
     delivery::{Resender, Sender, now_ms},
-    desk::{Desk, Kill, SHARE, Setting},
+    desk::{Desk, Kill, PAUSE_MAX, SHARE, Setting},
     message::{Message, Receivers},
     metrics::Status,
     publish,
@@ -142,7 +142,7 @@ impl Round {
                     }
                     let took = begin.elapsed();
                     self.status.evaluated(took, is_whole_of.0, is_whole_of.1);
-                    self.interval.max(took * (SHARE - 1))
+                    self.interval.max((took * (SHARE - 1)).min(PAUSE_MAX))
                 }
                 Ok(None) => AGAIN,
                 Err(error) => {

@@ -99,7 +99,7 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
     );
     assert_eq!(
         ids_written(&store, tenant, "team").await,
-        [message.id.clone()]
+        std::slice::from_ref(&message.id)
     );
 
     // Again, after a restart, and by a second one beside it: nobody hears it again.
@@ -250,4 +250,59 @@ async fn a_restart_does_not_begin_to_wait_again() {
         states.push((minutes, done.messages.len(), done.firing));
     }
     assert_eq!(states, [(0, 0, 0), (29, 0, 0), (30, 1, 2)]);
+}
+
+/// Whoever asks for nothing more often hears it again after a while, with the id that it heard first; a restart repeats nothing.
+#[tokio::test]
+async fn what_fires_for_long_is_told_again_and_a_rule_that_is_taken_away_ends() {
+    let (store, tenant) = (store().await, "alert-repeat");
+    let heard = Heard::by(&[("team", Manner::Takes)]);
+    let rules = shipped(&["update_failing"]);
+    put(&store, tenant, 0..30, &bad(), 1).await;
+    let open = async |now: Now| {
+        let receivers: std::sync::Arc<dyn alert::Receivers> = std::sync::Arc::new(heard.clone());
+        let setting = alert::Setting {
+            repeat: std::time::Duration::from_secs(4 * 3_600),
+            ..crate::harness::setting(tenant)
+        };
+        let words = classify::Rules::shipped();
+        alert::Desk::open(store.clone(), receivers, setting, rules.clone(), words, now)
+            .await
+            .expect("open")
+    };
+    let mut desk = open(at(NOON + 120)).await;
+    let done = desk
+        .round(at(NOON + 120), 0.0, Kill::Never)
+        .await
+        .expect("round");
+    let first = done.messages[0].id.clone();
+    for seconds in [3 * HOUR, 4 * HOUR + 120, 4 * HOUR + 135, 7 * HOUR] {
+        let now = at(NOON + seconds);
+        desk.round(now, 0.0, Kill::Never).await.expect("round");
+        // As a process that was just started sees it.
+        let mut next = open(now).await;
+        next.round(now, 0.0, Kill::Never).await.expect("round");
+    }
+    let left = store
+        .intended_alert_deliveries(tenant, "team", 10)
+        .await
+        .expect("read");
+    let told: Vec<(&str, u32)> = left
+        .iter()
+        .map(|of| (of.message.as_str(), of.repetition))
+        .collect();
+    assert_eq!(told, [(first.as_str(), 0), (first.as_str(), 1)]);
+
+    desk.set_rules(shipped(&["dead_units"]));
+    let done = desk
+        .round(at(NOON + 7 * HOUR + 15), 0.0, Kill::Never)
+        .await
+        .expect("round");
+    let ended: Vec<(&str, MessageStatus, usize)> = done
+        .messages
+        .iter()
+        .filter(|message| message.rule == "update_failing")
+        .map(|message| (message.rule.as_str(), message.status, message.total))
+        .collect();
+    assert_eq!(ended, [("update_failing", MessageStatus::Resolved, 2)]);
 }

@@ -163,6 +163,7 @@ fn condition(rule: &Rule) -> String {
 
 fn short(time: Duration) -> String {
     match time.as_secs() {
+        0 => "0s".to_owned(),
         seconds if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
         seconds if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
         seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
