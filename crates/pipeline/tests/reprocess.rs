@@ -327,7 +327,7 @@ async fn cut_short_anywhere_and_run_again_it_comes_to_the_same_end() {
     let of = of(&names);
     let wanted = job(&store, &of, &changed()).await;
     let mut cuts = 0;
-    let mut last = 0;
+    let last;
     loop {
         let begun = begin(&store, TENANT, &wanted.id, "a test", 1)
             .await

@@ -32,13 +32,13 @@ fn records(has_open: bool, has_gone: bool) -> String {
         ),
     };
     let still = match has_gone {
-        false => "1".to_owned(),
-        true => format!(
+        false => "1",
+        true => {
             "(day, source, rule, code, session, id) NOT IN (\
                SELECT day, source, rule, code, session, id FROM noise_gone FINAL \
-               WHERE tenant = {{tenant:String}} AND endpoint = {{endpoint:String}} \
-                 AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}) AND gone = 1)"
-        ),
+               WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} \
+                 AND day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) AND gone = 1)"
+        }
     };
     let mut sql = format!(
         "(SELECT id, latest.1 AS codes, 0 AS is_noise FROM (\
