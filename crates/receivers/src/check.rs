@@ -129,7 +129,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// An address that is asked over HTTP, without a slash at its end.
+    /// An address that is asked over HTTP.
     ///
     /// `carries_secret`: whether it, or what is sent there, holds a secret that must not cross a network in the clear.
     pub(crate) fn address(
@@ -138,7 +138,7 @@ impl<'a> Checks<'a> {
         text: &str,
         carries_secret: bool,
     ) -> Option<String> {
-        let text = text.trim().trim_end_matches('/');
+        let text = text.trim();
         let checked = check_address(text, self.allow_private());
         let (is_https, is_loopback) = self.good(field, checked)?;
         if carries_secret && !is_https && !is_loopback && !self.config.allow_plaintext {

@@ -25,6 +25,8 @@ pub(crate) struct Document {
     pub(crate) heading: String,
     pub(crate) facts: Vec<String>,
     body: Vec<String>,
+    /// Whether the body has more lines than are kept of it.
+    has_more: bool,
     pub(crate) items: Vec<Line>,
     total: usize,
     pub(crate) page: Option<String>,
@@ -51,7 +53,10 @@ pub(crate) fn documents(message: &Message, style: Style) -> Vec<Document> {
 impl Document {
     fn new(message: &Message, tongue: Tongue, offset_minutes: i32) -> Self {
         let body = harmless::lines(message.body.get(tongue));
-        let lines = body.lines().map(|line| line.trim_end().to_owned());
+        let mut lines = body
+            .trim_end()
+            .lines()
+            .map(|line| line.trim_end().to_owned());
         let mut facts = vec![when(message, tongue, offset_minutes)];
         if !message.labels.is_empty() {
             let word = if tongue == Tongue::Zh {
@@ -68,7 +73,8 @@ impl Document {
             tongue,
             heading: heading(message, tongue),
             facts,
-            body: lines.take(BODY_LINES).collect(),
+            body: lines.by_ref().take(BODY_LINES).collect(),
+            has_more: lines.next().is_some(),
             items: message
                 .alerts
                 .iter()
@@ -85,7 +91,7 @@ impl Document {
     pub(crate) fn body(&self, shown: Shown) -> Vec<String> {
         let whole: usize = self.body.iter().map(String::len).sum();
         let mut room = shown.body_bytes.min(BODY_BYTES);
-        if whole <= room {
+        if whole <= room && !self.has_more {
             return self.body.clone();
         }
         let mut lines = Vec::new();

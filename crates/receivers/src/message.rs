@@ -151,8 +151,13 @@ impl Message {
         self.total.max(self.alerts.len())
     }
 
-    /// The message as webhooks and commands get it; `docs/alerts.md` has its fields.
-    pub(crate) fn json(&self) -> Value {
+    /// The message as webhooks and commands get it, also where it goes through a terminal or a log on its way.
+    pub(crate) fn json_text(&self) -> String {
+        harmless::json(&self.json().to_string()).into_owned()
+    }
+
+    /// The same as a value; `docs/alerts.md` has its fields.
+    fn json(&self) -> Value {
         let alerts: Vec<Value> = self
             .alerts
             .iter()

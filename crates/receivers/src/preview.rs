@@ -33,7 +33,7 @@ pub(crate) fn written(kind: Kind, style: Style, message: &Message) -> String {
             message,
             message.ends_at.unwrap_or(message.starts_at),
         )),
-        Kind::Webhook | Kind::Command => pretty(&message.json().to_string()),
+        Kind::Webhook | Kind::Command => pretty(&message.json_text()),
         Kind::Dingtalk => pretty(&dingtalk::body(message, style)),
         Kind::Feishu => pretty(&feishu::body(message, style)),
         Kind::Wecom => pretty(&wecom::body(message, style)),
@@ -48,5 +48,5 @@ pub(crate) fn written(kind: Kind, style: Style, message: &Message) -> String {
 
 fn pretty(json: &str) -> String {
     let value: Value = serde_json::from_str(json).unwrap_or_default();
-    format!("{value:#}")
+    harmless::json(&format!("{value:#}")).into_owned()
 }

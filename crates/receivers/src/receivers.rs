@@ -124,6 +124,8 @@ impl Receivers {
     /// One try; it may be made again, also at once and beside others, with the same message.
     ///
     /// It ends by itself soon after the receiver's timeout, and waits for no other receiver.
+    /// Where the caller stops waiting, a try over HTTP goes on in its thread until that timeout, and a runtime that is shut down waits
+    /// for it.
     pub async fn deliver(&self, receiver: &str, message: &Message) -> Outcome {
         let Some(found) = self.0.get(receiver) else {
             return Outcome::refused(format!("there is no receiver `{receiver}`"));

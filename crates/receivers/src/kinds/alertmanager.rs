@@ -33,7 +33,10 @@ impl Alertmanager {
             .urls
             .iter()
             .map(|url| {
-                let url = url.trim_end_matches('/').trim_end_matches("/api/v2/alerts");
+                let url = url
+                    .trim()
+                    .trim_end_matches('/')
+                    .trim_end_matches("/api/v2/alerts");
                 checks.address("urls", url, authorization.is_some())
             })
             .collect();

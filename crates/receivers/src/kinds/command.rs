@@ -77,10 +77,14 @@ impl Command {
             Ok(child) => child,
             Err(error) => return Outcome::retry(format!("cannot start `{program}`: {error}")),
         };
-        let group = Group(child.id());
-        let body = message.json().to_string();
+        let mut group = Group(child.id());
+        let body = message.json_text();
         match tokio::time::timeout(self.timeout, run(&mut child, body.as_bytes())).await {
-            Ok(outcome) => outcome,
+            Ok(outcome) => {
+                // It ended by itself: its number may be another's by now.
+                group.0 = None;
+                outcome
+            }
             Err(_) => {
                 drop(group);
                 let _ = child.wait().await;

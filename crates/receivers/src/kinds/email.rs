@@ -1,10 +1,13 @@
 //! Mail: one message with a text and an HTML part, in both languages unless one is asked for.
 
+mod letter;
+
+pub use letter::Mail;
+pub(crate) use letter::mail;
+
 use super::syslog::hostname;
 use crate::check::Checks;
-use crate::document::{Document, Style, documents};
-use crate::escape::html;
-use crate::fit::{Shown, clip, fit};
+use crate::document::Style;
 use crate::guard::{Unreachable, resolve};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -23,21 +26,9 @@ use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A mail is some screens; what servers take is far more.
-const PART_BYTES: usize = 100_000;
-const SUBJECT_BYTES: usize = 400;
 const RECIPIENTS_MAX: usize = 100;
-
-/// What a mail says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// One line.
-    pub subject: String,
-    /// The part for readers without HTML.
-    pub text: String,
-    /// The other one.
-    pub html: String,
-}
+/// A server that took the mail answers at once, or is not waited for.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encryption {
@@ -148,7 +139,12 @@ impl Email {
             Err(Unreachable::Forbidden(why)) => return Outcome::refused(why),
         };
         match tokio::time::timeout(self.timeout, self.send(&addresses, &letter)).await {
-            Ok(outcome) => outcome,
+            Ok((outcome, None)) => outcome,
+            Ok((outcome, Some(mut connection))) => {
+                // The mail is taken: what becomes of the goodbye changes nothing.
+                let _ = tokio::time::timeout(GOODBYE, connection.quit()).await;
+                outcome
+            }
             Err(_) => Outcome::retry(format!(
                 "`{}` did not take the mail within {} ms",
                 self.host,
@@ -186,7 +182,12 @@ impl Email {
         Ok(builder.multipart(parts)?.formatted())
     }
 
-    async fn send(&self, addresses: &[SocketAddr], letter: &[u8]) -> Outcome {
+    /// The connection comes back where the server still listens.
+    async fn send(
+        &self,
+        addresses: &[SocketAddr],
+        letter: &[u8],
+    ) -> (Outcome, Option<AsyncSmtpConnection>) {
         let name = match hostname().as_str() {
             "-" => ClientId::default(),
             name => ClientId::Domain(name.to_owned()),
@@ -212,15 +213,13 @@ impl Email {
         }
         let mut connection = match connection {
             Ok(connection) => connection,
-            Err(outcome) => return outcome,
+            Err(outcome) => return (outcome, None),
         };
-        let outcome = match self.speak(&mut connection, &name, letter).await {
-            Ok(outcome) => outcome,
-            Err(error) => failed(&error),
-        };
-        // What it answers to that changes nothing.
-        connection.abort().await;
-        outcome
+        match self.speak(&mut connection, &name, letter).await {
+            Ok(outcome) => (outcome, Some(connection)),
+            // After an error of the encryption there is no stream any more to say goodbye on.
+            Err(error) => (failed(&error), None),
+        }
     }
 
     async fn speak(
@@ -345,79 +344,4 @@ fn parameters(host: &str, ca_file: Option<&std::path::Path>) -> Result<TlsParame
         builder = builder.add_root_certificate(certificate);
     }
     builder.build().map_err(|error| chain(&error))
-}
-
-pub(crate) fn mail(message: &Message, style: Style) -> Mail {
-    let documents = documents(message, style);
-    let headings: Vec<&str> = documents
-        .iter()
-        .map(|document| document.heading.as_str())
-        .collect();
-    let text = fit(PART_BYTES, message.alerts.len(), |shown| {
-        let parts: Vec<String> = documents
-            .iter()
-            .map(|document| document.plain(shown))
-            .collect();
-        parts.join("\n----------------------------------------\n\n")
-    });
-    let html = fit(PART_BYTES, message.alerts.len(), |shown| {
-        let sections: Vec<String> = documents
-            .iter()
-            .map(|document| section(document, shown))
-            .collect();
-        format!(
-            "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head>\n<body style=\"font-family:'Microsoft YaHei',sans-serif;font-size:14px;color:#1b1f24\">\n{}</body></html>\n",
-            sections.join("<hr>\n")
-        )
-    });
-    Mail {
-        // One line whatever the title holds: a line feed would begin a header of its own.
-        subject: clip(&harmless::line(&headings.join(" / ")), SUBJECT_BYTES),
-        text,
-        html,
-    }
-}
-
-fn section(document: &Document, shown: Shown) -> String {
-    let mut out = format!("<h3>{}</h3>\n", html(&document.heading));
-    let paragraph = |lines: &[String]| {
-        let lines: Vec<String> = lines.iter().map(|line| html(line)).collect();
-        format!("<p>{}</p>\n", lines.join("<br>\n"))
-    };
-    if shown.facts {
-        out += &paragraph(&document.facts);
-    }
-    let body = document.body(shown);
-    if !body.is_empty() {
-        out += &paragraph(&body);
-    }
-    if !document.items.is_empty() {
-        out += "<ol>\n";
-        for item in document.items.iter().take(shown.items) {
-            out += &match &item.page {
-                Some(page) => format!(
-                    "<li><a href=\"{}\">{}</a></li>\n",
-                    html(page),
-                    html(&item.text)
-                ),
-                None => format!("<li>{}</li>\n", html(&item.text)),
-            };
-        }
-        out += "</ol>\n";
-    }
-    if let Some(left) = document.left_out(shown) {
-        out += &paragraph(&[left]);
-    }
-    if let Some(page) = &document.page {
-        out += &format!(
-            "<p><a href=\"{}\">{}</a></p>\n",
-            html(page),
-            document.details()
-        );
-    }
-    out += &format!(
-        "<p style=\"color:#6e7781\">{}</p>\n",
-        html(&document.footer())
-    );
-    out
 }

@@ -48,7 +48,7 @@ impl Robot {
             );
             None
         } else {
-            checks.address("url", written, true)
+            checks.address("url", written.trim_end_matches('/'), true)
         };
         let token = checks.required_secret("token_file", &config.token_file);
         if let Some(token) = &token

@@ -186,7 +186,7 @@ pub(crate) fn line(message: &Message, language: Language, facility: u8, max: usi
         ("total", &message.total().to_string(), 20),
         ("page", &message.page, 500),
     ] {
-        data += &format!(" {name}=\"{}\"", parameter(&clip(value, bytes)));
+        data += &format!(" {name}=\"{}\"", parameter(value, bytes));
     }
     let head = format!(
         "<{priority}>1 {} {} cbsift {} alert [cbsift@{ENTERPRISE}{data}] \u{feff}",
@@ -213,10 +213,10 @@ pub(crate) fn line(message: &Message, language: Language, facility: u8, max: usi
     format!("{head}{}", clip(&texts.join(" / "), room))
 }
 
-/// A value of structured data, RFC 5424 section 6.3.3.
-fn parameter(value: &str) -> String {
+/// A value of structured data, RFC 5424 section 6.3.3; at most twice as long as `bytes` where all of it is escaped.
+fn parameter(value: &str, bytes: usize) -> String {
     let mut out = String::new();
-    for letter in harmless::line(value).chars() {
+    for letter in clip(&harmless::line(value), bytes).chars() {
         if matches!(letter, '"' | '\\' | ']') {
             out.push('\\');
         }

@@ -123,7 +123,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Fixed(text) => out.push_str(text),
-                Part::Name(name) if name == "message" => out.push_str(&message.json().to_string()),
+                Part::Name(name) if name == "message" => out.push_str(&message.json_text()),
                 Part::Name(name) => out.push_str(&self.escaped(&value(name, message, style))),
             }
         }

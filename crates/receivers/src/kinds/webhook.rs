@@ -81,7 +81,7 @@ impl Webhook {
     pub(crate) fn body(&self, message: &Message) -> String {
         match &self.template {
             Some(template) => template.fill(message, self.style),
-            None => message.json().to_string(),
+            None => message.json_text(),
         }
     }
 

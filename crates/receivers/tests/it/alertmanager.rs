@@ -12,9 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 /// Longest wait for what a busy machine does in a moment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where the package is unpacked; what is started there finds its templates.
+fn unpacked() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.cache/alertmanager")
+}
+
 fn program(name: &str) -> PathBuf {
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let fetched = repository.join(".cache/alertmanager/usr/bin").join(name);
+    let fetched = unpacked().join("usr/bin").join(name);
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&folders).map(|folder| folder.join(name));
     installed
@@ -60,7 +64,11 @@ receivers: [{{name: test, webhook_configs: [{{url: '{}/told', send_resolved: tru
     }
 
     fn spawn(folder: &tempfile::TempDir, port: u16) -> Child {
-        Command::new(program("prometheus-alertmanager"))
+        let mut command = Command::new(program("prometheus-alertmanager"));
+        if unpacked().is_dir() {
+            command.current_dir(unpacked());
+        }
+        command
             .arg(format!(
                 "--config.file={}",
                 folder.path().join("alertmanager.yml").display()
@@ -220,6 +228,7 @@ async fn a_real_one_has_every_alert_once_groups_silences_and_resolves_them() {
     real.kill();
     let outcome = ops.deliver("ops", &message).await;
     assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
+    let before = server.heard().len();
     real.start_again();
     for _ in 0..3 {
         assert_eq!(ops.deliver("ops", &message).await, Outcome::Delivered);
@@ -227,6 +236,9 @@ async fn a_real_one_has_every_alert_once_groups_silences_and_resolves_them() {
     let all = real.amtool(&["alert", "query", "--output=json", "--active", "--silenced"]);
     let all: Vec<Value> = serde_json::from_str(&all).unwrap();
     assert_eq!(endpoints(&all), ["PC-000", "PC-001", "PC-002"]);
+
+    // Killed, it has forgotten that it told of the group, and tells once more; what it told of it tells the end of.
+    until("the group is told again", || server.heard().len() > before);
 
     // Resolved: none is left, and the group is told so once more.
     let over = Message {

@@ -5,7 +5,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -50,7 +50,7 @@ impl Request {
 pub enum Answer {
     /// Status, one further header or none, body.
     Say(u16, &'static str, String),
-    /// Says nothing, until the other side goes.
+    /// Says nothing while the server is there.
     Hang,
     /// Goes on for ever.
     Endless,
@@ -63,6 +63,25 @@ pub fn ok(body: &str) -> Answer {
 pub struct Server {
     pub port: u16,
     heard: Arc<Mutex<Vec<Request>>>,
+    over: Arc<Over>,
+}
+
+/// Whether the test is over: a client's thread that waits for an answer would keep it from ending.
+#[derive(Default)]
+struct Over(Mutex<bool>, Condvar);
+
+impl Over {
+    fn wait(&self) {
+        let over = self.0.lock().unwrap();
+        drop(self.1.wait_while(over, |over| !*over).unwrap());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.over.1.notify_all();
+    }
 }
 
 type Answers = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
@@ -85,20 +104,22 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
+        let over = Arc::new(Over::default());
+        let (kept, end) = (Arc::clone(&heard), Arc::clone(&over));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (answer, kept, tls) = (Arc::clone(&answer), Arc::clone(&kept), tls.clone());
+                let end = Arc::clone(&end);
                 std::thread::spawn(move || match tls {
-                    None => exchange(stream, &answer, &kept),
+                    None => exchange(stream, &answer, &kept, &end),
                     Some(config) => {
                         let connection = ServerConnection::new(config).unwrap();
-                        exchange(StreamOwned::new(connection, stream), &answer, &kept);
+                        exchange(StreamOwned::new(connection, stream), &answer, &kept, &end);
                     }
                 });
             }
         });
-        Self { port, heard }
+        Self { port, heard, over }
     }
 
     pub fn url(&self) -> String {
@@ -111,7 +132,7 @@ impl Server {
     }
 }
 
-fn exchange(stream: impl Read + Write, answer: &Answers, kept: &Mutex<Vec<Request>>) {
+fn exchange(stream: impl Read + Write, answer: &Answers, kept: &Mutex<Vec<Request>>, over: &Over) {
     let mut stream = BufReader::new(stream);
     let Some(request) = read(&mut stream) else {
         return;
@@ -133,7 +154,10 @@ fn exchange(stream: impl Read + Write, answer: &Answers, kept: &Mutex<Vec<Reques
                 .and_then(|()| stream.write_all(body.as_bytes()))
                 .and_then(|()| stream.flush())
         }
-        Answer::Hang => stream.read(&mut [0]).map(|_| ()),
+        Answer::Hang => {
+            over.wait();
+            Ok(())
+        }
         Answer::Endless => {
             let _ = stream.write_all(b"HTTP/1.1 200 x\r\n\r\n");
             while stream.write_all(&[b'x'; 4096]).is_ok() {}

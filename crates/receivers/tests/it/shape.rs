@@ -102,7 +102,7 @@ fn long_and_hostile_text_stays_within_limits_and_forms_nothing() {
         "\\\"\r\n\u{2028}",
         "]]]](((([[[[",
     ] {
-        for repeats in [1, 50, 5000] {
+        for repeats in [1, 50, 1000] {
             check(&hostile(&part.repeat(repeats), 20));
         }
     }
