@@ -59,7 +59,11 @@ pub(super) async fn list(
             let json = serde_json::to_string_pretty(&json(&endpoints, &clones))?;
             format!("{}\n", harmless::json(&json))
         }
-        Format::Csv => csv(&endpoints)?,
+        Format::Csv => {
+            // Each cell is harmless; what is shown for the mark at the front would be no mark.
+            super::super::print_as_is(&csv(&endpoints)?)?;
+            return Ok(());
+        }
     };
     super::super::print(&text)?;
     Ok(())
