@@ -34,7 +34,17 @@ pub(crate) fn list(paths: &[PathBuf]) -> (Vec<Listed>, Vec<Unseen>) {
         match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_dir() => match fs::read_dir(path) {
                 Ok(entries) => {
-                    for entry in entries.take(FILES_MAX) {
+                    for (count, entry) in entries.enumerate() {
+                        if count == FILES_MAX {
+                            let more = format!(
+                                "more than {FILES_MAX} files: some are not read; move those away that are no logs"
+                            );
+                            unseen.push(Unseen {
+                                path: path.clone(),
+                                error: io::Error::other(more),
+                            });
+                            break;
+                        }
                         match entry {
                             Ok(entry) => look_at(entry.path(), &mut listed, &mut unseen),
                             Err(error) => unseen.push(Unseen {
@@ -108,7 +118,7 @@ fn stat(path: &Path) -> io::Result<Option<(FileKey, u64, i64)>> {
     Ok(Some((key(&file)?, metadata.len(), modified(&metadata))))
 }
 
-fn modified(metadata: &fs::Metadata) -> i64 {
+pub(crate) fn modified(metadata: &fs::Metadata) -> i64 {
     let since = metadata
         .modified()
         .ok()

@@ -168,12 +168,26 @@ impl Place {
         let Some(&(first, _)) = taken.lines.first() else {
             return Ok(None);
         };
-        if sent > 0 && first > sent + 1 {
-            log.gap = Some(Gap {
-                from: sent + 1,
-                to: first,
-                reason: GapReason::Overwritten,
-            });
+        let mut gaps = Vec::new();
+        // What makes room for newer records goes from the oldest on.
+        if sent > 0 && taken.oldest > sent + 1 {
+            gaps.push((sent + 1, taken.oldest.min(first), GapReason::Overwritten));
+            // The process before may have sent some of them and died before it wrote that down: other records must not take their places.
+            if !log.now.is_acknowledged {
+                (log.first_record, log.offset) = (None, 0);
+                log.print = Print::default();
+            }
+        }
+        let readable_from = taken.oldest.max(sent + 1);
+        gaps.push((readable_from, first, GapReason::Unreadable));
+        // Records behind it were read, so nobody is still writing what is missing between them.
+        let numbers = taken.lines.iter().map(|(number, _)| *number);
+        for (before, number) in numbers.clone().zip(numbers.skip(1)) {
+            gaps.push((before + 1, number, GapReason::Unreadable));
+        }
+        for (from, to, reason) in gaps.into_iter().filter(|(from, to, _)| from < to) {
+            log.note_gap(Gap { from, to, reason });
+            self.is_dirty = true;
         }
         let record = taken.lines.last().map_or(sent, |(number, _)| *number);
         let mut bytes = Vec::new();
@@ -214,7 +228,8 @@ impl Place {
 /// Records behind the last one that was sent.
 struct Taken {
     lines: Vec<(u64, String)>,
-    /// The newest there is.
+    /// The oldest and the newest there is.
+    oldest: u64,
     newest: u64,
 }
 
@@ -222,6 +237,7 @@ fn take(file: &File, sent: u64, body_bytes: usize) -> io::Result<Taken> {
     let chunks = chunks(file)?;
     let mut taken = Taken {
         lines: Vec::new(),
+        oldest: chunks.first().map_or(0, |chunk| chunk.first),
         newest: chunks.last().map_or(0, |chunk| chunk.last),
     };
     let mut bytes = 0;

@@ -10,12 +10,8 @@ use crate::settle::{Role, before, name_of};
 use crate::{Log, body, event_log};
 use event::TextEncoding;
 use files::LogFile;
-use std::fs::File;
 use std::io;
 use std::time::Duration;
-
-/// Bytes that are compared at once.
-const COMPARE_BYTES: u64 = 64 * 1024;
 
 /// Whether a file is dealt with.
 pub(crate) enum Settled {
@@ -41,7 +37,8 @@ impl Place {
         }
         let size = file.metadata()?.len();
         if let Some(index) = self.lost_log(&head, listed.key, |print| is_same(print, &file, size)) {
-            self.move_in(index, listed, Container::Plain, size, now);
+            let seen = (size, before(&file, size)?);
+            self.move_in(index, listed, Container::Plain, size, seen, now);
             let id = self.logs.get(index).map(|log| log.id);
             if let Some(id) = id {
                 self.handles.insert(id, file);
@@ -49,7 +46,6 @@ impl Place {
             return Ok(Settled::Yes);
         }
         let mut originals = Vec::new();
-        let mut is_longer = false;
         for index in 0..self.logs.len() {
             let Some(log) = self.logs.get(index) else {
                 continue;
@@ -58,11 +54,16 @@ impl Place {
                 continue;
             }
             let (id, log_end) = (log.id, log.print.end);
-            match self.compare(index, &file, size)? {
-                Alike::Copy => originals.push((id, log_end)),
-                Alike::Longer => is_longer = true,
-                Alike::No => {}
+            match self.is_like(index, listed.key, &file, size)? {
+                // The rest is compared at the next looks.
+                None => return Ok(Settled::Yes),
+                Some(false) => continue,
+                Some(true) => {}
             }
+            if !self.is_original(index, now)? {
+                return self.settle(listed, now);
+            }
+            originals.push((id, log_end));
         }
         if !originals.is_empty() {
             let role = Role::CopyOf {
@@ -70,14 +71,6 @@ impl Place {
                 size,
             };
             self.set_role(listed, role);
-            return Ok(Settled::Yes);
-        }
-        // Longer than the log it begins like: that log may have been truncated a moment ago, which the next look will show.
-        if is_longer
-            && let Some(known) = self.files.get_mut(&listed.key)
-            && !known.is_deferred
-        {
-            known.is_deferred = true;
             return Ok(Settled::Yes);
         }
         Ok(Settled::New(head))
@@ -97,7 +90,7 @@ impl Place {
             // What begins like it and is longer may still be another content.
             .filter(|(_, log)| log.now.left != Some(key))
             .filter(|(_, log)| {
-                let evidence = log.evidence();
+                let evidence = log.evidence(None);
                 evidence.is_some_and(|print| is_in(&print).unwrap_or(false))
             })
             .max_by_key(|(_, log)| (log.print.end, !log.done, log.size))
@@ -111,6 +104,7 @@ impl Place {
         listed: &Listed,
         container: Container,
         size: u64,
+        seen: (u64, Hash),
         now: Duration,
     ) {
         let Some(log) = self.logs.get_mut(index) else {
@@ -121,6 +115,8 @@ impl Place {
         log.key = Some(listed.key);
         log.container = container;
         log.size = size;
+        log.seen = Some(seen);
+        log.zeros = None;
         log.done = false;
         log.gap = None;
         log.now = Now {
@@ -132,39 +128,10 @@ impl Place {
         self.set_role(listed, Role::Log(Duration::ZERO));
     }
 
-    /// What a file is to a log that lies elsewhere and begins alike.
-    fn compare(&mut self, index: usize, file: &File, size: u64) -> io::Result<Alike> {
-        let Some(log) = self.logs.get(index) else {
-            return Ok(Alike::No);
-        };
-        if let Container::Cabinet { readable, .. } = log.container {
-            // Its bytes are not at hand; that it is acknowledged and ends alike has to do.
-            let is_same = log.print.end >= readable && is_same(&log.print, file, size)?;
-            return Ok(match is_same && size <= readable {
-                true => Alike::Copy,
-                false => Alike::No,
-            });
-        }
-        let Some(other) = self.file_of(index)? else {
-            return Ok(Alike::No);
-        };
-        let other_size = other.metadata()?.len();
-        let common = size.min(other_size);
-        let mut at = 0;
-        while at < common {
-            let length = COMPARE_BYTES.min(common - at);
-            if disk::read_at(file, at, length)? != disk::read_at(other, at, length)? {
-                return Ok(Alike::No);
-            }
-            at += length;
-        }
-        Ok(match size > other_size {
-            true => Alike::Longer,
-            false => Alike::Copy,
-        })
-    }
-
     fn settle_cabinet(&mut self, listed: &Listed, now: Duration) -> io::Result<()> {
+        if let Some(known) = self.files.get_mut(&listed.key) {
+            known.is_cabinet = true;
+        }
         let is_old = self
             .files
             .get(&listed.key)
@@ -224,6 +191,7 @@ impl Place {
         if disk::key(&disk::open(&listed.path)?)? != listed.key {
             return Err(io::ErrorKind::NotFound.into());
         }
+        let cut = first.damage.as_ref().map(|_| first.readable);
         let lost: Vec<(usize, Print)> = self
             .logs
             .iter()
@@ -231,7 +199,7 @@ impl Place {
             .filter(|(_, log)| {
                 !log.has_file() && !log.is_event_log() && log.print.begins(&first.head)
             })
-            .filter_map(|(index, log)| Some((index, log.evidence()?)))
+            .filter_map(|(index, log)| Some((index, log.evidence(cut)?)))
             .collect();
         let container = |content: &Content| Container::Cabinet {
             member: cabinet::member_name(&listed.path, member),
@@ -248,7 +216,9 @@ impl Place {
                 .filter(|(_, has)| **has)
                 .max_by_key(|((_, print), _)| print.end);
             if let Some(((index, _), _)) = found {
-                self.move_in(*index, listed, container(&content), member.bytes, now);
+                let seen = (content.readable, Hash::of(&content.tail));
+                let size = member.bytes;
+                self.move_in(*index, listed, container(&content), size, seen, now);
                 return Ok(Packed::Log);
             }
         }
@@ -268,6 +238,9 @@ impl Place {
             let mut theirs = |at: u64, length: u64| disk::read_at(other, at, length);
             let content = cabinet::read(member, &[], Some(&mut theirs)).map_err(failed)?;
             if content.is_same && content.readable <= other_size {
+                if !self.is_original(index, now)? {
+                    return self.settle_member(listed, member, is_old, now);
+                }
                 originals.push((id, log_end));
             }
         }
@@ -372,8 +345,10 @@ impl Place {
             print,
             size,
             seen: None,
+            zeros: None,
             done: false,
             gap: None,
+            gaps_before: 0,
             now: Now {
                 grown_at: now,
                 waiting_since: Some(now),
@@ -388,15 +363,6 @@ impl Place {
 /// Text that people exported is no log that grows.
 fn is_copied(log: &LogFile) -> bool {
     log.format.is_copied()
-}
-
-/// What a file is to a log.
-enum Alike {
-    /// It holds no more than the log does, and that is the same.
-    Copy,
-    /// It holds all of it, and more.
-    Longer,
-    No,
 }
 
 /// What a member of a cabinet is.

@@ -12,6 +12,7 @@
 mod body;
 mod cabinet;
 mod checkpoint;
+mod copies;
 mod disk;
 mod event_log;
 mod home;
@@ -21,6 +22,7 @@ mod place;
 mod points;
 mod print;
 mod settle;
+mod zeros;
 
 pub use body::Body;
 pub use checkpoint::{CheckpointError, Checkpoints, Loaded};

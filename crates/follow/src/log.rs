@@ -1,6 +1,7 @@
 //! A log that is followed: what it is, where it lies now, and how far it is acknowledged.
 
 use crate::print::{FileKey, Hash, Print};
+use crate::zeros::Zeros;
 use event::{Format, Source, TextEncoding};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub enum GapReason {
     Damaged,
     /// Records of an event log were overwritten; `from` and `to` are record numbers.
     Overwritten,
+    /// Records of an event log stand there and cannot be read; numbers, too.
+    Unreadable,
 }
 
 impl GapReason {
@@ -50,6 +53,7 @@ impl GapReason {
             Self::Gone => "the file was removed or overwritten before it was read",
             Self::Damaged => "the cabinet is damaged",
             Self::Overwritten => "the event log overwrote these records before they were read",
+            Self::Unreadable => "these records of the event log cannot be read",
         }
     }
 }
@@ -96,11 +100,17 @@ pub struct Log {
     /// Its size at a look, and what stood before it then: what is not acknowledged yet is known by that.
     #[serde(default)]
     pub(crate) seen: Option<(u64, Hash)>,
+    /// Where zeros began, and the size up to which nothing else was seen: space that was made beforehand, and is no content yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) zeros: Option<(u64, u64)>,
     /// Nothing more will come from it, unless its content turns up again.
     pub done: bool,
     /// What of it is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+    /// Gaps of an event log before that one.
+    #[serde(default)]
+    pub gaps_before: u64,
 
     /// What only the running process knows.
     #[serde(skip)]
@@ -124,8 +134,14 @@ pub(crate) struct Now {
     pub(crate) looked_at: Option<u64>,
     /// A file that held it, and holds another content by now.
     pub(crate) left: Option<FileKey>,
-    /// It ends in zeros, which are no content yet.
-    pub(crate) has_zeros: bool,
+    /// Something of it was acknowledged in this process.
+    pub(crate) is_acknowledged: bool,
+    /// Nothing of it is sent before then: the intake refused it.
+    pub(crate) held_until: Duration,
+    /// The size with which it was last written down.
+    pub(crate) saved_size: u64,
+    /// How far zeros behind its content were looked at.
+    pub(crate) zeros: Option<Zeros>,
 }
 
 impl Log {
@@ -141,23 +157,44 @@ impl Log {
             Container::Cabinet { readable, .. } => readable.saturating_sub(self.print.end),
             Container::Plain => match self.gap {
                 Some(_) => 0,
-                None => self.size.saturating_sub(self.print.end),
+                None => self.content_end().saturating_sub(self.print.end),
             },
         }
     }
 
-    /// What another file must have to be this log's. Of a log of which nothing is acknowledged the beginning alone would say too little: others
-    /// may begin like it.
-    pub(crate) fn evidence(&self) -> Option<Print> {
-        if self.print.end > 0 {
-            return Some(self.print);
+    /// The end of what was seen and is content.
+    pub(crate) fn content_end(&self) -> u64 {
+        match self.zeros {
+            Some((from, to)) if self.size <= to => from,
+            _ => self.size,
         }
-        let (end, tail) = self.seen?;
-        Some(Print {
-            end,
-            tail,
-            ..self.print
-        })
+    }
+
+    /// What another file must have to be this log's: all that was seen of it. A file with less is a copy of its beginning, which may go on
+    /// otherwise. Where it ends in zeros, which may go, and in a cabinet that is damaged before that place, what is acknowledged has to do.
+    pub(crate) fn evidence(&self, cut: Option<u64>) -> Option<Print> {
+        let is_there = |end: u64| cut.is_none_or(|cut| end <= cut);
+        match self.seen {
+            Some((end, tail)) if end > self.print.end && self.zeros.is_none() && is_there(end) => {
+                Some(Print {
+                    end,
+                    tail,
+                    ..self.print
+                })
+            }
+            // The beginning alone would say too little: others may begin like it.
+            _ => (self.print.end > 0).then_some(self.print),
+        }
+    }
+
+    /// Notes a gap of an event log, which may have several: the newest is kept, the others are counted. The same one is met again where a body
+    /// was not acknowledged.
+    pub(crate) fn note_gap(&mut self, gap: Gap) {
+        if self.gap.is_some_and(|known| known.from >= gap.from) {
+            return;
+        }
+        self.gaps_before += u64::from(self.gap.is_some());
+        self.gap = Some(gap);
     }
 
     pub(crate) fn is_event_log(&self) -> bool {

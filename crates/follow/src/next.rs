@@ -6,14 +6,15 @@ use crate::disk;
 use crate::log::{Container, Gap, GapReason};
 use crate::place::Place;
 use crate::points::Stopped;
-use crate::print::{PREFIX_BYTES, Print, TAIL_BYTES};
-use crate::settle::{Role, name_of};
+use crate::print::{Hash, PREFIX_BYTES, Print, TAIL_BYTES};
+use crate::settle::{Role, before, name_of};
+use crate::zeros::{Zeros, look_behind};
 use event::TextEncoding;
 use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-/// Zeros within a text that are looked behind.
+/// Zeros within a text that are looked behind, and more of which at its end are no content as long as somebody may write there.
 const ZEROS: usize = 4 * 1024;
 
 impl Place {
@@ -39,7 +40,7 @@ impl Place {
         let Some(log) = self.logs.get_mut(index) else {
             return Ok(None);
         };
-        let least = if log.now.has_zeros {
+        let least = if log.zeros.is_some() {
             log.print.end
         } else {
             log.size
@@ -78,7 +79,7 @@ impl Place {
         let from = log.offset.saturating_sub(TAIL_BYTES);
         let length = wanted.min(options.body_bytes as u64) + (log.offset - from);
         let read = self.read_plain(index, from, length)?;
-        let (bytes, head, is_zero_behind) = match read {
+        let (bytes, checked) = match read {
             Ok(Some(read)) => read,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -89,37 +90,43 @@ impl Place {
         };
         if let Some(log) = self.logs.get_mut(index) {
             // Only now it is known to be this content's.
-            log.size = log.size.max(size);
+            log.now.zeros = checked.zeros;
+            if checked.seen.0 >= log.size {
+                (log.size, log.seen) = (checked.seen.0, Some(checked.seen));
+            }
         }
-        let at_end = from + bytes.len() as u64 >= size || is_zero_behind;
+        let at_end = from + bytes.len() as u64 >= size || checked.zeros.is_some();
         let read = Read {
             from,
             bytes,
-            head,
+            head: checked.head,
             is_end: at_end,
             is_final: is_closed && from + length >= size,
-            keep_zeros: is_final || (!at_end),
+            keep_zeros: !at_end,
         };
-        self.body_of(index, read)
+        let body = self.body_of(index, read)?;
+        if let Some(log) = self.logs.get_mut(index)
+            && body.is_none()
+            && is_final
+        {
+            // What is left is no content, or too little to be a log.
+            log.now.ended = true;
+        }
+        Ok(body)
     }
 
     /// Reads bytes, and only then asks whether they are of the content that is meant: what was replaced before or meanwhile shows.
-    #[expect(
-        clippy::type_complexity,
-        reason = "bytes, the log's head, and whether only zeros follow"
-    )]
     fn read_plain(
         &mut self,
         index: usize,
         from: u64,
         length: u64,
-    ) -> Result<io::Result<Option<(Vec<u8>, Vec<u8>, bool)>>, Stopped> {
+    ) -> Result<io::Result<Option<(Vec<u8>, Checked)>>, Stopped> {
         self.points.at("next: before the body is read")?;
-        let print = self
-            .logs
-            .get(index)
-            .map(|log| log.print)
-            .unwrap_or_default();
+        let (print, known) = match self.logs.get(index) {
+            Some(log) => (log.print, log.now.zeros),
+            None => return Ok(Ok(None)),
+        };
         let read = |file: &File| disk::read_at(file, from, length);
         let bytes = match self.file_of(index) {
             Ok(Some(file)) => read(file),
@@ -131,7 +138,7 @@ impl Place {
             Err(error) => return Ok(Err(error)),
         };
         self.points.at("next: after the body is read")?;
-        let check = |file: &File| -> io::Result<Option<(Vec<u8>, bool)>> {
+        let check = |file: &File| -> io::Result<Option<Checked>> {
             let size = file.metadata()?.len();
             let head = disk::read_at(file, 0, PREFIX_BYTES)?;
             if !is_same(&print, file, size)? {
@@ -145,8 +152,15 @@ impl Place {
                 return Ok(None);
             }
             let zeros = bytes.iter().rev().take_while(|byte| **byte == 0).count();
-            let is_zero_behind = zeros >= ZEROS && is_zero(file, end)?;
-            Ok(Some((head, is_zero_behind)))
+            let zeros = match zeros >= ZEROS {
+                true => look_behind(file, end, known)?,
+                false => None,
+            };
+            Ok(Some(Checked {
+                head,
+                zeros,
+                seen: (size, before(file, size)?),
+            }))
         };
         let checked = match self.file_of(index) {
             Ok(Some(file)) => check(file),
@@ -154,7 +168,7 @@ impl Place {
             Err(error) => Err(error),
         };
         Ok(match checked {
-            Ok(Some((head, is_zero_behind))) => Ok(Some((bytes, head, is_zero_behind))),
+            Ok(Some(checked)) => Ok(Some((bytes, checked))),
             Ok(None) => {
                 self.doubt(index);
                 Ok(None)
@@ -275,7 +289,16 @@ impl Place {
             true => bytes,
             false => {
                 let used = body::without_zeros(log.encoding, bytes);
-                log.now.has_zeros = used < bytes.len();
+                // What a crash leaves, or half a unit of UTF-16, is no space that somebody made.
+                let used = match read.is_final && bytes.len() - used < ZEROS {
+                    true => bytes.len(),
+                    false => used,
+                };
+                // Of UTF-16 one may be half of a unit.
+                let is_space = bytes.len() - used > usize::from(log.encoding != TextEncoding::Utf8);
+                let zeros = is_space.then_some((log.offset + used as u64, log.size));
+                self.is_dirty |= log.zeros != zeros;
+                log.zeros = zeros;
                 bytes.get(..used).unwrap_or_default()
             }
         };
@@ -351,8 +374,19 @@ impl Place {
         if is_new {
             body.first_record = self.name_stream(index, first_record)?;
         }
+        self.save_before(index, end)?;
         Ok(Some(body))
     }
+}
+
+/// What a file shows behind bytes that were read from it, and that are its log's.
+struct Checked {
+    /// How it begins.
+    head: Vec<u8>,
+    /// Nothing but zeros follows, as far as was looked.
+    zeros: Option<Zeros>,
+    /// Its size, and what stands before it.
+    seen: (u64, Hash),
 }
 
 /// Bytes of a log, with some of those before them.
@@ -381,7 +415,7 @@ impl Read {
             (Some(from), Some(to)) => self.bytes.get(from..to),
             _ => None,
         };
-        print.end == 0 || tail.is_some_and(|tail| crate::print::Hash::of(tail) == print.tail)
+        print.end == 0 || tail.is_some_and(|tail| Hash::of(tail) == print.tail)
     }
 }
 
@@ -395,20 +429,5 @@ pub(crate) fn is_same(print: &Print, file: &File, size: u64) -> io::Result<bool>
     }
     let length = print.tail_length();
     let tail = disk::read_at(file, print.end - length, length)?;
-    Ok(print.end == 0 || crate::print::Hash::of(&tail) == print.tail)
-}
-
-/// Whether nothing but zeros stands behind a place.
-fn is_zero(file: &File, from: u64) -> io::Result<bool> {
-    let mut at = from;
-    loop {
-        let bytes = disk::read_at(file, at, 64 * 1024)?;
-        if bytes.is_empty() {
-            return Ok(true);
-        }
-        if bytes.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += bytes.len() as u64;
-    }
+    Ok(print.end == 0 || Hash::of(&tail) == print.tail)
 }

@@ -94,7 +94,7 @@ impl Place {
     pub fn open(options: PlaceOptions, points: Points) -> (Self, Option<String>) {
         let mut checkpoints = Checkpoints::new(&options.checkpoint);
         let loaded = checkpoints.load();
-        let place = Self {
+        let mut place = Self {
             options,
             checkpoints,
             points,
@@ -107,7 +107,28 @@ impl Place {
             is_dirty: false,
             turn: 0,
         };
+        place.note_saved();
         (place, loaded.trouble)
+    }
+
+    fn note_saved(&mut self) {
+        for log in &mut self.logs {
+            log.now.saved_size = log.size;
+        }
+    }
+
+    /// What goes out was written down as seen: after a death, too, no file that has less of it is taken for the log, and goes on otherwise.
+    pub(crate) fn save_before(&mut self, index: usize, end: u64) -> Result<(), Stopped> {
+        let is_known = |log: &Log| log.now.saved_size >= end || log.is_event_log();
+        if self.logs.get(index).is_none_or(is_known) {
+            return Ok(());
+        }
+        self.is_dirty = true;
+        match self.save() {
+            Err(CheckpointError::Stopped(stopped)) => Err(stopped),
+            // It ships on: `save` says it again.
+            Err(CheckpointError::Io { .. }) | Ok(()) => Ok(()),
+        }
     }
 
     /// Every log that is known, those too that are done.
@@ -138,6 +159,7 @@ impl Place {
     pub fn is_waiting(&self) -> bool {
         self.logs.iter().any(|log| {
             !log.done
+                && log.now.held_until == Duration::ZERO
                 && (log.now.waiting_since.is_some()
                     || self.handles.contains_key(&log.id) && !log.has_file())
         })
@@ -179,11 +201,21 @@ impl Place {
         log.print.note_head(&body.head);
         log.print.note_tail(body.end(), &body.tail);
         log.now.waiting_since = None;
+        log.now.held_until = Duration::ZERO;
+        log.now.is_acknowledged = true;
         if let Container::EventLog { record } = &mut log.container {
             *record = body.record;
         }
         self.is_dirty = true;
         // The log that was served gives way to the others.
+        self.turn += 1;
+    }
+
+    /// Sets the log of a body aside until a moment: the intake refuses that body, and takes those of others. Nothing is lost, it waits in its file.
+    pub fn hold(&mut self, body: &Body, until: Duration) {
+        if let Some(log) = self.logs.iter_mut().find(|log| log.id == body.log) {
+            log.now.held_until = until;
+        }
         self.turn += 1;
     }
 
@@ -193,6 +225,7 @@ impl Place {
             self.checkpoints
                 .save(self.logs.iter(), self.next_id, &mut self.points)?;
             self.is_dirty = false;
+            self.note_saved();
         }
         Ok(())
     }
@@ -215,7 +248,7 @@ impl Place {
         let Some(log) = self.logs.get(index) else {
             return Ok(None);
         };
-        if log.done {
+        if log.done || now < log.now.held_until {
             return Ok(None);
         }
         match log.container {

@@ -28,8 +28,12 @@ pub(crate) struct Known {
     /// Since when it has been so.
     pub(crate) since: Duration,
     pub(crate) role: Role,
-    /// It was longer than the log that it begins like, once before.
-    pub(crate) is_deferred: bool,
+    /// When it was last looked at to see what it is, where no log has it.
+    pub(crate) looked_at: Duration,
+    /// Looking at it takes long.
+    pub(crate) is_cabinet: bool,
+    /// Logs whose beginning it has, and how much of it was compared.
+    pub(crate) compared: Vec<(u32, u64)>,
 }
 
 /// What a file is.
@@ -82,14 +86,22 @@ impl Place {
         let mut before = std::mem::take(&mut self.files);
         for file in listed {
             let known = before.remove(&file.key);
+            let is_as_before =
+                |known: &Known| (known.size, known.modified) == (file.size, file.modified);
             let known = match known {
-                Some(known) if (known.size, known.modified) == (file.size, file.modified) => known,
+                Some(known) if is_as_before(&known) => known,
                 other => Known {
                     size: file.size,
                     modified: file.modified,
                     since: now,
                     role: Role::New,
-                    is_deferred: other.is_some_and(|known| known.is_deferred),
+                    looked_at: Duration::ZERO,
+                    is_cabinet: false,
+                    // What grows keeps its beginning.
+                    compared: other
+                        .filter(|known| known.size <= file.size)
+                        .map(|known| known.compared)
+                        .unwrap_or_default(),
                 },
             };
             self.files.insert(file.key, known);
@@ -155,15 +167,7 @@ impl Place {
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {
                             self.set_role(file, Role::Log(Duration::ZERO));
                         }
-                        Ok(false) => {
-                            if let Some(log) = self.logs.get_mut(index) {
-                                log.now.left = log.key;
-                                log.detach(now);
-                                // The handle is of this very file, whose content is gone.
-                                self.handles.remove(&log.id);
-                                self.is_dirty = true;
-                            }
-                        }
+                        Ok(false) => self.lose(index, now),
                         Err(error) => {
                             self.problem(&file.path, &error);
                             self.set_role(file, Role::Log(Duration::ZERO));
@@ -175,8 +179,23 @@ impl Place {
         Ok(())
     }
 
+    /// A log's file holds another content by now.
+    pub(crate) fn lose(&mut self, index: usize, now: Duration) {
+        let Some(log) = self.logs.get_mut(index) else {
+            return;
+        };
+        log.now.left = log.key;
+        log.detach(now);
+        // The handle is of this very file.
+        self.handles.remove(&log.id);
+        if let Some(known) = log.now.left.and_then(|key| self.files.get_mut(&key)) {
+            known.role = Role::New;
+        }
+        self.is_dirty = true;
+    }
+
     /// Takes the size that was seen when the content was compared: the one that was listed may be another file's.
-    fn note_growth(&mut self, index: usize, now: Duration) {
+    pub(crate) fn note_growth(&mut self, index: usize, now: Duration) {
         let Some(log) = self.logs.get_mut(index) else {
             return;
         };
@@ -196,13 +215,13 @@ impl Place {
     }
 
     /// Whether a log's file still has its content.
-    fn is_still(&mut self, index: usize) -> io::Result<bool> {
+    pub(crate) fn is_still(&mut self, index: usize) -> io::Result<bool> {
         let Some(log) = self.logs.get(index) else {
             return Ok(false);
         };
         let print = log.print;
         // A log never shrinks, but for space that was made beforehand.
-        let (least, seen) = match log.now.has_zeros {
+        let (least, seen) = match log.zeros.is_some() {
             true => (0, None),
             false => (log.size, log.seen),
         };
@@ -235,7 +254,7 @@ impl Place {
     fn find_homes(&mut self, listed: &[Listed], now: Duration) -> Result<(), Stopped> {
         let mut homeless: Vec<&Listed> = listed
             .iter()
-            .filter(|file| file.size > 0 && self.is_open_question(file))
+            .filter(|file| file.size > 0 && self.is_open_question(file, now))
             .collect();
         // Of several that may be a log's the longest one is, as the others are copies of its beginning.
         homeless.sort_by_key(|file| std::cmp::Reverse(file.size));
@@ -243,6 +262,9 @@ impl Place {
         let mut left = Vec::new();
         for file in homeless {
             self.points.at("poll: before a file is looked at")?;
+            if let Some(known) = self.files.get_mut(&file.key) {
+                known.looked_at = now;
+            }
             match self.settle(file, now) {
                 Ok(home::Settled::Yes) => {}
                 Ok(home::Settled::New(head)) => left.push((file, head)),
@@ -259,12 +281,20 @@ impl Place {
     }
 
     /// Whether a file has to be looked at.
-    fn is_open_question(&self, file: &Listed) -> bool {
+    fn is_open_question(&self, file: &Listed, now: Duration) -> bool {
         let is_home = self.logs.iter().any(|log| log.key == Some(file.key));
-        match self.files.get(&file.key).map(|known| &known.role) {
-            None | Some(Role::New) => !is_home,
-            Some(Role::Log(_) | Role::Other) => !is_home && self.is_role_stale(file),
-            Some(Role::CopyOf { logs, size }) => logs.iter().all(|(id, end)| {
+        let Some(known) = self.files.get(&file.key) else {
+            return !is_home;
+        };
+        // Written again in the same tick it would look as it did. Cabinets are looked at once more when that is over, others until then.
+        let sure_at = known.since + SURE_AFTER;
+        let is_unsure = known.looked_at < sure_at && (now >= sure_at || !known.is_cabinet);
+        match &known.role {
+            // Of one that held a log, which then was detached from it, it is not known either.
+            Role::New | Role::Log(_) => !is_home,
+            Role::Other => !is_home && is_unsure,
+            Role::CopyOf { .. } if is_unsure => true,
+            Role::CopyOf { logs, size } => logs.iter().all(|(id, end)| {
                 let log = self.logs.iter().find(|log| log.id == *id);
                 log.is_none_or(|log| match log.has_file() {
                     // What is not acknowledged yet may have become something else without a trace.
@@ -274,13 +304,6 @@ impl Place {
                 })
             }),
         }
-    }
-
-    /// A file that held a log, which then was detached from it, is looked at anew; what is no log stays none until it changes.
-    fn is_role_stale(&self, file: &Listed) -> bool {
-        self.files
-            .get(&file.key)
-            .is_some_and(|known| matches!(known.role, Role::Log(_)))
     }
 
     /// Logs that are nowhere any more.
@@ -308,7 +331,7 @@ impl Place {
                 continue;
             };
             log.now.missing_since.get_or_insert(now);
-            let is_unread = log.size > log.print.end;
+            let is_unread = log.content_end() > log.print.end;
             if is_unread && missing < self.options.gone_after {
                 continue;
             }
@@ -319,7 +342,7 @@ impl Place {
             if is_unread && !is_elsewhere && !log.is_event_log() {
                 log.gap = Some(Gap {
                     from: log.print.end,
-                    to: log.size,
+                    to: log.content_end(),
                     reason: GapReason::Gone,
                 });
             }

@@ -28,6 +28,8 @@ fn log(id: u32, offset: u64) -> Log {
         seen: None,
         done: false,
         gap: None,
+        gaps_before: 0,
+        zeros: None,
         now: Default::default(),
     }
 }

@@ -277,3 +277,90 @@ fn an_event_log_that_wraps_is_one_stream_of_its_records() {
     write(&[(1, 3), (4, 5)]);
     assert_eq!(sent(&mut following), [1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn records_of_an_event_log_that_cannot_be_read_are_a_gap() {
+    let (_folder, logs, state) = folders();
+    let mut ring = evtx::ring(&[(1, 10), (11, 20)]);
+    // The fifth record of the first chunk is no record any more.
+    let record = (0..evtx::CHUNK as usize)
+        .map(|at| at + evtx::FILE_HEAD as usize)
+        .find(|at| ring[*at..].starts_with(b"**\0\0") && ring[at + 8] == 5);
+    ring[record.unwrap()..][..64].fill(0xFF);
+    fs::write(logs.join("System.evtx"), ring).unwrap();
+    let mut following = Following::of(&logs, &state);
+    let text = following.streams(30).concat();
+    let sent = records(&text);
+    assert!(!sent.contains(&5) && sent.last() == Some(&20), "{sent:?}");
+    let gaps = following.gaps();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!((gaps[0].from, gaps[0].reason), (5, GapReason::Unreadable));
+    assert_eq!(Some(&gaps[0].to), sent.iter().find(|number| **number > 5));
+}
+
+#[test]
+fn a_log_that_the_intake_refuses_waits_and_holds_up_no_other() {
+    let (_folder, logs, state) = folders();
+    append(&logs.join("CBS.log"), LINE.as_bytes());
+    let other = LINE.replace("made up", "another");
+    append(&logs.join("CbsPersist_1.log"), other.as_bytes());
+    let mut following = Following::of(&logs, &state);
+    let mut sent = Vec::new();
+    for _ in 0..10 {
+        following.now += Duration::from_millis(500);
+        following.place.poll(following.now).unwrap();
+        while let Some(body) = following.place.next(following.now).unwrap() {
+            match body.bytes == LINE.as_bytes() {
+                true => {
+                    let until = following.now + Duration::from_secs(60);
+                    following.place.hold(&body, until);
+                }
+                false => {
+                    following.place.acknowledge(&body);
+                    sent.push(body);
+                }
+            }
+        }
+    }
+    assert_eq!(sent.len(), 1);
+    assert!(!following.place.is_waiting());
+    // Asked again later it is taken.
+    assert_eq!(following.streams(120), [LINE]);
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
+fn zeros_that_nobody_replaced_are_no_loss_when_their_log_goes() {
+    let (_folder, logs, state) = folders();
+    let path = logs.join("CBS.log");
+    append(&path, LINE.as_bytes());
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(300_000)
+        .unwrap();
+    let mut following = Following::of(&logs, &state);
+    assert_eq!(following.streams(5), [LINE]);
+    assert_eq!(following.place.logs()[0].lag(), 0);
+    // Neither the file nor a restart makes something of them.
+    let intake = following.intake;
+    let mut following = Following::of(&logs, &state);
+    following.intake = intake;
+    following.streams(5);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(following.streams(120), [LINE]);
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
+fn more_files_than_are_looked_at_are_told() {
+    let (_folder, logs, state) = folders();
+    for number in 0..4_097 {
+        File::create(logs.join(number.to_string())).unwrap();
+    }
+    let mut following = Following::of(&logs, &state);
+    following.place.poll(Duration::ZERO).unwrap();
+    let problems: Vec<_> = following.place.problems().collect();
+    assert!(problems.len() == 1 && problems[0].what.contains("more than 4096 files"));
+}

@@ -3,11 +3,13 @@
 //! - `world.rs`: the writer, and what it knows of every log that it ever wrote.
 //! - `intake.rs`: what is acknowledged, and that it tiles every stream.
 //! - `torture.rs`: both and the follower in an order of chance, the follower killed at its points.
-//! - `evtx.rs`: event logs for it.
+//! - `evtx.rs`: event logs for them.
+//! - `ring.rs`: an event log that wraps, and a follower that dies.
 //! - `cases.rs`: one case after the other, as people would tell them.
 
 mod cases;
 mod evtx;
 mod intake;
+mod ring;
 mod torture;
 mod world;

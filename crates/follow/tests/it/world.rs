@@ -52,13 +52,15 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) truths: Vec<Truth>,
     pub(crate) names: BTreeMap<String, Holds>,
-    /// The writer's clock, which stamps files to two seconds.
+    /// The writer's clock, which stamps files to two seconds, and jumps.
+    epoch: u64,
     pub(crate) now: Duration,
     pub(crate) is_away: bool,
     /// What the last look listed.
     listed: BTreeMap<String, (usize, usize)>,
     number: usize,
-    pub(crate) said: Vec<String>,
+    /// What happened is printed, for a seed that fails.
+    pub(crate) is_told: bool,
 }
 
 impl World {
@@ -72,7 +74,24 @@ impl World {
             is_away: false,
             listed: BTreeMap::new(),
             number: 0,
-            said: Vec::new(),
+            epoch: 1_700_000_000,
+            is_told: std::env::var_os("CBSIFT_ROTATION_TELL").is_some(),
+        }
+    }
+
+    /// Prints what happens, where that is asked for.
+    pub(crate) fn say(&self, what: std::fmt::Arguments<'_>) {
+        if self.is_told {
+            eprintln!("{:8.3} {what}", self.now.as_secs_f64());
+        }
+    }
+
+    /// Prints which content lies where.
+    pub(crate) fn say_where(&self) {
+        for (name, holds) in &self.names {
+            let (Holds::Log(truth) | Holds::Cabinet(truth) | Holds::Half(truth)) = holds;
+            let bytes = self.truths[*truth].bytes.len();
+            self.say(format_args!("  {name} {holds:?} {bytes} bytes"));
         }
     }
 
@@ -81,7 +100,7 @@ impl World {
     }
 
     fn stamp(&self, path: &Path) {
-        let seconds = 1_700_000_000 + self.now.as_secs() / 2 * 2;
+        let seconds = self.epoch + self.now.as_secs() / 2 * 2;
         let at = UNIX_EPOCH + Duration::from_secs(seconds);
         if let Ok(file) = OpenOptions::new().write(true).open(path) {
             file.set_modified(at).unwrap();
@@ -284,7 +303,7 @@ impl World {
         }
         let (name, truth) = logs[self.chance.below(logs.len())].clone();
         let kind = self.chance.below(40);
-        self.said.push(format!("{kind} {name}"));
+        self.say(format_args!("step {kind} {name}"));
         match kind {
             0..=11 => self.append("CBS.log", 1, false),
             12 | 13 => {
@@ -413,6 +432,8 @@ impl World {
                 fs::rename(&self.folder, away).unwrap();
                 self.is_away = true;
             }
+            // Ten years back, to now, or on.
+            39 => self.epoch = 1_400_000_000 + 300_000_000 * self.chance.below(3) as u64,
             _ => {}
         }
     }
