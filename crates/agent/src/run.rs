@@ -1,6 +1,6 @@
 //! `run`: everything that follows and sends, from its start to its end.
 
-use crate::config::Config;
+use crate::config::{Config, TokenFrom};
 use crate::schedule::{Bandwidth, Schedule};
 use crate::turn::{Follower, clock};
 use crate::{enrol, own_log, pattern, status};
@@ -38,10 +38,15 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
         intake = config.intake,
         "following"
     );
-    let Some(uplink) = first_uplink(config, schedule) else {
+    let Some((token, uplink)) = first_uplink(config, schedule) else {
         return Ok(());
     };
     let running = Arc::new(Running {
+        shown: Mutex::new(Shown {
+            token,
+            uplink,
+            generation: 0,
+        }),
         places: RwLock::new(Vec::new()),
         bandwidth: Bandwidth::new(config.bandwidth),
         watched: RwLock::new(Vec::new()),
@@ -49,18 +54,16 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
     let mut watcher = watcher(&running, schedule);
     // Those that start together begin at moments of chance.
     let spread = config.start_spread.mul_f64(send::chance());
-    look_for_places(
-        config,
-        &uplink,
-        &running,
-        schedule,
-        watcher.as_mut(),
-        spread,
-    );
+    look_for_places(config, &running, schedule, watcher.as_mut(), spread);
     let count = running.places.read().map_or(0, |places| places.len());
     std::thread::scope(|scope| {
         let now = clock();
-        for _ in 1..count.clamp(1, JOBS_MAX) {
+        // A share may be empty today and full tomorrow; a thread that waits costs next to nothing.
+        let jobs = match config.is_share() {
+            true => JOBS_MAX,
+            false => count.clamp(1, JOBS_MAX),
+        };
+        for _ in 1..jobs {
             let now = now.clone();
             scope.spawn(|| work(config, &running, schedule, now));
         }
@@ -69,14 +72,7 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
                 while !schedule.is_ending() {
                     schedule.sleep(LOOK_FOR_PLACES);
                     let spread = Duration::ZERO;
-                    look_for_places(
-                        config,
-                        &uplink,
-                        &running,
-                        schedule,
-                        watcher.as_mut(),
-                        spread,
-                    );
+                    look_for_places(config, &running, schedule, watcher.as_mut(), spread);
                 }
             });
         }
@@ -87,10 +83,47 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
 }
 
 struct Running {
+    shown: Mutex<Shown>,
     places: RwLock<Vec<Arc<Mutex<Follower>>>>,
     bandwidth: Bandwidth,
     /// Folders and whose they are.
     watched: RwLock<Vec<(PathBuf, usize)>>,
+}
+
+/// The token that is shown, and the intake with it.
+struct Shown {
+    token: String,
+    uplink: Uplink,
+    /// Raised with each new token.
+    generation: u64,
+}
+
+impl Running {
+    /// Where the token was refused and its file holds another one by now, that one is shown.
+    fn renew(&self, config: &Config, place: &mut Follower) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.generation == shown.generation {
+            if !place.is_refused || !matches!(config.token, TokenFrom::File(_)) {
+                return;
+            }
+            let token = enrol::token(config, &mut |text| tracing::info!("{text}"));
+            let Some(token) = token.ok().filter(|token| *token != shown.token) else {
+                return;
+            };
+            let Ok(uplink) = enrol::uplink(config, &token) else {
+                return;
+            };
+            tracing::info!("another token is there, and is shown from now on");
+            let generation = shown.generation + 1;
+            *shown = Shown {
+                token,
+                uplink,
+                generation,
+            };
+        }
+        let own = Follower::uplink_of(&shown.uplink, &place.site, config.is_share());
+        place.renew(own, shown.generation);
+    }
 }
 
 /// Takes turns until the end.
@@ -109,6 +142,7 @@ fn work(
             .cloned();
         let Some(place) = place else { return };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        running.renew(config, &mut place);
         let next = place.turn(now.clone(), config.poll, &running.bandwidth, &|| {
             schedule.is_ending()
         });
@@ -117,13 +151,13 @@ fn work(
 }
 
 /// Waits for the token for as long as it takes: the logs wait, too.
-fn first_uplink(config: &Config, schedule: &Schedule) -> Option<Uplink> {
+fn first_uplink(config: &Config, schedule: &Schedule) -> Option<(String, Uplink)> {
     let mut wait = TOKEN_WAIT;
     while !schedule.is_ending() {
         let uplink = enrol::token(config, &mut |text| tracing::info!("{text}"))
-            .and_then(|token| enrol::uplink(config, &token));
+            .and_then(|token| Ok((enrol::uplink(config, &token)?, token)));
         match uplink {
-            Ok(uplink) => return Some(uplink),
+            Ok((uplink, token)) => return Some((token, uplink)),
             Err(error) => {
                 let text = status::one_line(&format!("{error:#}"));
                 tracing::error!("{text}");
@@ -138,7 +172,6 @@ fn first_uplink(config: &Config, schedule: &Schedule) -> Option<Uplink> {
 
 fn look_for_places(
     config: &Config,
-    uplink: &Uplink,
     running: &Running,
     schedule: &Schedule,
     mut watcher: Option<&mut notify::RecommendedWatcher>,
@@ -168,7 +201,11 @@ fn look_for_places(
         if known.contains(&site.name) {
             continue;
         }
-        let own = Follower::uplink_of(uplink, &site, config.is_share());
+        let (own, generation) = {
+            let shown = running.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = Follower::uplink_of(&shown.uplink, &site, config.is_share());
+            (own, shown.generation)
+        };
         let mut all = running
             .places
             .write()
@@ -192,11 +229,9 @@ fn look_for_places(
                 watched.push((folder.to_owned(), index));
             }
         }
-        all.push(Arc::new(Mutex::new(Follower::new(
-            site,
-            &config.state,
-            own,
-        ))));
+        let mut follower = Follower::new(site, &config.state, own);
+        follower.generation = generation;
+        all.push(Arc::new(Mutex::new(follower)));
         drop(all);
         // On a share each has its own moment.
         let share = if config.is_share() {

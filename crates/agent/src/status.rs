@@ -4,6 +4,7 @@ use crate::config::Config;
 use anyhow::{Context, bail};
 use follow::{Log, Place};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,9 @@ pub(crate) struct LogStatus {
     pub(crate) lag: u64,
     /// What is lost of it, with the reason.
     pub(crate) gap: Option<String>,
+    /// Gaps of an event log before that one.
+    #[serde(default)]
+    pub(crate) gaps_before: u64,
 }
 
 impl LogStatus {
@@ -59,6 +63,7 @@ impl LogStatus {
             gap: log
                 .gap
                 .map(|gap| format!("{} to {}: {}", gap.from, gap.to, gap.reason.text())),
+            gaps_before: log.gaps_before,
         }
     }
 }
@@ -67,19 +72,31 @@ impl LogStatus {
 pub(crate) struct State {
     path: PathBuf,
     said: Status,
-    written: Option<(Status, Duration)>,
+    /// What was wrong with the checkpoint at the start: that one was written since mends nothing of it.
+    at_start: Option<String>,
+    /// Logs that the intake refuses, and why.
+    refused: BTreeMap<u32, String>,
+    /// What an agent before this one said is known; what is new is told, also of the time when none ran.
+    before: Status,
+    written_at: Option<Duration>,
 }
 
 impl State {
     pub(crate) fn new(name: &str, folder: &Path, trouble: Option<String>) -> Self {
+        let path = folder.join(format!("{name}{ENDING}"));
+        let before = fs::read(&path).ok();
+        let before = before.and_then(|text| serde_json::from_slice(&text).ok());
         Self {
-            path: folder.join(format!("{name}{ENDING}")),
+            path,
             said: Status {
                 place: name.to_owned(),
-                checkpoint: trouble,
+                checkpoint: trouble.clone(),
                 ..Status::default()
             },
-            written: None,
+            at_start: trouble,
+            refused: BTreeMap::new(),
+            before: before.unwrap_or_default(),
+            written_at: None,
         }
     }
 
@@ -99,7 +116,18 @@ impl State {
     }
 
     pub(crate) fn clear_trouble(&mut self) {
-        self.said.checkpoint = None;
+        self.said.checkpoint.clone_from(&self.at_start);
+    }
+
+    /// The intake refuses a log; whether that is new.
+    pub(crate) fn set_refused(&mut self, log: u32, text: String) -> bool {
+        let before = self.refused.insert(log, text.clone());
+        before.as_ref() != Some(&text)
+    }
+
+    /// It took something of a log.
+    pub(crate) fn clear_refused(&mut self, log: u32) {
+        self.refused.remove(&log);
     }
 
     /// Writes it where something is new: at once what people have to know, numbers now and then.
@@ -115,44 +143,47 @@ impl State {
             .problems()
             .map(|problem| one_line(&format!("{}: {}", problem.path.display(), problem.what)))
             .collect();
-        if let Some((before, at)) = &self.written {
-            for problem in &self.said.problems {
-                if !before.problems.contains(problem) {
-                    tracing::warn!(place = self.said.place, "{problem}");
-                }
+        for problem in &self.said.problems {
+            if !self.before.problems.contains(problem) {
+                tracing::warn!(place = self.said.place, "{problem}");
             }
-            let lost = |status: &Status| -> Vec<String> {
-                status
-                    .logs
-                    .iter()
-                    .filter_map(|log| Some(format!("{}: {}", log.path, log.gap.as_ref()?)))
-                    .collect()
-            };
-            let known = lost(before);
-            for gap in lost(&self.said)
-                .into_iter()
-                .filter(|gap| !known.contains(gap))
-            {
+        }
+        // Said when they were refused.
+        self.said.problems.extend(self.refused.values().cloned());
+        let known = lost(&self.before);
+        for gap in lost(&self.said) {
+            if !known.contains(&gap) {
                 tracing::error!(place = self.said.place, "lost: {}", one_line(&gap));
             }
-            let is_urgent = before.error != self.said.error
-                || before.checkpoint != self.said.checkpoint
-                || before.problems != self.said.problems;
-            let is_same = Status {
-                written_at: before.written_at,
-                ..self.said.clone()
-            } == *before;
-            if is_same || (!is_urgent && now - *at < WRITE_EVERY) {
-                return;
-            }
+        }
+        let is_urgent = self.before.error != self.said.error
+            || self.before.checkpoint != self.said.checkpoint
+            || self.before.problems != self.said.problems
+            || known != lost(&self.said);
+        let is_same = Status {
+            written_at: self.before.written_at,
+            ..self.said.clone()
+        } == self.before;
+        let is_due = match self.written_at {
+            None => true,
+            Some(at) => !is_same && (is_urgent || now - at >= WRITE_EVERY),
+        };
+        if !is_due {
+            return;
         }
         self.said.written_at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
-        if write(&self.path, &self.said).is_ok() {
-            self.written = Some((self.said.clone(), now));
-        }
+        // What could not be written is written again, and not said again.
+        self.written_at = write(&self.path, &self.said).is_ok().then_some(now);
+        self.before = self.said.clone();
     }
+}
+
+/// What is lost of which log.
+fn lost(status: &Status) -> Vec<String> {
+    let gap = |log: &LogStatus| Some(format!("{}: {}", log.path, log.gap.as_ref()?));
+    status.logs.iter().filter_map(gap).collect()
 }
 
 /// Not synced: it says what is, and is written again.
@@ -189,6 +220,17 @@ pub(crate) fn say_wrong(state: &Path, wrong: &[String]) {
 
 /// Two agents with one state would take each other's checkpoints: the second one ends.
 pub(crate) fn claim(state: &Path) -> anyhow::Result<File> {
+    match try_claim(state)? {
+        Some(file) => Ok(file),
+        None => bail!(
+            "another cbsift-agent runs with the folder `{}`",
+            state.display()
+        ),
+    }
+}
+
+/// Nothing where another one has it.
+fn try_claim(state: &Path) -> anyhow::Result<Option<File>> {
     let path = state.join("lock");
     let file = File::options()
         .write(true)
@@ -197,13 +239,8 @@ pub(crate) fn claim(state: &Path) -> anyhow::Result<File> {
         .open(&path)
         .with_context(|| format!("cannot open `{}`", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            bail!(
-                "another cbsift-agent runs with the folder `{}`",
-                state.display()
-            )
-        }
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
         }
@@ -226,7 +263,10 @@ pub(crate) fn show(config: &Config, is_json: bool) -> anyhow::Result<()> {
         }
     }
     all.sort_by(|a, b| a.place.cmp(&b.place));
-    let is_running = claim(folder).is_err();
+    // Without the right to ask it is not known; guessing would hide that nothing is sent.
+    let is_running = try_claim(folder)
+        .context("cannot tell whether an agent runs; hint: run it as administrator")?
+        .is_none();
     let mut out = std::io::stdout().lock();
     if is_json {
         let all = serde_json::json!({ "running": is_running, "places": all });
@@ -268,12 +308,20 @@ fn print(out: &mut impl Write, status: &Status) -> std::io::Result<()> {
             log.acknowledged,
             log.size,
             log.lag,
-            log.gap
-                .as_ref()
-                .map_or(String::new(), |gap| format!("; lost {gap}"))
+            log.gap.as_ref().map_or(String::new(), |gap| format!(
+                "; lost {gap}{}",
+                more(log.gaps_before)
+            ))
         )?;
     }
     Ok(())
+}
+
+fn more(gaps: u64) -> String {
+    match gaps {
+        0 => String::new(),
+        gaps => format!(" ({gaps} gaps before)"),
+    }
 }
 
 /// A message of several lines as one.

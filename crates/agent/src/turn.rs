@@ -15,6 +15,9 @@ const WAIT_MAX: Duration = Duration::from_secs(120);
 /// A token that is refused may be approved or renewed; nobody is served by asking often.
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
 
+/// … but a new one in its file is found within so long.
+const TOKEN_LOOK: Duration = Duration::from_secs(5);
+
 /// While something may soon be due: the end of a log that has to be quiet for a moment.
 const SOON: Duration = Duration::from_millis(500);
 
@@ -34,6 +37,10 @@ pub(crate) struct Follower {
     uplink: Uplink,
     state: State,
     failures: u32,
+    /// The intake does not take the token.
+    pub(crate) is_refused: bool,
+    /// Of the token that is shown.
+    pub(crate) generation: u64,
     not_before: Duration,
     saved_at: Duration,
     /// Turns in a row that sent nothing though something waited.
@@ -63,6 +70,8 @@ impl Follower {
             uplink,
             state,
             failures: 0,
+            is_refused: false,
+            generation: 0,
             not_before: Duration::ZERO,
             saved_at: Duration::ZERO,
             idle: 0,
@@ -82,7 +91,7 @@ impl Follower {
         let mut next = Next::Within(poll);
         let mut is_moved = false;
         if begun < self.not_before {
-            next = Next::NotBefore(self.not_before - begun);
+            next = Next::NotBefore(self.wait_from(begun));
         } else {
             while let Ok(Some(body)) = self.place.next(now()) {
                 let sent = self.send(&body);
@@ -90,17 +99,24 @@ impl Follower {
                     Ok(()) => {
                         is_moved = true;
                         self.failures = 0;
+                        self.is_refused = false;
                         self.state.clear_error();
+                        self.state.clear_refused(body.log);
                         self.place.acknowledge(&body);
                         if now() - self.saved_at >= SAVE_EVERY {
                             self.save(now());
                         }
                         bandwidth.take(body.bytes.len() as u64, is_ending);
                     }
+                    // Another log's bodies are taken: this one is told and waits, in its file.
+                    Err(error) if error.is_of_the_body() => {
+                        self.set_aside(&body, &error, now());
+                    }
                     Err(error) => {
+                        self.is_refused = error.is_of_the_token();
                         let wait = self.wait_for(&error);
                         self.not_before = now() + wait;
-                        next = Next::NotBefore(wait);
+                        next = Next::NotBefore(self.wait_from(now()));
                         break;
                     }
                 }
@@ -117,6 +133,37 @@ impl Follower {
         self.save(now());
         self.state.write(&self.place, now());
         next
+    }
+
+    /// Another token is shown from now on, at once.
+    pub(crate) fn renew(&mut self, uplink: Uplink, generation: u64) {
+        self.uplink = uplink;
+        self.generation = generation;
+        self.is_refused = false;
+        self.not_before = Duration::ZERO;
+    }
+
+    /// So long nothing is sent; a token that is refused is looked for anew meanwhile.
+    fn wait_from(&self, now: Duration) -> Duration {
+        let wait = self.not_before.saturating_sub(now);
+        match self.is_refused {
+            true => wait.min(TOKEN_LOOK),
+            false => wait,
+        }
+    }
+
+    fn set_aside(&mut self, body: &Body, error: &ClientError, now: Duration) {
+        let text = status::one_line(&format!(
+            "{}: bytes {} to {} are refused, and wait while other logs go on: {error}",
+            body.path.display(),
+            body.offset,
+            body.end()
+        ));
+        if self.state.set_refused(body.log, text.clone()) {
+            tracing::error!(place = self.site.name, "{text}");
+        }
+        let wait = REFUSED_WAIT.mul_f64((1.0 + send::chance()) / 2.0);
+        self.place.hold(body, now + wait);
     }
 
     fn send(&self, body: &Body) -> Result<(), ClientError> {

@@ -143,6 +143,28 @@ impl ClientError {
         }
     }
 
+    /// Whether the intake takes other bodies, and not this one.
+    pub fn is_of_the_body(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 400 | 411 | 413 | 415,
+                ..
+            }
+        )
+    }
+
+    /// Whether the token is not good, or not yet.
+    pub fn is_of_the_token(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 401 | 403,
+                ..
+            }
+        )
+    }
+
     /// Whether every other file would end the same way.
     pub(crate) fn stops_everything(&self) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! A unit for systemd.
 
+use crate::config::Config;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,13 @@ use std::process::{Command, ExitCode};
 
 const UNIT: &str = "/etc/systemd/system/cbsift-agent.service";
 
-/// Only what it needs: reading the logs, writing its state.
-fn unit(program: &Path, config: &Path) -> String {
+/// Only what it needs: reading the logs, writing its state and its own log.
+fn unit(program: &Path, config: &Path, written: &[PathBuf]) -> String {
+    // With a dash: systemd would start nothing where one is missing.
+    let written: String = written
+        .iter()
+        .map(|path| format!("ReadWritePaths=\"-{}\"\n", path.display()))
+        .collect();
     format!(
         "[Unit]
 Description=cbsift agent
@@ -20,7 +26,7 @@ ExecStart=\"{}\" run --config \"{}\"
 Restart=always
 RestartSec=10
 StateDirectory=cbsift-agent
-NoNewPrivileges=yes
+{written}NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
@@ -41,7 +47,7 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program does not know where it is")?;
     let config =
         fs::canonicalize(config).with_context(|| format!("cannot find `{}`", config.display()))?;
-    let unit = unit(&program, &config);
+    let unit = unit(&program, &config, &written(&Config::load(&config)?)?);
     if !PathBuf::from("/run/systemd/system").is_dir() {
         // Another system of starting things: whoever knows it writes it down.
         println!("{unit}");
@@ -51,6 +57,25 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     fs::write(UNIT, unit).with_context(|| format!("cannot write `{UNIT}`"))?;
     systemctl(&["daemon-reload"])?;
     systemctl(&["enable", "--now", "cbsift-agent"])
+}
+
+/// The folders that are written to; made here, because the unit may not make them.
+fn written(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let mut written = vec![config.state.clone()];
+    written.extend(
+        config
+            .log
+            .iter()
+            .filter_map(|log| Some(log.parent()?.to_owned())),
+    );
+    for folder in &mut written {
+        *folder = std::path::absolute(&*folder)
+            .with_context(|| format!("`{}` is no path", folder.display()))?;
+        fs::create_dir_all(&*folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    written.dedup();
+    Ok(written)
 }
 
 pub(crate) fn uninstall() -> anyhow::Result<()> {
@@ -85,7 +110,10 @@ mod tests {
 
     #[test]
     fn the_unit_names_program_and_configuration() {
-        let unit = unit(Path::new("/opt/a b/cbsift-agent"), Path::new("/etc/x.toml"));
+        let written = [PathBuf::from("/srv/a b")];
+        let program = Path::new("/opt/a b/cbsift-agent");
+        let unit = unit(program, Path::new("/etc/x.toml"), &written);
+        assert!(unit.contains("\nReadWritePaths=\"-/srv/a b\"\n"));
         assert!(
             unit.contains("ExecStart=\"/opt/a b/cbsift-agent\" run --config \"/etc/x.toml\"\n")
         );

@@ -88,9 +88,13 @@ fn service_main(_: Vec<OsString>) {
 pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program does not know where it is")?;
     let config = std::path::absolute(config).context("the configuration has no path")?;
+    let folders = folders(&program, &config)?;
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = ServiceManager::local_computer(None::<&OsStr>, access)
         .context("the service manager lets nobody in; hint: run it as administrator")?;
+    for folder in &folders {
+        restrict(folder)?;
+    }
     let info = ServiceInfo {
         name: NAME.into(),
         display_name: "cbsift agent".into(),
@@ -143,6 +147,92 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
             .context("the service is registered, but does not start")?;
     }
     println!("the service `{NAME}` is installed");
+    Ok(())
+}
+
+/// Where the program, its configuration and its state lie.
+fn folders(program: &Path, config: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let state = Config::load(config)?.state;
+    std::fs::create_dir_all(&state)
+        .with_context(|| format!("cannot make the folder `{}`", state.display()))?;
+    let mut folders = vec![state];
+    let beside = [program, config].into_iter().filter_map(Path::parent);
+    folders.extend(beside.map(Path::to_owned));
+    folders.sort();
+    folders.dedup();
+    Ok(folders)
+}
+
+/// The folder of the program, its configuration and its secret is for SYSTEM and administrators alone.
+///
+/// Below ProgramData every user may make files, and whoever made the folder first owns it: a library beside the program would run as LocalSystem.
+/// A folder of another name may hold other things, and is left as it is.
+fn restrict(folder: &Path) -> anyhow::Result<()> {
+    let is_own = folder
+        .file_name()
+        .is_some_and(|name| name.eq_ignore_ascii_case(NAME));
+    if !is_own {
+        eprintln!(
+            "the rights of `{}` stay as they are; only administrators should be able to write there, and to read the secret",
+            folder.display()
+        );
+        return Ok(());
+    }
+    let all = folder.join("*");
+    let is_empty = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot list `{}`", folder.display()))?
+        .next()
+        .is_none();
+    // By their numbers: the groups have other names in other languages.
+    let rights = "(OI)(CI)F";
+    icacls(&[
+        folder.as_os_str(),
+        "/setowner".as_ref(),
+        ADMINISTRATORS.as_ref(),
+        "/T".as_ref(),
+        "/C".as_ref(),
+        "/L".as_ref(),
+        "/Q".as_ref(),
+    ])?;
+    icacls(&[
+        folder.as_os_str(),
+        "/inheritance:r".as_ref(),
+        "/grant:r".as_ref(),
+        format!("{SYSTEM}:{rights}").as_ref(),
+        format!("{ADMINISTRATORS}:{rights}").as_ref(),
+        "/Q".as_ref(),
+    ])?;
+    // What users put there before has rights of its own.
+    if !is_empty {
+        icacls(&[
+            all.as_os_str(),
+            "/reset".as_ref(),
+            "/T".as_ref(),
+            "/L".as_ref(),
+            "/Q".as_ref(),
+        ])?;
+    }
+    Ok(())
+}
+
+const SYSTEM: &str = "*S-1-5-18";
+const ADMINISTRATORS: &str = "*S-1-5-32-544";
+
+/// That of Windows, not one that lies in the folder it is called from.
+fn icacls(arguments: &[&OsStr]) -> anyhow::Result<()> {
+    let root = std::env::var_os("SystemRoot").unwrap_or_else(|| "C:\\Windows".into());
+    let program = Path::new(&root).join("System32").join("icacls.exe");
+    let output = std::process::Command::new(&program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cannot run `{}`", program.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let said = said.lines().next().unwrap_or_default().to_owned();
+        bail!(
+            "cannot set the rights of the agent's folder: icacls says `{said}`; hint: run it as administrator"
+        );
+    }
     Ok(())
 }
 

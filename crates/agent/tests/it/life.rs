@@ -223,10 +223,32 @@ fn a_token_that_is_refused_is_told_in_one_line_and_loses_nothing() {
     agent.start();
     until("it says so", || agent.log().contains("401").then_some(()));
     assert!(!agent.log().contains("another-secret"));
-    agent.kill();
+    // Another one in its file is shown without a restart.
     fs::write(agent.path("token"), ENDPOINT_TOKEN).unwrap();
-    agent.start();
     until("the line", || (texts(&server) == [LINE]).then_some(()));
+}
+
+#[test]
+fn a_body_that_is_refused_is_told_and_holds_up_no_other_log() {
+    // Smaller bodies than an agent makes of a log with much to send.
+    let server = Server::start(Config {
+        body_max: 256 * 1024,
+        ..Config::default()
+    });
+    let mut agent = Agent::new(&server, ENDPOINT_TOKEN, "CBS");
+    let much = lines(0, 20_000);
+    agent.append("CBS/CBS.log", &much);
+    agent.append("CBS/CbsPersist_1.log", LINE);
+    agent.start();
+    until("the other log", || (texts(&server) == [LINE]).then_some(()));
+    let refused = "CBS.log: bytes 0 to ";
+    let status = until("a status that tells", || {
+        let status = String::from_utf8(agent.ask(&["status"]).stdout).unwrap();
+        (status.contains(refused) && status.contains("413")).then_some(status)
+    });
+    let waits = format!("0 of {0} bytes acknowledged, {0} wait", much.len());
+    assert!(status.contains(&waits), "{status}");
+    assert_eq!(agent.log().matches(refused).count(), 1);
 }
 
 #[test]
