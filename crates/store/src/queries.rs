@@ -14,6 +14,7 @@ mod filter;
 mod groups;
 mod held;
 mod judged;
+mod marks;
 pub(crate) mod messages;
 mod overview;
 mod place;

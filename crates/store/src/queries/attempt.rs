@@ -158,7 +158,7 @@ impl Store {
             let (attempt, logged) = (&tried.attempt, record.logged?);
             let start = attempt.start.or(attempt.end)?;
             let end = attempt.end.or(attempt.start)?;
-            if logged < start || logged > end {
+            if !(start..=end).contains(&logged) {
                 return None;
             }
             let is = |of_record: &str, own: &str| !of_record.is_empty() && of_record == own;
