@@ -96,12 +96,9 @@ pub async fn begin(
     let rules = rules_of(&job)?;
     let jobs = store.jobs(tenant).await?;
     // A rollback takes back the job that was under way.
-    let others = jobs
-        .iter()
-        .filter(|other| other.id != job.id && other.id != job.undoes);
-    let busy = others
-        .into_iter()
-        .find(|other| other.state() == JobState::Applying);
+    let busy = jobs.iter().find(|other| {
+        other.id != job.id && other.id != job.undoes && other.state() == JobState::Applying
+    });
     if let Some(other) = busy {
         return Err(Refused::Busy {
             other: other.id.clone(),
