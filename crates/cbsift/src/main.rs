@@ -11,6 +11,7 @@ mod feed;
 #[path = "../../parse/tests/any_text/generator.rs"]
 mod generator;
 mod here;
+mod hex;
 #[cfg(feature = "server")]
 mod keeper;
 mod log;

@@ -25,6 +25,11 @@ pub struct FactsFile {
 }
 
 impl FactsFile {
+    /// Its bytes, unpacked, up to the size it has now.
+    pub fn reader(&self) -> Result<LogReader, FileError> {
+        reader(&self.path, &self.real, self.member.as_ref(), self.bytes)
+    }
+
     /// Reads it to its end in bounded memory, whatever its size. `objects` = what a trace of Process Monitor is searched for; `progress` hears of
     /// bytes read.
     ///

@@ -39,13 +39,11 @@ pub enum RegistryValue {
     Other,
 }
 
-/// A key of HKEY_LOCAL_MACHINE: its values by name, and the names of its keys.
+/// A key of HKEY_LOCAL_MACHINE: its values by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryKey {
     /// Values, sorted by name.
     pub values: Vec<(String, RegistryValue)>,
-    /// Names of the keys below.
-    pub keys: Vec<String>,
 }
 
 /// Language of the user interface, as a language id; its lower ten bits say which language (4 = Chinese).

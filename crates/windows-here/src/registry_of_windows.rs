@@ -28,10 +28,6 @@ pub(crate) fn local_machine(path: &str) -> Option<RegistryKey> {
             found.values.push((name, value));
         }
     }
-    if let Ok(keys) = key.keys() {
-        found.keys.extend(keys);
-    }
     found.values.sort_by(|a, b| a.0.cmp(&b.0));
-    found.keys.sort();
     Some(found)
 }

@@ -1,5 +1,6 @@
 //! `cbsift tree`: a folder as a list of hashes, and how two of them differ.
 
+use crate::hex::hex;
 use crate::misuse::Misuse;
 use crate::progress::Progress;
 use crate::report::counted;
@@ -241,10 +242,7 @@ fn hash(path: &Path, buffer: &mut [u8]) -> io::Result<(String, u64)> {
         };
         let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else {
             let digest = hasher.finalize();
-            return Ok((
-                digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-                bytes,
-            ));
+            return Ok((hex(&digest), bytes));
         };
         hasher.update(read);
         bytes += count as u64;
@@ -290,6 +288,7 @@ fn compare(good: &[Entry], here: &[Entry]) -> Differences {
                     .unreadable
                     .push(format!("{}: {reason}", entry.path));
             }
+            None if is_below_closed(&good, path) => {}
             None => differences.extra.push(entry.path.clone()),
             // Of what could not be read there nothing is known.
             Some(good) if good.unreadable.is_some() => {}
@@ -301,11 +300,23 @@ fn compare(good: &[Entry], here: &[Entry]) -> Differences {
             }
         }
     }
-    let missing = good.iter().filter(|(path, _)| !here.contains_key(*path));
+    let missing = good
+        .iter()
+        .filter(|(path, _)| !here.contains_key(*path) && !is_below_closed(&here, path));
     differences
         .missing
         .extend(missing.map(|(_, entry)| entry.path.clone()));
     differences
+}
+
+/// Whether a folder above a path could not be listed: of what lies below nothing is known.
+fn is_below_closed(entries: &BTreeMap<String, Entry>, path: &str) -> bool {
+    let is_closed = |above: &str| {
+        let entry = entries.get(above);
+        entry.is_some_and(|entry| entry.unreadable.is_some())
+    };
+    path.match_indices('/')
+        .any(|(at, _)| path.get(..at).is_some_and(is_closed))
 }
 
 fn difference(good: &Entry, here: &Entry) -> String {
@@ -373,6 +384,8 @@ mod tests {
             ..file("E", "x")
         };
         let good = [
+            file("d/1", "1"),
+            file("D/2/3", "1"),
             file("A/x", "1"),
             file("b", "1"),
             file("c", "1"),

@@ -1,5 +1,6 @@
 //! `cbsift verify`: whether an update's file is what it says, from its own bytes.
 
+use crate::hex::hex;
 use crate::report::counted;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -177,8 +178,19 @@ impl Verified {
     }
 
     fn judge_inside(&mut self, check: CabinetCheck) {
-        let CabinetCheck { texts, faults, .. } = check;
+        let CabinetCheck {
+            texts,
+            unread,
+            faults,
+            ..
+        } = check;
         self.faults.extend(faults);
+        self.faults.extend(unread.iter().map(|name| {
+            format!(
+                "not checked: `{}` stands behind more than is decoded for it",
+                harmless::line(name)
+            )
+        }));
         let lines = texts.iter().flat_map(|text| text.lines());
         for (key, value) in lines.filter_map(|line| line.split_once('=')) {
             let value = value.trim().trim_matches('"').to_owned();
@@ -289,8 +301,4 @@ fn text(answer: &Verified) -> String {
         answer.signature.unwrap_or("not checked: only Windows can"),
     );
     out
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

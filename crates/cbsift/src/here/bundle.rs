@@ -5,6 +5,7 @@
 
 use super::Here;
 use super::redact::{self, Redactor};
+use crate::hex::hex;
 use anyhow::Context;
 use event::{Format, TextEncoding};
 use files::{FactsFile, FileChunks, LogFile};
@@ -127,16 +128,17 @@ fn pack<W: Write + io::Seek>(
             version: 1,
             program: format!("cbsift {}", env!("CARGO_PKG_VERSION")),
             missing: here.missing.clone(),
-            marks: here
-                .marks
-                .iter()
-                .filter_map(|path| mark(here, path))
-                .collect(),
             is_redacted: redactor.is_some(),
             ..Manifest::default()
         },
         redactor,
     };
+    for path in &here.marks {
+        match mark(here, path) {
+            Ok(mark) => bundle.manifest.marks.push(mark),
+            Err(error) => bundle.unread(&path.to_string_lossy(), &error),
+        }
+    }
     let unread = here.unread.iter();
     bundle
         .manifest
@@ -173,8 +175,16 @@ fn pack<W: Write + io::Seek>(
     }
     // Beside logs lie files that no reader of ours knows, and another tool may.
     for skipped in &found.skipped {
-        if !facts.contains(skipped.path.as_path()) && skipped.path.is_file() {
-            bundle.file(here, &skipped.path, &skipped.path)?;
+        if facts.contains(skipped.path.as_path()) {
+            continue;
+        }
+        match skipped.path.is_file() {
+            true => bundle.file(here, &skipped.path, &skipped.path)?,
+            // In an archive, or no file at all.
+            false => bundle.manifest.unread.push(Unread {
+                path: skipped.path.to_string_lossy().into_owned(),
+                reason: format!("not packed: {}", skipped.reason),
+            }),
         }
     }
     for error in &found.failed {
@@ -224,11 +234,10 @@ fn learn(here: &Here, found: &files::Found, made: &[Made], redactor: &mut Redact
 
 /// The texts of a file of facts, piece by piece.
 fn texts_of(facts: &FactsFile) -> io::Result<impl Iterator<Item = io::Result<String>>> {
-    let file = File::open(&facts.real)?;
-    let bytes = file.metadata()?.len();
+    let reader = facts.reader().map_err(|error| error.source)?;
     let chunks = FileChunks::from_reader(
-        file,
-        bytes,
+        reader,
+        u64::MAX,
         facts.path.clone(),
         facts.encoding,
         Format::Wds,
@@ -237,10 +246,10 @@ fn texts_of(facts: &FactsFile) -> io::Result<impl Iterator<Item = io::Result<Str
     Ok(chunks.map(|cut| cut.map(|cut| cut.piece.text).map_err(|error| error.source)))
 }
 
-fn mark(here: &Here, path: &Path) -> Option<Mark> {
-    let metadata = fs::metadata(path).ok()?;
-    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok();
-    Some(Mark {
+fn mark(here: &Here, path: &Path) -> io::Result<Mark> {
+    let metadata = fs::metadata(path)?;
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).ok();
+    Ok(Mark {
         name: here.installation.name(path),
         bytes: metadata.len(),
         modified_unix: modified.map(|since| since.as_secs()),
@@ -269,7 +278,7 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
         if log.member.is_none() {
             return self.file(here, &log.path, &log.real);
         }
-        let name = name_of(here, log);
+        let name = name_of(here, &log.path, log.member.is_some());
         let shown = log.path.to_string_lossy();
         match log.reader() {
             Ok(mut reader) => self.add(name, &shown, &mut reader),
@@ -282,7 +291,7 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
 
     /// A log with pseudonyms, as UTF-8. Of event logs what servicing says in them leaves, in lines that any scan reads.
     fn redacted_log(&mut self, here: &Here, log: &LogFile) -> anyhow::Result<()> {
-        let mut name = name_of(here, log);
+        let mut name = name_of(here, &log.path, log.member.is_some());
         let from = log.path.to_string_lossy().into_owned();
         let is_line_by_line = log.format == Format::EventJson;
         let is_other_form = matches!(
@@ -313,11 +322,17 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
 
     /// Facts about the machine, with pseudonyms where those are asked for.
     fn facts(&mut self, here: &Here, facts: &FactsFile) -> anyhow::Result<()> {
-        if self.redactor.is_none() || facts.member.is_some() {
-            return self.file(here, &facts.path, &facts.real);
-        }
         let from = facts.path.to_string_lossy().into_owned();
-        let name = place_of(here, &facts.path);
+        let name = name_of(here, &facts.path, facts.member.is_some());
+        if self.redactor.is_none() {
+            return match facts.reader() {
+                Ok(mut reader) => self.add(name, &from, &mut reader),
+                Err(error) => {
+                    self.unread(&from, &error.source);
+                    Ok(())
+                }
+            };
+        }
         let (is_export, mut is_hidden) = (name.to_lowercase().ends_with(".reg"), false);
         match texts_of(facts) {
             Ok(texts) if is_export => {
@@ -416,7 +431,7 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
             name,
             from: from.to_owned(),
             bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&digest),
         });
         Ok(())
     }
@@ -455,12 +470,12 @@ fn place_of(here: &Here, path: &Path) -> String {
     }
 }
 
-/// What a log is called in a bundle: one in a cabinet stands where the cabinet stood.
-fn name_of(here: &Here, log: &LogFile) -> String {
-    if log.member.is_none() {
-        return place_of(here, &log.path);
+/// What a log or a file of facts is called in a bundle: one in a cabinet stands where the cabinet stood.
+fn name_of(here: &Here, path: &Path, is_member: bool) -> String {
+    if !is_member {
+        return place_of(here, path);
     }
-    let shown = log.path.to_string_lossy();
+    let shown = path.to_string_lossy();
     let (archive, member) = shown.rsplit_once('!').unwrap_or((&shown, "log"));
     let archive = here.installation.name(Path::new(archive));
     let folder = archive.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -7,6 +7,7 @@ mod names;
 
 pub(crate) use events::allowed;
 
+use crate::hex::hex;
 use anyhow::Context;
 use hmac::{Hmac, KeyInit, Mac};
 use names::{Kind, Patterns};
@@ -94,7 +95,7 @@ impl Redactor {
         // Windows writes one name in several cases.
         mac.update(value.to_lowercase().as_bytes());
         let digest = mac.finalize().into_bytes();
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(&digest);
         format!("{}-{}", kind.word(), hex.get(..DIGITS).unwrap_or_default())
     }
 
@@ -158,8 +159,7 @@ impl Keeper {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key)
             .map_err(|error| anyhow::anyhow!("no random bytes for a key: {error}"))?;
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        private(&path, &format!("{hex}\n"))?;
+        private(&path, &format!("{}\n", hex(&key)))?;
         Ok(key)
     }
 

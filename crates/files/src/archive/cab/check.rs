@@ -10,21 +10,21 @@ use std::path::Path;
 /// Longest text that is read of a member.
 const TEXT_MAX: u64 = 64 * 1024;
 
+/// Bytes that are decoded for all texts together: in an update file one may stand behind the update, which has at most 2 GiB, and a file made for
+/// it would have thousands there.
+const DECODED_MAX: u64 = 4 << 30;
+
 /// What a cabinet comes to, without decoding it.
 #[derive(Debug, Default)]
 pub struct CabinetCheck {
-    /// Names and sizes of its members.
-    pub members: Vec<(String, u64)>,
     /// Blocks that were read.
     pub blocks: u64,
     /// Blocks of which their maker made no checksum.
     pub unsummed: u64,
-    /// Bytes that its header says.
-    pub bytes: u64,
-    /// Bytes behind them, as a signature is.
-    pub trailing: u64,
     /// Texts of members that were asked for.
     pub texts: Vec<String>,
+    /// Members that were asked for, and stand behind more than is decoded for them.
+    pub unread: Vec<String>,
     /// What is wrong with it.
     pub faults: Vec<String>,
 }
@@ -51,8 +51,6 @@ pub fn check_cabinet(
     let mut reader = BufReader::new(file.try_clone()?);
     match read_sizes(&mut reader) {
         Ok(bytes) => {
-            check.bytes = bytes;
-            check.trailing = length.saturating_sub(bytes);
             if bytes > length {
                 check.faults.push(format!(
                     "truncated: its header says {bytes} bytes, and {length} are there"
@@ -81,12 +79,20 @@ pub fn check_cabinet(
             Err(error) => check.faults.push(format!("folder {index}: {error}")),
         }
     }
+    let mut decoded_max = DECODED_MAX;
     for raw in directory.members {
         let folder = directory.folders.get(usize::from(raw.folder));
         if let Some(Ok(folder)) = folder
             && is_text(&raw.name)
             && raw.bytes <= TEXT_MAX
         {
+            // A folder is decoded from its start.
+            let needed = raw.offset.saturating_add(raw.bytes);
+            let Some(rest) = decoded_max.checked_sub(needed) else {
+                check.unread.push(raw.name);
+                continue;
+            };
+            decoded_max = rest;
             let mut reader = CabReader::new(file.try_clone()?, *folder)?;
             reader.aim(raw.offset, raw.bytes);
             let mut text = Vec::new();
@@ -96,7 +102,6 @@ pub fn check_cabinet(
                     .push(String::from_utf8_lossy(&text).into_owned());
             }
         }
-        check.members.push((raw.name, raw.bytes));
     }
     Ok(Some(check))
 }
