@@ -190,10 +190,13 @@ impl Log {
     /// Notes a gap of an event log, which may have several: the newest is kept, the others are counted. The same one is met again where a body
     /// was not acknowledged.
     pub(crate) fn note_gap(&mut self, gap: Gap) {
-        if self.gap.is_some_and(|known| known.from >= gap.from) {
-            return;
+        match self.gap {
+            Some(known) if known.from > gap.from => return,
+            // It grew meanwhile.
+            Some(known) if known.from == gap.from => {}
+            Some(_) => self.gaps_before += 1,
+            None => {}
         }
-        self.gaps_before += u64::from(self.gap.is_some());
         self.gap = Some(gap);
     }
 

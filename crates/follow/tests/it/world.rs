@@ -433,7 +433,7 @@ impl World {
                 self.is_away = true;
             }
             // Ten years back, to now, or on.
-            39 => self.epoch = 1_400_000_000 + 300_000_000 * self.chance.below(3) as u64,
+            39 => self.epoch = 1_400_000_000 + 300_000_000 * (self.number % 3) as u64,
             _ => {}
         }
     }

@@ -96,12 +96,10 @@ pub(crate) async fn cause(
     });
     let (root, objects_total) = (cause.root_code, cause.objects);
     let steps = rules.get(&cause.rule).map(|rule| texts::advice(Some(rule)));
-    let mut row = Cause::new(&rules, cause);
-    row.objects = None;
     Ok(Json(CauseDetail {
         range: found.days.map(Days::from),
         known,
-        cause: row,
+        cause: Cause::new(&rules, cause).without_objects(),
         advice: steps.filter(|steps| !steps.en.is_empty()),
         meaning: root.and_then(texts::meaning),
         equals: root

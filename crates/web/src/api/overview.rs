@@ -249,7 +249,7 @@ pub(super) struct Cause {
     object: String,
     /// How many there are; nothing on the cause's own page, which lists them under this name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) objects: Option<u64>,
+    objects: Option<u64>,
     pcs_now: u64,
     pcs_day_ago: Option<u64>,
     pcs_week_ago: Option<u64>,
@@ -278,6 +278,14 @@ impl Cause {
             count: cause.count,
             first: logged(cause.first),
             last: logged(cause.last),
+        }
+    }
+
+    /// Without the number that the list of its own page takes the place of.
+    pub(super) fn without_objects(self) -> Self {
+        Self {
+            objects: None,
+            ..self
         }
     }
 
