@@ -121,7 +121,7 @@ impl Place {
         index: usize,
         from: u64,
         length: u64,
-    ) -> Result<io::Result<Option<(Vec<u8>, Checked)>>, Stopped> {
+    ) -> Result<io::Result<Plain>, Stopped> {
         self.points.at("next: before the body is read")?;
         let (print, known) = match self.logs.get(index) {
             Some(log) => (log.print, log.now.zeros),
@@ -378,6 +378,9 @@ impl Place {
         Ok(Some(body))
     }
 }
+
+/// Bytes with what was seen of them; none where the file is not the content that is meant.
+type Plain = Option<(Vec<u8>, Checked)>;
 
 /// What a file shows behind bytes that were read from it, and that are its log's.
 struct Checked {

@@ -148,7 +148,9 @@ pub(super) fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
             ),
             Format::Json => {
                 let mut value = value;
-                value["job"] = json!(job.id);
+                if let Some(fields) = value.as_object_mut() {
+                    fields.insert("job".to_owned(), json!(job.id));
+                }
                 json_text(&value)?
             }
         })?;
