@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Moving, OlderEvent, Selection, Store, renamed_event};
+use store::{JobState, Moving, OlderEvent, Selection, Store, renamed_event};
 
 /// What became of an endpoint's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,9 +67,17 @@ pub async fn merge(
     if way.way(tenant, from).first() != Some(&into) {
         bail!("`{from}` does not stand for `{into}`");
     }
+    let jobs = store.jobs(tenant).await?;
+    if let Some(job) = jobs.iter().find(|job| job.state() == JobState::Applying) {
+        bail!(
+            "job `{}` writes events of stored logs again, those of `{from}` too\nhint: end it first with `cbsift reprocess apply {}`",
+            job.id,
+            job.id
+        );
+    }
     tokio::time::sleep(NAMES_SETTLED).await;
     let mut rounds = 0;
-    let all = loop {
+    loop {
         let set = pipeline.status().active_set()?;
         // The names of logs first: what is copied is joined to them, and the starts that tell them may go.
         for stream in store.streams_of(tenant, from).await? {
@@ -79,31 +87,34 @@ pub async fn merge(
         let (events, noise) = older_events(store, moving, &made.ids, Some(&names)).await?;
         store.copy_endpoint(moving).await?;
         // What came meanwhile is moved too; none comes for long, because every pipeline knows the name.
-        let held = store.holdings(tenant, from).await?;
-        if held.chunks == made.merged.chunks {
-            break Merged {
-                events,
-                noise,
-                ..made.merged
-            };
+        let moved = made.merged.chunks;
+        if store.holdings(tenant, from).await?.chunks == moved {
+            derive_all(store, pipeline, tenant, into).await?;
+            // The chunks go last, and only where none came that was not moved: a batch may have begun before the name was known and have
+            // waited for the store.
+            store.take_away_rows(tenant, from).await?;
+            if store.take_away_chunks(tenant, from, moved).await? {
+                // Whoever derived it at that moment has stored what it found.
+                let left = store.holdings(tenant, from).await?;
+                if left.attempts + left.findings > 0 {
+                    store.take_away_rows(tenant, from).await?;
+                }
+                return Ok(Merged {
+                    events,
+                    noise,
+                    ..made.merged
+                });
+            }
         }
         rounds += 1;
         if rounds >= ROUNDS_MAX {
             bail!(
                 "`{from}` has {} chunks and {} of them can be moved\nhint: they are of a newer build, or some pipeline is of an older one; upgrade it and run the command again",
-                held.chunks,
-                made.merged.chunks
+                store.holdings(tenant, from).await?.chunks,
+                moved
             );
         }
-    };
-    derive_all(store, pipeline, tenant, into).await?;
-    store.take_away_endpoint(tenant, from).await?;
-    // Whoever derived it at that moment has stored what it found.
-    let left = store.holdings(tenant, from).await?;
-    if left.attempts + left.findings > 0 {
-        store.take_away_endpoint(tenant, from).await?;
     }
-    Ok(all)
 }
 
 /// Derives every month of an endpoint once all of it is stored.

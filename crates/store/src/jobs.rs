@@ -151,7 +151,11 @@ impl Job {
         let mut job = Self::new(new, &self.selection());
         job.kind = "rollback".to_owned();
         job.undoes = self.id.clone();
-        job.made_after = before;
+        // What the job that is taken back had made beside its own chunks is made again too.
+        job.made_after = match self.is_rollback() {
+            true => before.min(self.made_after),
+            false => before,
+        };
         job.label = self.label.clone();
         job.recount = self.recount;
         job

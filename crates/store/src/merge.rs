@@ -70,7 +70,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Tables of one endpoint's rows, in the order in which they go. What the others are made of goes last, so that a merge that was cut short in
 /// between makes all of it again.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 16] = [
     "news",
     "events",
     "day_inputs",
@@ -87,7 +87,6 @@ const TABLES: [&str; 17] = [
     "attempts",
     "findings",
     "derivations",
-    "chunks",
 ];
 
 /// The new name of a row's stream: what is remembered of it, or what `renamed_stream` makes.
@@ -324,7 +323,9 @@ impl Store {
                xxh3(concat({{into:String}}, '\\0', toString(row.id))), {NEW_STREAM}, row.offset, row.length \
              FROM (SELECT * FROM open_noise FINAL WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}} AND toYYYYMM(day) = {{month:UInt32}} \
                AND (stream, offset + length) NOT IN (SELECT stream, offset + length FROM chunks \
-                 WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}} AND open = 1)) AS row \
+                 WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}} AND open = 1) \
+               AND (day, source, rule, code, session, id) NOT IN (SELECT day, source, rule, code, session, id FROM noise_gone FINAL \
+                 WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}} AND gone = 1)) AS row \
              {RENAMED}"
         );
         for month in self.months_of("open_noise", tenant, from).await? {
@@ -436,12 +437,22 @@ impl Store {
         Ok(months.into_iter().map(Month::from_yyyymm).collect())
     }
 
-    /// Takes away all that an endpoint has, its text last; its tokens, its audit and what it stands for stay.
-    pub async fn take_away_endpoint(&self, tenant: &str, endpoint: &str) -> Result<()> {
+    /// Takes away all that an endpoint has but its text; its tokens, its audit and what it stands for stay too.
+    pub async fn take_away_rows(&self, tenant: &str, endpoint: &str) -> Result<()> {
         for table in TABLES {
             self.delete_of_endpoint(table, tenant, endpoint).await?;
         }
         Ok(())
+    }
+
+    /// Takes away the text of an endpoint where it has so many chunks and no more; says whether it did. A part that is stored after the
+    /// deletion has begun stays.
+    pub async fn take_away_chunks(&self, tenant: &str, endpoint: &str, moved: u64) -> Result<bool> {
+        if self.holdings(tenant, endpoint).await?.chunks != moved {
+            return Ok(false);
+        }
+        self.delete_of_endpoint("chunks", tenant, endpoint).await?;
+        Ok(self.holdings(tenant, endpoint).await?.chunks == 0)
     }
 
     /// Deletes an endpoint's rows of a table, for as long as it takes.
@@ -509,8 +520,8 @@ mod tests {
     use crate::aliases::renamed_stream;
 
     #[test]
-    fn what_everything_is_made_of_goes_last() {
-        assert_eq!(TABLES.last(), Some(&"chunks"));
+    fn what_everything_is_made_of_goes_by_itself() {
+        assert!(!TABLES.contains(&"chunks"));
         let names: BTreeSet<&str> = TABLES.into_iter().collect();
         assert_eq!(names.len(), TABLES.len());
         // A record and a log of one number have one new name each, and another one elsewhere.

@@ -63,6 +63,8 @@ struct Run<'a> {
     now: &'a (dyn Fn() -> i64 + Sync),
     looked: Option<Instant>,
     gives_noise: bool,
+    /// It was cut short while it took something back, and nobody knows how much that was.
+    is_taken_up: bool,
 }
 
 /// Does a job that was begun, from where it was cut short, to its end.
@@ -124,6 +126,7 @@ impl<'a> Run<'a> {
             turns: Turns::new(MONTHS_AT_ONCE),
             looked: None,
             gives_noise: store.has_gone_noise(&job.tenant).await?,
+            is_taken_up: step.phase == "take_back",
             store,
             job,
             of,
@@ -287,7 +290,8 @@ impl<'a> Run<'a> {
             self.enter("count").await?;
         }
         if self.step.phase == "count" {
-            if self.job.is_recounted() || self.step.taken_back > 0 {
+            let is_less = self.step.taken_back > 0 || self.is_taken_up;
+            if self.job.is_recounted() || self.job.is_rollback() || is_less {
                 for month in by_month(&self.units().await?).into_keys() {
                     self.store.recount(&tenant, month).await?;
                 }

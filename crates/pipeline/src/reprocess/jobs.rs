@@ -45,6 +45,11 @@ pub enum Refused {
         /// Which.
         other: String,
     },
+    /// Endpoints are being merged.
+    #[error(
+        "endpoints are being merged, whose rows a job would write again\nhint: end it first; `cbsift endpoints alias list` says which"
+    )]
+    Merging,
     /// It is not in a state for that.
     #[error("job `{id}` is {state}{hint}")]
     State {
@@ -104,6 +109,9 @@ pub async fn begin(
             other: other.id.clone(),
         }
         .into());
+    }
+    if store.standing_aliases().await?.is_merging() {
+        return Err(Refused::Merging.into());
     }
     let (newest, digest) = store.rule_set().await?.unwrap_or_default();
     match job.state() {

@@ -205,12 +205,12 @@ impl Store {
                 self.page(
                     "SELECT endpoint, source, id, open, stream, offset, length, logged, stamp, level, component, marker, codes, rule, object, kb, package, \
                        component_identity, session, client, trace, fields, text, version, landmark AS flag FROM day_inputs FINAL \
-                     WHERE tenant = {tenant:String} AND landmark IN (0, 1) AND endpoint = {endpoint:String} \
+                     WHERE tenant = {tenant:String} AND landmark IN (0, 1) AND endpoint = {endpoint:String} AND gone = 0 \
                        AND (day BETWEEN toDate({from:UInt16}) AND toDate({to:UInt16}) OR day = toDate({far_off:UInt16})) \
                        AND (id IN {ids:Array(UInt64)} OR (marker IN {marks:Array(String)} \
                          AND ifNull(toInt64(logged), {start:Int64}) BETWEEN {start:Int64} AND {end:Int64} \
                          AND (if({session:String} != '', session = {session:String}, 0) OR if({package:String} != '', package = {package:String}, 0)))) \
-                     ORDER BY logged, stream, offset LIMIT {limit:UInt64}",
+                     ORDER BY logged, stream, offset, version DESC LIMIT {limit:UInt64}",
                 )
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)

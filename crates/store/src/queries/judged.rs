@@ -13,8 +13,8 @@ use event::{
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Attempts of an endpoint that are judged while a page waits. Machines have some hundred a year; one that has more than this tries
-/// something every few minutes.
+/// Attempts, and findings, of an endpoint that are judged while a page waits. Machines have some hundred a year; one that has more than
+/// this tries something every few minutes.
 const JUDGED: usize = 50_000;
 
 /// What `classify::judge` looks at, of one endpoint, over all time. Of each row only what it says that it looks at is filled in.
@@ -72,7 +72,7 @@ struct FindingRow {
 }
 
 impl Store {
-    /// All attempts of an endpoint's current sets, newest first, without what only its own page shows; nothing where there are too many.
+    /// All attempts of an endpoint's current sets, newest first, without what only its own page shows; nothing where there are too many of them, or of findings.
     pub(super) async fn tries_of(
         &self,
         tenant: &str,
@@ -80,7 +80,7 @@ impl Store {
         sets: &Sets,
     ) -> Result<Option<Vec<Tried>>> {
         let listed = sets.attempts.all();
-        if listed.len() > JUDGED {
+        if listed.len() > JUDGED || sets.findings.all().len() > JUDGED {
             return Ok(None);
         }
         let rows: Vec<AttemptRow> = self

@@ -59,9 +59,10 @@ impl Store {
                     "SELECT latest.1 AS marker, latest.2 AS kb, argMax(latest.3, (latest.4, ifNull(toInt64(latest.3), 0))) AS logged, latest.6 AS open_stream, \
                        latest.7 AS open_offset, latest.8 AS open_length FROM (\
                        SELECT argMax((toString(marker), toString(kb), logged, day, empty(codes), if(open = 1, stream, 0), if(open = 1, offset, 0), \
-                         if(open = 1, length, 0)), version) AS latest FROM day_inputs \
-                       WHERE {OF_ENDPOINT} AND marker IN {marks:Array(String)} GROUP BY id, open, open_stream, open_offset) \
-                     WHERE latest.1 != 'detection_end' OR latest.5 GROUP BY marker, kb, open_stream, open_offset, open_length",
+                         if(open = 1, length, 0), gone), version) AS latest FROM day_inputs \
+                       WHERE {OF_ENDPOINT} AND id IN (SELECT id FROM day_inputs WHERE {OF_ENDPOINT} AND marker IN {marks:Array(String)}) \
+                       GROUP BY id, open, open_stream, open_offset) \
+                     WHERE latest.9 = 0 AND latest.1 IN {marks:Array(String)} AND (latest.1 != 'detection_end' OR latest.5) GROUP BY marker, kb, open_stream, open_offset, open_length",
                 )
                 .param("marks", names),
             )
@@ -96,12 +97,14 @@ impl Store {
 
     /// What checks of the component store said, and the rules of what came after the last one.
     async fn checks(&self, tenant: &str, endpoint: &str) -> Result<Vec<Event>> {
-        let ask = |condition: &str| {
+        // The latest row of a record decides, whatever older rules made of it: so rows are narrowed by record first.
+        let ask = |condition: &str, latest: &str| {
             let sql = format!(
                 "SELECT id, latest.1 AS marker, latest.2 AS rule, latest.3 AS stream, latest.4 AS offset, latest.5 AS length, latest.6 AS open, \
                    latest.7 AS logged, latest.8 AS detected, latest.9 AS repaired FROM (\
-                   SELECT id, argMax((toString(marker), toString(rule), stream, offset, length, open, logged, fields['detected'], fields['repaired']), version) AS latest \
-                   FROM day_inputs WHERE {OF_ENDPOINT} AND {condition} GROUP BY id, open, open_stream, open_offset)"
+                   SELECT id, argMax((toString(marker), toString(rule), stream, offset, length, open, logged, fields['detected'], fields['repaired'], gone), version) AS latest \
+                   FROM day_inputs WHERE {OF_ENDPOINT} AND id IN (SELECT id FROM day_inputs WHERE {OF_ENDPOINT} AND {condition}) \
+                   GROUP BY id, open, open_stream, open_offset) WHERE latest.10 = 0 AND {latest}"
             );
             self.page(&sql)
                 .param("tenant", tenant)
@@ -111,15 +114,22 @@ impl Store {
         let checks: Vec<CheckRow> = self
             .fetch_all(
                 "read what checks of the component store said",
-                ask("marker = {check:String}"),
+                ask(
+                    "marker = {check:String}",
+                    "latest.1 = {check:String} ORDER BY latest.7 DESC LIMIT 10000",
+                ),
             )
             .await?;
         let last = checks.iter().filter_map(|row| row.logged).max();
         let after: Vec<CheckRow> = self
             .fetch_all(
                 "read what came after a check of the component store",
-                // Each rule once would do, but whether an open record counts is known of each alone.
-                ask("marker != {check:String} AND rule != '' AND logged > toDateTime64({last:Int64}, 0, 'UTC')")
+                // Each rule once would do, but whether an open record counts is known of each alone, and those that do are among the latest.
+                ask(
+                    "marker != {check:String} AND rule != '' AND logged > toDateTime64({last:Int64}, 0, 'UTC')",
+                    "latest.1 != {check:String} AND latest.2 != '' AND latest.7 > toDateTime64({last:Int64}, 0, 'UTC') \
+                     ORDER BY latest.7 DESC LIMIT 100 BY latest.2, latest.6",
+                )
                     .param("last", last.map_or(i64::MIN / 2, |last| last.0).max(0)),
             )
             .await?;
