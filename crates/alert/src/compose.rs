@@ -63,6 +63,7 @@ impl Composer<'_> {
                 let mut labels = labels.clone();
                 labels.extend(state.labels.iter().cloned());
                 Item {
+                    group: state.labels.clone(),
                     labels,
                     value: state.value,
                     text: title(state),

@@ -1,10 +1,12 @@
 //! Sends what is written down, each receiver by itself: one that hangs delays no other.
 //!
 //! What is left to send stands in the store and nowhere else, so a restart goes on where it was, and memory does not grow with what a
-//! receiver that is away owes. Of one receiver messages go in the order in which they were written down.
+//! receiver that is away owes. Of one receiver messages go in the order in which they were written down; one that is not taken is passed
+//! over, and only what tells of its own groups waits behind it (`line.rs`).
 
 use crate::{
     claim::Claim,
+    line::{Ahead, FIRST_WAIT, LAST_WAIT, Line},
     message::{Message, Outcome, Receivers},
     metrics,
 };
@@ -12,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{AlertDelivery, DeliveryState, Store};
 use tokio::{
-    sync::{Notify, watch},
-    time::{sleep, timeout},
+    sync::{Mutex, Notify, watch},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +25,8 @@ const AT_ONCE: u64 = 50;
 /// How long one try may take, whatever a receiver's own bounds are.
 const TRY: Duration = Duration::from_secs(60);
 
-/// Waits between tries double from the first to the last.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LAST_WAIT: Duration = Duration::from_secs(300);
+/// Messages that wait are passed over; where there are more of them, what stands behind waits with them.
+const WAITING: u64 = 1_000;
 
 /// A message this old tells nobody what is now: it is given up, and its row says so.
 const OLD_MS: i64 = 24 * 3_600 * 1_000;
@@ -41,7 +42,12 @@ pub(crate) struct Sender {
     pub(crate) name: String,
     pub(crate) claim: Arc<Claim>,
     pub(crate) wake: Arc<Notify>,
+    /// Whose turn it is to speak to the receiver: what is sent, or what is said again.
+    pub(crate) turn: Arc<Mutex<()>>,
 }
+
+/// Another process evaluates.
+struct NoLonger;
 
 impl Sender {
     /// Sends until `stop`, or until this process no longer evaluates.
@@ -55,53 +61,86 @@ impl Sender {
 
     async fn send(&self, stop: &CancellationToken) {
         let mut wait = FIRST_WAIT;
+        let mut line = Line::default();
+        let mut passed_over = 0;
         while !stop.is_cancelled() {
+            if let Some(rest) = line.rests(Instant::now()) {
+                sleep(rest).await;
+            }
+            // What waits must not hide what stands behind it.
+            let limit = AT_ONCE + passed_over;
             let left = self
                 .store
-                .intended_alert_deliveries(&self.tenant, &self.name, AT_ONCE)
+                .intended_alert_deliveries(&self.tenant, &self.name, limit)
                 .await;
-            match left {
+            let left = match left {
                 Err(error) => {
                     tracing::warn!(receiver = %self.name, %error, "cannot read what is left to send");
                     sleep(wait).await;
                     wait = (wait * 2).min(LAST_WAIT);
+                    continue;
                 }
-                Ok(left) if left.is_empty() => {
+                Ok(left) => left,
+            };
+            line.keep(&left);
+            let read = left.len() as u64;
+            match self.all(left, &mut line).await {
+                Ok(waiting) => {
                     wait = FIRST_WAIT;
-                    // A wake-up that came since the look is kept by `Notify`.
-                    let _ = timeout(LOOK, self.wake.notified()).await;
-                }
-                Ok(left) => match self.all(left).await {
-                    None => wait = FIRST_WAIT,
-                    Some(after) => {
-                        sleep(after.unwrap_or(wait).min(LAST_WAIT)).await;
-                        wait = (wait * 2).min(LAST_WAIT);
+                    passed_over = waiting.min(WAITING);
+                    let is_all = read < limit;
+                    if waiting < read || (!is_all && waiting <= WAITING) {
+                        continue;
                     }
-                },
+                    let look = line.next(Instant::now()).unwrap_or(LOOK).min(LOOK);
+                    // A wake-up that came since the look is kept by `Notify`.
+                    let _ = timeout(look, self.wake.notified()).await;
+                }
+                // Whoever evaluates now sends it.
+                Err(Some(NoLonger)) => sleep(LAST_WAIT).await,
+                Err(None) => {
+                    sleep(wait).await;
+                    wait = (wait * 2).min(LAST_WAIT);
+                }
             }
         }
     }
 
-    /// Sends some, in their order. Where one is to be tried again: not before so long, where the receiver says it.
-    async fn all(&self, left: Vec<AlertDelivery>) -> Option<Option<Duration>> {
+    /// Sends some, in their order, until the receiver is to be left alone. How many were passed over, as they wait; or why it was not to
+    /// be sent: another one evaluates, or nobody knows who does.
+    async fn all(
+        &self,
+        left: Vec<AlertDelivery>,
+        line: &mut Line,
+    ) -> Result<u64, Option<NoLonger>> {
+        let mut ahead = Ahead::default();
+        let mut waiting = 0;
         for delivery in left {
+            if !line.may_go(&delivery, &mut ahead, Instant::now()) {
+                waiting += 1;
+                continue;
+            }
             match self.claim.holds().await {
                 Ok(true) => {}
-                // Whoever evaluates now sends it.
-                Ok(false) => return Some(Some(LAST_WAIT)),
-                Err(_) => return Some(None),
+                Ok(false) => return Err(Some(NoLonger)),
+                Err(_) => return Err(None),
             }
-            let tried = self.one(delivery).await;
-            if tried.is_some() {
-                return tried;
+            match self.one(delivery.clone()).await {
+                None => line.went(&delivery),
+                Some(after) => line.hold(&delivery, after, &mut ahead, Instant::now()),
+            }
+            if line.rests(Instant::now()).is_some() {
+                break;
             }
         }
-        None
+        Ok(waiting)
     }
 
+    /// One try. Where it is to be tried again: not before so long, where the receiver says it.
     async fn one(&self, delivery: AlertDelivery) -> Option<Option<Duration>> {
         let outcome = match serde_json::from_str::<Message>(&delivery.body) {
             Ok(message) => {
+                let _turn = self.turn.lock().await;
                 let sent = self.receivers.deliver(&self.name, &message);
                 timeout(TRY, sent).await.unwrap_or_else(|_| Outcome::Retry {
                     error: format!("no answer within {} s", TRY.as_secs()),
@@ -158,6 +197,12 @@ pub(crate) struct Resender {
     pub(crate) every: Duration,
     pub(crate) claim: Arc<Claim>,
     pub(crate) firing: watch::Receiver<Vec<Message>>,
+    pub(crate) turn: Arc<Mutex<()>>,
+}
+
+/// A message of what fires, as it is now; none where it no longer does.
+fn still(firing: &[Message], id: &str) -> Option<Message> {
+    firing.iter().find(|message| message.id == id).cloned()
 }
 
 impl Resender {
@@ -172,18 +217,25 @@ impl Resender {
             if !matches!(self.claim.holds().await, Ok(true)) {
                 continue;
             }
-            let firing = self.firing.borrow().clone();
+            let ids: Vec<String> = {
+                let firing = self.firing.borrow();
+                firing.iter().map(|message| message.id.clone()).collect()
+            };
             let mut error = None;
-            for message in &firing {
-                let sent = self.receivers.deliver(&self.name, message);
-                error = match timeout(TRY, sent).await {
-                    Ok(Outcome::Delivered) => None,
-                    Ok(Outcome::Retry { error, .. } | Outcome::Refused { error }) => Some(error),
-                    Err(_) => Some(format!("no answer within {} s", TRY.as_secs())),
-                };
-                if error.is_some() {
-                    break;
+            for id in ids {
+                let turn = self.turn.lock().await;
+                // As it is now: what is over by now is not said again, as its end may have been sent.
+                let message = still(&self.firing.borrow(), &id);
+                let Some(message) = message else { continue };
+                let sent = self.receivers.deliver(&self.name, &message);
+                match timeout(TRY, sent).await {
+                    Ok(Outcome::Delivered) => {}
+                    Ok(Outcome::Retry { error: why, .. } | Outcome::Refused { error: why }) => {
+                        error = Some(why);
+                    }
+                    Err(_) => error = Some(format!("no answer within {} s", TRY.as_secs())),
                 }
+                drop(turn);
             }
             if let Some(error) = &error
                 && !failed

@@ -20,6 +20,7 @@ use std::time::Duration;
 use store::{
     AlertDelivery, AlertEvaluation, AlertPhase, AlertState, DeliveryState, Store, StoreError,
 };
+use tokio::sync::watch;
 
 type Labels = Vec<(String, String)>;
 
@@ -93,6 +94,8 @@ pub struct Desk {
     fleet_mark: Option<(u64, i64)>,
     titles: CauseTitles,
     shown: Vec<AlertEvaluation>,
+    /// Who says again what fires.
+    tell: Option<watch::Sender<Vec<Message>>>,
 }
 
 impl Desk {
@@ -123,9 +126,15 @@ impl Desk {
             fleet_mark: None,
             titles: CauseTitles::new(),
             shown: Vec::new(),
+            tell: None,
         };
         desk.recover(now).await?;
         Ok(desk)
+    }
+
+    /// Keeps somebody told of everything that fires. It is told that something is over before that is written down to be sent.
+    pub(crate) fn tell_firing(&mut self, tell: watch::Sender<Vec<Message>>) {
+        self.tell = Some(tell);
     }
 
     /// Other rules from now on.
@@ -205,6 +214,9 @@ impl Desk {
         }
         if kill == Kill::AfterStates {
             return Ok(Done::default());
+        }
+        if let Some(tell) = &self.tell {
+            tell.send_replace(self.firing());
         }
         messages.extend(self.write_down(now).await?);
         self.repeat(now).await?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Mutex, Notify, watch},
     task::JoinSet,
     time::sleep,
 };
@@ -98,6 +98,7 @@ impl Round {
         for name in self.receivers.names() {
             let wake = Arc::new(Notify::new());
             wakes.push(Arc::clone(&wake));
+            let turn = Arc::new(Mutex::new(()));
             let sender = Sender {
                 store: self.store.clone(),
                 tenant: self.setting.tenant.clone(),
@@ -105,6 +106,7 @@ impl Round {
                 name: name.clone(),
                 claim: Arc::clone(&self.claim),
                 wake,
+                turn: Arc::clone(&turn),
             };
             senders.spawn(sender.run(held.clone()));
             if let Some(every) = self.receivers.resend(&name) {
@@ -114,6 +116,7 @@ impl Round {
                     every,
                     claim: Arc::clone(&self.claim),
                     firing: firing.subscribe(),
+                    turn,
                 };
                 senders.spawn(resender.run(held.clone()));
             }
@@ -132,11 +135,8 @@ impl Round {
         let mut words: Option<(u32, String)> = None;
         while !held.is_cancelled() {
             let begin = Instant::now();
-            let pause = match self.one(&mut desk, &mut rules, &mut words).await {
+            let pause = match self.one(&mut desk, &mut rules, &mut words, firing).await {
                 Ok(Some((done, is_whole_of))) => {
-                    if let Some(desk) = &desk {
-                        firing.send_replace(desk.firing());
-                    }
                     if done > 0 {
                         wakes.iter().for_each(|wake| wake.notify_one());
                     }
@@ -146,7 +146,8 @@ impl Round {
                 }
                 Ok(None) => AGAIN,
                 Err(error) => {
-                    // What is written may be more than what is known: it is read again.
+                    // What is written may be more than what is known: it is read again. Until then nothing is said again.
+                    firing.send_replace(Vec::new());
                     desk = None;
                     rules = None;
                     words = None;
@@ -168,6 +169,7 @@ impl Round {
         desk: &mut Option<Desk>,
         rules: &mut Option<(u32, String)>,
         words: &mut Option<(u32, String)>,
+        firing: &watch::Sender<Vec<Message>>,
     ) -> Result<Option<(usize, (usize, u64))>, StoreError> {
         let now = Now::at(now_ms());
         let newest = self.store.alert_rules_mark().await?;
@@ -175,7 +177,11 @@ impl Round {
             if let Some(found) = self.newest_rules().await? {
                 match desk {
                     Some(desk) => desk.set_rules(found),
-                    None => *desk = Some(self.open(found, now).await?),
+                    None => {
+                        let mut open = self.open(found, now).await?;
+                        open.tell_firing(firing.clone());
+                        *desk = Some(open);
+                    }
                 }
             }
             *rules = newest;

@@ -6,6 +6,7 @@ mod compose;
 mod delivery;
 mod desk;
 mod evaluator;
+mod line;
 mod load;
 mod measure;
 mod message;

@@ -38,6 +38,8 @@ impl Status {
 /// One group of a rule within a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
+    /// The group, as its rule tells it apart: what keeps its messages in their order.
+    pub group: Vec<(String, String)>,
     /// Those of the message, and the group's own.
     pub labels: BTreeMap<String, String>,
     /// The figure.
