@@ -54,6 +54,11 @@ impl<'a> Checks<'a> {
         });
     }
 
+    /// Secrets read so far, for whoever logs words of a service itself.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.secrets.clone()
+    }
+
     pub(crate) fn finish(self) -> (Vec<Fault>, Vec<String>) {
         (self.faults, self.secrets)
     }

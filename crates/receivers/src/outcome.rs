@@ -47,12 +47,7 @@ impl Outcome {
 
     /// The error with secrets that a service repeated struck out.
     pub(crate) fn without(self, secrets: &[String]) -> Self {
-        let strike = |error: String| {
-            secrets
-                .iter()
-                .filter(|secret| !secret.is_empty())
-                .fold(error, |error, secret| error.replace(secret, "***"))
-        };
+        let strike = |error: String| strike(error, secrets);
         match self {
             Self::Delivered => self,
             Self::Retry { error, after } => Self::Retry {
@@ -71,6 +66,14 @@ impl Outcome {
             Self::Retry { error, .. } | Self::Refused { error } => Some(error),
         }
     }
+}
+
+/// A text with secrets that it repeats struck out.
+pub(crate) fn strike(text: String, secrets: &[String]) -> String {
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text, |text, secret| text.replace(secret, "***"))
 }
 
 /// Words of others for people: harmless, and not too many.

@@ -20,6 +20,8 @@ pub(crate) struct Alertmanager {
     http: Http,
     urls: Vec<String>,
     headers: Vec<(String, String)>,
+    /// Struck out of what is logged here.
+    secrets: Vec<String>,
 }
 
 impl Alertmanager {
@@ -45,6 +47,7 @@ impl Alertmanager {
         let http = checks.http();
         Some(Self {
             http: http?,
+            secrets: checks.secrets(),
             urls: urls.into_iter().collect::<Option<_>>()?,
             headers,
         })
@@ -92,10 +95,11 @@ impl Alertmanager {
         let sent = self
             .http
             .post(url, self.headers.clone(), body.as_bytes().to_vec());
-        match sent.await {
+        let outcome = match sent.await {
             Ok(answer) => answer.fault().unwrap_or(Outcome::Delivered),
             Err(outcome) => outcome,
-        }
+        };
+        outcome.without(&self.secrets)
     }
 }
 
@@ -180,6 +184,10 @@ fn labels(message: &Message, own: &BTreeMap<String, String>) -> BTreeMap<String,
         let name = label_name(name);
         let value = clip(&harmless::line(value), LABEL_BYTES);
         let is_ours = name == "alertname" || name == "severity";
+        // What it gets anyway.
+        if is_ours && labels.get(&name) == Some(&value) {
+            continue;
+        }
         let mut free = if is_ours {
             format!("{name}_2")
         } else {
@@ -212,5 +220,29 @@ fn label_name(name: &str) -> String {
     match clean.chars().next() {
         Some(first) if !first.is_ascii_digit() => clean,
         _ => format!("_{clean}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::labels;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_it_gets_anyway_is_told_once() {
+        let mut message = crate::kinds::template::sample();
+        message.rule = "failing".to_owned();
+        let ours = [
+            ("alertname", message.rule.clone()),
+            ("severity", message.severity.name().to_owned()),
+        ];
+        let ours = ours.map(|(name, value)| (name.to_owned(), value));
+        message.labels = BTreeMap::from(ours.clone());
+        let own = message.labels.clone();
+        assert_eq!(labels(&message, &own), BTreeMap::from(ours));
+        // Another value of the same name is none of ours.
+        let own = BTreeMap::from([("severity".to_owned(), "low".to_owned())]);
+        let told = labels(&message, &own);
+        assert_eq!(told.get("severity_2").map(String::as_str), Some("low"));
     }
 }

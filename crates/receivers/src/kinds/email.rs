@@ -10,7 +10,7 @@ use crate::check::Checks;
 use crate::document::Style;
 use crate::guard::{Unreachable, resolve};
 use crate::message::Message;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, short, strike};
 use crate::secret::Secret;
 use crate::trust::authorities;
 use lettre::Address;
@@ -50,6 +50,8 @@ pub(crate) struct Email {
     style: Style,
     allow_private: bool,
     timeout: Duration,
+    /// Struck out of what is logged here.
+    secrets: Vec<String>,
 }
 
 impl Email {
@@ -121,6 +123,7 @@ impl Email {
             style,
             allow_private: checks.allow_private(),
             timeout,
+            secrets: checks.secrets(),
         })
     }
 
@@ -287,7 +290,7 @@ impl Email {
         connection.command(Data).await?;
         connection.message(letter).await?;
         for (address, error) in refused {
-            let error = crate::outcome::short(&chain(&error));
+            let error = strike(short(&chain(&error)), &self.secrets);
             tracing::warn!(%address, %error, "the mail server did not take one of the recipients");
         }
         Ok(Outcome::Delivered)

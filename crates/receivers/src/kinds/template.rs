@@ -206,7 +206,7 @@ fn value(name: &str, message: &Message, style: Style) -> String {
 }
 
 /// A message with everything in it that could break a body.
-fn sample() -> Message {
+pub(crate) fn sample() -> Message {
     let hostile = "\"\\\n\u{1}}{{ ]";
     let text = Text {
         en: hostile.to_owned(),
