@@ -9,8 +9,8 @@ use crate::{
 use classify::Rules as Words;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{
-    AlertBy, AlertCause, AlertGroup, AlertMachines, CauseId, Day, Filter, State, Store, StoreError,
-    Trend,
+    AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter, State,
+    Store, StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -39,6 +39,13 @@ const LOST_S: i64 = 7 * 86_400;
 
 /// Gaps that are looked at.
 const GAPS: u64 = 1_000;
+
+fn reached(rule: &Rule) -> AlertReached {
+    AlertReached {
+        at_least: rule.threshold.at_least,
+        share: rule.threshold.share.unwrap_or_default(),
+    }
+}
 
 impl<'a> Asked<'a> {
     /// Questions as of now. `words` say what causes are called, the first that knows one.
@@ -100,7 +107,7 @@ impl<'a> Asked<'a> {
                 let is_ahead = rule.figure == Figure::ClockAhead;
                 let groups = self
                     .store
-                    .alert_reporting(&filter, is_ahead, &rule.group_by)
+                    .alert_reporting(&filter, is_ahead, &rule.group_by, reached(rule))
                     .await?;
                 Ok(groups
                     .into_iter()
@@ -200,6 +207,7 @@ impl<'a> Asked<'a> {
                     true if narrow.tries > 0 => i64::MAX / 4,
                     _ => narrow.after.as_secs() as i64,
                 },
+                reached: reached(rule),
             })
             .await?;
         let at = rule.group_by.iter().position(|by| *by == AlertBy::Cause);

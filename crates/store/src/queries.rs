@@ -30,7 +30,8 @@ mod updates;
 mod updates_of;
 
 pub use alerts::{
-    ALERT_GROUPS, ALERT_HEARD_DAYS, AlertBy, AlertCause, AlertGroup, AlertMachines, causes_by_key,
+    ALERT_GROUPS, ALERT_HEARD_DAYS, AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached,
+    causes_by_key,
 };
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};

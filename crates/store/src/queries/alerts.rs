@@ -54,6 +54,17 @@ pub struct AlertMachines<'a> {
     pub tries: u64,
     /// … or whose failure is as old, in seconds.
     pub after_s: i64,
+    /// What groups reach stands before what they do not.
+    pub reached: AlertReached,
+}
+
+/// What a figure reaches: so much, and so much of those that tried; only orders what is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AlertReached {
+    /// So much.
+    pub at_least: f64,
+    /// So much of them.
+    pub share: f64,
 }
 
 /// Machines of one group.
@@ -71,8 +82,11 @@ pub struct AlertGroup {
     pub first: Vec<String>,
 }
 
-/// Groups of one rule; whoever has more is told of the largest.
-pub const ALERT_GROUPS: u64 = 500;
+/// Groups of one rule that are told, those that reach its threshold before all others: one that fires is not lost behind larger ones.
+pub const ALERT_GROUPS: u64 = 2_000;
+
+/// The order of groups.
+const ORDER: &str = "ORDER BY machines >= {at_least:Float64} AND machines >= {share:Float64} * of DESC, machines DESC, key LIMIT {groups:UInt64}";
 
 /// Machines that a group names.
 const NAMED: u8 = 10;
@@ -156,7 +170,7 @@ impl Store {
             .collect())
     }
 
-    /// Counts machines in a state, by groups: those of most machines first, at most [`ALERT_GROUPS`]. Groups in which none is counted are
+    /// Counts machines in a state, by groups: those that reach the threshold first, of them those of most machines; at most [`ALERT_GROUPS`]. Groups in which none is counted are
     /// not among them.
     pub async fn alert_machines(&self, asked: &AlertMachines<'_>) -> Result<Vec<AlertGroup>> {
         let Some((from, to)) = self.range(asked.filter).await? else {
@@ -176,7 +190,7 @@ impl Store {
              SELECT machine.endpoint AS endpoint, {key} AS key, failed_at, state = {state} \
                AND (failed >= {{tries:UInt64}} OR failed_at <= {{settled:Int64}}) AND ({{any_cause:UInt8}} = 1 OR cause IN {{causes:Array(UInt64)}}) AS hit \
              FROM (SELECT * FROM {states} WHERE {rows} AND kb NOT IN {{except_kbs:Array(String)}}) AS machine{joins}) \
-             GROUP BY key) WHERE machines > 0 ORDER BY machines DESC, key LIMIT {{groups:UInt64}}",
+             GROUP BY key) WHERE machines > 0 {ORDER}",
             key = key(asked.by),
             state = asked.state.rank(),
             states = states(&told, false),
@@ -189,6 +203,9 @@ impl Store {
             .param("any_cause", u8::from(asked.causes.is_none()))
             .param("causes", asked.causes.unwrap_or_default())
             .param("except_kbs", asked.except_kbs)
+            .param("at_least", asked.reached.at_least)
+            // Of a cause nobody knows of how many it is a share.
+            .param("share", if by_cause { 0.0 } else { asked.reached.share })
             .param("groups", ALERT_GROUPS);
         let mut groups: Vec<AlertGroup> = self
             .fetch_all("count machines for alerts", with_labels(query, asked.by))
@@ -208,6 +225,7 @@ impl Store {
         filter: &Filter,
         is_ahead: bool,
         by: &[AlertBy],
+        reached: AlertReached,
     ) -> Result<Vec<AlertGroup>> {
         let (from, to) = self.range(filter).await?.unwrap_or_default();
         let told = self.told(filter, from, to).await?;
@@ -219,7 +237,7 @@ impl Store {
             "SELECT key, machines, of, newest, first FROM (\
              SELECT key, countIf(hit) AS machines, count() AS of, toInt64(0) AS newest, groupArraySortedIf({NAMED})(endpoint, hit) AS first FROM (\
              SELECT machine.endpoint AS endpoint, {key} AS key, {hit} AS hit FROM {machines} AS machine{joins} WHERE heard >= {{heard_from:Int64}}) \
-             GROUP BY key) WHERE machines > 0 ORDER BY machines DESC, key LIMIT {{groups:UInt64}}",
+             GROUP BY key) WHERE machines > 0 {ORDER}",
             key = key(by),
             machines = machines(&told),
             joins = joined(by),
@@ -228,6 +246,8 @@ impl Store {
         let query = told
             .reporting(told.ask(self, &sql))
             .param("heard_from", now - ALERT_HEARD_DAYS * 86_400)
+            .param("at_least", reached.at_least)
+            .param("share", reached.share)
             .param("groups", ALERT_GROUPS);
         self.fetch_all("count silent machines for alerts", with_labels(query, by))
             .await
