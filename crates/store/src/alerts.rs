@@ -11,6 +11,7 @@ pub use rules::{AlertRuleSet, NewAlertRuleSet};
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a group of a rule is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,8 +125,8 @@ pub struct AlertEvaluation {
     pub receivers: u16,
 }
 
-/// Episodes read at once: far more than ever fire together.
-const STATES: u64 = 20_000;
+/// Of what is over for so many days only what a new episode needs is read: nobody is told of it any more.
+const WORDS_DAYS: u32 = 8;
 
 impl Store {
     /// Writes episodes, all of one evaluation as one statement: all are there, or none is. The same row again changes nothing.
@@ -134,20 +135,41 @@ impl Store {
         self.insert_rows::<StateRow, _>("alert_states", rows).await
     }
 
-    /// The latest episode of each group of each rule: what evaluation goes on from.
+    /// The latest episode of each group of each rule: what evaluation goes on from. Of those that are long over without their texts.
     pub async fn latest_alert_states(&self, tenant: &str) -> Result<Vec<AlertState>> {
         let rows: Vec<StateRow> = self
             .fetch_all(
                 "read what alerts are in",
                 self.sql(
                     "SELECT ?fields FROM alert_states FINAL WHERE tenant = {tenant:String} \
-                     ORDER BY rule, labels, episode DESC LIMIT 1 BY rule, labels LIMIT {limit:UInt64}",
+                       AND (phase IN ('pending', 'firing') OR ended >= subtractDays(now(), {days:UInt32})) \
+                     ORDER BY rule, labels, episode DESC LIMIT 1 BY rule, labels",
                 )
                 .param("tenant", tenant)
-                .param("limit", STATES),
+                .param("days", WORDS_DAYS),
             )
             .await?;
-        Ok(rows.into_iter().map(StateRow::into_state).collect())
+        // Without these a group would begin again at 1, with ids of messages that were sent long ago.
+        let over: Vec<OverRow> = self
+            .fetch_all(
+                "read what alerts were in",
+                self.sql(
+                    "SELECT ?fields FROM alert_states FINAL WHERE tenant = {tenant:String} \
+                     ORDER BY rule, labels, episode DESC LIMIT 1 BY rule, labels",
+                )
+                .param("tenant", tenant),
+            )
+            .await?;
+        let mut states: Vec<AlertState> = rows.into_iter().map(StateRow::into_state).collect();
+        let known: BTreeSet<(String, Vec<(String, String)>)> = states
+            .iter()
+            .map(|state| (state.rule.clone(), state.labels.clone()))
+            .collect();
+        let over = over.into_iter().map(OverRow::into_state);
+        states.extend(
+            over.filter(|state| !known.contains(&(state.rule.clone(), state.labels.clone()))),
+        );
+        Ok(states)
     }
 
     /// Episodes that go on, the latest first.
@@ -321,6 +343,47 @@ impl StateRow {
             page: self.page,
             fired_message: self.fired_message,
             ended_message: self.ended_message,
+            changes: self.changes,
+        }
+    }
+}
+
+/// What is left of an episode that is over.
+#[derive(Row, Deserialize)]
+struct OverRow {
+    rule: String,
+    labels: Vec<(String, String)>,
+    episode: u32,
+    phase: String,
+    since: i64,
+    ended: Option<i64>,
+    evidence: Option<i64>,
+    changes: u32,
+}
+
+impl OverRow {
+    fn into_state(self) -> AlertState {
+        AlertState {
+            rule: self.rule,
+            labels: self.labels,
+            episode: self.episode,
+            severity: String::new(),
+            phase: AlertPhase::from_name(&self.phase),
+            since_ms: self.since,
+            fired_ms: None,
+            quiet_ms: None,
+            ended_ms: self.ended,
+            value: 0.0,
+            peak: 0.0,
+            of: None,
+            threshold: 0.0,
+            evidence: self.evidence,
+            pcs: Vec::new(),
+            title: Default::default(),
+            body: Default::default(),
+            page: String::new(),
+            fired_message: String::new(),
+            ended_message: String::new(),
             changes: self.changes,
         }
     }

@@ -78,6 +78,23 @@ struct DeliveryRow {
     version: u64,
 }
 
+/// A delivery without its body.
+#[derive(Row, Deserialize)]
+struct SentRow {
+    receiver: String,
+    message: String,
+    repetition: u32,
+    rule: String,
+    state: String,
+    attempts: u32,
+    intended: i64,
+    tried: i64,
+    error: String,
+}
+
+/// Deliveries shown at once, the latest of them.
+const SENT: u64 = 5_000;
+
 impl Store {
     /// Writes deliveries down, as one statement. One that is written down again without a try stays what it has become.
     pub async fn insert_alert_deliveries(
@@ -112,7 +129,11 @@ impl Store {
     ) -> Result<Vec<AlertDelivery>> {
         let query = self
             .sql(
+                // Years of what was sent are looked through by small columns alone; bodies are read of what is left.
                 "SELECT ?fields FROM alert_deliveries FINAL WHERE tenant = {tenant:String} AND receiver = {receiver:String} \
+                   AND (message, repetition) IN (SELECT message, repetition FROM alert_deliveries \
+                     WHERE tenant = {tenant:String} AND receiver = {receiver:String} GROUP BY message, repetition \
+                     HAVING argMax(state, version) = 'intended') \
                    AND state = 'intended' ORDER BY intended, repetition, message LIMIT {limit:UInt64}",
             )
             .param("tenant", tenant)
@@ -121,7 +142,7 @@ impl Store {
         self.deliveries("read what is left to send", query).await
     }
 
-    /// What became of some messages, at all receivers.
+    /// What became of some messages, at all receivers: of each the last repetition, without its body.
     pub async fn alert_deliveries_of(
         &self,
         tenant: &str,
@@ -132,12 +153,54 @@ impl Store {
         }
         let query = self
             .page(
-                "SELECT ?fields FROM alert_deliveries FINAL WHERE tenant = {tenant:String} AND message IN {messages:Array(String)} \
-                 ORDER BY intended, receiver, repetition",
+                "SELECT ?fields FROM (SELECT receiver, message, repetition, rule, state, attempts, intended, tried, error \
+                   FROM alert_deliveries FINAL WHERE tenant = {tenant:String} AND message IN {messages:Array(String)} \
+                   ORDER BY message, receiver, repetition DESC LIMIT 1 BY message, receiver) \
+                 ORDER BY intended DESC, receiver, message LIMIT {limit:UInt64}",
             )
             .param("tenant", tenant)
-            .param("messages", messages);
-        self.deliveries("read what was sent", query).await
+            .param("messages", messages)
+            .param("limit", SENT);
+        let rows: Vec<SentRow> = self.fetch_all("read what was sent", query).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| AlertDelivery {
+                receiver: row.receiver,
+                message: row.message,
+                repetition: row.repetition,
+                rule: row.rule,
+                body: String::new(),
+                state: DeliveryState::from_name(&row.state),
+                attempts: row.attempts,
+                intended_ms: row.intended,
+                tried_ms: row.tried,
+                error: row.error,
+            })
+            .collect())
+    }
+
+    /// The receivers that some messages were written down for.
+    pub async fn alert_receivers_of(
+        &self,
+        tenant: &str,
+        messages: &BTreeSet<&str>,
+    ) -> Result<BTreeSet<String>> {
+        if messages.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let asked: Vec<&str> = messages.iter().copied().collect();
+        let receivers: Vec<String> = self
+            .fetch_all(
+                "read who was told",
+                self.sql(
+                    "SELECT DISTINCT toString(receiver) FROM alert_deliveries \
+                     WHERE tenant = {tenant:String} AND message IN {messages:Array(String)}",
+                )
+                .param("tenant", tenant)
+                .param("messages", &asked),
+            )
+            .await?;
+        Ok(receivers.into_iter().collect())
     }
 
     /// Those of some messages that nothing is written down of, for any receiver.
