@@ -128,6 +128,7 @@ impl Desk {
             shown: Vec::new(),
             tell: None,
         };
+        desk.warn_of_unknown_receivers();
         desk.recover(now).await?;
         Ok(desk)
     }
@@ -140,6 +141,7 @@ impl Desk {
     /// Other rules from now on.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
+        self.warn_of_unknown_receivers();
         self.fleet_mark = None;
     }
 
@@ -403,19 +405,77 @@ impl Desk {
             return Ok(Vec::new());
         }
         let mut rows = Vec::new();
+        // Who is told here of what begins; what is over goes to those alone that were told of it.
+        let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for message in &self.owed {
             rows.push(AlertDelivery {
                 state: DeliveryState::Delivered,
                 ..self.delivery(PAGE, message, 0, now)
             });
-            for receiver in self.receivers_of(&message.rule) {
-                rows.push(self.delivery(&receiver, message, 0, now));
+            let receivers = match message.status {
+                Status::Firing => self.receivers_of(&message.rule),
+                Status::Resolved => self.told_of(message, &told).await?,
+            };
+            for receiver in &receivers {
+                rows.push(self.delivery(receiver, message, 0, now));
             }
+            told.insert(message.id.clone(), receivers.into_iter().collect());
         }
         self.store
             .insert_alert_deliveries(&self.setting.tenant, &rows)
             .await?;
         Ok(std::mem::take(&mut self.owed))
+    }
+
+    /// Receivers that were told that the groups of a message fire, whatever their rule says by now.
+    async fn told_of(
+        &self,
+        message: &Message,
+        told: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Result<Vec<String>, StoreError> {
+        let fired: BTreeSet<&str> = message
+            .alerts
+            .iter()
+            .filter_map(|item| self.states.get(&(message.rule.clone(), item.group.clone())))
+            .map(|state| state.fired_message.as_str())
+            .filter(|id| !id.is_empty())
+            .collect();
+        let tenant = &self.setting.tenant;
+        let mut heard = self.store.alert_receivers_of(tenant, &fired).await?;
+        heard.extend(
+            fired
+                .iter()
+                .filter_map(|id| told.get(*id))
+                .flatten()
+                .cloned(),
+        );
+        let mut names = self.receivers.names();
+        names.retain(|name| heard.contains(name));
+        Ok(names)
+    }
+
+    /// Receivers that a rule names and that are not there, as its error; empty where all are.
+    fn unknown_receivers(&self, rule: &Rule) -> String {
+        let names = self.receivers.names();
+        let unknown = rule.receivers.iter().filter(|name| !names.contains(name));
+        let unknown: Vec<String> = unknown.map(|name| format!("`{name}`")).collect();
+        match unknown.is_empty() {
+            true => String::new(),
+            false => format!(
+                "names receivers that are not there: {}\nhint: add them to the file of `alerts.receivers`, or publish the rule without them",
+                unknown.join(", ")
+            ),
+        }
+    }
+
+    /// Says at once what the page says too.
+    fn warn_of_unknown_receivers(&self) {
+        for rule in self.rules.iter() {
+            let error = self.unknown_receivers(rule);
+            if !error.is_empty() {
+                tracing::error!(rule = %rule.name, %error, "an alert rule would tell nobody, or too few");
+            }
+        }
     }
 
     fn receivers_of(&self, rule: &str) -> Vec<String> {
@@ -504,11 +564,10 @@ impl Desk {
         counted: &BTreeMap<String, Counted>,
         now: Now,
     ) -> Result<(), StoreError> {
-        let receivers = u16::try_from(self.receivers.names().len()).unwrap_or(u16::MAX);
         let rows: Vec<AlertEvaluation> = self
             .rules
             .iter()
-            .map(|rule| self.evaluation(rule, counted.get(&rule.name), receivers, now))
+            .map(|rule| self.evaluation(rule, counted.get(&rule.name), now))
             .collect();
         let is_same = |rows: &[AlertEvaluation], shown: &[AlertEvaluation]| {
             let mut pairs = rows.iter().zip(shown);
@@ -532,13 +591,7 @@ impl Desk {
         Ok(())
     }
 
-    fn evaluation(
-        &self,
-        rule: &Rule,
-        counted: Option<&Counted>,
-        receivers: u16,
-        now: Now,
-    ) -> AlertEvaluation {
+    fn evaluation(&self, rule: &Rule, counted: Option<&Counted>, now: Now) -> AlertEvaluation {
         let open: Vec<&AlertState> = self
             .states
             .values()
@@ -554,7 +607,7 @@ impl Desk {
                     (false, false) => "pending",
                     (false, true) => "inactive",
                 };
-                (state, String::new(), greatest)
+                (state, self.unknown_receivers(rule), greatest)
             }
             None => ("inactive", String::new(), None),
         };
@@ -571,7 +624,7 @@ impl Desk {
             at_ms: now.utc_ms,
             title: pair(&title),
             about: pair(&rule.about),
-            receivers,
+            receivers: u16::try_from(self.receivers_of(&rule.name).len()).unwrap_or(u16::MAX),
         }
     }
 }
