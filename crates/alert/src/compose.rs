@@ -87,6 +87,7 @@ impl Composer<'_> {
         let is_over = status == Status::Resolved;
         Some(Message {
             id: id.to_owned(),
+            repetition: 0,
             rule: first.rule.clone(),
             severity: Severity::from_name(&first.severity).unwrap_or(Severity::Info),
             status,

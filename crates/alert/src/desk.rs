@@ -493,12 +493,16 @@ impl Desk {
         repetition: u32,
         now: Now,
     ) -> AlertDelivery {
+        let said = Message {
+            repetition,
+            ..message.clone()
+        };
         AlertDelivery {
             receiver: receiver.to_owned(),
             message: message.id.clone(),
             repetition,
             rule: message.rule.clone(),
-            body: serde_json::to_string(message).unwrap_or_default(),
+            body: serde_json::to_string(&said).unwrap_or_default(),
             state: DeliveryState::Intended,
             attempts: 0,
             intended_ms: now.utc_ms,

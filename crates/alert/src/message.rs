@@ -55,6 +55,9 @@ pub struct Item {
 pub struct Message {
     /// The same where it is sent again.
     pub id: String,
+    /// 0 = the first time; what fires for long is said again with the next one.
+    #[serde(default)]
+    pub repetition: u32,
     /// The rule.
     pub rule: String,
     /// How much it matters.

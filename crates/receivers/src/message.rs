@@ -121,6 +121,8 @@ pub struct Item {
 pub struct Message {
     /// The same for every try and repeat of this message.
     pub id: String,
+    /// 0 = the first time; who drops what was seen goes by `id` and this.
+    pub repetition: u32,
     /// The rule's id.
     pub rule: String,
     /// How bad it is.
@@ -184,6 +186,7 @@ impl Message {
             "ends_at": self.ends_at.map(rfc3339),
             "alerts": alerts,
             "total": self.total(),
+            "repetition": self.repetition,
         })
     }
 }

@@ -86,6 +86,7 @@ fn told(message: &Message) -> receivers::Message {
     };
     receivers::Message {
         id: message.id.clone(),
+        repetition: message.repetition,
         rule: message.rule.clone(),
         severity: match message.severity {
             alert::Severity::Info => receivers::Severity::Info,

@@ -158,9 +158,13 @@ impl Email {
 
     fn letter(&self, message: &Message) -> Result<Vec<u8>, lettre::error::Error> {
         let mail = mail(message, self.style);
-        // The same for every try: who has it twice is shown it once.
+        // The same for every try: who has it twice is shown it once. What is said again after hours is another mail.
+        let said = match message.repetition {
+            0 => message.id.clone(),
+            repetition => format!("{} {repetition}", message.id),
+        };
         let mut id = String::new();
-        for byte in Sha256::digest(message.id.as_bytes()).iter().take(16) {
+        for byte in Sha256::digest(said.as_bytes()).iter().take(16) {
             id += &format!("{byte:02x}");
         }
         let domain = self.from.email.domain();

@@ -163,6 +163,7 @@ fn is_name(name: &str, escape: Escape) -> bool {
             "starts_at",
             "ends_at",
             "total",
+            "repetition",
             "text",
         ]
         .contains(&name)
@@ -190,6 +191,7 @@ fn value(name: &str, message: &Message, style: Style) -> String {
         "starts_at" => rfc3339(message.starts_at),
         "ends_at" => message.ends_at.map(rfc3339).unwrap_or_default(),
         "total" => message.total().to_string(),
+        "repetition" => message.repetition.to_string(),
         "text" => {
             let documents = documents(message, style);
             let parts: Vec<String> = documents
@@ -214,6 +216,7 @@ pub(crate) fn sample() -> Message {
     };
     Message {
         id: hostile.to_owned(),
+        repetition: 0,
         rule: hostile.to_owned(),
         severity: Severity::Info,
         status: Status::Firing,
@@ -261,7 +264,8 @@ mod tests {
         message
             .labels
             .insert("kb".to_owned(), "KB5031356".to_owned());
-        let json = r#"{"to": "13800000000", "kb": "{{ labels.kb }}", "none": "{{labels.site}}", "t": "{{title.en}}", "n": {{total}}, "all": {{message}}, "text": "{{text}}"}"#;
+        message.repetition = 3;
+        let json = r#"{"to": "13800000000", "kb": "{{ labels.kb }}", "none": "{{labels.site}}", "t": "{{title.en}}", "n": {{total}}, "again": {{repetition}}, "all": {{message}}, "text": "{{text}}"}"#;
         let filled = parse(json, Escape::Json)
             .unwrap()
             .fill(&message, Style::default());
@@ -270,6 +274,8 @@ mod tests {
         assert_eq!(value["none"], "");
         assert_eq!(value["t"], message.title.en);
         assert_eq!(value["n"], 1);
+        assert_eq!(value["again"], 3);
+        assert_eq!(value["all"]["repetition"], 3);
         assert_eq!(value["all"]["title"]["zh"], message.title.zh);
         assert!(value["text"].as_str().unwrap().contains("cbsift"));
 

@@ -29,6 +29,7 @@ pub fn message() -> Message {
     };
     Message {
         id: "failing_update/KB5031356/1700000000".to_owned(),
+        repetition: 0,
         rule: "failing_update".to_owned(),
         severity: Severity::Critical,
         status: Status::Firing,
