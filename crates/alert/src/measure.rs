@@ -37,9 +37,6 @@ const GAPS_MS: i64 = 86_400_000;
 /// Lost parts of so long count, in seconds.
 const LOST_S: i64 = 7 * 86_400;
 
-/// Gaps that are looked at.
-const GAPS: u64 = 1_000;
-
 fn reached(rule: &Rule) -> AlertReached {
     AlertReached {
         at_least: rule.threshold.at_least,
@@ -139,11 +136,8 @@ impl<'a> Asked<'a> {
             Figure::DeadLetters => self.store.open_dead_letters(self.tenant).await? as f64,
             Figure::DeadUnits => self.store.count_dead_units().await? as f64,
             Figure::TopicGaps => {
-                let (_, gaps) = self.store.topic_gaps(GAPS).await?;
-                let at = |gap: &store::TopicGap| gap.first_after_ms.or(gap.last_before_ms);
-                let gaps = gaps.iter().filter_map(at);
-                gaps.filter(|&at| recent(at, GAPS_MS, self.now.utc_ms))
-                    .count() as f64
+                let after = self.now.utc_ms - GAPS_MS;
+                self.store.topic_gaps_noted_after(after).await? as f64
             }
             Figure::LostParts => {
                 let parts = self.store.lost_parts().await?;

@@ -101,3 +101,7 @@ CREATE TABLE IF NOT EXISTS alert_claims {{on_cluster}}
 ENGINE = {{engine:ReplacingMergeTree}}(beat)
 ORDER BY (tenant, term, evaluator)
 SETTINGS {{table_settings}};
+
+-- A gap counts by when it was noted: its own times are those of records, which may be old by then. 1970 where it was noted before this.
+ALTER TABLE topic_gaps {{on_cluster}}
+    ADD COLUMN IF NOT EXISTS noted DateTime64(3, 'UTC');

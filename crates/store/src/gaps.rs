@@ -4,6 +4,7 @@ use crate::{Store, error::Result};
 use clickhouse::Row;
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Offsets of a topic that nobody read. Which streams lost bytes by it follows from `coverage`.
 #[derive(Clone, Debug, PartialEq, Eq, Row, Serialize, Deserialize)]
@@ -22,11 +23,47 @@ pub struct TopicGap {
     pub first_after_ms: Option<i64>,
 }
 
+/// A gap with when it was noted.
+#[derive(Row, Serialize)]
+struct GapRow {
+    topic: String,
+    partition: i32,
+    from: i64,
+    to: i64,
+    last_before_ms: Option<i64>,
+    first_after_ms: Option<i64>,
+    noted: i64,
+}
+
 impl Store {
     /// Notes a gap; again, it is the same row.
     pub async fn insert_topic_gap(&self, gap: &TopicGap) -> Result<()> {
-        self.insert_rows::<TopicGap, _>("topic_gaps", std::iter::once(gap.clone()))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let noted = since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
+        let gap = gap.clone();
+        let row = GapRow {
+            topic: gap.topic,
+            partition: gap.partition,
+            from: gap.from,
+            to: gap.to,
+            last_before_ms: gap.last_before_ms,
+            first_after_ms: gap.first_after_ms,
+            noted,
+        };
+        self.insert_rows::<GapRow, _>("topic_gaps", std::iter::once(row))
             .await
+    }
+
+    /// How many gaps were noted after a time in UTC milliseconds, however old what they lost is.
+    pub async fn topic_gaps_noted_after(&self, after_ms: i64) -> Result<u64> {
+        self.fetch_one(
+            "count the gaps of topics that are new",
+            self.sql("SELECT count() FROM topic_gaps FINAL WHERE noted > fromUnixTimestamp64Milli({after:Int64})")
+                .param("after", after_ms),
+        )
+        .await
     }
 
     /// What was ever noted: how many, and the last of them, newest first.

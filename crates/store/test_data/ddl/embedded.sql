@@ -945,6 +945,10 @@ ENGINE = ReplacingMergeTree(beat)
 ORDER BY (tenant, term, evaluator)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
 
+-- A gap counts by when it was noted: its own times are those of records, which may be old by then. 1970 where it was noted before this.
+ALTER TABLE topic_gaps
+    ADD COLUMN IF NOT EXISTS noted DateTime64(3, 'UTC');
+
 -- What it takes to change what is stored already: what a newer rule set takes back, and the jobs that ask for it.
 
 -- A row of a newer rule set wins, and so does one that says that there is no such event any more: it has the key of the event's row and
