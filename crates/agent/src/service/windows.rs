@@ -138,15 +138,21 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
         actions: Some(vec![restart.clone(), restart.clone(), restart]),
     });
     let state = service.query_status().map(|status| status.current_state);
-    if !matches!(
+    let is_running = matches!(
         state,
         Ok(ServiceState::Running | ServiceState::StartPending)
-    ) {
+    );
+    if !is_running {
         service
             .start::<&OsStr>(&[])
             .context("the service is registered, but does not start")?;
     }
     println!("the service `{NAME}` is installed");
+    if is_running {
+        println!(
+            "it runs with what it was started with; `Restart-Service {NAME}` takes what is new"
+        );
+    }
     Ok(())
 }
 
@@ -191,6 +197,13 @@ fn restrict(folder: &Path) -> anyhow::Result<()> {
         ADMINISTRATORS.as_ref(),
         "/T".as_ref(),
         "/C".as_ref(),
+        "/L".as_ref(),
+        "/Q".as_ref(),
+    ])?;
+    // Whoever made the folder may have given rights of its own to others: only what it inherits stays, and that goes next.
+    icacls(&[
+        folder.as_os_str(),
+        "/reset".as_ref(),
         "/L".as_ref(),
         "/Q".as_ref(),
     ])?;
