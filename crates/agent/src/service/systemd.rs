@@ -56,7 +56,9 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
     }
     fs::write(UNIT, unit).with_context(|| format!("cannot write `{UNIT}`"))?;
     systemctl(&["daemon-reload"])?;
-    systemctl(&["enable", "--now", "cbsift-agent"])
+    systemctl(&["enable", "cbsift-agent"])?;
+    // One that runs takes the new unit and program only when it is started anew.
+    systemctl(&["restart", "cbsift-agent"])
 }
 
 /// The folders that are written to; made here, because the unit may not make them.
