@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-/// Zeros within a text that are looked behind, and more of which at its end are no content as long as somebody may write there.
+/// Zeros within a text that are looked behind, and more of which at its end are no content.
 const ZEROS: usize = 4 * 1024;
 
 impl Place {
@@ -102,12 +102,15 @@ impl Place {
             head: checked.head,
             is_end: at_end,
             is_final: is_closed && from + length >= size,
+            is_left: is_final && from + length >= size,
             keep_zeros: !at_end,
         };
         let body = self.body_of(index, read)?;
         if let Some(log) = self.logs.get_mut(index)
             && body.is_none()
             && is_final
+            // There may be text behind zeros that were not looked through yet.
+            && log.now.zeros.is_none_or(|zeros| zeros.to >= size)
         {
             // What is left is no content, or too little to be a log.
             log.now.ended = true;
@@ -248,6 +251,7 @@ impl Place {
             head: Vec::new(),
             is_end,
             is_final: true,
+            is_left: true,
             keep_zeros: true,
         };
         if is_end {
@@ -289,11 +293,12 @@ impl Place {
             true => bytes,
             false => {
                 let used = body::without_zeros(log.encoding, bytes);
-                // What a crash leaves, or half a unit of UTF-16, is no space that somebody made.
-                let used = match read.is_final && bytes.len() - used < ZEROS {
-                    true => bytes.len(),
-                    false => used,
-                };
+                let zeros = bytes.len() - used;
+                let is_wide = matches!(log.encoding, TextEncoding::Utf16le | TextEncoding::Utf16be);
+                // Space that was made beforehand is filled at any time. What a crash leaves, or half a unit of UTF-16, is none.
+                let is_content =
+                    read.is_left && zeros < ZEROS || read.is_final && is_wide && zeros == 1;
+                let used = if is_content { bytes.len() } else { used };
                 // Of UTF-16 one may be half of a unit.
                 let is_space = bytes.len() - used > usize::from(log.encoding != TextEncoding::Utf8);
                 let zeros = is_space.then_some((log.offset + used as u64, log.size));
@@ -399,8 +404,10 @@ struct Read {
     head: Vec<u8>,
     /// The log ends with them.
     is_end: bool,
-    /// … and nobody writes to it any more.
+    /// … and nothing was written to it for long.
     is_final: bool,
+    /// … and nobody can write to it by its name any more.
+    is_left: bool,
     /// Zeros at their end are content.
     keep_zeros: bool,
 }

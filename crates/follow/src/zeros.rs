@@ -12,7 +12,7 @@ const LOOK_BYTES: u64 = 16 << 20;
 pub(crate) struct Zeros {
     from: u64,
     /// Nothing but zeros up to here.
-    to: u64,
+    pub(crate) to: u64,
     /// Of the file, when the look began.
     modified: i64,
 }

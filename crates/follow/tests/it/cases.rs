@@ -120,6 +120,56 @@ fn zeros_at_the_end_wait_for_what_replaces_them() {
 }
 
 #[test]
+fn little_space_waits_however_long_it_takes_to_fill() {
+    use std::io::{Seek, SeekFrom, Write};
+    let (_folder, logs, state) = folders();
+    let path = logs.join("CBS.log");
+    append(&path, LINE.as_bytes());
+    let mut log = File::options().write(true).open(&path).unwrap();
+    log.set_len(2_000).unwrap();
+    let mut following = Following::of(&logs, &state);
+    assert_eq!(following.streams(120), [LINE]);
+    assert_eq!(following.place.logs()[0].lag(), 0);
+    log.seek(SeekFrom::Start(LINE.len() as u64)).unwrap();
+    log.write_all(LINE.as_bytes()).unwrap();
+    let bodies = following.settle(120);
+    let sent: usize = bodies.iter().map(|body| body.bytes.len()).sum();
+    assert_eq!(
+        sent,
+        2 * LINE.len(),
+        "the open record, and the one behind it"
+    );
+    // Its file is gone: nobody fills what is left, and it goes out as it stands.
+    drop(log);
+    fs::remove_file(&path).unwrap();
+    let bodies = following.settle(120);
+    assert_eq!(bodies.last().map(Body::end), Some(2_000));
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
+fn text_behind_many_zeros_is_read_though_its_file_is_gone() {
+    let (_folder, logs, state) = folders();
+    let path = logs.join("CBS.log");
+    append(&path, LINE.as_bytes());
+    // A hole, of more than is looked at before an old file counts as read.
+    let zeros = 80 << 20;
+    let log = File::options().write(true).open(&path).unwrap();
+    log.set_len(LINE.len() as u64 + zeros).unwrap();
+    append(&path, LINE.as_bytes());
+    let mut following = Following::of(&logs, &state);
+    following.place.poll(Duration::ZERO).unwrap();
+    let body = following.place.next(Duration::ZERO).unwrap().unwrap();
+    assert_eq!(body.bytes, LINE.as_bytes());
+    following.place.acknowledge(&body);
+    fs::remove_file(&path).unwrap();
+    let bodies = following.settle(120);
+    let end = 2 * LINE.len() as u64 + zeros;
+    assert_eq!(bodies.last().map(Body::end), Some(end));
+    assert_eq!(following.gaps(), []);
+}
+
+#[test]
 fn a_log_that_windows_never_compresses_is_followed_and_told() {
     let (_folder, logs, state) = folders();
     let path = logs.join("CbsPersist_20240501080000.log");
