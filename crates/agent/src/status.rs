@@ -148,6 +148,8 @@ impl State {
                 tracing::warn!(place = self.said.place, "{problem}");
             }
         }
+        let is_followed = |id: u32| place.logs().iter().any(|log| log.id == id && !log.done);
+        self.refused.retain(|id, _| is_followed(*id));
         // Said when they were refused.
         self.said.problems.extend(self.refused.values().cloned());
         let known = lost(&self.before);
@@ -327,4 +329,28 @@ fn more(gaps: u64) -> String {
 /// A message of several lines as one.
 pub(crate) fn one_line(text: &str) -> String {
     harmless::line(&text.lines().collect::<Vec<_>>().join("; ")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use follow::{PlaceOptions, Points};
+
+    #[test]
+    fn what_was_refused_of_a_log_is_told_while_it_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        fs::create_dir(&logs).unwrap();
+        let line = "2024-05-01 08:00:00, Info                  CBS    made up\r\n";
+        fs::write(logs.join("CBS.log"), line).unwrap();
+        let options = PlaceOptions::new(vec![logs], folder.path().join("place"));
+        let mut place = Place::open(options, Points::default()).0;
+        place.poll(Duration::ZERO).unwrap();
+        let id = place.logs()[0].id;
+        let mut state = State::new("a", folder.path(), None);
+        state.set_refused(id, "refused".to_owned());
+        state.set_refused(id + 1, "of a log that was forgotten".to_owned());
+        state.write(&place, Duration::ZERO);
+        assert_eq!(state.said.problems, ["refused"]);
+    }
 }
