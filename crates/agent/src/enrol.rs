@@ -127,6 +127,31 @@ fn read(path: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("cannot read the token `{}`", path.display()))?;
     match text.trim() {
         "" => bail!("the token `{}` is empty", path.display()),
+        // No header could carry it, and each request would fail for a reason that names no token.
+        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => bail!(
+            "the token `{}` is not one word of visible ASCII; hint: it is one line, saved as UTF-8 without a mark at its start",
+            path.display()
+        ),
         token => Ok(token.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_word_of_visible_ascii() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read_of = |bytes: &[u8]| {
+            fs::write(file.path(), bytes).unwrap();
+            read(file.path())
+        };
+        assert_eq!(read_of(b" ab-1.c=\r\n").unwrap(), "ab-1.c=");
+        let wrong: [&[u8]; 4] = [b"ab\ncd", b"a b", b"a\0b\0", "\u{feff}ab".as_bytes()];
+        for wrong in wrong {
+            let error = read_of(wrong).unwrap_err().to_string();
+            assert!(error.contains("visible ASCII"), "{error}");
+        }
     }
 }

@@ -231,6 +231,7 @@ fn look_for_places(
         }
         let mut follower = Follower::new(site, &config.state, own);
         follower.generation = generation;
+        follower.is_token_in_file = matches!(config.token, TokenFrom::File(_));
         all.push(Arc::new(Mutex::new(follower)));
         drop(all);
         // On a share each has its own moment.

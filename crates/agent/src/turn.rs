@@ -41,7 +41,10 @@ pub(crate) struct Follower {
     pub(crate) is_refused: bool,
     /// Of the token that is shown.
     pub(crate) generation: u64,
+    /// … which may hold another one tomorrow.
+    pub(crate) is_token_in_file: bool,
     not_before: Duration,
+    polled_at: Option<Duration>,
     saved_at: Duration,
     /// Turns in a row that sent nothing though something waited.
     idle: u32,
@@ -72,7 +75,9 @@ impl Follower {
             failures: 0,
             is_refused: false,
             generation: 0,
+            is_token_in_file: false,
             not_before: Duration::ZERO,
+            polled_at: None,
             saved_at: Duration::ZERO,
             idle: 0,
         }
@@ -86,11 +91,16 @@ impl Follower {
         is_ending: &dyn Fn() -> bool,
     ) -> Next {
         // Without hooks nothing stops it.
-        let _ = self.place.poll(now());
         let begun = now();
+        // A turn that only looks for a token looks at no folder, beyond what is usual.
+        let is_waiting = begun < self.not_before;
+        if !is_waiting || self.polled_at.is_none_or(|at| begun - at >= poll) {
+            let _ = self.place.poll(begun);
+            self.polled_at = Some(begun);
+        }
         let mut next = Next::Within(poll);
         let mut is_moved = false;
-        if begun < self.not_before {
+        if is_waiting {
             next = Next::NotBefore(self.wait_from(begun));
         } else {
             while let Ok(Some(body)) = self.place.next(now()) {
@@ -110,6 +120,8 @@ impl Follower {
                     }
                     // Another log's bodies are taken: this one is told and waits, in its file.
                     Err(error) if error.is_of_the_body() => {
+                        // What stands before the intake may say so of a token that it cannot read.
+                        self.is_refused |= matches!(error, ClientError::Status { status: 400, .. });
                         self.set_aside(&body, &error, now());
                     }
                     Err(error) => {
@@ -141,12 +153,13 @@ impl Follower {
         self.generation = generation;
         self.is_refused = false;
         self.not_before = Duration::ZERO;
+        self.place.release();
     }
 
     /// So long nothing is sent; a token that is refused is looked for anew meanwhile.
     fn wait_from(&self, now: Duration) -> Duration {
         let wait = self.not_before.saturating_sub(now);
-        match self.is_refused {
+        match self.is_refused && self.is_token_in_file {
             true => wait.min(TOKEN_LOOK),
             false => wait,
         }

@@ -219,6 +219,13 @@ impl Place {
         self.turn += 1;
     }
 
+    /// Lets go of what was set aside: the intake is asked in another way.
+    pub fn release(&mut self) {
+        for log in &mut self.logs {
+            log.now.held_until = Duration::ZERO;
+        }
+    }
+
     /// Writes the checkpoint where something is new.
     pub fn save(&mut self) -> Result<(), CheckpointError> {
         if self.is_dirty {
