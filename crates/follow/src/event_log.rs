@@ -169,14 +169,15 @@ impl Place {
             return Ok(None);
         };
         let mut gaps = Vec::new();
+        let is_overwritten = taken.oldest > sent + 1;
         // What makes room for newer records goes from the oldest on.
-        if sent > 0 && taken.oldest > sent + 1 {
+        if sent > 0 && is_overwritten {
             gaps.push((sent + 1, taken.oldest.min(first), GapReason::Overwritten));
-            // The process before may have sent some of them and died before it wrote that down: other records must not take their places.
-            if !log.now.is_acknowledged {
-                (log.first_record, log.offset) = (None, 0);
-                log.print = Print::default();
-            }
+        }
+        // Some of them may have been taken though nobody heard so, by this process or one that died: other records must not take their places.
+        if is_overwritten && !log.now.is_acknowledged {
+            (log.first_record, log.offset) = (None, 0);
+            log.print = Print::default();
         }
         let readable_from = taken.oldest.max(sent + 1);
         gaps.push((readable_from, first, GapReason::Unreadable));
@@ -194,6 +195,8 @@ impl Place {
         for (_, line) in &taken.lines {
             bytes.extend_from_slice(line.as_bytes());
         }
+        // Until somebody says that it was taken.
+        log.now.is_acknowledged = false;
         // There is more where it ended early.
         log.now.waiting_since = (record < taken.newest).then_some(now);
         let offset = log.print.end;

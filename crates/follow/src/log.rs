@@ -134,7 +134,7 @@ pub(crate) struct Now {
     pub(crate) looked_at: Option<u64>,
     /// A file that held it, and holds another content by now.
     pub(crate) left: Option<FileKey>,
-    /// Something of it was acknowledged in this process.
+    /// What this process handed out last of an event log is acknowledged.
     pub(crate) is_acknowledged: bool,
     /// Nothing of it is sent before then: the intake refused it.
     pub(crate) held_until: Duration,

@@ -83,7 +83,7 @@ fn round(seed: u64) -> usize {
     intake.acknowledged(&first);
     place.acknowledge(&first);
     place.save().unwrap();
-    let (mut now, mut deaths) = (Duration::ZERO, 0);
+    let (mut now, mut deaths, mut unheard) = (Duration::ZERO, 0, 0);
     for step in 0..200 {
         now += Duration::from_secs(11);
         if step < 190 {
@@ -104,6 +104,11 @@ fn round(seed: u64) -> usize {
                 break;
             }
             intake.put(&body);
+            // Its answer is lost.
+            if step < 190 && chance.one_in(6) {
+                unheard += 1;
+                break;
+            }
             intake.acknowledged(&body);
             // Its answer came, and nothing was written down.
             if step < 190 && chance.one_in(6) {
@@ -130,9 +135,9 @@ fn round(seed: u64) -> usize {
             "record {number} of {} is neither sent nor told to be lost, seed {seed}",
             ring.newest
         );
-        // What a death made the follower forget it may take for lost.
+        // What a death made the follower forget, or what it never heard, it may take for lost.
         assert!(
-            deaths > 0 || !(sent.contains(&number) && is_told),
+            deaths + unheard > 0 || !(sent.contains(&number) && is_told),
             "record {number} was sent and is told to be lost, seed {seed}"
         );
     }
@@ -144,4 +149,46 @@ fn round(seed: u64) -> usize {
 fn each_record_of_a_ring_is_sent_or_told_to_be_lost() {
     let deaths: usize = (1..=20).map(round).sum();
     assert!(deaths > 0);
+}
+
+#[test]
+fn records_that_nobody_heard_to_be_taken_keep_their_places() {
+    for is_first in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (logs, state) = (folder.path().join("logs"), folder.path().join("state"));
+        fs::create_dir(&logs).unwrap();
+        fs::create_dir(&state).unwrap();
+        let path = logs.join("System.evtx");
+        let mut ring = Ring {
+            chunks: Vec::new(),
+            at: 0,
+            newest: 0,
+        };
+        let options = PlaceOptions::new(vec![logs], state.join("place"));
+        let mut place = Place::open(options, Points::default()).0;
+        let (mut intake, mut now) = (Intake::default(), Duration::ZERO);
+        // The answer to the last body is lost, and the ring goes round.
+        let heard: &[bool] = if is_first { &[false] } else { &[true, false] };
+        for is_heard in heard {
+            ring.append(3);
+            ring.write(&path);
+            now += Duration::from_secs(11);
+            place.poll(now).unwrap();
+            let body = place.next(now).unwrap().unwrap();
+            intake.put(&body);
+            if *is_heard {
+                place.acknowledge(&body);
+            }
+        }
+        let before: Vec<Vec<u64>> = intake.streams.values().map(|b| numbers(b)).collect();
+        ring.append(60);
+        ring.write(&path);
+        now += Duration::from_secs(11);
+        place.poll(now).unwrap();
+        let body = place.next(now).unwrap().unwrap();
+        intake.put(&body);
+        assert_eq!(body.offset, 0, "a stream of its own");
+        let after: Vec<Vec<u64>> = intake.streams.values().map(|b| numbers(b)).collect();
+        assert!(after.len() == 2 && after.contains(&before[0]), "{after:?}");
+    }
 }
