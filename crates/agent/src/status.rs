@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context, bail};
-use follow::{Log, Place};
+use follow::{Gap, Log, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -48,10 +48,14 @@ pub(crate) struct LogStatus {
     /// Gaps of an event log before that one.
     #[serde(default)]
     pub(crate) gaps_before: u64,
+    /// The last of these.
+    #[serde(default)]
+    pub(crate) earlier: Vec<String>,
 }
 
 impl LogStatus {
     fn of(log: &Log) -> Self {
+        let text = |gap: Gap| format!("{} to {}: {}", gap.from, gap.to, gap.reason.text());
         Self {
             path: log.path.to_string_lossy().into_owned(),
             stream: log
@@ -60,10 +64,9 @@ impl LogStatus {
             size: log.size,
             acknowledged: log.acknowledged(),
             lag: log.lag(),
-            gap: log
-                .gap
-                .map(|gap| format!("{} to {}: {}", gap.from, gap.to, gap.reason.text())),
+            gap: log.gap.map(text),
             gaps_before: log.gaps_before,
+            earlier: log.earlier.iter().copied().map(text).collect(),
         }
     }
 }
@@ -184,8 +187,11 @@ impl State {
 
 /// What is lost of which log.
 fn lost(status: &Status) -> Vec<String> {
-    let gap = |log: &LogStatus| Some(format!("{}: {}", log.path, log.gap.as_ref()?));
-    status.logs.iter().filter_map(gap).collect()
+    let gaps = |log: &LogStatus| -> Vec<String> {
+        let gaps = log.earlier.iter().chain(&log.gap);
+        gaps.map(|gap| format!("{}: {gap}", log.path)).collect()
+    };
+    status.logs.iter().flat_map(gaps).collect()
 }
 
 /// Not synced: it says what is, and is written again.

@@ -186,10 +186,9 @@ impl Place {
         for (before, number) in numbers.clone().zip(numbers.skip(1)) {
             gaps.push((before + 1, number, GapReason::Unreadable));
         }
-        for (from, to, reason) in gaps.into_iter().filter(|(from, to, _)| from < to) {
-            log.note_gap(Gap { from, to, reason });
-            self.is_dirty = true;
-        }
+        let gaps = gaps.into_iter().filter(|(from, to, _)| from < to);
+        let gaps = gaps.map(|(from, to, reason)| Gap { from, to, reason });
+        self.is_dirty |= log.note_gaps(sent, gaps);
         let record = taken.lines.last().map_or(sent, |(number, _)| *number);
         let mut bytes = Vec::new();
         for (_, line) in &taken.lines {

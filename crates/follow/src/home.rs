@@ -349,6 +349,7 @@ impl Place {
             done: false,
             gap: None,
             gaps_before: 0,
+            earlier: Vec::new(),
             now: Now {
                 grown_at: now,
                 waiting_since: Some(now),

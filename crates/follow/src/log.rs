@@ -69,6 +69,9 @@ pub struct Gap {
     pub reason: GapReason,
 }
 
+/// Gaps of an event log that are kept, beside those of the last look: each was told by then.
+const GAPS_KEPT: usize = 8;
+
 /// A log that is followed, or was.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Log {
@@ -111,6 +114,9 @@ pub struct Log {
     /// Gaps of an event log before that one.
     #[serde(default)]
     pub gaps_before: u64,
+    /// The last of these, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Gap>,
 
     /// What only the running process knows.
     #[serde(skip)]
@@ -187,17 +193,22 @@ impl Log {
         }
     }
 
-    /// Notes a gap of an event log, which may have several: the newest is kept, the others are counted. The same one is met again where a body
-    /// was not acknowledged.
-    pub(crate) fn note_gap(&mut self, gap: Gap) {
-        match self.gap {
-            Some(known) if known.from > gap.from => return,
-            // It grew meanwhile.
-            Some(known) if known.from == gap.from => {}
-            Some(_) => self.gaps_before += 1,
-            None => {}
-        }
-        self.gap = Some(gap);
+    /// Notes the gaps of an event log that a look found behind the record `sent`, and whether there is something new. Gaps behind it that
+    /// were known are forgotten: no body behind them was acknowledged, so they were met again, and may have grown or closed.
+    pub(crate) fn note_gaps(&mut self, sent: u64, found: impl IntoIterator<Item = Gap>) -> bool {
+        let before = (self.gap, self.earlier.clone());
+        let mut forgotten = self.gaps_before.saturating_sub(self.earlier.len() as u64);
+        let mut gaps = std::mem::take(&mut self.earlier);
+        gaps.extend(self.gap.take());
+        gaps.retain(|gap| gap.from <= sent);
+        let surplus = gaps.len().saturating_sub(GAPS_KEPT);
+        gaps.drain(..surplus);
+        forgotten += surplus as u64;
+        gaps.extend(found);
+        self.gap = gaps.pop();
+        self.gaps_before = forgotten + gaps.len() as u64;
+        self.earlier = gaps;
+        before != (self.gap, self.earlier.clone())
     }
 
     pub(crate) fn is_event_log(&self) -> bool {
@@ -213,5 +224,34 @@ impl Log {
     pub(crate) fn detach(&mut self, now: Duration) {
         self.key = None;
         self.now.missing_since.get_or_insert(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_of_an_event_log_are_kept_and_counted_once() {
+        let gap = |from, to| Gap {
+            from,
+            to,
+            reason: GapReason::Overwritten,
+        };
+        let mut log = crate::checkpoint::tests::log(1, 0);
+        assert!(log.note_gaps(10, [gap(11, 20), gap(30, 31)]));
+        assert!(!log.note_gaps(10, [gap(11, 20), gap(30, 31)]));
+        // Nothing was acknowledged, and the first one grew over the second.
+        assert!(log.note_gaps(10, [gap(11, 40)]));
+        assert_eq!((log.gap, log.gaps_before), (Some(gap(11, 40)), 0));
+        assert!(log.note_gaps(50, [gap(51, 52), gap(60, 61)]));
+        assert_eq!(log.earlier, [gap(11, 40), gap(51, 52)]);
+        for record in 10..30 {
+            let at = record * 10;
+            assert!(log.note_gaps(at - 1, [gap(at, at + 1)]));
+        }
+        assert_eq!(log.gaps_before, 22);
+        assert_eq!(log.earlier.len(), GAPS_KEPT);
+        assert_eq!(log.earlier.last(), Some(&gap(280, 281)));
     }
 }

@@ -5,7 +5,7 @@ use crate::log::Container;
 use crate::print::{FileKey, Print};
 use event::{Format, Source, TextEncoding};
 
-fn log(id: u32, offset: u64) -> Log {
+pub(crate) fn log(id: u32, offset: u64) -> Log {
     let mut print = Print::default();
     print.note_head(b"2024-05-01 08:00:00, Info");
     print.note_tail(offset, b"made up");
@@ -29,6 +29,7 @@ fn log(id: u32, offset: u64) -> Log {
         done: false,
         gap: None,
         gaps_before: 0,
+        earlier: Vec::new(),
         zeros: None,
         now: Default::default(),
     }

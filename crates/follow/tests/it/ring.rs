@@ -118,7 +118,14 @@ fn round(seed: u64) -> usize {
             }
             place.acknowledge(&body);
         }
-        gaps.extend(place.logs().iter().filter_map(|log| log.gap));
+        let told = |log: &follow::Log| {
+            log.earlier
+                .iter()
+                .copied()
+                .chain(log.gap)
+                .collect::<Vec<_>>()
+        };
+        gaps.extend(place.logs().iter().flat_map(told));
         place.save().unwrap();
     }
     let sent: BTreeSet<u64> = intake
