@@ -300,9 +300,11 @@ fn compare(good: &[Entry], here: &[Entry]) -> Differences {
             }
         }
     }
-    let missing = good
-        .iter()
-        .filter(|(path, _)| !here.contains_key(*path) && !is_below_closed(&here, path));
+    let missing = good.iter().filter(|(path, entry)| {
+        // A folder has no entry of its own where it can be listed.
+        let is_open_here = || entry.unreadable.is_some() && has_below(&here, path);
+        !here.contains_key(*path) && !is_below_closed(&here, path) && !is_open_here()
+    });
     differences
         .missing
         .extend(missing.map(|(_, entry)| entry.path.clone()));
@@ -317,6 +319,13 @@ fn is_below_closed(entries: &BTreeMap<String, Entry>, path: &str) -> bool {
     };
     path.match_indices('/')
         .any(|(at, _)| path.get(..at).is_some_and(is_closed))
+}
+
+/// Whether something lies below a path.
+fn has_below(entries: &BTreeMap<String, Entry>, path: &str) -> bool {
+    let folder = format!("{path}/");
+    let next = entries.range(folder.clone()..).next();
+    next.is_some_and(|(path, _)| path.starts_with(&folder))
 }
 
 fn difference(good: &Entry, here: &Entry) -> String {
@@ -413,5 +422,16 @@ mod tests {
             }
         );
         assert!(compare(&good, &good).is_empty());
+        // What is closed there and open here is not missing; what is nowhere here is.
+        let closed = |path: &str| Entry {
+            unreadable: Some("denied".to_owned()),
+            ..Entry::new(path.to_owned())
+        };
+        let differences = compare(
+            &[closed("D"), closed("e")],
+            &[file("d/1", "1"), file("e.x", "1")],
+        );
+        assert_eq!(differences.missing, ["e"]);
+        assert_eq!(differences.extra, ["e.x"]);
     }
 }
