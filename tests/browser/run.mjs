@@ -432,7 +432,8 @@ await check("figures that are not renewed say since when", async () => {
   await go(away, "/");
   await away.locator(".totals").waitFor();
   await away.route("**/api/**", (route) => route.abort());
-  await away.locator(".as-of").waitFor();
+  // They are asked for again after half a minute where nothing says that there are newer ones.
+  await away.locator(".as-of").waitFor({ timeout: 60_000 });
   await away.locator(".status.bad .dot").waitFor();
   assert(
     /\d\d:\d\d/.test(await away.locator(".as-of").innerText()),

@@ -16,8 +16,8 @@ const RULE: &str = "
   advice: { en: [mend it], zh: [修复] }
   category: disk_full
   severity: error
-  when: { all: ['NonStart: Checking to ensure startup processing'] }
-  tests: { match: ['NonStart: Checking to ensure startup processing'], no_match: [fine] }
+  when: { all: ['NonStart: Set pending store consistency check'] }
+  tests: { match: ['NonStart: Set pending store consistency check'], no_match: [fine] }
 ";
 
 fn with_a_new_rule(folder: &Path) {

@@ -1,3 +1,5 @@
+//! Lines to receivers.
+
 use super::{Ahead, FIRST_WAIT, LAST_WAIT, LONGEST_WAIT, Line};
 use std::time::Duration;
 use store::{AlertDelivery, DeliveryState};
