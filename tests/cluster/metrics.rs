@@ -25,8 +25,9 @@ fn documented() -> Vec<(String, String)> {
     rows.collect()
 }
 
-/// Counted by reason, so there only once something went wrong.
-const OF_TROUBLE: [&str; 4] = [
+/// Counted by reason, so there only once something went wrong, or somebody was told of it.
+const OF_TROUBLE: [&str; 5] = [
+    "cbsift_alert_deliveries_total",
     "cbsift_pipeline_dead_letters_total",
     "cbsift_pipeline_retries_total",
     "cbsift_serve_evicted_total",
@@ -38,7 +39,13 @@ fn a_real_prometheus_scrapes_every_role_and_finds_what_is_documented() {
     let cluster = Cluster::start();
     let (ingest, pipeline) = (cluster.ingest("ingest"), cluster.pipeline("pipeline"));
     let web = Role::start("web", cluster.command("web"), &["health"]);
-    let roles = [("ingest", &ingest), ("pipeline", &pipeline), ("web", &web)];
+    let alert = Role::start("alert", cluster.command("alert"), &["health"]);
+    let roles = [
+        ("ingest", &ingest),
+        ("pipeline", &pipeline),
+        ("web", &web),
+        ("alert", &alert),
+    ];
     let targets = roles.map(|(job, role)| (job, role.address("health").replace("http://", "")));
     let mut prometheus =
         Prometheus::start(&targets.each_ref().map(|(job, at)| (*job, at.as_str())));
