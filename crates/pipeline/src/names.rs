@@ -39,7 +39,7 @@ struct Known {
 type Key = (String, String, StreamId, String);
 
 impl Names {
-    /// What names stand for, no older than [`AGE`].
+    /// What names stand for, as the store said it within the last five seconds.
     pub async fn standing(&self, store: &Store) -> Result<Arc<Aliases>, StoreError> {
         let mut known = self.0.known.lock().await;
         let begun = Instant::now();

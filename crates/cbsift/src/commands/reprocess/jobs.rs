@@ -11,6 +11,7 @@ use crate::run::{self, TENANT};
 use crate::settings;
 use anyhow::Context;
 use clap::Args;
+use classify::Rules;
 use pipeline::{Pace, Refused};
 use serde_json::{Value, json};
 use std::hash::{BuildHasher, RandomState};
@@ -101,7 +102,16 @@ fn new_id() -> String {
 pub(super) fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
     arguments.selected.check()?;
     let files = Files::of(arguments.rules.as_deref())?;
-    let rules = match files.load() {
+    if let Err(faults) = files.load() {
+        return rules::refuse(&faults);
+    }
+    // Under the names by which they are published, because a set is known by these too.
+    let files = files.published();
+    let named: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let rules = match Rules::load(&named) {
         Ok(rules) => Arc::new(rules),
         Err(faults) => return rules::refuse(&faults),
     };
@@ -129,7 +139,7 @@ pub(super) fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
                 made_ms: now_ms(),
                 label: arguments.selected.label.clone().unwrap_or_default(),
                 digest: rules.digest().to_owned(),
-                files: files.published(),
+                files,
                 origin: origin.name().to_owned(),
                 base,
                 diff: value.to_string(),
