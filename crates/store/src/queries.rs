@@ -29,10 +29,7 @@ mod unexplained;
 mod updates;
 mod updates_of;
 
-pub use alerts::{
-    ALERT_GROUPS, ALERT_HEARD_DAYS, AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached,
-    causes_by_key,
-};
+pub use alerts::{AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached};
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};
 pub use causes::{Cause, CauseTotals, Causes, Trend};

@@ -95,6 +95,9 @@ struct SentRow {
 /// Deliveries shown at once, the latest of them.
 const SENT: u64 = 5_000;
 
+/// Messages named in one question: their ids are a part of its address, some 40 bytes each, and an address has 64 KiB.
+const NAMED: usize = 500;
+
 impl Store {
     /// Writes deliveries down, as one statement. One that is written down again without a try stays what it has become.
     pub async fn insert_alert_deliveries(
@@ -185,22 +188,10 @@ impl Store {
         tenant: &str,
         messages: &BTreeSet<&str>,
     ) -> Result<BTreeSet<String>> {
-        if messages.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let asked: Vec<&str> = messages.iter().copied().collect();
-        let receivers: Vec<String> = self
-            .fetch_all(
-                "read who was told",
-                self.sql(
-                    "SELECT DISTINCT toString(receiver) FROM alert_deliveries \
-                     WHERE tenant = {tenant:String} AND message IN {messages:Array(String)}",
-                )
-                .param("tenant", tenant)
-                .param("messages", &asked),
-            )
-            .await?;
-        Ok(receivers.into_iter().collect())
+        let query = "SELECT DISTINCT toString(receiver) FROM alert_deliveries \
+             WHERE tenant = {tenant:String} AND message IN {messages:Array(String)}";
+        self.words_of("read who was told", query, tenant, messages)
+            .await
     }
 
     /// Those of some messages that nothing is written down of, for any receiver.
@@ -209,24 +200,34 @@ impl Store {
         tenant: &str,
         messages: &BTreeSet<&str>,
     ) -> Result<BTreeSet<String>> {
-        if messages.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let asked: Vec<&str> = messages.iter().copied().collect();
-        let written: Vec<String> = self
-            .fetch_all(
-                "read which messages are written down",
-                self.sql(
-                    "SELECT DISTINCT message FROM alert_deliveries WHERE tenant = {tenant:String} AND message IN {messages:Array(String)}",
-                )
-                .param("tenant", tenant)
-                .param("messages", &asked),
-            )
-            .await?;
+        let query = "SELECT DISTINCT message FROM alert_deliveries \
+             WHERE tenant = {tenant:String} AND message IN {messages:Array(String)}";
+        let doing = "read which messages are written down";
+        let written = self.words_of(doing, query, tenant, messages).await?;
         let unwritten = messages
             .iter()
-            .filter(|message| !written.iter().any(|written| written == *message));
+            .filter(|message| !written.contains(**message));
         Ok(unwritten.map(|&message| message.to_owned()).collect())
+    }
+
+    /// One word a row of what is asked of messages, however many they are.
+    async fn words_of(
+        &self,
+        doing: &str,
+        query: &str,
+        tenant: &str,
+        messages: &BTreeSet<&str>,
+    ) -> Result<BTreeSet<String>> {
+        let messages: Vec<&str> = messages.iter().copied().collect();
+        let mut words = BTreeSet::new();
+        for some in messages.chunks(NAMED) {
+            let query = self
+                .sql(query)
+                .param("tenant", tenant)
+                .param("messages", some);
+            words.extend(self.fetch_all::<String>(doing, query).await?);
+        }
+        Ok(words)
     }
 
     async fn deliveries(

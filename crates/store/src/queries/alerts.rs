@@ -8,9 +8,8 @@ use super::{
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
-use event::{Code, LoggedAt};
+use event::Code;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What figures are told apart by.
@@ -83,7 +82,7 @@ pub struct AlertGroup {
 }
 
 /// Groups of one rule that are told, those that reach its threshold before all others: one that fires is not lost behind larger ones.
-pub const ALERT_GROUPS: u64 = 2_000;
+const GROUPS: u64 = 2_000;
 
 /// The order of groups.
 const ORDER: &str = "ORDER BY machines >= {at_least:Float64} AND machines >= {share:Float64} * of DESC, machines DESC, key LIMIT {groups:UInt64}";
@@ -92,7 +91,7 @@ const ORDER: &str = "ORDER BY machines >= {at_least:Float64} AND machines >= {sh
 const NAMED: u8 = 10;
 
 /// A machine that was heard of within so many days counts where silent ones do: older ones are gone, and not news.
-pub const ALERT_HEARD_DAYS: i64 = 30;
+const HEARD_DAYS: i64 = 30;
 
 /// Conditions that each machine has the label of a group: joins, and the names of their values.
 fn joined(by: &[AlertBy]) -> String {
@@ -170,8 +169,8 @@ impl Store {
             .collect())
     }
 
-    /// Counts machines in a state, by groups: those that reach the threshold first, of them those of most machines; at most [`ALERT_GROUPS`]. Groups in which none is counted are
-    /// not among them.
+    /// Counts machines in a state, by groups: those that reach the threshold first, of them those of most machines; at most 2,000. Groups in
+    /// which none is counted are not among them.
     pub async fn alert_machines(&self, asked: &AlertMachines<'_>) -> Result<Vec<AlertGroup>> {
         let Some((from, to)) = self.range(asked.filter).await? else {
             return Ok(Vec::new());
@@ -206,7 +205,7 @@ impl Store {
             .param("at_least", asked.reached.at_least)
             // Of a cause nobody knows of how many it is a share.
             .param("share", if by_cause { 0.0 } else { asked.reached.share })
-            .param("groups", ALERT_GROUPS);
+            .param("groups", GROUPS);
         let mut groups: Vec<AlertGroup> = self
             .fetch_all("count machines for alerts", with_labels(query, asked.by))
             .await?;
@@ -219,7 +218,7 @@ impl Store {
         Ok(groups)
     }
 
-    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within [`ALERT_HEARD_DAYS`] days; by labels alone.
+    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within 30 days; by labels alone.
     pub async fn alert_reporting(
         &self,
         filter: &Filter,
@@ -245,23 +244,11 @@ impl Store {
         let now = filter.now.map_or_else(|| told.now(), |now| now.0);
         let query = told
             .reporting(told.ask(self, &sql))
-            .param("heard_from", now - ALERT_HEARD_DAYS * 86_400)
+            .param("heard_from", now - HEARD_DAYS * 86_400)
             .param("at_least", reached.at_least)
             .param("share", reached.share)
-            .param("groups", ALERT_GROUPS);
+            .param("groups", GROUPS);
         self.fetch_all("count silent machines for alerts", with_labels(query, by))
             .await
     }
-
-    /// First and last day that hold something derived, for whoever looks back.
-    pub async fn alert_days(&self, filter: &Filter) -> Result<Option<(LoggedAt, LoggedAt)>> {
-        let range = self.range(filter).await?;
-        Ok(range.map(|(from, to)| (super::day_start(from), super::day_start(to))))
-    }
-}
-
-/// Causes by what groups name them by.
-pub fn causes_by_key(causes: Vec<AlertCause>) -> BTreeMap<String, AlertCause> {
-    let key = |cause: AlertCause| (cause.key.to_string(), cause);
-    causes.into_iter().map(key).collect()
 }
