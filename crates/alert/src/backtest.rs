@@ -5,7 +5,7 @@
 
 use crate::{
     desk::Setting,
-    measure::Asked,
+    measure::{self, Asked},
     message::Text,
     rule::Rule,
     rules::Rules,
@@ -74,15 +74,13 @@ pub async fn backtest(
         }
         titles.extend(asked.into_titles());
         for (rule, samples) in counted {
-            let mut groups: BTreeSet<Vec<(String, String)>> =
-                samples.iter().map(|sample| sample.labels.clone()).collect();
             let open = states
                 .values()
-                .filter(|state| state.rule == rule.name && state.phase.is_open());
-            groups.extend(open.map(|state| state.labels.clone()));
-            for labels in groups {
-                let sample = samples.iter().find(|sample| sample.labels == labels);
-                let key = (rule.name.clone(), labels);
+                .filter(|state| state.rule == rule.name && state.phase.is_open())
+                .map(|state| &state.labels);
+            let mut changed = Vec::new();
+            for (labels, sample) in measure::groups(&samples, open) {
+                let key = (rule.name.clone(), labels.clone());
                 let before = states.get(&key);
                 let Some(state) = advance(rule, before, sample, now) else {
                     continue;
@@ -91,8 +89,9 @@ pub async fn backtest(
                     before.phase == AlertPhase::Firing && before.episode == state.episode
                 });
                 note(&mut out, rule, &state, fired_before, day, &titles);
-                states.insert(key, state);
+                changed.push((key, state));
             }
+            states.extend(changed);
         }
     }
     Ok(out)

@@ -2,7 +2,7 @@
 //!
 //! Who holds it says so every two seconds, by counting. Others watch that number with clocks of their own: where it stands still for
 //! eight seconds they claim the next term, look again two seconds later, and evaluate if it is theirs; of two that claimed one term the
-//! smaller one is. So clocks of machines need not agree, and another one evaluates within twelve seconds or so.
+//! smaller one is. So clocks of machines need not agree, and another one evaluates 10 to 14 s after the holder's last word.
 //! Before anything is written or sent the holder asks whether it still is. Only one that is frozen between that question and the sending,
 //! for longer than ten seconds, may send what its successor sends too: the same message with the same id.
 

@@ -3,7 +3,7 @@
 use crate::{
     claim::Claim,
     delivery::{Resender, Sender, now_ms},
-    desk::{Desk, Kill, PAUSE_MAX, SHARE, Setting},
+    desk::{Desk, Done, Kill, PAUSE_MAX, SHARE, Setting},
     message::{Message, Receivers},
     metrics::Status,
     publish,
@@ -28,7 +28,7 @@ pub struct Evaluator {
     /// Who is told.
     pub receivers: Arc<dyn Receivers>,
     /// Whether this process evaluates.
-    pub claim: Claim,
+    pub claim: Arc<Claim>,
     /// What does not change.
     pub setting: Setting,
     /// Between two evaluations, where they do not take long.
@@ -42,51 +42,36 @@ pub struct Evaluator {
 /// After an error, and where there are no rules yet.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// What the desk goes by, each with what tells it from others: as it was last read.
+#[derive(Default)]
+struct Known {
+    rules: Option<(u32, String)>,
+    words: Option<(u32, String)>,
+}
+
 impl Evaluator {
     /// Evaluates until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let claim = Arc::new(self.claim);
-        let evaluator = Round {
-            store: self.store,
-            receivers: self.receivers,
-            claim: Arc::clone(&claim),
-            setting: self.setting,
-            interval: self.interval,
-            words: self.words,
-            status: self.status,
-        };
-        while claim.acquire(&stop).await {
+        while self.claim.acquire(&stop).await {
             tracing::info!("alerts are evaluated here");
-            evaluator.status.set_evaluates(true);
+            self.status.set_evaluates(true);
             let held = stop.child_token();
             let mut senders = JoinSet::new();
-            let (firing, wakes) = evaluator.start(&mut senders, &held);
+            let (firing, wakes) = self.start(&mut senders, &held);
             tokio::select! {
-                () = claim.keep(&held) => {
+                () = self.claim.keep(&held) => {
                     if !stop.is_cancelled() {
                         tracing::warn!("another process evaluates alerts now");
                     }
                 }
-                () = evaluator.rounds(&firing, &wakes, &held) => {}
+                () = self.rounds(&firing, &wakes, &held) => {}
             }
             held.cancel();
             while senders.join_next().await.is_some() {}
-            evaluator.status.set_evaluates(false);
+            self.status.set_evaluates(false);
         }
     }
-}
 
-struct Round {
-    store: Store,
-    receivers: Arc<dyn Receivers>,
-    claim: Arc<Claim>,
-    setting: Setting,
-    interval: Duration,
-    words: &'static Words,
-    status: Status,
-}
-
-impl Round {
     /// Starts what sends, each receiver by itself.
     fn start(
         &self,
@@ -131,17 +116,17 @@ impl Round {
         held: &CancellationToken,
     ) {
         let mut desk: Option<Desk> = None;
-        let mut rules: Option<(u32, String)> = None;
-        let mut words: Option<(u32, String)> = None;
+        let mut known = Known::default();
         while !held.is_cancelled() {
             let begin = Instant::now();
-            let pause = match self.one(&mut desk, &mut rules, &mut words, firing).await {
-                Ok(Some((done, is_whole_of))) => {
-                    if done > 0 {
+            let pause = match self.one(&mut desk, &mut known, firing).await {
+                Ok(Some(done)) => {
+                    if !done.messages.is_empty() {
                         wakes.iter().for_each(|wake| wake.notify_one());
                     }
                     let took = begin.elapsed();
-                    self.status.evaluated(took, is_whole_of.0, is_whole_of.1);
+                    self.status
+                        .evaluated(took, done.firing, done.errors.len() as u64);
                     self.interval.max((took * (SHARE - 1)).min(PAUSE_MAX))
                 }
                 Ok(None) => AGAIN,
@@ -149,9 +134,8 @@ impl Round {
                     // What is written may be more than what is known: it is read again. Until then nothing is said again.
                     firing.send_replace(Vec::new());
                     desk = None;
-                    rules = None;
-                    words = None;
-                    self.status.evaluated(begin.elapsed(), 0, 1);
+                    known = Known::default();
+                    self.status.failed(begin.elapsed());
                     tracing::warn!(%error, "alerts cannot be evaluated, tried again");
                     AGAIN
                 }
@@ -163,17 +147,20 @@ impl Round {
         }
     }
 
-    /// One evaluation: how many messages came of it, and how many groups fire and rules failed. Nothing where there are no rules.
+    /// One evaluation. Nothing where there are no rules, or another one evaluates.
     async fn one(
         &self,
         desk: &mut Option<Desk>,
-        rules: &mut Option<(u32, String)>,
-        words: &mut Option<(u32, String)>,
+        known: &mut Known,
         firing: &watch::Sender<Vec<Message>>,
-    ) -> Result<Option<(usize, (usize, u64))>, StoreError> {
+    ) -> Result<Option<Done>, StoreError> {
         let now = Now::at(now_ms());
+        // Nothing may be written by who no longer evaluates. To open a desk is to write what another one left unwritten.
+        if desk.is_none() && !self.claim.holds().await? {
+            return Ok(None);
+        }
         let newest = self.store.alert_rules_mark().await?;
-        if newest != *rules || desk.is_none() {
+        if newest != known.rules || desk.is_none() {
             if let Some(found) = self.newest_rules().await? {
                 match desk {
                     Some(desk) => desk.set_rules(found),
@@ -184,17 +171,16 @@ impl Round {
                     }
                 }
             }
-            *rules = newest;
+            known.rules = newest;
         }
         let Some(desk) = desk else {
             return Ok(None);
         };
         let newest = self.store.rule_set().await?;
-        if newest != *words {
+        if newest != known.words {
             desk.set_words(self.newest_words().await?);
-            *words = newest;
+            known.words = newest;
         }
-        // Nothing may be written by who no longer evaluates.
         if !self.claim.holds().await? {
             return Ok(None);
         }
@@ -205,10 +191,7 @@ impl Round {
         for (rule, error) in &done.errors {
             tracing::warn!(%rule, %error, "an alert rule cannot be evaluated");
         }
-        Ok(Some((
-            done.messages.len(),
-            (done.firing, done.errors.len() as u64),
-        )))
+        Ok(Some(done))
     }
 
     async fn open(&self, rules: Rules, now: Now) -> Result<Desk, StoreError> {
@@ -226,27 +209,23 @@ impl Round {
     /// The newest rules, or none where they cannot be used: those in use go on.
     async fn newest_rules(&self) -> Result<Option<Rules>, StoreError> {
         match publish::newest(&self.store).await {
-            Ok(found) => {
-                self.status.set_trouble(match &found {
-                    Some(_) => None,
-                    None => Some(
-                        "no alert rules are published\nhint: run `cbsift alerts publish`"
-                            .to_owned(),
-                    ),
-                });
-                if let Some((sequence, rules)) = &found {
-                    tracing::info!(
-                        sequence,
-                        rules = rules.iter().count(),
-                        "alert rules are in use"
-                    );
-                }
-                Ok(found.map(|(_, rules)| rules))
+            Ok(Some((sequence, rules))) => {
+                self.status.set_trouble(None);
+                let count = rules.iter().count();
+                tracing::info!(sequence, rules = count, "alert rules are in use");
+                Ok(Some(rules))
+            }
+            Ok(None) => {
+                let said = "no alert rules are published\nhint: run `cbsift alerts publish`";
+                self.status.set_trouble(Some(said.to_owned()));
+                Ok(None)
             }
             Err(publish::RulesError::Store(error)) => Err(error),
             Err(error) => {
-                tracing::error!(%error, "the newest alert rules cannot be used");
-                self.status.set_trouble(Some(error.to_string()));
+                // Where there are none to go on with they are looked at every two seconds.
+                if self.status.set_trouble(Some(error.to_string())) {
+                    tracing::error!(%error, "the newest alert rules cannot be used");
+                }
                 Ok(None)
             }
         }

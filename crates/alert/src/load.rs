@@ -3,10 +3,10 @@
 use crate::{
     message::Text,
     rule::{Figure, Narrow, Rule, Severity, Threshold, by_name},
-    rules::Fault,
     text,
     trial::{ALL, Case, Step},
 };
+use classify::Fault;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,6 +273,9 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
     for name in raw.labels.keys().filter(|name| !is_name(name)) {
         faults.add("labels:", format!("`{name}` is no name of a label"));
     }
+    for name in OWN.iter().filter(|name| raw.labels.contains_key(**name)) {
+        faults.add("labels:", format!("`{name}` is the rule's own label"));
+    }
     let tests = tests(raw.tests, &group_by, faults);
     let text = |raw: RawText| Text {
         en: raw.en.trim().to_owned(),
@@ -297,6 +300,9 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
     }
 }
 
+/// Labels that every message has of its rule: another value in their place would hide which rule it is.
+const OWN: [&str; 2] = ["alertname", "severity"];
+
 /// Things that one rule groups by: a title has no room for more.
 const GROUPS_MAX: usize = 3;
 
@@ -307,7 +313,11 @@ fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<Aler
             "kb" => AlertBy::Kb,
             "cause" => AlertBy::Cause,
             _ => match name.strip_prefix("label:") {
-                Some(label) if !label.is_empty() && !["kb", "cause"].contains(&label) => {
+                Some(label)
+                    if !label.is_empty()
+                        && !["kb", "cause"].contains(&label)
+                        && !OWN.contains(&label) =>
+                {
                     AlertBy::Label(label.to_owned())
                 }
                 _ => {
@@ -415,7 +425,11 @@ fn narrow(raw: RawNarrow, after: Duration, figure: Figure, faults: &mut Faults<'
     }
     Narrow {
         kb: raw.kb.map(|kb| kb.to_ascii_uppercase()),
-        except_kbs: raw.except_kbs,
+        except_kbs: raw
+            .except_kbs
+            .iter()
+            .map(|kb| kb.to_ascii_uppercase())
+            .collect(),
         categories: raw.categories,
         causes: raw.causes,
         labels: raw.labels.into_iter().collect(),
@@ -477,104 +491,4 @@ fn tests(raw: Vec<RawCase>, group_by: &[AlertBy], faults: &mut Faults<'_>) -> Ve
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "
-- name: a_rule
-  title: { en: '{kb} fails on {value}', zh: '{kb} {value}' }
-  about: { en: made up, zh: 虚构 }
-  text: { en: '{share} of {of}', zh: '{share}' }
-  severity: warning
-  count: failing
-  group_by: [kb]
-  threshold: { at_least: 3, share: 0.5 }
-  tests:
-    - case: made up
-      steps:
-        - { at: 0s, of: 4, values: { KB1: 1, KB2: 3 }, firing: [KB2] }
-";
-
-    fn faults(text: &str) -> Vec<String> {
-        let loaded = load(&[("x.yaml".to_owned(), text.to_owned())]);
-        let faults = loaded.expect_err("refused");
-        faults.iter().map(Fault::to_string).collect()
-    }
-
-    #[test]
-    fn a_good_rule_loads() {
-        let rules = load(&[("x.yaml".to_owned(), GOOD.to_owned())]).unwrap();
-        assert_eq!(rules[0].threshold.of(Some(100.0)), 50.0);
-    }
-
-    #[test]
-    fn all_faults_are_said_at_once_with_file_and_line() {
-        let second = GOOD.trim_start_matches('\n');
-        let bad = GOOD
-            .replace("severity: warning", "severity: loud")
-            .replace("'{kb} fails on {value}'", "'{host} fails'")
-            .replace("a_rule", "Bad Rule")
-            + second
-            + &second.replace("share: 0.5", "share: 5").replace(
-                "- { at: 0s, of: 4, values: { KB1: 1, KB2: 3 }, firing: [KB2] }",
-                "- { at: soon, firing: [] }",
-            )
-            + &second
-                .replace("severity: warning", "colour: red")
-                .replace("a_rule", "fourth");
-        let faults = faults(&bad);
-        for (line, said) in [
-            (6, "no severity `loud`"),
-            (3, "no field `{host}`"),
-            (2, "a name is of"),
-            (26, "stands at x.yaml:14 too"),
-            (33, "`share` must be"),
-            (37, "`at` is `soon`"),
-            (34, "tests must show"),
-            (42, "unknown field `colour`"),
-        ] {
-            let found = faults
-                .iter()
-                .any(|fault| fault.starts_with(&format!("x.yaml:{line}:")) && fault.contains(said));
-            assert!(found, "line {line} {said}: {faults:#?}");
-        }
-    }
-
-    #[test]
-    fn what_a_figure_cannot_tell_is_refused() {
-        for (from, to, said) in [
-            ("count: failing", "count: dead_letters", "cannot be grouped"),
-            ("count: failing", "count: new_cause", "must be [cause]"),
-            (
-                "group_by: [kb]",
-                "group_by: [kb, label:ring, cause, label:site]",
-                "at most 3",
-            ),
-            (
-                "group_by: [kb]",
-                "group_by: [kb, cause]",
-                "of how many this is a share",
-            ),
-            ("at_least: 3", "at_least: 0", "more than 0"),
-            (
-                "  group_by: [kb]",
-                "  where: { causes: [x] }\n  group_by: [kb]",
-                "`x` is no cause",
-            ),
-        ] {
-            let text = GOOD.replace(from, to);
-            assert_ne!(text, GOOD);
-            let faults = faults(&text);
-            assert!(
-                faults.iter().any(|fault| fault.contains(said)),
-                "{said}: {faults:#?}"
-            );
-        }
-    }
-
-    #[test]
-    fn text_that_is_no_yaml_is_a_fault_with_its_line() {
-        let faults = faults("- name: [\n");
-        assert!(faults[0].starts_with("x.yaml:"), "{faults:?}");
-    }
-}
+mod tests;

@@ -7,10 +7,10 @@ use crate::{
     text::CauseTitles,
 };
 use classify::Rules as Words;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use store::{
-    AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter, State,
-    Store, StoreError, Trend,
+    AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter,
+    OpenNewsState, State, Store, StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -26,6 +26,7 @@ pub(crate) struct Asked<'a> {
     words: &'a [&'a Words],
     causes: Option<BTreeMap<u64, AlertCause>>,
     trends: Option<BTreeMap<String, Trend>>,
+    news: Option<OpenNewsState>,
     titles: CauseTitles,
     /// For how long nothing was evaluated.
     lag_s: f64,
@@ -61,6 +62,7 @@ impl<'a> Asked<'a> {
             words,
             causes: None,
             trends: None,
+            news: None,
             titles: CauseTitles::new(),
             lag_s,
         }
@@ -122,17 +124,10 @@ impl<'a> Asked<'a> {
     }
 
     /// Figures of the store's own state.
-    async fn own(&self, figure: Figure) -> Result<f64, StoreError> {
-        let recent = |at: i64, within: i64, now: i64| at > now - within;
+    async fn own(&mut self, figure: Figure) -> Result<f64, StoreError> {
         Ok(match figure {
-            Figure::PendingUnits => self.store.open_news_state().await?.units as f64,
-            Figure::PendingSeconds => {
-                let news = self.store.open_news_state().await?;
-                match news.units {
-                    0 => 0.0,
-                    _ => news.oldest.as_secs() as f64,
-                }
-            }
+            Figure::PendingUnits => self.news().await?.units as f64,
+            Figure::PendingSeconds => self.news().await?.oldest.as_secs() as f64,
             Figure::DeadLetters => self.store.open_dead_letters(self.tenant).await? as f64,
             Figure::DeadUnits => self.store.count_dead_units().await? as f64,
             Figure::TopicGaps => {
@@ -141,13 +136,21 @@ impl<'a> Asked<'a> {
             }
             Figure::LostParts => {
                 let parts = self.store.lost_parts().await?;
-                let now = self.now.utc_ms.div_euclid(1_000);
+                let after = self.now.utc_ms.div_euclid(1_000) - LOST_S;
                 // Of a part that only its finder knows nobody can say when it was lost.
-                let is_recent = |at: u32| at == 0 || recent(i64::from(at), LOST_S, now);
+                let is_recent = |at: u32| at == 0 || i64::from(at) > after;
                 parts.iter().filter(|part| is_recent(part.at)).count() as f64
             }
             _ => self.lag_s,
         })
+    }
+
+    /// What is left to derive: a question over all news, asked once for both of its figures.
+    async fn news(&mut self) -> Result<OpenNewsState, StoreError> {
+        match self.news {
+            Some(news) => Ok(news),
+            None => Ok(*self.news.insert(self.store.open_news_state().await?)),
+        }
     }
 
     /// PCs by what they tried.
@@ -292,14 +295,12 @@ pub(crate) fn is_of_fleet(rule: &Rule) -> bool {
     rule.figure.is_of_tries() || rule.figure.is_of_reports()
 }
 
-/// Groups with something counted, and those that go on: what an evaluation looks at.
+/// Groups with something counted, and those that go on, each with what is counted of it: what an evaluation looks at.
 pub(crate) fn groups<'a>(
     samples: &'a [Sample],
     open: impl Iterator<Item = &'a Vec<(String, String)>>,
-) -> BTreeSet<&'a Vec<(String, String)>> {
-    samples
-        .iter()
-        .map(|sample| &sample.labels)
-        .chain(open)
-        .collect()
+) -> BTreeMap<&'a Vec<(String, String)>, Option<&'a Sample>> {
+    let mut groups: BTreeMap<_, _> = open.map(|labels| (labels, None)).collect();
+    groups.extend(samples.iter().map(|sample| (&sample.labels, Some(sample))));
+    groups
 }

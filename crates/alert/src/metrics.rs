@@ -26,11 +26,13 @@ impl Status {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This process evaluates from now on, or no longer.
+    /// This process evaluates from now on, or no longer: then others say what fires, and what is wrong with rules.
     pub(crate) fn set_evaluates(&self, evaluates: bool) {
         let mut state = self.state();
         state.evaluates = evaluates;
         state.whole = evaluates.then(Instant::now);
+        state.firing = 0;
+        state.trouble = None;
     }
 
     /// An evaluation ended.
@@ -45,9 +47,20 @@ impl Status {
         }
     }
 
-    /// Why rules cannot be used, if that is so.
-    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
-        self.state().trouble = trouble;
+    /// An evaluation failed as a whole. What fired before it still does: nobody knows better.
+    pub(crate) fn failed(&self, took: Duration) {
+        let mut state = self.state();
+        state.took = took;
+        state.errors += 1;
+        state.evaluations += 1;
+    }
+
+    /// Why rules cannot be used, if that is so. Whether that is news.
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) -> bool {
+        let mut state = self.state();
+        let is_new = state.trouble != trouble;
+        state.trouble = trouble;
+        is_new
     }
 
     /// What to say beside readiness.
@@ -90,4 +103,32 @@ pub(crate) fn resent(receiver: &str, is_good: bool) {
     let outcome = if is_good { "resent" } else { "resend_failed" };
     counter!("cbsift_alert_deliveries_total", "receiver" => receiver.to_owned(), "outcome" => outcome)
         .increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fires_is_said_by_who_evaluates_and_stays_where_nothing_can_be_asked() {
+        let status = Status::default();
+        status.set_evaluates(true);
+        status.evaluated(Duration::ZERO, 3, 0);
+        status.failed(Duration::ZERO);
+        assert_eq!(status.state().firing, 3);
+        assert_eq!((status.state().evaluations, status.state().errors), (2, 1));
+        status.set_evaluates(false);
+        assert_eq!(status.state().firing, 0);
+        assert_eq!(status.lag(), None);
+    }
+
+    #[test]
+    fn the_same_trouble_is_news_once() {
+        let status = Status::default();
+        let trouble = || Some("made up".to_owned());
+        assert!(status.set_trouble(trouble()));
+        assert!(!status.set_trouble(trouble()));
+        assert!(status.set_trouble(None));
+        assert!(!status.set_trouble(None));
+    }
 }

@@ -1,9 +1,7 @@
 //! Rules in the store: what an evaluator runs comes from there and from nowhere else.
 
-use crate::{
-    rule::LANGUAGE,
-    rules::{Fault, Rules},
-};
+use crate::{rule::LANGUAGE, rules::Rules};
+use classify::Fault;
 use store::{AlertRuleSet, NewAlertRuleSet, RuleSetOrigin, Store, StoreError};
 
 /// Why rules cannot be used, or were not published.
@@ -94,7 +92,7 @@ pub async fn publish_shipped(store: &Store) -> Result<(u32, Did), RulesError> {
 }
 
 /// The newest rules of the store, where there are some.
-pub async fn newest(store: &Store) -> Result<Option<(u32, Rules)>, RulesError> {
+pub(crate) async fn newest(store: &Store) -> Result<Option<(u32, Rules)>, RulesError> {
     let Some(newest) = store.newest_alert_rules().await? else {
         return Ok(None);
     };

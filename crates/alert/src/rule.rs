@@ -6,7 +6,7 @@ use std::time::Duration;
 use store::AlertBy;
 
 /// Which language of rules this build speaks. Raise it when a rule may say more than before: a build evaluates no set of a greater one.
-pub const LANGUAGE: u32 = 1;
+pub(crate) const LANGUAGE: u32 = 1;
 
 /// What a rule counts. All of them are figures of the pages or of the store's own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

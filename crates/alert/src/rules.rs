@@ -5,7 +5,7 @@ use crate::{
     rule::{LANGUAGE, Rule},
     trial::{self, Broken},
 };
-use std::fmt;
+use classify::Fault;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The shipped files, by subject.
@@ -23,23 +23,6 @@ const SHIPPED: [(&str, &str); 3] = [
         include_str!("../../../config/alerts/system.yaml"),
     ),
 ];
-
-/// Something wrong in a file of rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// File name.
-    pub file: String,
-    /// Line, 1-based.
-    pub line: u64,
-    /// What is wrong, and what is allowed.
-    pub message: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.message)
-    }
-}
 
 /// A set of rules. Invariant: each name once, every rule whole.
 #[derive(Clone, Debug)]

@@ -9,17 +9,17 @@ use store::{AlertPhase, AlertState};
 
 /// What is counted now, of one group.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Name and value of each thing that the rule groups by.
-    pub labels: Vec<(String, String)>,
+    pub(crate) labels: Vec<(String, String)>,
     /// The figure.
-    pub value: f64,
+    pub(crate) value: f64,
     /// Of so many that tried, where it is known.
-    pub of: Option<f64>,
+    pub(crate) of: Option<f64>,
     /// The latest failure that is counted, in seconds as logged; none of figures that count no failures.
-    pub newest: Option<i64>,
+    pub(crate) newest: Option<i64>,
     /// The first ten PCs.
-    pub pcs: Vec<String>,
+    pub(crate) pcs: Vec<String>,
 }
 
 /// When it is.
@@ -42,14 +42,14 @@ impl Now {
 }
 
 /// Whether a figure reaches what the rule asks for.
-pub fn is_met(rule: &Rule, sample: &Sample) -> bool {
+pub(crate) fn is_met(rule: &Rule, sample: &Sample) -> bool {
     sample.value > 0.0 && sample.value >= rule.threshold.of(sample.of)
 }
 
 /// What the group is in now; nothing where that is what it was in.
 ///
 /// `sample` is none where nothing of the group is counted. Not called where the store could not be asked: what is not known changes nothing.
-pub fn advance(
+pub(crate) fn advance(
     rule: &Rule,
     before: Option<&AlertState>,
     sample: Option<&Sample>,

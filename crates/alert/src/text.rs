@@ -28,15 +28,25 @@ pub(crate) fn fields(text: &str) -> Vec<&str> {
     found
 }
 
+/// A text with something in the place of each of its fields.
+fn with_fields(text: &str, value: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((field, after)) = after.split_once('}') else {
+            break;
+        };
+        out.push_str(before);
+        out.push_str(&value(field));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// A rule's text where nothing is counted.
 pub(crate) fn without_fields(text: &Text) -> Text {
-    let without = |text: &str| {
-        let mut out = text.to_owned();
-        for field in fields(text) {
-            out = out.replace(&format!("{{{field}}}"), "…");
-        }
-        out
-    };
+    let without = |text: &str| with_fields(text, |_| "…".to_owned());
     Text {
         en: without(&text.en),
         zh: without(&text.zh),
@@ -52,25 +62,12 @@ enum Language {
 
 /// A rule's text with what an episode knows.
 pub(crate) fn filled(text: &Text, state: &AlertState, causes: &CauseTitles) -> Text {
+    let fill =
+        |text: &str, language| with_fields(text, |field| value_of(field, state, causes, language));
     Text {
-        en: fill(&text.en, state, causes, Language::En),
-        zh: fill(&text.zh, state, causes, Language::Zh),
+        en: fill(&text.en, Language::En),
+        zh: fill(&text.zh, Language::Zh),
     }
-}
-
-fn fill(text: &str, state: &AlertState, causes: &CauseTitles, language: Language) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((field, after)) = after.split_once('}') else {
-            break;
-        };
-        out.push_str(before);
-        out.push_str(&value_of(field, state, causes, language));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 fn value_of(field: &str, state: &AlertState, causes: &CauseTitles, language: Language) -> String {
@@ -209,6 +206,8 @@ mod tests {
     fn fields_are_found_and_a_lone_brace_is_text() {
         assert_eq!(fields("{kb} fails on {value} PCs {"), ["kb", "value"]);
         assert_eq!(fields("nothing"), Vec::<&str>::new());
+        let shown = with_fields("{kb} fails on {value} PCs {", |field| format!("<{field}>"));
+        assert_eq!(shown, "<kb> fails on <value> PCs {");
     }
 
     #[test]

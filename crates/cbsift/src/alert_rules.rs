@@ -1,7 +1,7 @@
 //! The rules of alerts: files of a folder, and what a start publishes.
 
+use crate::commands::rules::Files;
 use crate::keeper::now_ms;
-use crate::misuse::Misuse;
 use crate::run::TENANT;
 use crate::settings::Settings;
 use alert::{Did, Rules, RulesError};
@@ -11,36 +11,9 @@ use store::{Action, RuleSetOrigin, Store};
 
 /// Files of a folder, each `(name, text)`, sorted by name; the shipped ones where none is named.
 pub(crate) fn files(folder: Option<&Path>) -> anyhow::Result<Vec<(String, String)>> {
-    let Some(folder) = folder else {
-        return Ok(Rules::shipped_files());
-    };
-    let entries = std::fs::read_dir(folder).map_err(|error| {
-        Misuse(format!(
-            "cannot list the folder `{}` of alert rules: {error}\nhint: name a folder that holds *.yaml files, or none for the shipped rules",
-            folder.display()
-        ))
-    })?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("read `{}`", path.display()))?;
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            files.push((name.to_string_lossy().into_owned(), text));
-        }
-    }
-    files.sort();
-    match files.is_empty() {
-        true => Err(Misuse(format!(
-            "no alert rules in `{}`\nhint: files of rules end in .yaml",
-            folder.display()
-        ))
-        .into()),
-        false => Ok(files),
+    match folder {
+        None => Ok(Rules::shipped_files()),
+        Some(_) => Ok(Files::of(folder)?.published()),
     }
 }
 

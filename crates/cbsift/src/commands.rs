@@ -28,7 +28,7 @@ mod migrate;
 mod pipeline;
 #[cfg(feature = "server")]
 mod reprocess;
-mod rules;
+pub(crate) mod rules;
 mod scan;
 mod send;
 #[cfg(feature = "server")]

@@ -2,7 +2,8 @@
 
 use crate::harness::{Heard, Manner, desk, failed, put, shipped, store, succeeded};
 use alert::{Kill, Message, MessageStatus, Now};
-use store::{DeliveryState, Store};
+use std::collections::BTreeSet;
+use store::{AlertDelivery, DeliveryState, Store};
 
 /// 2024-03-15 12:00:00.
 const NOON: i64 = 1_710_504_000;
@@ -305,4 +306,39 @@ async fn what_fires_for_long_is_told_again_and_a_rule_that_is_taken_away_ends() 
         .map(|message| (message.rule.as_str(), message.status, message.total))
         .collect();
     assert_eq!(ended, [("update_failing", MessageStatus::Resolved, 2)]);
+}
+
+/// An address holds 64 KiB, and ids of messages stand in it: a rule by sites that is taken away may end thousands of groups at once.
+#[tokio::test]
+async fn thousands_of_messages_are_asked_for_at_once() {
+    let (store, tenant) = (store().await, "alert-thousands");
+    let ids: Vec<String> = (0..2_500).map(|number| format!("{number:032x}")).collect();
+    let written = AlertDelivery {
+        receiver: "team".to_owned(),
+        message: ids[2_499].clone(),
+        repetition: 0,
+        rule: "made_up".to_owned(),
+        body: String::new(),
+        state: DeliveryState::Intended,
+        attempts: 0,
+        intended_ms: 0,
+        tried_ms: 0,
+        error: String::new(),
+    };
+    store
+        .insert_alert_deliveries(tenant, std::slice::from_ref(&written))
+        .await
+        .expect("write");
+    let asked: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let heard = store
+        .alert_receivers_of(tenant, &asked)
+        .await
+        .expect("read");
+    assert_eq!(heard, BTreeSet::from(["team".to_owned()]));
+    let unwritten = store
+        .unwritten_alert_messages(tenant, &asked)
+        .await
+        .expect("read");
+    assert_eq!(unwritten.len(), 2_499);
+    assert!(!unwritten.contains(&written.message));
 }

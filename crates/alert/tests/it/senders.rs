@@ -56,7 +56,7 @@ fn start(
     let evaluator = Evaluator {
         store: store.clone(),
         receivers,
-        claim,
+        claim: Arc::new(claim),
         setting: setting(tenant),
         interval: Duration::from_millis(100),
         words: classify::Rules::shipped(),

@@ -1,5 +1,6 @@
 //! `cbsift alerts`: the workshop of those who write alert rules.
 
+use super::rules::refuse;
 use crate::access::{Access, patiently, user};
 use crate::alert_rules::files;
 use crate::keeper::now_ms;
@@ -7,7 +8,7 @@ use crate::misuse::Misuse;
 use crate::report::{Language, counted};
 use crate::run::TENANT;
 use crate::{run, settings};
-use alert::{Did, Fault, MessageStatus, Rule, Rules, RulesError, Setting, by_name};
+use alert::{Did, MessageStatus, Rule, Rules, RulesError, Setting, by_name};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use event::LoggedAt;
@@ -107,15 +108,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Backtest(of) => backtest(&of),
         Command::Publish(of) => publish(&of),
     }
-}
-
-/// Prints every fault; exit status 1.
-fn refuse(faults: &[Fault]) -> anyhow::Result<ExitCode> {
-    let text: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
-    super::print(&text)?;
-    let count = counted(faults.len() as u64, "fault", "faults");
-    crate::log::complain(format_args!("{count} in the alert rules"));
-    Ok(ExitCode::from(1))
 }
 
 fn list(of: &Folder) -> anyhow::Result<ExitCode> {

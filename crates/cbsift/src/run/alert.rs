@@ -29,7 +29,7 @@ pub(super) fn evaluator(
     Evaluator {
         store,
         receivers,
-        claim,
+        claim: Arc::new(claim),
         setting: Setting {
             tenant: TENANT.to_owned(),
             base: base.trim_end_matches('/').to_owned(),
