@@ -2,10 +2,12 @@
 
 use crate::config::{Fault, ReceiverConfig};
 use crate::document::Style;
-use crate::guard::refusal_of_literal;
+use crate::guard::{is_this_machine, refusal_of_literal};
 use crate::http::{Http, Network};
 use crate::kinds::Kind;
 use crate::secret::Secret;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http::Uri;
@@ -15,6 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// Nobody waits longer for one try: the caller has its own patience.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// A shorter part of an address is a word like `hooks`, and tells nothing.
+const PART_BYTES: usize = 8;
 
 /// The checks of one receiver.
 pub(crate) struct Checks<'a> {
@@ -54,13 +58,41 @@ impl<'a> Checks<'a> {
         });
     }
 
-    /// Secrets read so far, for whoever logs words of a service itself.
+    /// Secrets read so far, for whoever hears a service.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.secrets.clone()
     }
 
     pub(crate) fn finish(self) -> (Vec<Fault>, Vec<String>) {
         (self.faults, self.secrets)
+    }
+
+    /// What must not be repeated either, because it is a secret in another form or a part of one.
+    ///
+    /// The longest is struck out first, or what is around the shorter one would be left.
+    pub(crate) fn hide(&mut self, text: String) {
+        if self.secrets.contains(&text) {
+            return;
+        }
+        self.secrets.push(text);
+        self.secrets
+            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    /// What of an address that is a secret a service may repeat by itself: what it was asked for, and its longer parts.
+    pub(crate) fn hide_parts(&mut self, address: &str) {
+        let Some(asked) = address
+            .split_once("://")
+            .and_then(|(_, rest)| rest.get(rest.find('/')?..))
+        else {
+            return;
+        };
+        let parts = asked.split(['/', '?', '&', '=']);
+        for part in parts.chain([asked]) {
+            if part.len() >= PART_BYTES {
+                self.hide(part.to_owned());
+            }
+        }
     }
 
     /// A value, or its fault.
@@ -71,7 +103,7 @@ impl<'a> Checks<'a> {
     /// A secret of a file where one is named.
     pub(crate) fn secret(&mut self, field: &str, path: &Option<PathBuf>) -> Option<Secret> {
         let secret = self.good(field, Secret::read(path.as_ref()?))?;
-        self.secrets.push(secret.text().to_owned());
+        self.hide(secret.text().to_owned());
         Some(secret)
     }
 
@@ -169,6 +201,12 @@ impl<'a> Checks<'a> {
             (Some(secret), _) => ("proxy_file", Some(secret.text())),
             (None, text) => ("proxy", text.as_deref()),
         };
+        let login = text
+            .and_then(|text| text.split_once("://")?.1.rsplit_once('@'))
+            .and_then(|(login, _)| login.split_once(':'));
+        if let Some((user, password)) = login {
+            self.hide_login(user, password);
+        }
         let proxy = match text {
             Some(text) => Some(self.good(field, proxy(text))?),
             None => None,
@@ -179,6 +217,7 @@ impl<'a> Checks<'a> {
             proxy,
             ca_file: self.config.ca_file.clone(),
             timeout: self.timeout(),
+            secrets: self.secrets(),
         };
         let http = Http::new(network);
         self.good("ca_file", http)
@@ -203,6 +242,18 @@ impl<'a> Checks<'a> {
         Some((host, port))
     }
 
+    /// A password, and as `Basic`, `PLAIN` and `LOGIN` send it.
+    fn hide_login(&mut self, user: &str, password: &str) {
+        self.hide(password.to_owned());
+        for sent in [
+            format!("{user}:{password}"),
+            format!("\0{user}\0{password}"),
+            password.to_owned(),
+        ] {
+            self.hide(BASE64_STANDARD.encode(sent));
+        }
+    }
+
     /// User and password, both or none.
     pub(crate) fn login(&mut self) -> Option<(String, Secret)> {
         let password = self.secret("password_file", &self.config.password_file);
@@ -211,6 +262,7 @@ impl<'a> Checks<'a> {
                 if user.contains(':') || user.chars().any(char::is_control) {
                     self.fault("username", "must hold no colon and no control character");
                 }
+                self.hide_login(user, password.text());
                 Some((user.clone(), password))
             }
             (Some(_), None) if self.config.password_file.is_none() => {
@@ -264,10 +316,7 @@ fn check_address(text: &str, allow_private: bool) -> Result<(bool, bool), String
     if let Some(why) = refusal_of_literal(host, allow_private) {
         return Err(why);
     }
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address: Result<std::net::IpAddr, _> = host.parse();
-    let is_loopback = address.is_ok_and(|address| address.is_loopback()) || host == "localhost";
-    Ok((is_https, is_loopback))
+    Ok((is_https, is_this_machine(host)))
 }
 
 fn proxy(text: &str) -> Result<ureq::Proxy, String> {

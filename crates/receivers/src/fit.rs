@@ -49,7 +49,7 @@ pub(crate) fn fit(max: usize, items: usize, write: impl Fn(Shown) -> String) -> 
     }
 }
 
-/// At most so many bytes, whole letters; what is cut ends with an ellipsis.
+/// At most so many bytes, whole letters; behind what is cut stands an ellipsis of three more.
 pub(crate) fn clip(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();

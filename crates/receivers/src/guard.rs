@@ -126,8 +126,18 @@ pub(crate) fn allowed(
 
 /// Why a host that is written as an address is not connected to, which is known without resolving anything.
 pub(crate) fn refusal_of_literal(host: &str, allow_private: bool) -> Option<String> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    refusal(host.parse().ok()?, allow_private)
+    refusal(without_brackets(host).parse().ok()?, allow_private)
+}
+
+/// Whether a host is this machine, by what is written alone.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let host = without_brackets(host);
+    let address: Result<IpAddr, _> = host.parse();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Resolves `host` for a connection of ours; the addresses are those to connect to.
@@ -136,7 +146,7 @@ pub(crate) async fn resolve(
     port: u16,
     allow_private: bool,
 ) -> Result<Vec<SocketAddr>, Unreachable> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = without_brackets(host);
     let found = tokio::net::lookup_host((host, port))
         .await
         .map_err(|error| Unreachable::Unknown(format!("cannot resolve `{host}`: {error}")))?;
@@ -256,6 +266,22 @@ mod tests {
             ("ff02::1", Place::Never),
         ] {
             assert_eq!(place(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_begins_like_this_machine_is_another() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "127.evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! HTTP for all kinds that speak it: one try, one connection, no redirect, a bound on time and on the answer.
 
 use crate::guard::{Forbidden, GuardedResolver};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, words};
 use crate::trust::authorities;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,12 +20,15 @@ pub(crate) struct Network {
     pub(crate) proxy: Option<ureq::Proxy>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) timeout: Duration,
+    /// Struck out of what comes back.
+    pub(crate) secrets: Vec<String>,
 }
 
 /// A client of one receiver.
 #[derive(Clone)]
 pub(crate) struct Http {
     agent: ureq::Agent,
+    secrets: Arc<[String]>,
 }
 
 /// What came back, whatever its status.
@@ -33,6 +36,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: String,
+    secrets: Arc<[String]>,
 }
 
 impl Http {
@@ -61,6 +65,7 @@ impl Http {
         let resolver = GuardedResolver::new(network.allow_private);
         Ok(Self {
             agent: ureq::Agent::with_parts(config, DefaultConnector::default(), resolver),
+            secrets: network.secrets.into(),
         })
     }
 
@@ -72,6 +77,7 @@ impl Http {
         body: Vec<u8>,
     ) -> Result<Answer, Outcome> {
         let agent = self.agent.clone();
+        let secrets = Arc::clone(&self.secrets);
         // The client blocks; its own bound on time ends the thread's work even where nobody waits for it any more.
         let work = tokio::task::spawn_blocking(move || {
             let mut request = agent.post(&url);
@@ -93,20 +99,26 @@ impl Http {
                 status: response.status().as_u16(),
                 retry_after,
                 body: String::from_utf8_lossy(&bytes).into_owned(),
+                secrets,
             })
         });
         match work.await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(failed(&error)),
+            Ok(Err(error)) => Err(failed(&error, &self.secrets)),
             Err(error) => Err(Outcome::retry(format!("the request was not made: {error}"))),
         }
     }
 }
 
 impl Answer {
+    /// Some of the answer as it may stand in an error.
+    pub(crate) fn words(&self, text: &str) -> String {
+        words(text, &self.secrets)
+    }
+
     /// What a status says by itself; nothing where the receiver took the message.
     pub(crate) fn fault(&self) -> Option<Outcome> {
-        let words = crate::outcome::short(&self.body);
+        let words = self.words(&self.body);
         let said = if words.is_empty() {
             format!("answered {}", self.status)
         } else {
@@ -134,15 +146,16 @@ impl Answer {
     }
 }
 
-fn failed(error: &ureq::Error) -> Outcome {
+fn failed(error: &ureq::Error, secrets: &[String]) -> Outcome {
     if let ureq::Error::Other(other) = error
         && let Some(Forbidden(why)) = other.downcast_ref::<Forbidden>()
     {
         return Outcome::refused(why);
     }
+    let said = words(&error.to_string(), secrets);
     match hint(error) {
-        Some(hint) => Outcome::retry(format!("{error}\nhint: {hint}")),
-        None => Outcome::retry(error),
+        Some(hint) => Outcome::retry(format!("{said}\nhint: {hint}")),
+        None => Outcome::retry(said),
     }
 }
 

@@ -11,11 +11,8 @@ pub(crate) mod template;
 pub(crate) mod webhook;
 pub(crate) mod wecom;
 
-use serde::{Deserialize, Serialize};
-
 /// What a receiver is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Prometheus Alertmanager, one or the members of a cluster.
     Alertmanager,
@@ -72,12 +69,6 @@ impl Kind {
 
     pub(crate) fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// Whether every firing alert is told again at each resend interval, and all of its items are wanted: Alertmanager ends what
-    /// it is not told of.
-    pub fn is_resent(self) -> bool {
-        self == Self::Alertmanager
     }
 
     /// Whether a field may be written for this kind.

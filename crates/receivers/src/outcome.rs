@@ -1,5 +1,6 @@
 //! What became of one try.
 
+use crate::fit::clip;
 use std::time::Duration;
 
 /// What became of one try to deliver a message.
@@ -21,8 +22,10 @@ pub enum Outcome {
     },
 }
 
-/// Longest error kept: some lines of what a service says.
+/// Longest error kept: what a service says, and a hint.
 const ERROR_BYTES: usize = 600;
+/// Of a service's own words this much, or the hint behind them would be cut.
+const WORDS_BYTES: usize = 300;
 
 impl Outcome {
     pub(crate) fn retry(error: impl std::fmt::Display) -> Self {
@@ -76,12 +79,13 @@ pub(crate) fn strike(text: String, secrets: &[String]) -> String {
         .fold(text, |text, secret| text.replace(secret, "***"))
 }
 
+/// Words of a service within an error of ours. Secrets are struck out first: of one that is cut in two, half would be left.
+pub(crate) fn words(text: &str, secrets: &[String]) -> String {
+    let struck = strike(text.trim().to_owned(), secrets);
+    clip(&harmless::lines(&struck), WORDS_BYTES)
+}
+
 /// Words of others for people: harmless, and not too many.
 pub(crate) fn short(text: &str) -> String {
-    let text = harmless::lines(text.trim());
-    let end = text.floor_char_boundary(ERROR_BYTES);
-    match text.get(..end) {
-        Some(start) if end < text.len() => format!("{start}…"),
-        _ => text.into_owned(),
-    }
+    clip(&harmless::lines(text.trim()), ERROR_BYTES)
 }

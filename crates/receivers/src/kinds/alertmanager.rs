@@ -20,8 +20,6 @@ pub(crate) struct Alertmanager {
     http: Http,
     urls: Vec<String>,
     headers: Vec<(String, String)>,
-    /// Struck out of what is logged here.
-    secrets: Vec<String>,
 }
 
 impl Alertmanager {
@@ -47,7 +45,6 @@ impl Alertmanager {
         let http = checks.http();
         Some(Self {
             http: http?,
-            secrets: checks.secrets(),
             urls: urls.into_iter().collect::<Option<_>>()?,
             headers,
         })
@@ -95,11 +92,10 @@ impl Alertmanager {
         let sent = self
             .http
             .post(url, self.headers.clone(), body.as_bytes().to_vec());
-        let outcome = match sent.await {
+        match sent.await {
             Ok(answer) => answer.fault().unwrap_or(Outcome::Delivered),
             Err(outcome) => outcome,
-        };
-        outcome.without(&self.secrets)
+        }
     }
 }
 
@@ -193,7 +189,7 @@ fn labels(message: &Message, own: &BTreeMap<String, String>) -> BTreeMap<String,
         } else {
             name.clone()
         };
-        // Two names that differ in signs alone stay two labels; an item's own value stands for a shared one of its exact name.
+        // Two names that differ in signs alone stay two labels, and so do a shared value and an item's own of the same name.
         let mut number = 2;
         while labels.get(&free).is_some_and(|known| *known != value) {
             free = format!("{name}_{number}");

@@ -8,9 +8,9 @@ pub(crate) use letter::mail;
 use super::syslog::hostname;
 use crate::check::Checks;
 use crate::document::Style;
-use crate::guard::{Unreachable, resolve};
+use crate::guard::{Unreachable, is_this_machine, resolve};
 use crate::message::Message;
-use crate::outcome::{Outcome, short, strike};
+use crate::outcome::{Outcome, words};
 use crate::secret::Secret;
 use crate::trust::authorities;
 use lettre::Address;
@@ -50,7 +50,7 @@ pub(crate) struct Email {
     style: Style,
     allow_private: bool,
     timeout: Duration,
-    /// Struck out of what is logged here.
+    /// Struck out of what the server says.
     secrets: Vec<String>,
 }
 
@@ -76,8 +76,7 @@ impl Email {
         });
         let login = checks.login();
         if let (Some((host, _)), Some(_), Some(Encryption::None)) = (&server, &login, encryption) {
-            let is_loopback = host == "localhost" || host == "::1" || host.starts_with("127.");
-            if !is_loopback && !config.allow_plaintext {
+            if !is_this_machine(host) && !config.allow_plaintext {
                 checks.fault(
                     "tls",
                     "a password would cross the network in the clear\nhint: `tls: starttls`, or set `allow_plaintext: true`",
@@ -213,7 +212,7 @@ impl Email {
                 implicit.clone(),
                 None,
             );
-            connection = connected.await.map_err(|error| failed(&error));
+            connection = connected.await.map_err(|error| self.failed(&error));
             if connection.is_ok() {
                 break;
             }
@@ -225,7 +224,7 @@ impl Email {
         match self.speak(&mut connection, &name, letter).await {
             Ok(outcome) => (outcome, Some(connection)),
             // After an error of the encryption there is no stream any more to say goodbye on.
-            Err(error) => (failed(&error), None),
+            Err(error) => (self.failed(&error), None),
         }
     }
 
@@ -250,9 +249,9 @@ impl Email {
                 return Ok(match error.status() {
                     Some(_) if error.is_permanent() => Outcome::refused(format!(
                         "{}\nhint: check `username` and `password_file`",
-                        chain(&error)
+                        self.said(&error)
                     )),
-                    _ => failed(&error),
+                    _ => self.failed(&error),
                 });
             }
         }
@@ -286,34 +285,38 @@ impl Email {
                 refused.push((address, error));
             }
         }
-        if refused.len() == addresses.len()
-            && let Some((_, error)) = refused.pop()
-        {
-            return Err(error);
+        if refused.len() == addresses.len() {
+            // One that may be taken later is worth another try.
+            let later = refused.iter().position(|(_, error)| !error.is_permanent());
+            return Err(refused.swap_remove(later.unwrap_or(0)).1);
         }
         connection.command(Data).await?;
         connection.message(letter).await?;
         for (address, error) in refused {
-            let error = strike(short(&chain(&error)), &self.secrets);
+            let error = self.said(&error);
             tracing::warn!(%address, %error, "the mail server did not take one of the recipients");
         }
         Ok(Outcome::Delivered)
     }
-}
 
-fn failed(error: &lettre::transport::smtp::Error) -> Outcome {
-    let said = chain(error);
-    if error.is_permanent() {
-        return Outcome::refused(format!(
-            "{said}\nhint: the mail server may not take mail from this sender or for these recipients"
-        ));
+    fn said(&self, error: &lettre::transport::smtp::Error) -> String {
+        words(&chain(error), &self.secrets)
     }
-    if error.is_tls() || said.contains("certificate") {
-        return Outcome::retry(format!(
-            "{said}\nhint: name the CA of the mail server's certificate with `ca_file`, and the server by a name that the certificate holds"
-        ));
+
+    fn failed(&self, error: &lettre::transport::smtp::Error) -> Outcome {
+        let said = self.said(error);
+        if error.is_permanent() {
+            return Outcome::refused(format!(
+                "{said}\nhint: the mail server may not take mail from this sender or for these recipients"
+            ));
+        }
+        if error.is_tls() || chain(error).contains("certificate") {
+            return Outcome::retry(format!(
+                "{said}\nhint: name the CA of the mail server's certificate with `ca_file`, and the server by a name that the certificate holds"
+            ));
+        }
+        Outcome::retry(said)
     }
-    Outcome::retry(said)
 }
 
 /// An error with what caused it.

@@ -6,7 +6,7 @@ use crate::escape::markdown;
 use crate::fit::Shown;
 use crate::http::{Answer, Http};
 use crate::kinds::Kind;
-use crate::outcome::{Outcome, short};
+use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -116,13 +116,13 @@ pub(crate) fn code(answer: &Answer, code: &str, words: &str) -> Result<(i64, Str
         return Err(Outcome::retry(format!(
             "answered {} without `{code}`, so nobody says that it has the message: {}\nhint: is that the robot's address, or a proxy's page?",
             answer.status,
-            short(&answer.body)
+            answer.words(&answer.body)
         )));
     };
     let said = value.get(words).and_then(Value::as_str).unwrap_or_default();
     Ok((
         number,
-        format!("answered `{code}` {number}: {}", short(said)),
+        format!("answered `{code}` {number}: {}", answer.words(said)),
     ))
 }
 

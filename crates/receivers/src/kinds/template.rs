@@ -32,7 +32,25 @@ pub(crate) struct Template {
     content_type: String,
 }
 
-const NAMES: &str = "id, rule, severity, status, title, title.en, title.zh, body, body.en, body.zh, page, starts_at, ends_at, total, text, labels.NAME, and in JSON message";
+/// Names of every body; beside them there are `labels.NAME`, and in JSON `message`.
+const NAMES: [&str; 16] = [
+    "id",
+    "rule",
+    "severity",
+    "status",
+    "title",
+    "title.en",
+    "title.zh",
+    "body",
+    "body.en",
+    "body.zh",
+    "page",
+    "starts_at",
+    "ends_at",
+    "total",
+    "repetition",
+    "text",
+];
 
 impl Template {
     /// The template of a webhook where it has one.
@@ -94,7 +112,10 @@ impl Template {
             parts.push(Part::Fixed(before.to_owned()));
             let name = name.trim();
             if !is_name(name, escape) {
-                return Err(format!("`{{{{{name}}}}}` is not known: {NAMES} are"));
+                return Err(format!(
+                    "`{{{{{name}}}}}` is not known: {}, labels.NAME, and in JSON message are",
+                    NAMES.join(", ")
+                ));
             }
             parts.push(Part::Name(name.to_owned()));
             rest = behind;
@@ -137,7 +158,7 @@ impl Template {
                 let inner = quoted
                     .strip_prefix('"')
                     .and_then(|text| text.strip_suffix('"'));
-                inner.unwrap_or_default().to_owned()
+                harmless::json(inner.unwrap_or_default()).into_owned()
             }
             Escape::Form => percent(text),
             Escape::Text => harmless::lines(text).into_owned(),
@@ -148,25 +169,7 @@ impl Template {
 fn is_name(name: &str, escape: Escape) -> bool {
     let label = name.strip_prefix("labels.");
     label.is_some_and(|label| !label.is_empty())
-        || [
-            "id",
-            "rule",
-            "severity",
-            "status",
-            "title",
-            "title.en",
-            "title.zh",
-            "body",
-            "body.en",
-            "body.zh",
-            "page",
-            "starts_at",
-            "ends_at",
-            "total",
-            "repetition",
-            "text",
-        ]
-        .contains(&name)
+        || NAMES.contains(&name)
         || (name == "message" && escape == Escape::Json)
 }
 
@@ -248,6 +251,7 @@ mod tests {
     fn a_template_that_cannot_work_is_refused_when_it_is_read() {
         for (text, word) in [
             (r#"{"a": "{{titel}}"}"#, "titel"),
+            (r#"{"a": "{{titel}}"}"#, "repetition, text, labels.NAME"),
             (r#"{"a": "{{title"}"#, "no `}}`"),
             (r#"{"a": {{title}}}"#, "makes no JSON"),
             ("{{labels.}}", "labels."),
@@ -278,6 +282,14 @@ mod tests {
         assert_eq!(value["all"]["repetition"], 3);
         assert_eq!(value["all"]["title"]["zh"], message.title.zh);
         assert!(value["text"].as_str().unwrap().contains("cbsift"));
+
+        // As in the body without a template, so that it may go through a log on its way.
+        message.title.en = "PC\u{202e}".to_owned();
+        let turned = parse(r#"{"t": "{{title.en}}"}"#, Escape::Json).unwrap();
+        assert_eq!(
+            turned.fill(&message, Style::default()),
+            r#"{"t": "PC\u202e"}"#
+        );
 
         message.title.en = "a&b=c 部".to_owned();
         let form = parse("msg={{title.en}}&n={{total}}", Escape::Form).unwrap();

@@ -36,6 +36,9 @@ impl Webhook {
     pub(crate) fn new(checks: &mut Checks<'_>) -> Option<Self> {
         let config = checks.config;
         let from_file = checks.secret("url_file", &config.url_file);
+        if let Some(address) = &from_file {
+            checks.hide_parts(address.text());
+        }
         let authorization = authorization(checks);
         let carries_secret = from_file.is_some() || authorization.is_some();
         let url = match (&config.url, &from_file, &config.url_file) {

@@ -30,7 +30,7 @@ enum Encryption {
 }
 
 impl Sink {
-    /// Takes any mail but for recipients called `gone@`; the password is `made-up`. `greeting` is its first word.
+    /// Takes any mail but for recipients called `gone@` and `later@`; the password is `made-up`. `greeting` is its first word.
     fn start(encryption: Encryption, greeting: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -113,6 +113,7 @@ fn speak(
             "AUTH" if line == "AUTH PLAIN AG1lAG1hZGUtdXA=" => say(&mut stream, "235 ok\r\n")?,
             "AUTH" => say(&mut stream, "535 5.7.8 who are you\r\n")?,
             "RCPT" if line.contains("gone@") => say(&mut stream, "550 5.1.1 no such user\r\n")?,
+            "RCPT" if line.contains("later@") => say(&mut stream, "450 4.2.0 greylisted\r\n")?,
             "DATA" => {
                 say(&mut stream, "354 go on\r\n")?;
                 loop {
@@ -363,6 +364,17 @@ async fn one_recipient_that_is_gone_keeps_the_mail_from_nobody() {
         matches!(&outcome, Outcome::Refused { error } if error.contains("no such user")),
         "{outcome:?}"
     );
+    // One of them may be taken later, whichever comes first.
+    for both in [
+        "[gone@bank.example, later@bank.example]",
+        "[later@bank.example, gone@bank.example]",
+    ] {
+        let outcome = receivers(&to(both)).deliver("desk", &message()).await;
+        assert!(
+            matches!(&outcome, Outcome::Retry { error, .. } if error.contains("greylisted")),
+            "{outcome:?}"
+        );
+    }
     assert_eq!(sink.heard.lock().unwrap().len(), 1);
 }
 

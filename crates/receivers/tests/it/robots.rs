@@ -289,3 +289,11 @@ async fn a_secret_that_a_service_repeats_is_struck_out() {
     assert!(!error.contains(TOKEN) && !error.contains(SECRET), "{error}");
     assert!(!format!("{robots:?}").contains(TOKEN));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_page_of_somebody_else_leaves_the_hint() {
+    let server = Server::start(|_| ok(&"<p>please log in</p>".repeat(1000)));
+    let robots = robot("feishu", &server.url(), false);
+    let outcome = robots.deliver("robot", &message()).await;
+    assert!(error(&outcome).contains("a proxy's page?"), "{outcome:?}");
+}

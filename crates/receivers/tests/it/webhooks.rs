@@ -251,3 +251,34 @@ async fn who_nobody_knows_is_refused() {
     let outcome = none.deliver("ops", &message()).await;
     assert!(refused(&outcome).contains("`ops`"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_of_a_secret_and_no_half_of_one_is_left_of_what_a_service_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = write(folder.path(), "password", "made-up-word");
+    let more = format!("  username: me\n  password_file: {password}\n");
+    // As a page of an error does: what was asked for, and who asked.
+    let server = Server::start(|request| {
+        let who = request.header("authorization");
+        Answer::Say(404, "", format!("cannot POST {} as {who}", request.target))
+    });
+    let address = format!("{}/in/made-up-hook?key=made-up-key", server.url());
+    let address = write(folder.path(), "address", &address);
+    let hooks = receivers(&format!(
+        "- name: hook\n  kind: webhook\n  url_file: {address}\n  allow_private: true\n{more}"
+    ));
+    let outcome = hooks.deliver("hook", &message()).await;
+    let error = refused(&outcome);
+    assert!(error.contains("cannot POST *** as Basic ***"), "{error}");
+
+    // However far in it is repeated, and with the hint behind it.
+    for room in 280..305 {
+        let server = Server::start(move |_| {
+            Answer::Say(401, "", format!("{}made-up-word", "x".repeat(room)))
+        });
+        let outcome = hook(&server.url(), &more).deliver("hook", &message()).await;
+        let error = refused(&outcome);
+        assert!(!error.contains("xm"), "{error}");
+        assert!(error.contains("hint: check the credentials"), "{error}");
+    }
+}
