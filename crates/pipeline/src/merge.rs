@@ -7,12 +7,12 @@
 use crate::names::AGE;
 use crate::{ActiveSet, Config, Names, Pipeline, step::rows_of};
 use anyhow::{Context, bail};
-use event::{Chunk, EventId};
+use event::{Chunk, EventId, Source, StreamId};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{JobState, Moving, OlderEvent, Selection, Store, renamed_event};
+use store::{JobState, Moving, OlderEvent, Selection, Store, renamed_event, renamed_stream};
 
 /// What became of an endpoint's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,15 +80,18 @@ pub async fn merge(
     loop {
         let set = pipeline.status().active_set()?;
         // The names of logs first: what is copied is joined to them, and the starts that tell them may go.
+        let mut logs = HashSet::new();
         for stream in store.streams_of(tenant, from).await? {
             names.held_stream(store, tenant, from, stream, into).await?;
+            logs.insert(stream);
         }
         let made = pass(store, &set, moving, Some(pipeline), progress).await?;
-        let (events, noise) = older_events(store, moving, &made.ids, Some(&names)).await?;
+        let known = Some((&names, &logs));
+        let (events, noise) = older_events(store, moving, &made.ids, known).await?;
         store.copy_endpoint(moving).await?;
         // What came meanwhile is moved too; none comes for long, because every pipeline knows the name.
         let moved = made.merged.chunks;
-        if store.holdings(tenant, from).await?.chunks == moved {
+        if store.chunks_held(tenant, from).await? == moved {
             derive_all(store, pipeline, tenant, into).await?;
             // The chunks go last, and only where none came that was not moved: a batch may have begun before the name was known and have
             // waited for the store.
@@ -109,9 +112,8 @@ pub async fn merge(
         rounds += 1;
         if rounds >= ROUNDS_MAX {
             bail!(
-                "`{from}` has {} chunks and {} of them can be moved\nhint: they are of a newer build, or some pipeline is of an older one; upgrade it and run the command again",
-                store.holdings(tenant, from).await?.chunks,
-                moved
+                "`{from}` has {} chunks and {moved} of them can be moved\nhint: they are of a newer build, or some pipeline is of an older one; upgrade it and run the command again",
+                store.chunks_held(tenant, from).await?
             );
         }
     }
@@ -164,7 +166,7 @@ async fn pass(
             .chunks_after(
                 moving.tenant,
                 moving.from,
-                month.month,
+                month,
                 &all,
                 place.as_ref(),
             )
@@ -203,12 +205,12 @@ async fn pass(
     Ok(made)
 }
 
-/// Counts events that no chunk holds any more, and copies them and such noise where it is said how their logs are named.
+/// Counts events that no chunk holds any more, and copies them and such noise where names, and the streams that are logs, are said.
 async fn older_events(
     store: &Store,
     moving: Moving<'_>,
     made: &HashSet<u64>,
-    names: Option<&Names>,
+    known: Option<(&Names, &HashSet<StreamId>)>,
 ) -> anyhow::Result<(u64, u64)> {
     let Moving { tenant, from, into } = moving;
     let (mut copied, mut place) = (0, None);
@@ -219,16 +221,24 @@ async fn older_events(
             .filter(|older| !made.contains(&older.event.id.0))
             .collect();
         copied += older.len() as u64;
-        let Some(names) = names else { continue };
+        let Some((names, logs)) = known else {
+            continue;
+        };
         for OlderEvent { event, .. } in &mut older {
             event.id = identity(moving, event.source, event.id, &event.text);
-            event.stream = names
-                .held_stream(store, tenant, from, event.stream, into)
-                .await?;
+            // A message whose text is gone is a log that nothing more comes of: what would be remembered is a row for each.
+            let is_message = event.source == Source::EventLog && !logs.contains(&event.stream);
+            event.stream = match is_message {
+                true => renamed_stream(into, event.stream),
+                false => {
+                    let stream = names.held_stream(store, tenant, from, event.stream, into);
+                    stream.await?
+                }
+            };
         }
         store.copy_events(moving, &older).await?;
     }
-    let noise = match names {
+    let noise = match known {
         Some(_) => store.copy_noise(moving, made).await?,
         None => 0,
     };
@@ -236,7 +246,7 @@ async fn older_events(
 }
 
 /// The identity of a record under another endpoint: that which its text gives it, where what is kept of the text gave it the one it had.
-fn identity(moving: Moving<'_>, source: event::Source, id: EventId, text: &str) -> EventId {
+fn identity(moving: Moving<'_>, source: Source, id: EventId, text: &str) -> EventId {
     let under = |endpoint| classify::identity_of(moving.tenant, endpoint, source, text);
     match under(moving.from) == id {
         true => under(moving.into),

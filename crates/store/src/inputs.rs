@@ -276,8 +276,8 @@ struct PlainRow {
 pub(crate) struct InputRow<'a> {
     tenant: &'a str,
     endpoint: &'a str,
-    landmark: u8,
-    day: u16,
+    pub(crate) landmark: u8,
+    pub(crate) day: u16,
     source: &'a str,
     id: u64,
     open: u8,
@@ -302,7 +302,8 @@ pub(crate) struct InputRow<'a> {
     trace: &'a str,
     fields: &'a [(String, String)],
     text: &'a str,
-    version: u128,
+    pub(crate) version: u128,
+    pub(crate) gone: u8,
 }
 
 impl<'a> InputRow<'a> {
@@ -346,6 +347,7 @@ impl<'a> InputRow<'a> {
             fields: &event.fields,
             text: &event.text,
             version: event_version(rule_set, event),
+            gone: 0,
         }
     }
 }

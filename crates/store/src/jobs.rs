@@ -234,9 +234,9 @@ pub struct JobStep {
     pub length: u64,
     /// … and the hash of its text.
     pub content_hash: u64,
-    /// Text of the selection when the job began.
+    /// Source bytes of the selection when the job began.
     pub bytes_total: u64,
-    /// Text classified.
+    /// Source bytes classified.
     pub bytes: u64,
     /// Chunks classified.
     pub chunks: u64,

@@ -6,7 +6,7 @@ use crate::inputs::InputRow;
 use crate::news::{NEWS_NAMES, OpenNews};
 use crate::queries::messages::is_message;
 use crate::rows::{EventRow, LIVE_GENERATION, NewsRow, NoiseRow, StoredEvent, month_of};
-use crate::{error::Result, reprocess::ChunkMonth, store::Store, version::rule_set_of};
+use crate::{error::Result, store::Store, version::rule_set_of};
 use clickhouse::Row;
 use event::{Event, EventId, MESSAGE_PATH, Month, StreamId, Unit, UnitNews};
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,8 @@ const EVENTS_READ: u64 = 10_000;
 /// Between two looks whether a deletion is done.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Tables of one endpoint's rows, in the order in which they go. What the others are made of goes last, so that a merge that was cut short in
-/// between makes all of it again.
+/// Tables of one endpoint's rows, in the order in which they go. The chunks, of which these are made, go after them and by themselves, so that
+/// a merge that was cut short in between makes all of it again.
 const TABLES: [&str; 16] = [
     "news",
     "events",
@@ -123,30 +123,25 @@ impl Store {
         .await
     }
 
-    /// The months in which chunks of an endpoint start.
-    pub async fn chunk_months_of(&self, tenant: &str, endpoint: &str) -> Result<Vec<ChunkMonth>> {
-        let rows: Vec<(u32, u64)> = self
-            .fetch_all(
-                "list the months of an endpoint's chunks",
-                self.sql(
-                    "SELECT toYYYYMM(day) AS month, sum(length(text)) FROM chunks \
-                     WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} GROUP BY month ORDER BY month",
-                )
-                .param("tenant", tenant)
-                .param("endpoint", endpoint),
+    /// How many chunks an endpoint has: those of [`Holdings`], and nothing but keys is read for it.
+    pub async fn chunks_held(&self, tenant: &str, endpoint: &str) -> Result<u64> {
+        self.fetch_one(
+            "count the chunks of an endpoint",
+            self.sql(
+                "SELECT uniqExact(day, stream, offset, length, content_hash) FROM chunks \
+                 WHERE tenant = {tenant:String} AND endpoint = {endpoint:String}",
             )
-            .await?;
+            .param("tenant", tenant)
+            .param("endpoint", endpoint),
+        )
+        .await
+    }
+
+    /// The months in which chunks of an endpoint start.
+    pub async fn chunk_months_of(&self, tenant: &str, endpoint: &str) -> Result<BTreeSet<Month>> {
         // Months that an older build kept by themselves are parts of the far-off one.
-        let mut months: BTreeMap<Month, u64> = BTreeMap::new();
-        for (month, bytes) in rows {
-            *months.entry(Month::from_yyyymm(month)).or_default() += bytes;
-        }
-        let of_month = |(month, bytes)| ChunkMonth {
-            endpoint: endpoint.to_owned(),
-            month,
-            bytes,
-        };
-        Ok(months.into_iter().map(of_month).collect())
+        let months = self.months_of("chunks", tenant, endpoint).await?;
+        Ok(months.into_iter().map(Month::from_yyyymm).collect())
     }
 
     /// Streams of an endpoint, but for messages: each of those is its own.
@@ -448,11 +443,11 @@ impl Store {
     /// Takes away the text of an endpoint where it has so many chunks and no more; says whether it did. A part that is stored after the
     /// deletion has begun stays.
     pub async fn take_away_chunks(&self, tenant: &str, endpoint: &str, moved: u64) -> Result<bool> {
-        if self.holdings(tenant, endpoint).await?.chunks != moved {
+        if self.chunks_held(tenant, endpoint).await? != moved {
             return Ok(false);
         }
         self.delete_of_endpoint("chunks", tenant, endpoint).await?;
-        Ok(self.holdings(tenant, endpoint).await?.chunks == 0)
+        Ok(self.chunks_held(tenant, endpoint).await? == 0)
     }
 
     /// Deletes an endpoint's rows of a table, for as long as it takes.

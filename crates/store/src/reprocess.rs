@@ -54,8 +54,6 @@ pub struct ChunkPlace {
     offset: u64,
     length: u64,
     content_hash: u64,
-    /// How many are read next; 0 where nobody knows how large they are.
-    limit: u64,
 }
 
 /// Endpoints whose stale rows are looked for at once.
@@ -189,7 +187,6 @@ impl StoredChunk {
             offset: self.offset,
             length: self.length,
             content_hash: self.content_hash,
-            limit: 0,
         }
     }
 

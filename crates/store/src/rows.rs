@@ -92,24 +92,12 @@ impl ChunkRows {
 
     /// Months of the units it may change: its span, and where its events are.
     pub fn months(&self) -> Vec<Month> {
-        /// Longer spans come from a wild stamp; of them so many months, both ends and those of the events are touched.
-        const MAX_SPAN: usize = 24;
         let mut months: Vec<Month> = self
             .events
             .iter()
             .map(|event| month_of(event.logged))
             .collect();
-        let (first, last) = (month_of(self.first), month_of(self.last));
-        months.extend([first, last]);
-        let span = std::iter::successors(Some(first), |month| Some(month.after()));
-        months.extend(match (first, last) {
-            (Month::FAR_OFF, _) => Vec::new(),
-            (_, Month::FAR_OFF) => span.take(MAX_SPAN).collect(),
-            _ => span
-                .take_while(|&month| month < last)
-                .take(MAX_SPAN)
-                .collect::<Vec<_>>(),
-        });
+        months.extend(months_between(month_of(self.first), month_of(self.last)));
         months.sort_unstable();
         months.dedup();
         months
@@ -122,6 +110,17 @@ impl ChunkRows {
         let own = std::iter::once(self.first);
         events.chain(noise).chain(own).map(month_of).collect()
     }
+}
+
+/// Months that a chunk touches whose earliest head is of the first and whose latest is of the last, some of them twice. Longer spans come
+/// from a wild stamp: of them so many months and both ends.
+pub(crate) fn months_between(first: Month, last: Month) -> impl Iterator<Item = Month> {
+    const MAX_SPAN: usize = 24;
+    let span = std::iter::successors(Some(first), |month| Some(month.after()));
+    let within = span.take_while(move |&month| {
+        first != Month::FAR_OFF && (last == Month::FAR_OFF || month < last)
+    });
+    within.take(MAX_SPAN).chain([first, last])
 }
 
 /// The month whose partition holds a time.
@@ -171,6 +170,15 @@ impl Days {
             "(day < toDate({first:UInt16}) OR day > toDate({last:UInt16}))"
         } else {
             "day BETWEEN toDate({first:UInt16}) AND toDate({last:UInt16})"
+        }
+    }
+
+    /// As a condition on single pieces of streams: they may reach into these months.
+    pub(crate) fn piece_condition(self) -> &'static str {
+        if self.is_far {
+            "(day < toDate({first:UInt16}) OR greatest(day, last_day) > toDate({last:UInt16}))"
+        } else {
+            "(day <= toDate({last:UInt16}) AND greatest(day, last_day) >= toDate({first:UInt16}))"
         }
     }
 
@@ -310,7 +318,7 @@ impl<'a> CoverageRow<'a> {
 #[derive(Row, Serialize)]
 pub(crate) struct EventRow<'a> {
     tenant: &'a str,
-    day: u16,
+    pub(crate) day: u16,
     endpoint: &'a str,
     source: &'a str,
     id: u64,
@@ -338,7 +346,8 @@ pub(crate) struct EventRow<'a> {
     fields: &'a [(String, String)],
     text: &'a str,
     rule_set: u32,
-    version: u128,
+    pub(crate) version: u128,
+    pub(crate) gone: u8,
     merged_from: &'a str,
 }
 
@@ -385,6 +394,7 @@ impl<'a> EventRow<'a> {
             text: &event.text,
             rule_set,
             version: event_version(rule_set, event),
+            gone: 0,
             merged_from,
         }
     }

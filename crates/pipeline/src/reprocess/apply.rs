@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         self.step.chunks += count;
         self.step.bytes += chunks
             .iter()
-            .map(|chunk| chunk.text.len() as u64)
+            .map(|chunk| chunk.length)
             .sum::<u64>();
         let rows = self.rows(chunks).await?;
         self.step.poisoned += count - rows.len() as u64;
@@ -321,20 +321,22 @@ impl<'a> Run<'a> {
 
     /// Classifies what was stored with older rules after it was read past.
     async fn catch_up(&mut self) -> anyhow::Result<()> {
+        let (tenant, set) = (&self.job.tenant, self.job.rule_set);
         let mut before = u64::MAX;
         for _ in 0..LOOKS {
-            let behind = self
-                .store
-                .chunks_behind(&self.job.tenant, &self.of, self.job.rule_set)
-                .await?;
-            let bytes = behind.iter().map(|chunks| chunks.bytes).sum();
+            let (mut chunks, mut endpoints) = (0, BTreeSet::new());
+            for (month, _) in self.store.months_of_chunks(tenant, &self.of).await? {
+                let behind = self.store.chunks_behind(tenant, &self.of, month, set);
+                for (endpoint, count) in behind.await? {
+                    chunks += count;
+                    endpoints.insert(endpoint);
+                }
+            }
             // What cannot be classified stays behind.
-            if bytes == 0 || bytes >= before {
+            if chunks == 0 || chunks >= before {
                 return Ok(());
             }
-            before = bytes;
-            let endpoints: BTreeSet<String> =
-                behind.into_iter().map(|chunks| chunks.endpoint).collect();
+            before = chunks;
             let endpoints: Vec<String> = endpoints.into_iter().collect();
             for some in endpoints.chunks(ENDPOINTS_AT_ONCE) {
                 let of = Selection {

@@ -1,10 +1,10 @@
 //! What a newer rule set makes again: stored chunks in the order of the table, and the units whose answers may be others then.
 
-use super::{CHUNKS_OF_A_READ, ChunkMonth, ChunkPlace, Selection, StoredChunk};
+use super::{ChunkPlace, Selection, StoredChunk};
 use crate::{
     error::Result,
     jobs::JobStep,
-    rows::{DatedNewsRow, Days},
+    rows::{DatedNewsRow, Days, months_between},
     store::Store,
 };
 use clickhouse::query::Query;
@@ -12,16 +12,13 @@ use event::{Chunk, Month, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Chunks read at once at most, where they are small.
-const MOST_CHUNKS_OF_A_READ: u64 = 4_096;
+const CHUNKS_OF_A_READ: u64 = 4_096;
 
-/// Text that is aimed at with one read.
+/// Source bytes read at once, and one chunk more.
 const BYTES_OF_A_READ: u64 = 8 << 20;
 
 /// Seconds: sweeps look for news of this age (`pipeline.sweep_age`, a minute), as younger news may be of a batch that is on its way.
 const SWEPT_AT_ONCE: u64 = 61;
-
-/// A longer span comes from a wild stamp, as of a chunk.
-const MAX_SPAN: usize = 24;
 
 /// The selected chunks: a rollback's are also those that arrived since, which the job's rules classified.
 const CHUNKS: &str = "tenant = {tenant:String} \
@@ -43,25 +40,26 @@ fn selected(question: Query, tenant: &str, of: &Selection) -> Query {
         .param("made_after", of.made_after.unwrap_or_default())
 }
 
-/// How many chunks are read next, by the size of those before.
-pub(super) fn limit(chunks: u64, bytes: u64) -> u64 {
-    match bytes.checked_div(chunks) {
-        Some(each) => {
-            (BYTES_OF_A_READ / each.max(1)).clamp(CHUNKS_OF_A_READ, MOST_CHUNKS_OF_A_READ)
-        }
-        None => CHUNKS_OF_A_READ,
-    }
+/// How many chunks of these lengths, which are the next ones, are read at once.
+fn chunks_at_once(lengths: &[u64]) -> u64 {
+    let mut bytes = 0_u64;
+    let fit = lengths.iter().take_while(|length| {
+        let fits = bytes < BYTES_OF_A_READ;
+        bytes = bytes.saturating_add(**length);
+        fits
+    });
+    fit.count() as u64
 }
 
 impl Store {
-    /// Months of the selected chunks, and bytes of text in each.
+    /// Months of the selected chunks, and source bytes in each.
     pub async fn months_of_chunks(
         &self,
         tenant: &str,
         of: &Selection,
     ) -> Result<Vec<(Month, u64)>> {
         let statement = format!(
-            "SELECT toYYYYMM(day) AS month, sum(length(text)) FROM chunks WHERE {CHUNKS} GROUP BY month ORDER BY month"
+            "SELECT toYYYYMM(day) AS month, sum(length) FROM chunks WHERE {CHUNKS} GROUP BY month ORDER BY month"
         );
         let question = selected(self.sql(&statement), tenant, of);
         let rows: Vec<(u32, u64)> = self
@@ -87,42 +85,38 @@ impl Store {
         let start = ChunkPlace::default();
         let place = after.unwrap_or(&start);
         let days = Days::of(month, month);
-        let limit = match place.limit {
-            0 => CHUNKS_OF_A_READ,
-            limit => limit,
+        let asked = |what: &str, limit: u64| {
+            let statement = format!(
+                "SELECT {what} FROM chunks WHERE {CHUNKS} AND {} \
+                   AND ({{is_first:UInt8}} = 1 OR (day, endpoint, stream, offset, length, content_hash) > \
+                     (toDate({{day:UInt16}}), {{endpoint:String}}, {{stream:UInt64}}, {{offset:UInt64}}, {{length:UInt64}}, {{hash:UInt64}})) \
+                 ORDER BY day, endpoint, stream, offset, length, content_hash, version DESC \
+                 LIMIT 1 BY day, endpoint, stream, offset, length, content_hash LIMIT {{limit:UInt64}}",
+                days.condition()
+            );
+            selected(self.sql(&statement), tenant, of)
+                .param("first", days.first)
+                .param("last", days.last)
+                .param("is_first", u8::from(after.is_none()))
+                .param("day", place.day)
+                .param("endpoint", &place.endpoint)
+                .param("stream", place.stream)
+                .param("offset", place.offset)
+                .param("length", place.length)
+                .param("hash", place.content_hash)
+                .param("limit", limit)
         };
-        let statement = format!(
-            "SELECT ?fields FROM chunks WHERE {CHUNKS} AND {} \
-               AND ({{is_first:UInt8}} = 1 OR (day, endpoint, stream, offset, length, content_hash) > \
-                 (toDate({{day:UInt16}}), {{endpoint:String}}, {{stream:UInt64}}, {{offset:UInt64}}, {{length:UInt64}}, {{hash:UInt64}})) \
-             ORDER BY day, endpoint, stream, offset, length, content_hash, version DESC \
-             LIMIT 1 BY day, endpoint, stream, offset, length, content_hash LIMIT {{limit:UInt64}}",
-            days.condition()
-        );
-        let rows: Vec<StoredChunk> = self
-            .fetch_all(
-                "read stored chunks",
-                selected(self.sql(&statement), tenant, of)
-                    .param("first", days.first)
-                    .param("last", days.last)
-                    .param("is_first", u8::from(after.is_none()))
-                    .param("day", place.day)
-                    .param("endpoint", &place.endpoint)
-                    .param("stream", place.stream)
-                    .param("offset", place.offset)
-                    .param("length", place.length)
-                    .param("hash", place.content_hash)
-                    .param("limit", limit),
-            )
+        // First how large they are, which costs no text: an endpoint of small chunks may stand before one of large ones.
+        let lengths = asked("length", CHUNKS_OF_A_READ);
+        let lengths: Vec<u64> = self
+            .fetch_all("measure stored chunks", lengths)
             .await?;
+        let rows = asked("?fields", chunks_at_once(&lengths));
+        let rows: Vec<StoredChunk> = self.fetch_all("read stored chunks", rows).await?;
         let Some(last) = rows.last() else {
             return Ok(None);
         };
-        let bytes: usize = rows.iter().map(|row| row.text.len()).sum();
-        let place = ChunkPlace {
-            limit: self::limit(rows.len() as u64, bytes as u64),
-            ..last.place()
-        };
+        let place = last.place();
         let chunks = rows
             .into_iter()
             .filter_map(|row| row.into_chunk(tenant))
@@ -130,31 +124,31 @@ impl Store {
         Ok(Some((chunks, place)))
     }
 
-    /// Endpoints with selected chunks that no rule set from this one on has classified: who slept stored them.
+    /// Endpoints with selected chunks of a month that no rule set from this one on has classified, and how many: who slept stored them.
     pub async fn chunks_behind(
         &self,
         tenant: &str,
         of: &Selection,
+        month: Month,
         rule_set: u32,
-    ) -> Result<Vec<ChunkMonth>> {
+    ) -> Result<Vec<(String, u64)>> {
+        let days = Days::of(month, month);
+        // A chunk and its coverage are of one day.
         let statement = format!(
-            "SELECT endpoint, toYYYYMM(day) AS month, sum(length(text)) FROM chunks WHERE {CHUNKS} \
+            "SELECT endpoint, count() FROM chunks WHERE {CHUNKS} AND {condition} \
                AND sipHash64(endpoint, stream, offset, offset + length, content_hash) NOT IN (\
                  SELECT sipHash64(endpoint, stream, offset, `end`, content_hash) FROM coverage \
-                 WHERE tenant = {{tenant:String}} AND version >= {}) \
-             GROUP BY endpoint, month ORDER BY endpoint, month",
-            of_set!()
+                 WHERE tenant = {{tenant:String}} AND {condition} AND version >= {newer}) \
+             GROUP BY endpoint ORDER BY endpoint",
+            condition = days.condition(),
+            newer = of_set!()
         );
-        let question = selected(self.sql(&statement), tenant, of).param("rule_set", rule_set);
-        let rows: Vec<(String, u32, u64)> = self
-            .fetch_all("look for chunks of an older rule set", question)
-            .await?;
-        let months = rows.into_iter().map(|(endpoint, month, bytes)| ChunkMonth {
-            endpoint,
-            month: Month::from_yyyymm(month),
-            bytes,
-        });
-        Ok(months.collect())
+        let question = selected(self.sql(&statement), tenant, of)
+            .param("first", days.first)
+            .param("last", days.last)
+            .param("rule_set", rule_set);
+        self.fetch_all("look for chunks of an older rule set", question)
+            .await
     }
 
     /// Endpoints of the selected chunks.
@@ -191,10 +185,7 @@ impl Store {
                 .await?;
             for (endpoint, first, last) in spans {
                 let (first, last) = (Month::from_yyyymm(first), Month::from_yyyymm(last));
-                let span = std::iter::successors(Some(first), |month| {
-                    (*month != Month::FAR_OFF && *month < last).then(|| month.after())
-                });
-                let months = span.take(MAX_SPAN).chain([first, last]);
+                let months = months_between(first, last);
                 units.extend(months.map(|month| (endpoint.clone(), month)));
             }
             let events: Vec<(String, u32)> = self
@@ -263,7 +254,6 @@ impl JobStep {
             offset: self.offset,
             length: self.length,
             content_hash: self.content_hash,
-            limit: 0,
         };
         (self.month > 0).then(|| (Month::from_yyyymm(self.month), place))
     }
@@ -277,5 +267,21 @@ impl JobStep {
         self.offset = place.offset;
         self.length = place.length;
         self.content_hash = place.content_hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_chunks_before_large_ones_do_not_fill_memory() {
+        let mut lengths = vec![1 << 10; 1_000];
+        lengths.extend([256 << 10; 3_000]);
+        let bytes: u64 = lengths.iter().take(chunks_at_once(&lengths) as usize).sum();
+        assert!((BYTES_OF_A_READ..=BYTES_OF_A_READ + (256 << 10)).contains(&bytes));
+        assert_eq!(chunks_at_once(&[u64::MAX, 1]), 1);
+        assert_eq!(chunks_at_once(&lengths[..1_000]), 1_000);
+        assert_eq!(chunks_at_once(&[]), 0);
     }
 }

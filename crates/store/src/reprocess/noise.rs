@@ -112,22 +112,22 @@ impl Store {
         let own = format!(
             "tenant = {{tenant:String}} AND endpoint IN {{endpoints:Array(String)}} AND {condition}"
         );
-        let newer = "version >= bitShiftLeft(toUInt128({rule_set:UInt32}), 108)";
+        let (newer, piece) = (of_set!(), days.piece_condition());
         let statement = format!(
             "SELECT toUInt16(kept.day) AS day, endpoint, source, rule, code, session, id FROM (\
                SELECT day, endpoint, source, rule, code, session, arrayJoin(ids) AS id FROM noise WHERE {own} AND generation = 0 \
                UNION ALL \
                SELECT day, endpoint, source, rule, code, session, id FROM open_noise WHERE {own} AND generation = 0) AS kept \
              WHERE ((endpoint, id, code) IN (SELECT endpoint, id, arrayJoin(codes) FROM day_inputs \
-                 WHERE landmark IN (0, 1) AND {own} AND {newer} AND gone = 0) \
+                 WHERE landmark IN (0, 1) AND {own} AND version >= {newer} AND gone = 0) \
                OR (rule NOT IN {{rules:Array(String)}} \
                  AND endpoint IN (SELECT endpoint FROM coverage WHERE tenant = {{tenant:String}} \
-                   AND endpoint IN {{endpoints:Array(String)}} AND {newer}) \
+                   AND endpoint IN {{endpoints:Array(String)}} AND version >= {newer}) \
                  AND (endpoint, source, kept.day) NOT IN (SELECT endpoint, kind, toDate(arrayJoin(\
                    range(toUInt16(first_day), least(toUInt16(greatest(first_day, until_day)), toUInt16(first_day) + 400) + 1))) FROM (\
                    SELECT endpoint, any(source) AS kind, any(day) AS first_day, any(last_day) AS until_day FROM coverage \
-                   WHERE tenant = {{tenant:String}} AND endpoint IN {{endpoints:Array(String)}} \
-                   GROUP BY endpoint, stream, offset, `end`, content_hash HAVING NOT (max(version) >= bitShiftLeft(toUInt128({{rule_set:UInt32}}), 108)))))) \
+                   WHERE tenant = {{tenant:String}} AND endpoint IN {{endpoints:Array(String)}} AND {piece} \
+                   GROUP BY endpoint, stream, offset, `end`, content_hash HAVING NOT (max(version) >= {newer}))))) \
                AND (kept.day, endpoint, source, rule, code, session, id) NOT IN (\
                  SELECT day, endpoint, source, rule, code, session, id FROM noise_gone FINAL WHERE {own} AND gone = 1)"
         );

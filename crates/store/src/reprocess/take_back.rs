@@ -3,15 +3,16 @@
 use super::{ENDPOINTS_AT_ONCE, partition_of};
 use crate::{
     error::Result,
-    rows::{Days, LIVE_GENERATION},
+    inputs::InputRow,
+    rows::{Days, EventRow},
     store::Store,
 };
 use clickhouse::{Row, query::Query};
-use event::Month;
-use serde::{Deserialize, Serialize};
+use event::{Event, EventId, Level, LoggedAt, Marker, Month, Source, StreamId};
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Streams that a question names: a statement must not grow with a fleet.
+/// Streams that a question names: a statement must not grow with a fleet, and all that endpoints ever sent fills memory.
 const STREAMS_NAMED: usize = 2_000;
 
 impl Store {
@@ -44,7 +45,7 @@ impl Store {
         let condition = days.condition();
         // An identity that has one newer row is not gone, whatever its other rows are.
         let statement = format!(
-            "SELECT landmark, endpoint, toUInt16(day) AS on_day, source, id, open, open_stream, open_offset, \
+            "SELECT landmark, endpoint, toUInt16(day) AS on_day, source, id, open, \
                argMax(stream, version) AS in_stream, argMax(offset, version) AS start, argMax(length, version) AS bytes, \
                any(logged) AS at, max(version) AS newest \
              FROM day_inputs \
@@ -71,29 +72,27 @@ impl Store {
             return Ok(0);
         }
         let streams: BTreeSet<u64> = candidates.iter().map(|row| row.in_stream).collect();
-        let streams: Vec<u64> = match streams.len() {
-            ..=STREAMS_NAMED => streams.into_iter().collect(),
-            _ => Vec::new(),
-        };
-        let ranges: Vec<(String, u64, u64, u64)> = self
-            .fetch_all(
-                "read what a rule set has classified",
-                self.sql(concat!(
-                    "SELECT endpoint, stream, offset, `end` FROM coverage \
-                     WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
-                       AND (empty({streams:Array(UInt64)}) OR stream IN {streams:Array(UInt64)}) \
-                       AND version >= ",
-                    of_set!()
-                ))
-                .param("tenant", tenant)
-                .param("endpoints", endpoints)
-                .param("streams", &streams)
-                .param("rule_set", rule_set),
-            )
-            .await?;
+        let streams: Vec<u64> = streams.into_iter().collect();
         let mut held: BTreeMap<(String, u64), Vec<(u64, u64)>> = BTreeMap::new();
-        for (endpoint, stream, from, to) in ranges {
-            held.entry((endpoint, stream)).or_default().push((from, to));
+        for some in streams.chunks(STREAMS_NAMED) {
+            let ranges: Vec<(String, u64, u64, u64)> = self
+                .fetch_all(
+                    "read what a rule set has classified",
+                    self.sql(concat!(
+                        "SELECT endpoint, stream, offset, `end` FROM coverage \
+                         WHERE tenant = {tenant:String} AND endpoint IN {endpoints:Array(String)} \
+                           AND stream IN {streams:Array(UInt64)} AND version >= ",
+                        of_set!()
+                    ))
+                    .param("tenant", tenant)
+                    .param("endpoints", endpoints)
+                    .param("streams", some)
+                    .param("rule_set", rule_set),
+                )
+                .await?;
+            for (endpoint, stream, from, to) in ranges {
+                held.entry((endpoint, stream)).or_default().push((from, to));
+            }
         }
         let held: BTreeMap<(String, u64), Vec<(u64, u64)>> = held
             .into_iter()
@@ -113,87 +112,34 @@ impl Store {
             let place = row.newest & ((1 << 108) - 1);
             u128::from(rule_set.min(0xF_FFFF)) << 108 | place
         };
-        let mut by_partition: BTreeMap<String, Vec<&Candidate>> = BTreeMap::new();
-        for row in &stale {
-            by_partition
-                .entry(partition_of(row.on_day))
-                .or_default()
-                .push(row);
+        let mut by_partition: BTreeMap<String, Vec<(&Candidate, Event)>> = BTreeMap::new();
+        for row in stale {
+            // What only a newer build knows was not classified by this one.
+            if let Some(place) = row.place() {
+                let rows = by_partition.entry(partition_of(row.on_day)).or_default();
+                rows.push((row, place));
+            }
         }
         for rows in by_partition.values() {
             // The inputs last: a row that stands in them alone is found again, one that stands in the events alone is not.
-            let events = rows.iter().map(|row| GoneEvent {
-                tenant,
-                day: row.on_day,
-                endpoint: &row.endpoint,
-                source: &row.source,
-                id: row.id,
-                generation: LIVE_GENERATION,
-                open: row.open,
-                open_stream: row.open_stream,
-                open_offset: row.open_offset,
-                stream: row.in_stream,
-                offset: row.start,
-                length: row.bytes,
-                logged: row.at,
-                stamp: None,
-                level: "",
-                component: "",
-                marker: "",
-                codes: &[],
-                rule: "",
-                object: "",
-                kb: "",
-                package: "",
-                component_identity: "",
-                session: "",
-                client: "",
-                trace: "",
-                fields: &[],
-                text: "",
-                rule_set,
-                version: version(row),
-                gone: 1,
+            let events = rows.iter().map(|(row, place)| {
+                let mut event = EventRow::copied(rule_set, (tenant, &row.endpoint), "", place);
+                (event.day, event.version, event.gone) = (row.on_day, version(row), 1);
+                event
             });
-            self.insert_rows::<GoneEvent<'static>, _>("events", events)
+            self.insert_rows::<EventRow<'static>, _>("events", events)
                 .await?;
-            let inputs = rows.iter().map(|row| GoneInput {
-                tenant,
-                endpoint: &row.endpoint,
-                landmark: row.landmark,
-                day: row.on_day,
-                source: &row.source,
-                id: row.id,
-                open: row.open,
-                open_stream: row.open_stream,
-                open_offset: row.open_offset,
-                stream: row.in_stream,
-                offset: row.start,
-                length: row.bytes,
-                logged: row.at,
-                stamp: None,
-                level: "",
-                component: "",
-                marker: "",
-                codes: &[],
-                rule: "",
-                object: "",
-                kb: "",
-                package: "",
-                component_identity: "",
-                session: "",
-                client: "",
-                trace: "",
-                fields: &[],
-                text: "",
-                version: version(row),
-                gone: 1,
+            let inputs = rows.iter().map(|(row, place)| {
+                let mut input = InputRow::of(rule_set, (tenant, &row.endpoint), place);
+                input.landmark = row.landmark;
+                (input.day, input.version, input.gone) = (row.on_day, version(row), 1);
+                input
             });
-            self.insert_rows::<GoneInput<'static>, _>("day_inputs", inputs)
+            self.insert_rows::<InputRow<'static>, _>("day_inputs", inputs)
                 .await?;
         }
-        let gone: BTreeSet<(&str, u64)> =
-            stale.iter().map(|row| (&*row.endpoint, row.id)).collect();
+        let rows = by_partition.values().flatten();
+        let gone: BTreeSet<(&str, u64)> = rows.map(|(row, _)| (&*row.endpoint, row.id)).collect();
         Ok(gone.len() as u64)
     }
 
@@ -274,8 +220,6 @@ struct Candidate {
     source: String,
     id: u64,
     open: u8,
-    open_stream: u64,
-    open_offset: u64,
     in_stream: u64,
     start: u64,
     bytes: u64,
@@ -283,71 +227,32 @@ struct Candidate {
     newest: u128,
 }
 
-#[derive(Row, Serialize)]
-struct GoneEvent<'a> {
-    tenant: &'a str,
-    day: u16,
-    endpoint: &'a str,
-    source: &'a str,
-    id: u64,
-    generation: u32,
-    open: u8,
-    open_stream: u64,
-    open_offset: u64,
-    stream: u64,
-    offset: u64,
-    length: u64,
-    logged: Option<i64>,
-    stamp: Option<i64>,
-    level: &'a str,
-    component: &'a str,
-    marker: &'a str,
-    codes: &'a [u32],
-    rule: &'a str,
-    object: &'a str,
-    kb: &'a str,
-    package: &'a str,
-    component_identity: &'a str,
-    session: &'a str,
-    client: &'a str,
-    trace: &'a str,
-    fields: &'a [(String, String)],
-    text: &'a str,
-    rule_set: u32,
-    version: u128,
-    gone: u8,
-}
-
-#[derive(Row, Serialize)]
-struct GoneInput<'a> {
-    tenant: &'a str,
-    endpoint: &'a str,
-    landmark: u8,
-    day: u16,
-    source: &'a str,
-    id: u64,
-    open: u8,
-    open_stream: u64,
-    open_offset: u64,
-    stream: u64,
-    offset: u64,
-    length: u64,
-    logged: Option<i64>,
-    stamp: Option<i64>,
-    level: &'a str,
-    component: &'a str,
-    marker: &'a str,
-    codes: &'a [u32],
-    rule: &'a str,
-    object: &'a str,
-    kb: &'a str,
-    package: &'a str,
-    component_identity: &'a str,
-    session: &'a str,
-    client: &'a str,
-    trace: &'a str,
-    fields: &'a [(String, String)],
-    text: &'a str,
-    version: u128,
-    gone: u8,
+impl Candidate {
+    /// An event that says where it stands and nothing else; none where a newer build wrote a word this one does not know.
+    fn place(&self) -> Option<Event> {
+        Some(Event {
+            id: EventId(self.id),
+            source: Source::from_name(&self.source)?,
+            stream: StreamId(self.in_stream),
+            offset: self.start,
+            length: self.bytes,
+            open: self.open != 0,
+            logged: self.at.map(LoggedAt),
+            stamp: None,
+            level: Level::Unknown,
+            component: String::new(),
+            marker: Marker::None,
+            codes: Vec::new(),
+            rule: String::new(),
+            object: String::new(),
+            kb: String::new(),
+            package: String::new(),
+            component_identity: String::new(),
+            session: String::new(),
+            client: String::new(),
+            trace: String::new(),
+            fields: Vec::new(),
+            text: String::new(),
+        })
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn line(job: &Job) -> String {
     )
 }
 
-/// Bytes of text a second of work, and seconds that are left of classifying at that rate.
+/// Bytes of logs a second of work, and seconds that are left of classifying at that rate.
 fn rate(step: &JobStep) -> (u64, Option<u64>) {
     let rate = step
         .bytes
@@ -61,7 +61,7 @@ pub(super) fn told(step: &JobStep) -> String {
     let (rate, left) = rate(step);
     let _ = writeln!(
         out,
-        "{}: {} of {} MiB of text, {} MiB/s{}",
+        "{}: {} of {} MiB of logs, {} MiB/s{}",
         phase_done(&step.phase),
         step.bytes >> 20,
         step.bytes_total >> 20,
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(rate(&step), (2 << 20, Some(3)));
         let told = told(&step);
         assert!(
-            told.starts_with("classify: 4 of 10 MiB of text, 2 MiB/s, 3 s left\n"),
+            told.starts_with("classify: 4 of 10 MiB of logs, 2 MiB/s, 3 s left\n"),
             "{told}"
         );
         let done = JobStep {
