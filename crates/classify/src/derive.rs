@@ -23,7 +23,7 @@ pub(crate) use agent::{DETECTED_LATER, INSTALLED_BEFORE, INSTALLED_LATER};
 pub use causes::BETWEEN_OBJECTS;
 pub use drafts::{DayParts, merge};
 pub use links::{days_to_derive, news_of};
-pub use verdict::{Judgement, Standing, VERDICT_MARKERS, Verdict, is_for_verdict, judge, verdict};
+pub use verdict::{Judgement, Standing, VERDICT_MARKERS, Verdict, judge, verdict};
 
 use crate::rules::Rules;
 use event::{Day, Derivation, Event, LoggedAt, Month, Source, StreamId, Unit, UtcAnchor};

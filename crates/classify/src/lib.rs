@@ -28,8 +28,8 @@ pub use clusters::{Cluster, Clusters, template};
 pub use codes::{Spelling, codes_in};
 pub use derive::{
     BETWEEN_OBJECTS, DayParts, Judgement, Standing, StreamFacts, UnitInput, VERDICT_MARKERS,
-    Verdict, days_to_derive, derive, derive_all, derive_days, derive_from, is_for_verdict, judge,
-    merge, month_of, news_of, verdict,
+    Verdict, days_to_derive, derive, derive_all, derive_days, derive_from, judge, merge, month_of,
+    news_of, verdict,
 };
 pub use reasons::reason_text;
 pub use rules::{

@@ -16,6 +16,8 @@ pub(crate) struct RuleTexts {
     shipped: &'static Rules,
     /// Where it is another set, and loads.
     newest: Option<Arc<Rules>>,
+    /// How many rules the store's newest set has; nothing where it does not load, or there is none.
+    count: Option<usize>,
 }
 
 impl RuleTexts {
@@ -23,7 +25,13 @@ impl RuleTexts {
         Self {
             shipped,
             newest: None,
+            count: None,
         }
+    }
+
+    /// How many rules the store's newest set has; nothing where this build cannot load it.
+    pub(crate) fn count(&self) -> Option<usize> {
+        self.count
     }
 
     /// The rules to read a line with.
@@ -92,6 +100,12 @@ impl Newest {
                 (Some(seen), self.load(stored).await)
             }
         };
+        let is_shipped = |(_, digest): &(u32, String)| digest == self.shipped.digest();
+        let rules = match seen.as_ref().is_some_and(is_shipped) {
+            true => Some(self.shipped),
+            false => newest.as_deref(),
+        };
+        state.texts.count = rules.map(|rules| rules.iter().count());
         state.seen = seen;
         state.texts.newest = newest;
         Ok(())

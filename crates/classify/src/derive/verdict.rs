@@ -87,7 +87,8 @@ pub fn verdict<'a>(
 /// Judges all that was read. `records` = servicing records read; those of event logs tell of everything and count for nothing.
 ///
 /// Of attempts the identity, package, KB, end, UTC start, outcome and finding are looked at; of findings the rule, category, severity, KB,
-/// time and the source of the first evidence; of events those of [`is_for_verdict`]. A caller may leave out all else.
+/// time and the source of the first evidence; of events those of [`VERDICT_MARKERS`] and those that a rule knows. A caller may leave out
+/// all else.
 pub fn judge<'a>(
     derivations: impl IntoIterator<Item = &'a Derivation>,
     events: &[Event],
@@ -161,21 +162,13 @@ pub const VERDICT_MARKERS: [Marker; 5] = [
     Marker::SfcRepaired,
 ];
 
-/// Whether a verdict looks at an event.
-pub fn is_for_verdict(event: &Event) -> bool {
-    VERDICT_MARKERS.contains(&event.marker) || !event.rule.is_empty()
-}
-
 /// How the tries of each thing ended, from the first to the last.
 struct History<'a>(HashMap<&'a str, Vec<Ended<'a>>>);
 
 struct Ended<'a> {
     attempt: &'a Attempt,
-    version: [u16; 4],
-    /// The newest version that went well from here on.
-    later: Option<[u16; 4]>,
-    /// The place of the first one that went well from here on.
-    good: Option<usize>,
+    /// The first one from here on that went well and has at least its version.
+    end: Option<&'a Attempt>,
 }
 
 impl<'a> History<'a> {
@@ -186,21 +179,24 @@ impl<'a> History<'a> {
         all.sort_by_key(|attempt| order(attempt));
         let mut lines: HashMap<&str, Vec<Ended<'a>>> = HashMap::new();
         for attempt in all {
-            lines.entry(line(attempt)).or_default().push(Ended {
-                attempt,
-                version: attempt.version(),
-                later: None,
-                good: None,
-            });
+            lines
+                .entry(line(attempt))
+                .or_default()
+                .push(Ended { attempt, end: None });
         }
         for tries in lines.values_mut() {
-            let (mut newest, mut good): (Option<[u16; 4]>, _) = (None, None);
-            for (at, one) in tries.iter_mut().enumerate().rev() {
+            // What went well from here on and is newer than all before it, the nearest last: so versions fall, and none is looked for one by
+            // one, however often a machine tries.
+            let mut good: Vec<([u16; 4], &Attempt)> = Vec::new();
+            for one in tries.iter_mut().rev() {
+                let version = one.attempt.version();
                 if is_good(one.attempt.outcome) {
-                    newest = newest.max(Some(one.version));
-                    good = Some(at);
+                    while good.pop_if(|(of, _)| *of <= version).is_some() {}
+                    good.push((version, one.attempt));
                 }
-                (one.later, one.good) = (newest, good);
+                let enough = good.partition_point(|(of, _)| *of >= version);
+                let nearest = enough.checked_sub(1).and_then(|at| good.get(at));
+                one.end = nearest.map(|(_, end)| *end);
             }
         }
         Self(lines)
@@ -210,18 +206,7 @@ impl<'a> History<'a> {
     fn end_of(&self, attempt: &Attempt) -> Option<&'a Attempt> {
         let tries = self.0.get(line(attempt))?;
         let found = tries.binary_search_by_key(&order(attempt), |one| order(one.attempt));
-        let one = tries.get(found.ok()?)?;
-        if one.later < Some(one.version) {
-            return None;
-        }
-        let mut at = one.good;
-        while let Some(good) = at.and_then(|at| tries.get(at)) {
-            if good.version >= one.version {
-                return Some(good.attempt);
-            }
-            at = at.and_then(|at| tries.get(at + 1)?.good);
-        }
-        None
+        tries.get(found.ok()?)?.end
     }
 
     fn has_success(&self) -> bool {
@@ -334,5 +319,52 @@ impl<'a> StoreCheck<'a> {
             && !self.is_damaged()
             && finding.logged < self.at
             && !self.after.contains(finding.rule.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u64, version: u64, outcome: Outcome) -> Attempt {
+        Attempt {
+            id: EventId(number),
+            package: format!("Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.{version}.1.1"),
+            kb: String::new(),
+            client: String::new(),
+            session: String::new(),
+            start: None,
+            end: Some(LoggedAt(number as i64)),
+            start_utc: None,
+            outcome,
+            terminal_code: None,
+            finding: None,
+        }
+    }
+
+    #[test]
+    fn an_attempt_ends_with_the_first_good_one_of_at_least_its_version() {
+        let outcomes = [
+            Outcome::Failed,
+            Outcome::Succeeded,
+            Outcome::RolledBack,
+            Outcome::PendingReboot,
+            Outcome::Failed,
+        ];
+        // Versions and outcomes in every order to each other.
+        let tries: Vec<Attempt> = (0..60)
+            .map(|number| attempt(number, number * 7 % 11, outcomes[(number % 5) as usize]))
+            .collect();
+        let history = History::of(tries.iter());
+        let mut ended = 0;
+        for (at, one) in tries.iter().enumerate() {
+            let mut later = tries[at..].iter();
+            let expected = later
+                .find(|later| is_good(later.outcome) && later.version() >= one.version())
+                .map(|later| later.id);
+            assert_eq!(history.end_of(one).map(|end| end.id), expected, "{at}");
+            ended += usize::from(expected.is_some_and(|end| end != one.id));
+        }
+        assert!((10..60).contains(&ended), "{ended}");
     }
 }

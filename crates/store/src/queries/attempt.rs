@@ -199,7 +199,8 @@ impl Store {
         let from = day(start.min(cause.or(start))).saturating_sub(1);
         let to = day(end.max(cause)).saturating_add(1);
         let marks = MARKS.map(Marker::name);
-        let rows: Vec<StoredEvent> = self
+        // Of a session with more marks than are read, what shows the cause comes first.
+        let mut rows: Vec<StoredEvent> = self
             .fetch_all(
                 "read the records of an attempt",
                 self.page(
@@ -210,7 +211,7 @@ impl Store {
                        AND (id IN {ids:Array(UInt64)} OR (marker IN {marks:Array(String)} \
                          AND ifNull(toInt64(logged), {start:Int64}) BETWEEN {start:Int64} AND {end:Int64} \
                          AND (if({session:String} != '', session = {session:String}, 0) OR if({package:String} != '', package = {package:String}, 0)))) \
-                     ORDER BY logged, stream, offset, version DESC LIMIT {limit:UInt64}",
+                     ORDER BY id IN {ids:Array(UInt64)} DESC, logged, stream, offset, version DESC LIMIT {limit:UInt64}",
                 )
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)
@@ -226,6 +227,7 @@ impl Store {
                 .param("limit", RECORDS),
             )
             .await?;
+        rows.sort_by_key(|row| (row.logged.is_none(), row.logged, row.stream, row.offset));
         let open: Vec<(u64, u64, u64)> = rows
             .iter()
             .filter(|row| row.open != 0)

@@ -4,7 +4,7 @@ use super::{
     Day, EndpointSummary, Filter,
     causes::{Cause, each},
     derived::ListedFinding,
-    endpoints::machines,
+    endpoints::{BUILD, machines},
     overview::CHART_DAYS,
     states::{State, states},
     told::{FINDINGS, Told},
@@ -268,7 +268,7 @@ impl Store {
             "SELECT item.1 AS kind, item.2 AS label, item.3 AS value, countIf(by_it) AS failing, countIf(NOT by_it) AS healthy, \
                groupArraySortedIf({TWINS})(endpoint, item.1 = 'build' AND NOT by_it AND hasAny(had, same)) AS twins FROM (\
              SELECT endpoint, by_it, had, same, arrayJoin(arrayConcat([('all', '', ''), \
-               ('build', '', arrayStringConcat(arraySlice(splitByChar('.', stack), 1, 3), '.')), ('servicing_stack', '', stack)], labels)) AS item FROM (\
+               ('build', '', {BUILD}), ('servicing_stack', '', stack)], labels)) AS item FROM (\
                SELECT *, groupUniqArrayArray(if(by_it, failed, [])) OVER () AS same FROM (\
                  SELECT endpoint, max(state = {failing} AND cause IN {{hashes:Array(UInt64)}}) AS by_it, max(state = {failing}) AS fails, \
                    groupUniqArrayIf(toString(kb), kb != '' AND state = {failing} AND cause IN {{hashes:Array(UInt64)}}) AS failed, \

@@ -257,10 +257,13 @@ impl Store {
         let Some((from, to)) = self.range(filter).await? else {
             return Ok(CauseTotals::default());
         };
-        let told = self.told(filter, from, to).await?;
+        self.totals_of(&self.told(filter, from, to).await?).await
+    }
+
+    pub(super) async fn totals_of(&self, told: &Told<'_>) -> Result<CauseTotals> {
         let sql = format!(
             "SELECT uniqExact(endpoint) AS endpoints, sum(repeats) AS count FROM {} WHERE is_try = has_try",
-            each(&told)
+            each(told)
         );
         self.fetch_one("count a cause", told.ask(self, &sql)).await
     }

@@ -168,6 +168,9 @@ pub(super) fn machines(told: &Told<'_>) -> String {
     )
 }
 
+/// The build of a machine, from its `stack`: `10.0.19041`, or empty.
+pub(super) const BUILD: &str = "arrayStringConcat(arraySlice(splitByChar('.', stack), 1, 3), '.')";
+
 /// Whether logs of a machine, from the earliest to the latest time in them, reach into the days.
 pub(super) const SEEN: &str =
     "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400";

@@ -3,7 +3,7 @@
 use super::{
     Day, Filter,
     causes::{Cause, each},
-    endpoints::machines,
+    endpoints::{BUILD, machines},
     states::States,
     told::{ATTEMPTS, FINDINGS, Told},
 };
@@ -118,7 +118,7 @@ impl Store {
             self.cause_rows(&told),
             self.names_of(&told),
             self.latest_places(&told),
-            self.cause_totals(&narrow),
+            self.totals_of(&told),
         )?;
         let total = rows.first().map_or(0, |row| row.total);
         let mut causes = Cause::ranked(rows, &States::default(), told.now());
@@ -170,7 +170,7 @@ impl Store {
         let sql = format!(
             "SELECT toString(rule) AS rule, root, groupUniqArrayIf({NAMES})(build, build != '') AS builds, groupUniqArrayIf({NAMES})(toString(kb), kb != '') AS kbs FROM (\
                SELECT endpoint, rule, root, kb FROM {} WHERE is_try = has_try) AS failed \
-             LEFT JOIN (SELECT endpoint, arrayStringConcat(arraySlice(splitByChar('.', stack), 1, 3), '.') AS build FROM {}) AS machine USING endpoint \
+             LEFT JOIN (SELECT endpoint, {BUILD} AS build FROM {}) AS machine USING endpoint \
              GROUP BY rule, root",
             each(told),
             machines(told)

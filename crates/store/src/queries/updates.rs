@@ -3,7 +3,7 @@
 use super::{
     Day, Filter,
     causes::Cause,
-    endpoints::{SEEN, machines, tried},
+    endpoints::{BUILD, SEEN, machines, tried},
     figures::Ask,
     overview::{CHART_DAYS, KbSummary, TOP, kbs},
     states::{Machines, State},
@@ -113,7 +113,6 @@ impl Store {
             return Ok(Rollout::default());
         };
         let told = self.told(filter, from, to).await?;
-        let kb = filter.kb.as_deref().unwrap_or_default();
         let (states, rows, builds, curve, seen, before) = tokio::try_join!(
             self.machine_states(&told),
             self.cause_rows(&told),
@@ -142,7 +141,7 @@ impl Store {
                     day,
                     ..at_end(&curve, first.saturating_add(day))
                 });
-                Some((other, days.collect())).filter(|_| !kb.is_empty())
+                Some((other, days.collect()))
             }
         };
         Ok(Rollout {
@@ -171,7 +170,7 @@ impl Store {
         let sql = format!(
             "SELECT build, state, count FROM (\
                SELECT *, sum(count) OVER (PARTITION BY build) AS of_build, sum(if(state = {failing}, count, 0)) OVER (PARTITION BY build) AS fail FROM (\
-                 SELECT arrayStringConcat(arraySlice(splitByChar('.', stack), 1, 3), '.') AS build, state, count() AS count \
+                 SELECT {BUILD} AS build, state, count() AS count \
                  FROM {tried} AS tried LEFT JOIN {machines} AS machine USING endpoint GROUP BY build, state)) \
              ORDER BY fail DESC, of_build DESC, build, state LIMIT {{builds:UInt64}}",
             failing = State::Failing.rank(),

@@ -61,10 +61,14 @@ pub(crate) async fn attempt(
             }
         }
     };
-    let changes = web.utc_changes_of(&id, &found);
+    let rungs = rungs(&found);
+    let changes = web.utc_changes_of(&id, &rungs);
     let (same, changes) = tokio::try_join!(same, changes)?;
     let rules = web.rule_texts().await;
-    let ladder = ladder(&found, &changes);
+    let ladder = rungs
+        .into_iter()
+        .map(|(rung, event)| Rung::new(rung, event, &found, &changes))
+        .collect();
     Ok(Json(Detail {
         endpoint: Head {
             id,
@@ -155,14 +159,14 @@ struct Rung {
 type Changes = BTreeMap<StreamId, Vec<UtcAnchor>>;
 
 impl Web {
-    /// The UTC offsets of the logs that an attempt's records stand in.
+    /// The UTC offsets of the logs that rungs stand in.
     async fn utc_changes_of(
         &self,
         id: &str,
-        found: &AttemptDetail,
+        rungs: &[(&str, &Event)],
     ) -> std::result::Result<Changes, store::StoreError> {
         let mut changes = Changes::new();
-        for event in &found.events {
+        for (_, event) in rungs {
             if event.stamp.is_none() && !changes.contains_key(&event.stream) {
                 let of_stream = self
                     .store
@@ -175,7 +179,7 @@ impl Web {
 }
 
 /// What started it first, then in the order logged how it began, what passed the failure on, its result and its end.
-fn ladder(found: &AttemptDetail, changes: &Changes) -> Vec<Rung> {
+fn rungs(found: &AttemptDetail) -> Vec<(&'static str, &Event)> {
     let evidence: Vec<EventId> = found
         .finding
         .iter()
@@ -215,9 +219,6 @@ fn ladder(found: &AttemptDetail, changes: &Changes) -> Vec<Rung> {
         rungs.remove(spare.unwrap_or(rungs.len() - 1));
     }
     rungs
-        .into_iter()
-        .map(|(rung, event)| Rung::new(rung, event, found, changes))
-        .collect()
 }
 
 fn is_start(marker: Marker) -> bool {

@@ -41,7 +41,7 @@ pub(crate) async fn causes(
     };
     let found = web.store.causes(&filter).await?;
     let rule_texts = web.rule_texts().await;
-    let search = lines.q.trim();
+    let search = lines.q.trim().to_lowercase();
     let is_all = state.is_none() && search.is_empty();
     let (days, total) = (found.days, found.total);
     let rows = found
@@ -49,7 +49,7 @@ pub(crate) async fn causes(
         .into_iter()
         .map(|cause| Cause::new(&rule_texts, cause))
         .filter(|cause| state.is_none_or(|state| cause.state == Some(state.name())))
-        .filter(|cause| search.is_empty() || cause.is_like(search));
+        .filter(|cause| search.is_empty() || cause.is_like(&search));
     let page = lines.of(rows.collect())?;
     Ok(Json(Causes {
         range: days.map(Days::from),

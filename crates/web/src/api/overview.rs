@@ -243,7 +243,6 @@ pub(super) struct Cause {
     pub(super) category: String,
     pub(super) rule: String,
     pub(super) title: Text,
-
     root_code: Option<String>,
     root_name: Option<&'static str>,
     object: String,
@@ -289,10 +288,9 @@ impl Cause {
         }
     }
 
-    /// Whether a person who looks for some words may mean it.
+    /// Whether a person who looks for some words, in lower case here, may mean it.
     pub(super) fn is_like(&self, search: &str) -> bool {
-        let of_code = [&self.root_code, &self.root_name.map(str::to_owned)];
-        let codes = of_code.into_iter().flatten().map(String::as_str);
+        let codes = [self.root_code.as_deref(), self.root_name];
         let words = [
             self.id.as_str(),
             &self.category,
@@ -300,9 +298,8 @@ impl Cause {
             &self.title.zh,
             &self.object,
         ];
-        let search = search.to_lowercase();
-        let mut all = words.into_iter().chain(codes);
-        all.any(|word| word.to_lowercase().contains(&search))
+        let mut all = words.into_iter().chain(codes.into_iter().flatten());
+        all.any(|word| word.to_lowercase().contains(search))
     }
 }
 

@@ -81,11 +81,12 @@ pub(crate) async fn search(State(web): State<Web>, Query(asked): Query<Asked>) -
     };
     let (pcs, updates, causes, objects) = tokio::try_join!(pcs, updates, causes, objects)?;
     let has_codes = !meant.codes.is_empty();
+    let words = text.to_lowercase();
     let causes = causes.into_iter().filter_map(|cause| {
         let is_of_rule = meant.rules.contains(&cause.rule);
         let pcs = cause.endpoints;
         let cause = Cause::new(&rules, cause);
-        (has_codes || is_of_rule || cause.is_like(text)).then_some((is_of_rule, cause, pcs))
+        (has_codes || is_of_rule || cause.is_like(&words)).then_some((is_of_rule, cause, pcs))
     });
     let mut causes: Vec<(bool, Cause, u64)> = causes.collect();
     // What a rule says of the line comes before what only has its code.

@@ -3,7 +3,6 @@
 use super::{name, status::Disk};
 use crate::{error::Result, json::Json, server::Web, texts::Text};
 use axum::extract::State;
-use classify::Rules;
 use event::UtcMillis;
 use serde::Serialize;
 use std::time::Duration;
@@ -49,25 +48,18 @@ pub(crate) async fn system(State(web): State<Web>) -> Result<System> {
         store.trouble(tenant),
     )?;
     let signs = Signs::of(&web, used_bytes, &news, trouble);
+    let rules = web.rule_texts().await.count();
     Ok(Json(System {
         version: env!("CARGO_PKG_VERSION"),
         now: UtcMillis(super::filter::now().0 * 1_000).to_string(),
         disk: Disk::of(&web, used_bytes),
         pending_units: news.units,
         oldest_pending_s: (news.units > 0).then_some(news.oldest.as_secs()),
-        rule_set: newest.map(|newest| {
-            let files: Vec<(&str, &str)> = newest
-                .set
-                .files
-                .iter()
-                .map(|(name, text)| (name.as_str(), text.as_str()))
-                .collect();
-            RuleSetOut {
-                sequence: newest.sequence,
-                digest: newest.set.digest.clone(),
-                rules: Rules::load(&files).ok().map(|rules| rules.iter().count()),
-                site: newest.set.origin == RuleSetOrigin::Site,
-            }
+        rule_set: newest.map(|newest| RuleSetOut {
+            sequence: newest.sequence,
+            site: newest.set.origin == RuleSetOrigin::Site,
+            digest: newest.set.digest,
+            rules,
         }),
         rule_sets: rule_sets
             .into_iter()
@@ -118,7 +110,7 @@ pub(crate) async fn system(State(web): State<Web>) -> Result<System> {
                 .collect(),
         },
         lost_parts: List {
-            total: lost_parts.len() as u64,
+            total: signs.lost_parts,
             rows: lost_parts
                 .into_iter()
                 .take(ROWS)

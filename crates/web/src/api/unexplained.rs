@@ -30,7 +30,12 @@ pub(crate) async fn unexplained(
         all.map(|cluster| Cluster::new(cluster, count)).collect()
     })
     .await
-    .unwrap_or_default();
+    .unwrap_or_else(|error| match error.try_into_panic() {
+        // An empty list would say that rules name everything.
+        Ok(panic) => std::panic::resume_unwind(panic),
+        // The pages are ending.
+        Err(_) => Vec::new(),
+    });
     Ok(Json(Unexplained {
         range: days.map(Days::from),
         failed: found.failed,

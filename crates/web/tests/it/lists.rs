@@ -302,6 +302,7 @@ async fn the_system_page_says_that_all_is_well() {
         assert_eq!(found[name], json!({"total": 0, "rows": []}), "{name}");
     }
     assert_eq!(found["rule_set"]["site"], true);
+    assert!(found["rule_set"]["rules"].as_u64() > Some(0), "{found}");
     assert_eq!(
         found["rule_set"]["sequence"],
         found["rule_sets"][0]["sequence"]
