@@ -128,10 +128,9 @@ const go = async (page, path) => {
   await page.goto(new URL(path, base).href);
   await page.locator("main h1").first().waitFor();
 };
-/** The chart is loaded when it is scrolled to. */
 const seeChart = async (page) => {
-  await page.locator(".chart-place").scrollIntoViewIfNeeded();
-  await page.locator(".over-time .legend").waitFor();
+  await page.locator(".over-time").scrollIntoViewIfNeeded();
+  await page.locator(".chart .bar").first().waitFor({ state: "attached" });
 };
 const shoot = (page, name) =>
   page.screenshot({ path: join(args.out, `${name}.png`), fullPage: true });
@@ -186,36 +185,29 @@ await check(
 
 await check("the charts are not empty", async () => {
   await seeChart(page);
-  // ECharts paints a bar as a filled path of an SVG, in a colour of the legend.
-  await page.waitForFunction(
-    () => document.querySelectorAll(".chart svg path").length > 0,
-  );
   const drawn = await page.evaluate(() => {
-    const style = getComputedStyle(document.documentElement);
-    const colours = [...document.styleSheets]
-      .flatMap((sheet) => [...sheet.cssRules])
-      .flatMap((rule) => [...(rule.style ?? [])])
-      .filter((name) => name.startsWith("--legend-"))
-      .map((name) => style.getPropertyValue(name).trim());
-    const areas = [...document.querySelectorAll(".chart svg path")].filter(
-      (path) => {
-        const box = path.getBoundingClientRect();
-        return (
-          colours.includes(path.getAttribute("fill")) &&
-          box.width > 1 &&
-          box.height > 1
-        );
-      },
-    );
     const swatches = [...document.querySelectorAll(".over-time .swatch")].map(
       (swatch) => getComputedStyle(swatch).backgroundColor,
     );
+    // A bar is an area in a colour of the legend.
+    const areas = [...document.querySelectorAll(".chart .bar")].filter((bar) => {
+      const box = bar.getBoundingClientRect();
+      return (
+        swatches.includes(getComputedStyle(bar).fill) &&
+        box.width > 1 &&
+        box.height > 1
+      );
+    });
     return {
       bars: areas.length,
+      others: document.querySelectorAll(".chart .bar").length - areas.length,
       alike: swatches.length - new Set(swatches).size,
     };
   });
-  assert(drawn.bars > 0, "no bar in a category's colour");
+  assert(
+    drawn.bars > 0 && drawn.others === 0,
+    `${drawn.bars} bars in a colour of the legend, ${drawn.others} others`,
+  );
   assert(drawn.alike === 0, `${drawn.alike} colours of the legend are alike`);
   // The figures behind the drawing, which screen readers get: they must agree with the legend.
   await page.locator(".figures summary").click();
@@ -451,23 +443,19 @@ await check("figures that are not renewed say since when", async () => {
 await check("a click in the chart narrows to its day", async () => {
   await go(page, "/?lang=en");
   await seeChart(page);
-  await page.locator(".chart svg path").first().waitFor({ state: "attached" });
   await page.locator(".chart").scrollIntoViewIfNeeded();
   const at = await page.evaluate(() => {
-    const style = getComputedStyle(document.documentElement);
-    const first = style.getPropertyValue("--line").trim();
-    const boxes = [...document.querySelectorAll(".chart svg path")]
-      .filter(
-        (path) =>
-          path.getAttribute("fill")?.startsWith("#") &&
-          path.getAttribute("fill") !== first,
-      )
-      .map((path) => path.getBoundingClientRect())
-      .filter((box) => box.width > 2 && box.width < 200 && box.height > 2);
-    const box = boxes[0];
+    const [box] = [...document.querySelectorAll(".chart .bar")]
+      .map((bar) => bar.getBoundingClientRect())
+      .filter(({ width, height }) => width > 2 && height > 2);
     return box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
   });
   assert(at, "no bar to click");
+  // What stands under the pointer is told beside it, inside the window.
+  await page.mouse.move(at.x, at.y);
+  const told = await page.locator(".chart-tip").innerText();
+  assert(/\d{4}-\d\d-\d\d/.test(told) && /failed/.test(told), told);
+  await noOverflow(page);
   await page.mouse.click(at.x, at.y);
   await page.waitForURL(/from=(\d{4}-\d\d-\d\d)&to=\1/);
   await page.goBack();

@@ -5,8 +5,6 @@ export default defineConfig({
     // The script may load from its own origin only (see the Content-Security-Policy in crates/web), so nothing is inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The charting library alone is over the default warning line; it is one file, cached for good by its hash.
-    chunkSizeWarningLimit: 900,
   },
   server: {
     // `npm run mock` listens here.

@@ -1,32 +1,29 @@
 // Failed attempts over time, each on its own day, by the category of its cause.
 
-import type { EChartsCoreOption } from "echarts/core";
-import { useCallback, useState } from "react";
+import { useMemo, useState } from "react";
 import type { Overview } from "../api";
 import { count } from "../format";
-import { type Lang, type Messages, useLang, word } from "../i18n";
+import { type Messages, useLang, word } from "../i18n";
 import { Link, go } from "../nav";
-import { Chart, type Colours } from "../parts/chart";
+import { Chart } from "../parts/chart";
 import { Swatch } from "../parts/small";
 import { Empty, Panel } from "../parts/states";
 import { type Filters, overviewUrl, toggled } from "../url";
 import { REST, type Series } from "./overview-series";
-
-type ColourOf = (category: string) => string;
 
 export function OverTime(props: {
   series: Series;
   range: Overview["range"];
   filters: Filters;
   /** The custom property of a category's colour. */
-  colours: ColourOf;
+  colours: (category: string) => string;
 }) {
   const { lang, t } = useLang();
   const [open, setOpen] = useState(false);
   const { series, range, filters, colours } = props;
-  const option = useCallback(
-    (colour: Colours) => optionOf(series, lang, t, colour, colours),
-    [series, lang, t, colours],
+  const stacks = useMemo(
+    () => series.categories.map(({ category, counts }) => ({ key: category, colour: colours(category), counts })),
+    [series, colours],
   );
 
   const narrow = (index: number) => {
@@ -61,9 +58,10 @@ export function OverTime(props: {
             ))}
           </ul>
           <Chart
-            option={option}
+            slots={series.slots}
+            stacks={stacks}
             label={`${t.overview.overTime}. ${t.overview.overTimeHint}`}
-            height={248}
+            tip={(index) => <Told series={series} index={index} />}
             onSlot={narrow}
           />
         </>
@@ -121,70 +119,20 @@ function Figures({ series }: { series: Series }) {
   );
 }
 
-function optionOf(series: Series, lang: Lang, t: Messages, colour: Colours, colours: ColourOf): EChartsCoreOption {
-  // Hours of one day need no date, days of one year no year.
-  const short = (slot: string) => (slot.length > 10 ? slot.slice(11) : slot.slice(5));
-  const text = { color: colour("--muted"), fontSize: 11 };
-  return {
-    animation: false,
-    grid: { left: 40, right: 8, top: 10, bottom: 26 },
-    xAxis: {
-      type: "category",
-      data: series.slots,
-      axisTick: { show: false },
-      axisLine: { lineStyle: { color: colour("--line") } },
-      axisLabel: { ...text, formatter: short, hideOverlap: true },
-    },
-    yAxis: {
-      type: "value",
-      minInterval: 1,
-      splitNumber: 4,
-      axisLabel: { ...text, formatter: (value: number) => count(lang, value) },
-      splitLine: { lineStyle: { color: colour("--line"), opacity: 0.7 } },
-    },
-    tooltip: {
-      trigger: "axis",
-      axisPointer: { type: "shadow", shadowStyle: { color: colour("--hover") } },
-      confine: true,
-      padding: 0,
-      borderWidth: 0,
-      backgroundColor: "transparent",
-      extraCssText: "box-shadow:none",
-      // An element, not a string: ECharts would read a string as HTML, and names come from logs.
-      formatter: (params: { dataIndex: number }[]) => tooltip(series, params[0]?.dataIndex ?? 0, lang, t, colours),
-    },
-    series: series.categories.map(({ category, counts }) => ({
-      type: "bar",
-      name: nameOf(t, category),
-      stack: "failed",
-      data: counts,
-      itemStyle: { color: colour(colours(category)) },
-      barMaxWidth: 26,
-      barCategoryGap: "22%",
-      emphasis: { disabled: true },
-    })),
-  };
-}
-
-function tooltip(series: Series, index: number, lang: Lang, t: Messages, colours: ColourOf): HTMLElement {
-  const box = element("div", "chart-tip");
-  box.append(element("p", "chart-tip-slot", series.slots[index] ?? ""));
-  for (const { category, counts } of series.categories) {
-    if (!counts[index]) continue;
-    const row = element("p", "");
-    const swatch = element("span", "swatch");
-    swatch.style.background = `var(${colours(category)})`;
-    row.append(swatch, element("span", "", nameOf(t, category)), element("b", "", count(lang, counts[index])));
-    box.append(row);
-  }
-  const [failed, succeeded] = [series.failed[index] ?? 0, series.succeeded[index] ?? 0];
-  box.append(element("p", "chart-tip-foot", t.overview.attemptsOf(failed, succeeded)));
-  return box;
-}
-
-function element(tag: string, className: string, text = ""): HTMLElement {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+/** What is told of a slot under the pointer. */
+function Told({ series, index }: { series: Series; index: number }) {
+  const { lang, t } = useLang();
+  return (
+    <>
+      <p className="chart-tip-slot">{series.slots[index]}</p>
+      {series.categories
+        .filter(({ counts }) => counts[index]! > 0)
+        .map(({ category, counts }) => (
+          <p key={category}>
+            <Swatch category={category} /> <span>{nameOf(t, category)}</span> <b>{count(lang, counts[index]!)}</b>
+          </p>
+        ))}
+      <p className="chart-tip-foot">{t.overview.attemptsOf(series.failed[index]!, series.succeeded[index]!)}</p>
+    </>
+  );
 }

@@ -1,6 +1,6 @@
 // The first page: what is broken now, on how many PCs, with what cause, where.
 
-import { Suspense, lazy, useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import type { Overview } from "../api";
 import { coloursOf } from "../categories";
 import { useLang } from "../i18n";
@@ -10,18 +10,15 @@ import { CauseRows } from "../parts/cause-row";
 import { FilterBar } from "../parts/filter-bar";
 import { Groups } from "../parts/groups";
 import { Held, Standing } from "../parts/held";
-import { OnView } from "../parts/on-view";
 import { ColoursContext } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { UpdateRows } from "../parts/update-row";
 import { type Filters, filtersOf, overviewUrl, queryOf, sectionUrl } from "../url";
 import { verdictOf } from "../verdict";
+import { OverTime } from "./overview-chart";
 import { Headline } from "./overview-headline";
 import { legendOf, seriesOf } from "./overview-series";
 import { Tiles } from "./overview-tiles";
-
-/** The charting library is more script than all the rest: it comes with the chart, and the chart when it is scrolled to. */
-const OverTime = lazy(() => import("./overview-chart").then((part) => ({ default: part.OverTime })));
 
 /** Where the status does not say whether there is anything new, the overview is asked again this often: a failure shows within seconds. */
 const POLL_MS = 5_000;
@@ -82,11 +79,7 @@ function Shown({ data, filters, loaded }: { data: Overview; filters: Filters; lo
               <Causes data={data} filters={filters} />
               <Updates data={data} filters={filters} />
             </div>
-            <OnView name="chart-place">
-              <Suspense fallback={<Skeleton lines={3} />}>
-                <OverTime series={series} range={data.range} filters={filters} colours={colours} />
-              </Suspense>
-            </OnView>
+            <OverTime series={series} range={data.range} filters={filters} colours={colours} />
           </>
         )}
       </Held>
