@@ -21,10 +21,10 @@ export interface EndpointDetail {
     last: string | null;
   };
   /** What a scan of the same logs says. */
-  verdict?: Verdict | null;
+  verdict: Verdict | null;
   /** What became of each update. */
-  updates?: UpdateState[];
-  updates_total?: number;
+  updates: UpdateState[];
+  updates_total: number;
   /** Of the whole lists; of each the answer holds a page. */
   totals: { streams: number; attempts: number; failed: number; findings: number; noted: number; codes: number };
   streams: Stream[];

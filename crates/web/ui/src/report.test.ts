@@ -55,6 +55,8 @@ const detail = {
     first: null,
     last: null,
   },
+  updates: [{ kb: "KB5016616", state: "failing", since: null, cause: null, attempts: 41 }],
+  totals: { streams: 1 },
   streams: [{ gaps_total: 2 }],
   attempts: [one],
   findings: [finding],
@@ -149,6 +151,25 @@ test("what means something to Markdown only at the start of a line is harmless t
   expect(markdown("- a\n# b")).toBe("\\- a \\# b");
   expect(markdown("12. x")).toBe("12\\. x");
   expect(markdown("C:\\a_b *c* ERROR_FILE_CORRUPT _d_")).toBe("C:\\\\a_b \\*c\\* ERROR_FILE_CORRUPT \\_d\\_");
+});
+
+test("an attempt without a cause has not that of another problem of its PC", () => {
+  const text = toMarkdown(reportOf("en", { ...about, attempt: { ...attempt, finding: null } }));
+  expect(text).not.toContain("File system corruption");
+  expect(text).toContain("These logs do not show a cause.");
+});
+
+test("what an answer holds in part is neither counted nor vouched for", () => {
+  // Ten tries before and ten after are all that an attempt tells of.
+  expect(toMarkdown(reportOf("en", about))).toContain("- Attempts of this update: 41");
+  expect(toMarkdown(reportOf("en", { ...about, detail: { ...detail, updates: [] } }))).not.toContain(
+    "Attempts of this",
+  );
+  const whole = { ...detail, streams: [{ ...detail.streams[0]!, gaps_total: 0 }] };
+  const limits = (streams: number) =>
+    toMarkdown(reportOf("en", { ...about, detail: { ...whole, totals: { ...detail.totals, streams } } }));
+  expect(limits(1)).toContain("No gaps are known");
+  expect(limits(51)).not.toContain("No gaps are known");
 });
 
 test("a PC without a failed attempt is reported by its finding", () => {

@@ -47,9 +47,13 @@ export function reportOf(lang: Lang, { detail, attempt, typed, url, made }: Case
   const said = t.report;
   const pc = namesOf(detail.endpoint.name, detail.endpoint.host, detail.endpoint.id)[0]!;
   const groups = sorted(detail.findings);
-  const finding = attempt?.finding ?? groups.failing[0]?.latest ?? null;
+  // Of an attempt whose cause nobody knows, another problem of the PC is none.
+  const finding = attempt ? attempt.finding : (groups.failing[0]?.latest ?? null);
   const tried = attempt?.attempt ?? null;
   const update = tried?.kb || finding?.kb || tried?.package || finding?.package || t.attempt.anUpdate;
+
+  // The attempt itself tells only of some before and after it.
+  const tries = (tried?.kb && detail.updates.find(({ kb }) => kb === tried.kb)?.attempts) || null;
 
   const problem: Block[] = [
     {
@@ -71,7 +75,7 @@ export function reportOf(lang: Lang, { detail, attempt, typed, url, made }: Case
     [said.end, tried?.end],
     [said.endedWith, tried?.terminal_code && nameOfCode(tried.terminal_code, tried.terminal_name)],
     [t.endpoint.client, tried?.client],
-    [said.tries, attempt && String(attempt.before.length + attempt.after.length + 1)],
+    [said.tries, tries === null ? null : String(tries)],
   ];
   problem.push({ kind: "facts", rows: facts.flatMap(([label, value]) => (value ? [[label, value]] : [])) });
 
@@ -82,7 +86,7 @@ export function reportOf(lang: Lang, { detail, attempt, typed, url, made }: Case
     if (finding.root_code) rows.push([t.endpoint.rootCode, nameOfCode(finding.root_code, finding.root_name)]);
     if (finding.object) rows.push([t.endpoint.object, finding.object]);
     if (finding.component) rows.push([t.endpoint.component, finding.component]);
-    rows.push([t.endpoint.confidence, `${t.endpoint.confidenceOf(finding.confidence)} (${finding.confidence} / 100)`]);
+    rows.push([t.endpoint.confidence, `${t.endpoint.confidenceOf(finding.confidence)} · ${finding.confidence} / 100`]);
     analysis.push({ kind: "facts", rows });
     if (finding.reasons.length > 0) {
       analysis.push({ kind: "head", text: t.endpoint.whyThis });
@@ -96,11 +100,13 @@ export function reportOf(lang: Lang, { detail, attempt, typed, url, made }: Case
   const harmless = harmlessOf(lang, attempt, groups.noted);
   if (harmless.length > 0) analysis.push({ kind: "head", text: said.notCause }, { kind: "list", items: harmless });
   const gaps = detail.streams.reduce((sum, stream) => sum + stream.gaps_total, 0);
+  // Of more logs than an answer holds nobody here knows that all are whole.
+  const whole = detail.totals.streams <= detail.streams.length;
   const limits = [
-    gaps > 0 ? said.gaps(gaps) : said.noGaps,
+    ...(gaps > 0 ? [said.gaps(gaps)] : whole ? [said.noGaps] : []),
     ...(detail.endpoint.utc_offset === null ? [said.noUtc] : []),
   ];
-  analysis.push({ kind: "head", text: said.limits }, { kind: "list", items: limits });
+  if (limits.length > 0) analysis.push({ kind: "head", text: said.limits }, { kind: "list", items: limits });
 
   const todo = finding ? steps(finding.advice[lang]) : [];
   const done = typed.tried

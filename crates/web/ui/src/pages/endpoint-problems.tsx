@@ -61,9 +61,8 @@ export function Problems({ data, pager }: { data: EndpointDetail; pager: ReactNo
 export function Updates({ data }: { data: EndpointDetail }) {
   const { lang, t } = useLang();
   const { shown, more } = useShown("updates");
-  const updates = data.updates ?? [];
+  const { updates, updates_total: total } = data;
   if (updates.length === 0) return null;
-  const total = data.updates_total ?? updates.length;
   const { failing, solved } = sorted(data.findings);
   // Of a cause that no finding of this page tells, its rule is the word there is.
   const title = (cause: string) =>
