@@ -5,6 +5,7 @@ import {
   endpointUrl,
   endpointsUrl,
   filtersOf,
+  isOwn,
   labelOf,
   listQuery,
   overviewUrl,
@@ -149,4 +150,22 @@ test("a second click on a name widens again", () => {
   expect(narrow).toEqual({ from: "2022-08-01", kb: "KB1" });
   expect(toggled(narrow, "kb", "KB1")).toEqual({ from: "2022-08-01" });
   expect(toggled(narrow, "kb", "KB2")).toEqual({ from: "2022-08-01", kb: "KB2" });
+});
+
+test("an address of another host is none of ours, however it is spelled", () => {
+  for (const own of ["/", "/updates/KB5015020?from=2022-08-01", "/endpoints/a%2F%2Fb"])
+    expect(isOwn(own), own).toBe(true);
+  const foreign = [
+    "//evil.example",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "\n//evil.example",
+    "javascript:alert(1)",
+    "evil",
+  ];
+  for (const other of foreign) {
+    expect(isOwn(other), other).toBe(false);
+    // What the others of them are to a browser.
+    if (/evil\./.test(other)) expect(new URL(other, "http://ours.example").host, other).toBe("evil.example");
+  }
 });

@@ -181,6 +181,9 @@ export function routeOf(pathname: string, search: string): Route {
   return { page: "unknown" };
 }
 
+/** An address of these pages: browsers drop tabs and newlines, and take `//` and `/\\` for the start of another host. */
+export const isOwn = (address: string): boolean => /^\/(?![/\\])/.test(address.replace(/[\t\n\r]/g, ""));
+
 export const overviewUrl = (filters: Filters = {}) => `/${queryOf(filters)}`;
 export const endpointUrl = (id: string, places: Places = {}) =>
   `/endpoints/${encodeURIComponent(id)}${queryOfPlaces(places)}`;

@@ -9,6 +9,7 @@ import { Held, Standing } from "../parts/held";
 import { LabelLine } from "../parts/labels";
 import { LogText } from "../parts/log-text";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
+import { isOwn } from "../url";
 
 const POLL_MS = 10_000;
 
@@ -48,8 +49,6 @@ export function AlertsPage() {
   );
 }
 
-const BAD = ["critical", "error", "page"];
-
 function List({ alerts }: { alerts: (Alert & { resolved?: string | null })[] }) {
   const { lang, t } = useLang();
   const time = (at: string | null | undefined) => (at ? at.slice(0, 19).replace("T", " ") : t.common.unknown);
@@ -58,8 +57,8 @@ function List({ alerts }: { alerts: (Alert & { resolved?: string | null })[] }) 
       {alerts.map((alert) => (
         <li key={`${alert.id} ${alert.since}`}>
           <p className="cause-head">
-            <span className={`tag ${BAD.includes(alert.severity) ? "bad" : ""}`}>
-              {word(t.alerts.severities, alert.severity)}
+            <span className={`tag ${alert.severity === "critical" ? "bad" : ""}`}>
+              {word(t.severities, alert.severity)}
             </span>
             <Target page={alert.page}>
               <LogText text={alert.title[lang]} />
@@ -100,7 +99,7 @@ function List({ alerts }: { alerts: (Alert & { resolved?: string | null })[] }) 
 
 /** Only an address of ours is a link: a page is named by the server, but its parts come from logs. */
 function Target({ page, children }: { page: string; children: React.ReactNode }) {
-  if (!/^\/(?!\/)/.test(page)) return <b>{children}</b>;
+  if (!isOwn(page)) return <b>{children}</b>;
   return (
     <Link href={page} className="cause-title">
       {children}
@@ -152,7 +151,7 @@ function Rules({ rules }: { rules: AlertRule[] }) {
                   <td className={rule.state === "firing" || rule.state === "error" ? "bad" : undefined}>
                     {word(t.alerts.states, rule.state)}
                   </td>
-                  <td>{word(t.alerts.severities, rule.severity)}</td>
+                  <td>{word(t.severities, rule.severity)}</td>
                   <td className="num">{figure(rule.value)}</td>
                   <td className="num">{figure(rule.threshold)}</td>
                   <td className="num">{count(lang, rule.groups)}</td>
