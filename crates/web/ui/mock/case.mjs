@@ -73,16 +73,7 @@ export function attemptDetail(id, attempt) {
           rung("end", rows[at + 3]),
         ]
       : [],
-    noise: failed(found)
-      ? [
-          {
-            logged: rows[at - 1].logged,
-            text: "Failed to internally open package. [HRESULT = 0x800f0805 - CBS_E_INVALID_PACKAGE]",
-            why: { en: "A package that is asked for and not there", zh: "只是查询了不存在的更新包" },
-          },
-          { logged: null, text: "[gle=0x80004005] <b>stale</b>" },
-        ]
-      : [],
+    noise: [],
     same: {
       pcs: machines(same),
       attempts: same.length,

@@ -105,7 +105,7 @@ export function coverage(query) {
       path: "C:\\Windows\\Logs\\CBS\\CbsPersist_20220812011102.cab",
       from: 1_048_576,
       to: 1_310_720 + at * 70_000,
-      reason: at === 0 ? "overwritten" : "not_received",
+      reason: "not_received",
     })),
     gaps_total: 3,
   };
@@ -189,13 +189,12 @@ export function system(status) {
     rule_set: {
       sequence: 3,
       digest: "6f1c0ffee6f1c0ffee6f1c0ffee",
-      published: `${DAYS[20]}T08:00:00.000Z`,
       rules: 214,
       site: true,
     },
     rule_sets: [
-      { sequence: 3, digest: "6f1c0ffee6f1c0ffee6f1c0ffee", at: `${DAYS[20]}T08:00:00.000Z` },
-      { sequence: 2, digest: "51c0ffee51c0ffee51c0ffee51", at: `${DAYS[2]}T08:00:00.000Z` },
+      { sequence: 3, digest: "6f1c0ffee6f1c0ffee6f1c0ffee" },
+      { sequence: 2, digest: "51c0ffee51c0ffee51c0ffee51" },
     ],
     dead_letters: {
       total: 1,

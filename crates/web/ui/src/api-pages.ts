@@ -107,7 +107,6 @@ export interface AttemptDetail {
   finding: Finding | null;
   /** In the order logged. */
   ladder: Rung[];
-  noise: { logged: string | null; text: string; why?: Text | string | null }[];
   same: { pcs: number; attempts: number; cause: string | null };
   before: Attempt[];
   after: Attempt[];
@@ -168,8 +167,8 @@ export interface System {
   pending_units: number;
   oldest_pending_s?: number | null;
   /** Null where none is published: the shipped rules are used. */
-  rule_set: { sequence: number; digest: string; published?: string | null; rules: number | null; site: boolean } | null;
-  rule_sets: { sequence: number; digest: string; at?: string | null }[];
+  rule_set: { sequence: number; digest: string; rules: number | null; site: boolean } | null;
+  rule_sets: { sequence: number; digest: string }[];
   dead_letters: Counted<{ at: string | null; endpoint: string; source: string; reason: string; bytes: number }>;
   dead_units: Counted<{ endpoint: string; month: string | number; reason: string; at: string | null }>;
   topic_gaps: Counted<Record<string, string | number | null>>;

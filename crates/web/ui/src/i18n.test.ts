@@ -23,8 +23,8 @@ test("no text is empty, and no Chinese text was left in English", () => {
         walk(value, (zh as Record<string, unknown>)[key], `${path}.${key}`);
     }
   };
-  const { name: _en, other: _otherEn, otherHint: _hintEn, ...en } = MESSAGES.en;
-  const { name: _zh, other: _otherZh, otherHint: _hintZh, ...zh } = MESSAGES.zh;
+  const { other: _otherEn, otherHint: _hintEn, ...en } = MESSAGES.en;
+  const { other: _otherZh, otherHint: _hintZh, ...zh } = MESSAGES.zh;
   walk(en, zh, "");
 });
 

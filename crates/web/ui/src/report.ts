@@ -97,7 +97,7 @@ export function reportOf(lang: Lang, { detail, attempt, typed, url, made }: Case
   }
   const chain = chainOf(lang, attempt, finding);
   if (chain.length > 0) analysis.push({ kind: "head", text: said.chain }, { kind: "records", items: chain });
-  const harmless = harmlessOf(lang, attempt, groups.noted);
+  const harmless = harmlessOf(lang, groups.noted);
   if (harmless.length > 0) analysis.push({ kind: "head", text: said.notCause }, { kind: "list", items: harmless });
   const gaps = detail.streams.reduce((sum, stream) => sum + stream.gaps_total, 0);
   // Of more logs than an answer holds nobody here knows that all are whole.
@@ -159,17 +159,11 @@ function chainOf(lang: Lang, attempt: AttemptDetail | null, finding: AttemptDeta
   return (finding?.evidence ?? []).map(({ source, offset, text }) => ({ head: place(source, offset), text }));
 }
 
-/** What looks like an error beside it, and why it is none. */
-function harmlessOf(lang: Lang, attempt: AttemptDetail | null, noted: readonly CauseGroup[]): string[] {
-  const { report, endpoint } = MESSAGES[lang];
+/** What looks like an error beside it and is none. */
+function harmlessOf(lang: Lang, noted: readonly CauseGroup[]): string[] {
   const between = lang === "zh" ? "：" : ": ";
-  const lines = (attempt?.noise ?? []).map(({ text, why }) => {
-    const reason = typeof why === "string" ? why : (why?.[lang] ?? report.harmless);
-    return `${reason}${between}${text}`;
-  });
-  const seen = noted.map(
+  return noted.map(
     ({ latest, count }) =>
-      `${titleOfFinding(latest, lang)}${latest.object ? `${between}${latest.object}` : ""} · ${endpoint.standsFor(count)}`,
+      `${titleOfFinding(latest, lang)}${latest.object ? `${between}${latest.object}` : ""} · ${MESSAGES[lang].endpoint.standsFor(count)}`,
   );
-  return [...lines, ...seen];
 }

@@ -73,7 +73,7 @@ export const system = {
     log: "Log",
     missing: "Missing",
     reason: "Reason",
-    reasons: { not_received: "not received", overwritten: "overwritten before it was read" } as Record<string, string>,
+    reasons: { not_received: "not received" } as Record<string, string>,
   },
   alerts: {
     headline: (firing: number) =>
@@ -104,10 +104,6 @@ export const system = {
       resolved: "Resolved",
       error: "Error",
     } as Record<string, string>,
-    severities: { info: "Info", warning: "Warning", error: "Error", critical: "Critical", page: "Urgent" } as Record<
-      string,
-      string
-    >,
   },
   system: {
     well: "cbsift is well",
@@ -125,7 +121,6 @@ export const system = {
     rules: (rules: number) => s(rules, "rule"),
     site: "with this site's own",
     shipped: "as shipped",
-    published: "Published",
     ruleSets: "Rule sets before it",
     sequence: "Number",
     digest: "Digest",

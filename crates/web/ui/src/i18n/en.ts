@@ -11,7 +11,6 @@ import { system } from "./en-system";
 const n = (value: number) => count("en", value);
 
 export const en = {
-  name: "English",
   other: "中文",
   otherHint: "切换到中文",
   skip: "Skip to content",

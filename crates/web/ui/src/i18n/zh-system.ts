@@ -71,7 +71,7 @@ export const system: typeof english = {
     log: "日志",
     missing: "缺失部分",
     reason: "原因",
-    reasons: { not_received: "未收到", overwritten: "读取前已被覆盖" },
+    reasons: { not_received: "未收到" },
   },
   alerts: {
     headline: (firing) => (firing === 0 ? "没有告警" : `${z(firing)} 条告警`),
@@ -95,7 +95,6 @@ export const system: typeof english = {
     toldFailed: (error) => `通知失败：${error}`,
     groups: "分组数",
     states: { inactive: "正常", pending: "待确认", firing: "告警中", resolved: "已恢复", error: "出错" },
-    severities: { info: "信息", warning: "警告", error: "错误", critical: "严重", page: "紧急" },
   },
   system: {
     well: "cbsift 运行正常",
@@ -113,7 +112,6 @@ export const system: typeof english = {
     rules: (rules) => `${z(rules)} 条规则`,
     site: "含本站点自有规则",
     shipped: "随产品提供",
-    published: "发布时间",
     ruleSets: "此前的规则集",
     sequence: "编号",
     digest: "摘要",

@@ -12,7 +12,6 @@ import { system } from "./zh-system";
 const z = (value: number) => count("zh", value);
 
 export const zh: Messages = {
-  name: "中文",
   other: "English",
   otherHint: "Switch to English",
   skip: "跳到正文",

@@ -95,7 +95,7 @@ function Head({ data }: { data: AttemptDetail }) {
 
 function Ladder({ data }: { data: AttemptDetail }) {
   const { t } = useLang();
-  const { ladder, noise, endpoint } = data;
+  const { ladder, endpoint } = data;
   return (
     <Panel title={t.attempt.ladder} hint={ladder.length > 0 ? t.attempt.ladderHint : undefined}>
       {ladder.length === 0 && <Empty text={t.attempt.noLadder} />}
@@ -106,22 +106,6 @@ function Ladder({ data }: { data: AttemptDetail }) {
           </li>
         ))}
       </ol>
-      {noise.length > 0 && (
-        <details className="noted">
-          <summary>{t.attempt.noise(noise.length)}</summary>
-          <p className="muted">{t.attempt.noiseHint}</p>
-          <ul className="noise">
-            {noise.map((line, index) => (
-              <li key={index}>
-                <Why why={line.why} />
-                <span className="mono">
-                  <LogText text={line.text} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
     </Panel>
   );
 }
@@ -150,17 +134,6 @@ function RungLine({ rung, endpoint }: { rung: Rung; endpoint: string }) {
         )}
       </p>
     </>
-  );
-}
-
-/** Why a record is harmless, where the rules say so. */
-function Why({ why }: { why: AttemptDetail["noise"][number]["why"] }) {
-  const { lang } = useLang();
-  if (!why) return null;
-  return (
-    <p>
-      <LogText text={typeof why === "string" ? why : why[lang]} />
-    </p>
   );
 }
 

@@ -133,23 +133,17 @@ function RuleSets({ data }: { data: System }) {
             <LogText text={now.digest} />
           </dd>
         </div>
-        {now.published && (
-          <div>
-            <dt>{t.system.published}</dt>
-            <dd className="mono">{time(now.published)}</dd>
-          </div>
-        )}
       </dl>
       {older.length > 0 && (
         <details className="noted">
           <summary>{t.system.ruleSets}</summary>
           <ul className="figures-list">
-            {older.map(({ sequence, digest, at }) => (
+            {older.map(({ sequence, digest }) => (
               <li key={`${sequence} ${digest}`}>
-                <span>
-                  {count(lang, sequence)} <span className="mono muted wrap">{digest.slice(0, 16)}</span>
+                {count(lang, sequence)}{" "}
+                <span className="mono muted wrap">
+                  <LogText text={digest.slice(0, 16)} />
                 </span>
-                {at && <span className="mono">{time(at)}</span>}
               </li>
             ))}
           </ul>
