@@ -62,6 +62,8 @@ function Symbol({ name }: { name: string }) {
 }
 
 const details = new Map<string, Promise<CodeDetail>>();
+/** A page stays open for days; more codes than these are not gone back to. */
+const DETAILS_MAX = 200;
 
 function detailOf(code: string): Promise<CodeDetail> {
   const known = details.get(code);
@@ -69,6 +71,7 @@ function detailOf(code: string): Promise<CodeDetail> {
   const asked = get<CodeDetail>(`/api/v1/codes/${encodeURIComponent(code)}`);
   asked.catch(() => details.delete(code));
   details.set(code, asked);
+  if (details.size > DETAILS_MAX) details.delete(details.keys().next().value as string);
   return asked;
 }
 
