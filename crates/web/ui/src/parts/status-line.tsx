@@ -22,7 +22,10 @@ export function StatusLine({ loaded }: { loaded: Loaded<Status> }) {
   return (
     <p className={`status ${tone}`} title={trouble === "behind" ? t.status.behindHint : undefined}>
       {trouble !== null && <span className="dot" />}
-      {trouble !== null && said[trouble] && <span role="status">{said[trouble]}</span>}
+      {/* How far it is behind changes with every poll, which nobody wants read out. */}
+      {trouble !== null && said[trouble] && (
+        <span role={trouble === "behind" ? undefined : "status"}>{said[trouble]}</span>
+      )}
       {trouble !== "unreachable" && last && <span className="last-log">{last}</span>}
     </p>
   );
