@@ -29,14 +29,7 @@ export function CausePage({ id, filters }: { id: string; filters: Filters }) {
   const loaded = useApi<CauseDetail>(`/api/v1${causeUrl(id, filters)}`, () => POLL_MS);
   const { data, error } = loaded;
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
-  const bar = (
-    <FilterBar
-      filters={filters}
-      range={data.range ?? { from: "", to: "" }}
-      today={new Date().toISOString().slice(0, 10)}
-      href={(next) => causeUrl(id, next)}
-    />
-  );
+  const bar = <FilterBar filters={filters} range={data.range} href={(next) => causeUrl(id, next)} />;
   if (!data.known) {
     return (
       <>

@@ -28,12 +28,7 @@ export function CausesPage({ view }: { view: SectionView }) {
         <h1>{t.causes.title}</h1>
       </div>
       <Standing loaded={loaded} />
-      <FilterBar
-        filters={view.filters}
-        range={data?.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
-        href={(filters) => other({ filters })}
-      />
+      <FilterBar filters={view.filters} range={data?.range} href={(filters) => other({ filters })} />
       <div className="filters">
         <TypedSearch q={view.q} label={t.causes.search} href={(q) => other({ q })} />
         <nav className="tabs" aria-label={t.causes.states}>

@@ -36,12 +36,7 @@ export function CoveragePage({ filters }: { filters: Filters }) {
           <h1>{t.coverage.headline(data.seen, data.silent)}</h1>
         </div>
       </Held>
-      <FilterBar
-        filters={filters}
-        range={data.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
-        href={(next) => `/coverage${queryOf(next)}`}
-      />
+      <FilterBar filters={filters} range={data.range} href={(next) => `/coverage${queryOf(next)}`} />
       <Held loaded={loaded}>
         <dl className="totals">
           {tile(t.coverage.seen, data.seen, "", null, t.headline.clocks)}

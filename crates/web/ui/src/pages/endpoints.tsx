@@ -28,8 +28,7 @@ export function EndpointsPage({ view }: { view: ListView }) {
       <Standing loaded={loaded} />
       <FilterBar
         filters={view.filters}
-        range={data?.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
+        range={data?.range}
         href={(filters) => other({ filters })}
         causeTitle={titled?.title?.[lang]}
       />

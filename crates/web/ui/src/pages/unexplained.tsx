@@ -28,12 +28,7 @@ export function UnexplainedPage({ filters }: { filters: Filters }) {
           <p>{t.unexplained.hint}</p>
         </div>
       </Held>
-      <FilterBar
-        filters={filters}
-        range={data.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
-        href={(next) => `/unexplained${queryOf(next)}`}
-      />
+      <FilterBar filters={filters} range={data.range} href={(next) => `/unexplained${queryOf(next)}`} />
       <Held loaded={loaded}>
         <Panel
           title={t.unexplained.clusters}

@@ -44,13 +44,7 @@ export function UpdatePage({ kb, filters }: { kb: string; filters: Filters }) {
       <Held loaded={loaded}>
         <Head data={data} />
       </Held>
-      <FilterBar
-        filters={filters}
-        range={data.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
-        href={(next) => updateUrl(kb, next)}
-        grouped
-      />
+      <FilterBar filters={filters} range={data.range} href={(next) => updateUrl(kb, next)} grouped />
       {data.known ? (
         <Held loaded={loaded}>
           <Rollout data={data} filters={own} />

@@ -24,12 +24,7 @@ export function UpdatesPage({ view }: { view: SectionView }) {
         <h1>{t.updates.title}</h1>
       </div>
       <Standing loaded={loaded} />
-      <FilterBar
-        filters={view.filters}
-        range={data?.range ?? { from: "", to: "" }}
-        today={new Date().toISOString().slice(0, 10)}
-        href={(filters) => other({ filters })}
-      />
+      <FilterBar filters={view.filters} range={data?.range} href={(filters) => other({ filters })} />
       <div className="filters">
         <TypedSearch q={view.q} label={t.updates.search} href={(q) => other({ q })} />
       </div>

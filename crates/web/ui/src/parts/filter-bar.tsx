@@ -1,5 +1,6 @@
 // The days, and a chip for every filter in the address: the same on every page that is narrowed by them.
 
+import type { DayRange } from "../api";
 import { addDays, daysBetween, patchTuesday } from "../format";
 import { type Messages, useLang, word } from "../i18n";
 import { Link, go } from "../nav";
@@ -14,8 +15,9 @@ const DEFAULT_DAYS = 30;
 
 export function FilterBar(props: {
   filters: Filters;
-  range: { from: string; to: string };
-  /** Today, where the page knows it. */
+  /** Nothing where no answer has come, or there is no data. */
+  range: DayRange | null | undefined;
+  /** Where the server does not tell it, it is this machine's. */
   today?: string;
   /** The same page with other filters. */
   href: (filters: Filters) => string;
@@ -25,9 +27,11 @@ export function FilterBar(props: {
   grouped?: boolean;
 }) {
   const { t } = useLang();
-  const { filters, range, href } = props;
+  const { filters, href } = props;
+  // An empty store has days without a name.
+  const range = props.range?.from ? props.range : null;
   const setDay = (key: "from" | "to", day: string) => {
-    if (!day) return;
+    if (!day || range === null) return;
     const next: Filters = { ...filters, from: range.from, to: range.to, [key]: day };
     // A range the wrong way round becomes the day just chosen.
     if (next.from! > next.to!) next.from = next.to = day;
@@ -36,9 +40,14 @@ export function FilterBar(props: {
   const chips = FILTER_KEYS.filter((key) => key !== "from" && key !== "to" && filters[key]);
   return (
     <div className="filters" role="group" aria-label={t.overview.filters}>
-      {range.from && (
+      {range && (
         <>
-          <Presets {...props} />
+          <Presets
+            filters={filters}
+            range={range}
+            today={props.today ?? new Date().toISOString().slice(0, 10)}
+            href={href}
+          />
           <label className="day">
             <span>{t.overview.from}</span>
             <input
@@ -85,7 +94,8 @@ export function FilterBar(props: {
   );
 }
 
-function Presets({ filters, range, today, href }: Parameters<typeof FilterBar>[0]) {
+function Presets(props: { filters: Filters; range: DayRange; today: string; href: (filters: Filters) => string }) {
+  const { filters, range, href } = props;
   const { t } = useLang();
   const shown = daysBetween(range.from, range.to);
   const since = patchTuesday(range.to);
@@ -94,7 +104,7 @@ function Presets({ filters, range, today, href }: Parameters<typeof FilterBar>[0
     days === DEFAULT_DAYS && !filters.to
       ? without(filters, "from", "to")
       : { ...filters, from: addDays(range.to, 1 - days), to: range.to };
-  const endsToday = today !== undefined && range.to >= today;
+  const endsToday = range.to >= props.today;
   const all = [
     ...PRESETS.map((days) => ({
       days,
