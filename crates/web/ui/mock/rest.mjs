@@ -139,8 +139,8 @@ export function alerts() {
     threshold: 2,
     last: NOW,
     error: null,
-    title: { en: "A new cause on several PCs", zh: "多台终端出现新原因" },
-    about: { en: "PCs that fail by a cause first seen today", zh: "因今天首次出现的原因而失败的终端数" },
+    title: { en: "A new cause on several PCs", zh: "多台电脑出现新原因" },
+    about: { en: "PCs that fail by a cause first seen today", zh: "因今天首次出现的原因而失败的电脑数" },
   };
   return {
     evaluated: NOW,
@@ -155,8 +155,8 @@ export function alerts() {
         groups: 0,
         value: 9,
         threshold: 20,
-        title: { en: "Many silent PCs", zh: "大量终端静默" },
-        about: { en: "PCs without a log for 7 days", zh: "7 天没有日志的终端数" },
+        title: { en: "Many silent PCs", zh: "大量电脑静默" },
+        about: { en: "PCs without a log for 7 days", zh: "7 天没有日志的电脑数" },
       },
     ],
     firing: [alert],

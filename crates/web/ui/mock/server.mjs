@@ -81,7 +81,7 @@ createServer(async (request, response) => {
     response.writeHead(MODE === "error" ? 503 : body ? 200 : 404, { "content-type": "application/json" });
     return response.end(
       JSON.stringify(
-        body ?? { error: `nothing is known of \`${url.pathname}\``, hint: "search for it under Endpoints" },
+        body ?? { error: `nothing is known of \`${url.pathname}\``, hint: "search for it under PCs" },
       ),
     );
   }

@@ -31,7 +31,7 @@ test("no text is empty, and no Chinese text was left in English", () => {
 test("counted words are right for one and for many", () => {
   expect(MESSAGES.en.overview.endpointsCount(1)).toBe("1 PC");
   expect(MESSAGES.en.overview.endpointsCount(1200)).toBe("1,200 PCs");
-  expect(MESSAGES.zh.overview.endpointsCount(3)).toBe("3 台终端");
+  expect(MESSAGES.zh.overview.endpointsCount(3)).toBe("3 台电脑");
 });
 
 test("Chinese stands between full-width brackets and commas", () => {

@@ -44,7 +44,7 @@ test("the first sentence counts PCs that fail now, what they share, and how it w
   expect(said({ tried: 85, failing: 15, failing_day_ago: 12, silent: 9 }, { causes: [9, 4, 2] })).toEqual({
     tone: "bad",
     en: "15 PCs fail, 9 of them for one reason; 3 more than yesterday. 9 silent.",
-    zh: "15 台终端更新失败，其中 9 台为同一原因；比昨天增加 3 台。9 台静默。",
+    zh: "15 台电脑更新失败，其中 9 台为同一原因；比昨天增加 3 台。9 台静默。",
   });
   expect(said({ failing: 2, failing_day_ago: 4 }, { causes: [2] }).en).toBe(
     "2 PCs fail, all for one reason; 2 fewer than yesterday.",
@@ -79,7 +79,7 @@ test("a name that nothing has is no all-clear, whatever the figures say", () => 
   expect(unknown({ kb: "KB1234567" })).toEqual({
     tone: "neutral",
     en: "No PC has tried KB1234567 in these days.",
-    zh: "这些天没有终端尝试过 KB1234567。",
+    zh: "这些天没有电脑尝试过 KB1234567。",
   });
   expect(unknown({ from: "2026-11-01", code: "0x80070570" }).en).toBe("No PC has KB1234567 in these days.");
   expect(unknown({ kb: "KB1", category: "network" }).en).toBe("Nothing in these days has all of these filters.");

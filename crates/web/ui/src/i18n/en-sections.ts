@@ -20,7 +20,7 @@ export const sections = {
     curve: "PCs that have it, by day",
     curveBefore: (kb: string) => `against ${kb}, from the day of its own first try`,
     curveLines: (kb: string) => `${kb}, installed`,
-    curveFailing: "failing",
+    curveFailing: (kb: string) => `${kb}, failing`,
     day: "Day",
     causes: "Why it fails",
     noCauses: "No cause stands against it",

@@ -10,7 +10,7 @@ export const system: typeof english = {
     overview: "今日",
     updates: "更新",
     causes: "原因",
-    endpoints: "终端",
+    endpoints: "电脑",
     unexplained: "未查明",
     coverage: "覆盖",
     alerts: "告警",
@@ -20,13 +20,13 @@ export const system: typeof english = {
   },
   search: {
     label: "搜索",
-    placeholder: "终端、KB、错误码、文件、日志行",
+    placeholder: "电脑、KB、错误码、文件、日志行",
     title: "搜索",
     results: (what) => `搜索：${what}`,
     nothing: "没有找到",
-    nothingHint: "可搜索终端、更新、任意写法的错误码、原因、文件，也可粘贴整行日志。",
-    start: "请输入终端、更新、任意写法的错误码、文件，或粘贴整行日志。",
-    pcs: "终端",
+    nothingHint: "可搜索电脑、更新、任意写法的错误码、原因、文件，也可粘贴整行日志。",
+    start: "请输入电脑、更新、任意写法的错误码、文件，或粘贴整行日志。",
+    pcs: "电脑",
     updates: "更新",
     codes: "错误码",
     causes: "原因",
@@ -61,12 +61,12 @@ export const system: typeof english = {
   coverage: {
     headline: (seen, silent) =>
       silent === 0
-        ? `这些天 ${z(seen)} 台终端有日志，没有静默终端`
-        : `这些天 ${z(seen)} 台终端有日志，${z(silent)} 台静默`,
-    reporting: "每天有日志的终端数",
+        ? `这些天 ${z(seen)} 台电脑有日志，没有静默的电脑`
+        : `这些天 ${z(seen)} 台电脑有日志，${z(silent)} 台静默`,
+    reporting: "每天有日志的电脑数",
     seen: "这些天有日志",
     gaps: "从未到达的日志部分",
-    tooMany: "日志片段过多，无法即时统计：请筛选到单台终端",
+    tooMany: "日志片段过多，无法即时统计：请筛选到单台电脑",
     noGaps: "没有已知缺失",
     log: "日志",
     missing: "缺失部分",

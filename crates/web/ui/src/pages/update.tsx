@@ -27,6 +27,7 @@ import {
   updateUrl,
   without,
 } from "../url";
+import { visible } from "../visible";
 
 const POLL_MS = 30_000;
 /** PCs that the page itself lists; all are a click away. */
@@ -148,7 +149,8 @@ function Rollout({ data, filters }: { data: UpdateDetail; filters: Filters }) {
 function Curve({ data }: { data: UpdateDetail }) {
   const { t } = useLang();
   const { kb, before, over_time: days } = data;
-  if (days.length === 0) return <Panel title={t.updates.curve}>{<Empty text={t.updates.none_yet(kb)} />}</Panel>;
+  if (days.length === 0)
+    return <Panel title={t.updates.curve}>{<Empty text={t.updates.none_yet(visible(kb))} />}</Panel>;
   const first = data.first ?? days[0]!.t;
   const at = (day: string) => daysBetween(first, day) - 1;
   const since = days.filter(({ t: day }) => day >= first);
@@ -156,7 +158,7 @@ function Curve({ data }: { data: UpdateDetail }) {
   const own = since.map(({ t: day, installed, failing }) => ({ x: at(day), installed, failing }));
   const older = (before?.over_time ?? []).filter(({ day }) => day <= length);
   return (
-    <Panel title={t.updates.curve} hint={before && t.updates.curveBefore(before.kb)}>
+    <Panel title={t.updates.curve} hint={before && <LogText text={t.updates.curveBefore(before.kb)} />}>
       <Lines
         title={t.updates.curve}
         head={t.updates.day}
@@ -168,7 +170,7 @@ function Curve({ data }: { data: UpdateDetail }) {
             points: own.map(({ x, installed }) => ({ x, y: installed })),
           },
           {
-            name: `${kb}, ${t.updates.curveFailing}`,
+            name: t.updates.curveFailing(kb),
             kind: "bad",
             points: own.map(({ x, failing }) => ({ x, y: failing })),
           },

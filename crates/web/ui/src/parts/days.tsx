@@ -3,6 +3,7 @@
 import { type ReactNode, useState } from "react";
 import { count, slots } from "../format";
 import { useLang } from "../i18n";
+import { LogText } from "./log-text";
 
 export interface Bar {
   t: string;
@@ -72,7 +73,7 @@ export function Lines(props: { lines: Line[]; title: string; axis: [from: string
       <ul className="legend">
         {lines.map(({ name, kind }) => (
           <li key={name}>
-            <span className={`swatch line-${kind}`} aria-hidden="true" /> {name}
+            <span className={`swatch line-${kind}`} aria-hidden="true" /> <LogText text={name} />
           </li>
         ))}
       </ul>
@@ -127,7 +128,7 @@ function Table({ head, rows, title }: { head: string[]; rows: string[][]; title:
               <tr>
                 {head.map((text, at) => (
                   <th key={at} scope="col" className={at === 0 ? undefined : "num"}>
-                    {text || t.overview.range}
+                    <LogText text={text || t.overview.range} />
                   </th>
                 ))}
               </tr>
