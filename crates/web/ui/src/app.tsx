@@ -2,7 +2,7 @@
 
 import { Suspense, useEffect, useRef, useState } from "react";
 import type { Status } from "./api";
-import { LangContext, MESSAGES, type Lang, pickLang, useLang } from "./i18n";
+import { LangContext, MESSAGES, type Lang, pickLang, tagOf, useLang } from "./i18n";
 import { useApi } from "./load";
 import { Link, go, useAddress } from "./nav";
 import {
@@ -45,7 +45,7 @@ export function App() {
   const status = useApi<Status>("/api/v1/status", () => POLL_MS);
 
   useEffect(() => {
-    document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+    document.documentElement.lang = tagOf(lang);
   }, [lang]);
   const t = MESSAGES[lang];
   // A screen on a wall shows figures only; it stays so while the tab is open, whatever is followed.

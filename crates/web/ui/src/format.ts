@@ -46,6 +46,9 @@ export function loggedMs(logged: string | null): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
+/** A time in UTC to its second, as logged times are written. */
+export const stamp = (utc: string): string => utc.slice(0, 19).replace("T", " ");
+
 /** The UTC time beside its time as logged: without the day where both clocks show the same one. */
 export function utcBeside(utc: string, logged: string | null): string {
   const text = utc.replace("T", " ").replace(/Z$/, "");

@@ -11,6 +11,9 @@ export const LANGS: readonly Lang[] = ["en", "zh"];
 
 export const MESSAGES: Record<Lang, Messages> = { en, zh };
 
+/** What a language is to browsers. */
+export const tagOf = (lang: Lang): string => (lang === "zh" ? "zh-CN" : "en");
+
 /** The language to begin with: the address, then the last choice, then the browser. */
 export function pickLang(search: string, stored: string | null, browser: readonly string[]): Lang {
   const asked = new URLSearchParams(search).get("lang");

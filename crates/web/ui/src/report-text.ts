@@ -1,6 +1,6 @@
 // A report as Markdown and as HTML, for tickets and mails. Strangers' text in it stays text in both. Pure.
 
-import type { Lang } from "./i18n";
+import { type Lang, tagOf } from "./i18n";
 import type { Block, Report } from "./report";
 import { visible } from "./visible";
 
@@ -90,7 +90,7 @@ export function toHtml(report: Report, lang: Lang): string {
     ({ title, blocks }) => `<section>\n<h2>${escape(title)}</h2>\n${blocks.map(block).join("\n")}\n</section>`,
   );
   return `<!doctype html>
-<html lang="${lang === "zh" ? "zh-CN" : "en"}">
+<html lang="${tagOf(lang)}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">

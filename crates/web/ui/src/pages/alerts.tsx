@@ -1,7 +1,7 @@
 // What fires, what did, and the rules that decide it. Each leads to the page that it is about.
 
 import type { Alert, AlertRule, Alerts } from "../api";
-import { count } from "../format";
+import { count, stamp } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
@@ -19,7 +19,7 @@ export function AlertsPage() {
   const { data, error } = loaded;
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
   const firing = data.firing.filter(({ state }) => state === "firing").length;
-  const when = data.evaluated?.slice(0, 19).replace("T", " ");
+  const when = data.evaluated && stamp(data.evaluated);
   return (
     <>
       <Standing loaded={loaded} />
@@ -51,7 +51,7 @@ export function AlertsPage() {
 
 function List({ alerts }: { alerts: (Alert & { resolved?: string | null })[] }) {
   const { lang, t } = useLang();
-  const time = (at: string | null | undefined) => (at ? at.slice(0, 19).replace("T", " ") : t.common.unknown);
+  const time = (at: string | null | undefined) => (at ? stamp(at) : t.common.unknown);
   return (
     <ul className="alerts">
       {alerts.map((alert) => (

@@ -1,7 +1,7 @@
 // What the fleet's logs do not cover: who is silent, whose clock is ahead, and which parts of logs never came.
 
 import type { Coverage } from "../api";
-import { bytes, count } from "../format";
+import { bytes } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
@@ -10,23 +10,24 @@ import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
+import { Tile } from "../parts/tile";
 import { type Filters, endpointUrl, endpointsUrl, queryOf, recordUrl } from "../url";
 
 const POLL_MS = 30_000;
 
 export function CoveragePage({ filters }: { filters: Filters }) {
-  const { lang, t } = useLang();
+  const { t } = useLang();
   const loaded = useApi<Coverage>(`/api/v1/coverage${queryOf(filters)}`, () => POLL_MS);
   const { data, error } = loaded;
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
-  const tile = (title: string, value: number, tone: string, href: string | null, note: string) => (
-    <div className={value > 0 ? tone : ""}>
-      <dt>{title}</dt>
-      <dd>
-        {href ? <Link href={href}>{count(lang, value)}</Link> : <span>{count(lang, value)}</span>}
-        <small>{note}</small>
-      </dd>
-    </div>
+  const tile = (title: string, value: number, state: "silent" | "clock_ahead", note: string) => (
+    <Tile
+      title={title}
+      value={value}
+      tone={value > 0 ? "warn" : ""}
+      href={endpointsUrl({ filters, state })}
+      notes={[note]}
+    />
   );
   return (
     <>
@@ -39,15 +40,9 @@ export function CoveragePage({ filters }: { filters: Filters }) {
       <FilterBar filters={filters} range={data.range} href={(next) => `/coverage${queryOf(next)}`} />
       <Held loaded={loaded}>
         <dl className="totals">
-          {tile(t.coverage.seen, data.seen, "", null, t.headline.clocks)}
-          {tile(t.tiles.silent, data.silent, "warn", endpointsUrl({ filters, state: "silent" }), t.tiles.silentNote)}
-          {tile(
-            t.tiles.clock,
-            data.clock_ahead,
-            "warn",
-            endpointsUrl({ filters, state: "clock_ahead" }),
-            t.tiles.clockNote,
-          )}
+          <Tile title={t.coverage.seen} value={data.seen} tone="" href={null} notes={[t.headline.clocks]} />
+          {tile(t.tiles.silent, data.silent, "silent", t.tiles.silentNote)}
+          {tile(t.tiles.clock, data.clock_ahead, "clock_ahead", t.tiles.clockNote)}
         </dl>
         <Panel title={t.coverage.reporting}>
           {data.reporting === null ? (

@@ -1,6 +1,7 @@
 // What a machine is: its id, the names it had, its labels, its build and its clock.
 
 import type { EndpointDetail } from "../api";
+import { stamp } from "../format";
 import { useLang, word } from "../i18n";
 import { LabelLine } from "../parts/labels";
 import { LogText } from "../parts/log-text";
@@ -37,7 +38,7 @@ export function Facts({ data }: { data: EndpointDetail }) {
           <div>
             <dt>{t.labels.contact}</dt>
             <dd className="mono">
-              {endpoint.contact.slice(0, 19).replace("T", " ")} <small className="muted">{t.common.utc}</small>
+              {stamp(endpoint.contact)} <small className="muted">{t.common.utc}</small>
             </dd>
           </div>
         )}

@@ -1,10 +1,9 @@
 // The fleet in PCs: each figure leads to the list of exactly those it counts.
 
 import type { CauseList, Overview } from "../api";
-import { count } from "../format";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
-import { Link } from "../nav";
+import { Tile } from "../parts/tile";
 import { type Filters, type ListState, endpointsUrl, sectionQuery, sectionUrl } from "../url";
 import { isCurrent } from "../verdict";
 
@@ -51,18 +50,5 @@ function NewCauses({ filters }: { filters: Filters }) {
       title={t.tiles.newCauses}
       notes={[t.tiles.newCausesNote]}
     />
-  );
-}
-
-function Tile(props: { href: string; value: number; tone: string; title: string; notes: string[] }) {
-  const { lang } = useLang();
-  return (
-    <div className={props.tone}>
-      <dt>{props.title}</dt>
-      <dd>
-        <Link href={props.href}>{count(lang, props.value)}</Link>
-        <small>{props.notes.join(" · ")}</small>
-      </dd>
-    </div>
   );
 }

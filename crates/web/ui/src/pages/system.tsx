@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import type { Counted, System } from "../api";
-import { bytes, count, duration } from "../format";
+import { bytes, count, duration, stamp } from "../format";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
@@ -63,7 +63,7 @@ export function SystemPage() {
   );
 }
 
-const time = (at: string | null | undefined) => (at ? at.slice(0, 19).replace("T", " ") : "–");
+const time = (at: string | null | undefined) => (at ? stamp(at) : "–");
 
 function Facts({ data }: { data: System }) {
   const { lang, t } = useLang();

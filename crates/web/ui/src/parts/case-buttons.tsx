@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import { type Ticket, tellUser, ticketText } from "../case";
-import { LANGS, MESSAGES, useLang } from "../i18n";
+import { LANGS, MESSAGES, tagOf, useLang } from "../i18n";
 import { Link } from "../nav";
 import { reportUrl } from "../url";
 import { LogText } from "./log-text";
@@ -32,7 +32,7 @@ export function CaseButtons(props: { id: string; ticket: Ticket; category: strin
           <p className="muted">{t.pc.tellHint}</p>
           {/* The user may read another language than the engineer. */}
           {[lang, ...LANGS.filter((other) => other !== lang)].map((each) => (
-            <div key={each} lang={each === "zh" ? "zh-CN" : "en"}>
+            <div key={each} lang={tagOf(each)}>
               <p>
                 <LogText text={tellUser(each, kb, category)} />
               </p>

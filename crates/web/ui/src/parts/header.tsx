@@ -2,7 +2,7 @@
 
 import type { Status } from "../api";
 import { clock } from "../format";
-import { useLang } from "../i18n";
+import { tagOf, useLang } from "../i18n";
 import { pause, useLive } from "../live";
 import type { Loaded } from "../load";
 import { Link } from "../nav";
@@ -30,7 +30,7 @@ export function Header(props: {
   home: string;
   onToggle: () => void;
 }) {
-  const { t } = useLang();
+  const { lang, t } = useLang();
   const { page } = props.route;
   const trouble = props.status.data?.trouble ?? 0;
   return (
@@ -62,7 +62,7 @@ export function Header(props: {
         type="button"
         className="lang"
         onClick={props.onToggle}
-        lang={t.other === "中文" ? "zh-CN" : "en"}
+        lang={tagOf(lang === "en" ? "zh" : "en")}
         title={t.otherHint}
       >
         {t.other}
