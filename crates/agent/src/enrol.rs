@@ -20,31 +20,42 @@ pub(crate) fn token(config: &Config, tell: &mut dyn FnMut(&str)) -> anyhow::Resu
     match &config.token {
         TokenFrom::File(path) => read(path),
         TokenFrom::Fleet(path) => {
-            let known = fs::read_to_string(config.state.join(ENDPOINT)).unwrap_or_default();
-            let known = known.trim();
             let own = machine::guid()
                 .ok()
                 .and_then(|guid| event::endpoint_of_machine(&guid));
-            // The state of a machine that an image was made of is that of another one, and so is its secret.
-            if !known.is_empty() && own.is_some_and(|own| own != known) {
-                tell(
-                    "the kept name and secret are those of another machine: this one enrols itself",
-                );
-                for name in [ENDPOINT, SECRET] {
-                    let path = config.state.join(name);
-                    fs::remove_file(&path)
-                        .with_context(|| format!("cannot remove `{}`", path.display()))?;
-                }
-                let secret = secret(&config.state)?;
-                return enrol(config, path, &secret, tell);
-            }
+            let known = kept_name(&config.state, own.as_deref(), tell)?;
             let secret = secret(&config.state)?;
             match known {
-                "" => enrol(config, path, &secret, tell),
-                endpoint => Ok(format!("{endpoint}.{secret}")),
+                None => enrol(config, path, &secret, tell),
+                Some(endpoint) => Ok(format!("{endpoint}.{secret}")),
             }
         }
     }
+}
+
+/// The name under which this machine enrolled. The state of a machine that an image was made of is that of another one, and so is its secret:
+/// both are removed, the name last, because it alone tells whose the secret is, after a crash between the two as well.
+fn kept_name(
+    state: &Path,
+    own: Option<&str>,
+    tell: &mut dyn FnMut(&str),
+) -> anyhow::Result<Option<String>> {
+    let known = fs::read_to_string(state.join(ENDPOINT)).unwrap_or_default();
+    let known = known.trim();
+    if known.is_empty() || own.is_none_or(|own| own == known) {
+        return Ok(Some(known.to_owned()).filter(|known| !known.is_empty()));
+    }
+    tell("the kept name and secret are those of another machine: this one enrols itself");
+    for name in [SECRET, ENDPOINT] {
+        let path = state.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove `{}`", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The intake, with a token. Each request is made once: the agent waits by itself.
@@ -139,6 +150,25 @@ fn read(path: &Path) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_and_secret_of_another_machine_are_removed_whatever_is_left_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (endpoint, secret) = (folder.path().join(ENDPOINT), folder.path().join(SECRET));
+        let name = |own| kept_name(folder.path(), own, &mut |_| {}).unwrap();
+        assert_eq!(name(Some("own")), None);
+        fs::write(&endpoint, "own\n").unwrap();
+        fs::write(&secret, "made up").unwrap();
+        for own in [Some("own"), None] {
+            assert_eq!(name(own).as_deref(), Some("own"));
+        }
+        assert_eq!(name(Some("another")), None);
+        assert!(!endpoint.exists() && !secret.exists());
+        // A process that ended between the two left the name.
+        fs::write(&endpoint, "own").unwrap();
+        assert_eq!(name(Some("another")), None);
+        assert!(!endpoint.exists());
+    }
 
     #[test]
     fn a_token_is_one_word_of_visible_ascii() {

@@ -103,7 +103,7 @@ impl Running {
     fn renew(&self, config: &Config, place: &mut Follower) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if place.generation == shown.generation {
-            if !place.is_refused || !matches!(config.token, TokenFrom::File(_)) {
+            if !place.is_refused || !place.is_token_in_file {
                 return;
             }
             let token = enrol::token(config, &mut |text| tracing::info!("{text}"));

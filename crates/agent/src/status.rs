@@ -155,16 +155,14 @@ impl State {
         self.refused.retain(|id, _| is_followed(*id));
         // Said when they were refused.
         self.said.problems.extend(self.refused.values().cloned());
-        let known = lost(&self.before);
-        for gap in lost(&self.said) {
-            if !known.contains(&gap) {
-                tracing::error!(place = self.said.place, "lost: {}", one_line(&gap));
-            }
+        let (known, lost) = (lost(&self.before), lost(&self.said));
+        for gap in lost.iter().filter(|gap| !known.contains(gap)) {
+            tracing::error!(place = self.said.place, "lost: {}", one_line(gap));
         }
         let is_urgent = self.before.error != self.said.error
             || self.before.checkpoint != self.said.checkpoint
             || self.before.problems != self.said.problems
-            || known != lost(&self.said);
+            || known != lost;
         let is_same = Status {
             written_at: self.before.written_at,
             ..self.said.clone()

@@ -34,13 +34,8 @@ impl Place {
             let is_like = log.print.end >= readable && size <= readable;
             return Ok(Some(is_like && is_same(&log.print, file, size)?));
         }
-        let known = self.files.get(&key).and_then(|known| {
-            let compared = known.compared.iter();
-            compared
-                .rev()
-                .find(|(other, _)| *other == id)
-                .map(|(_, to)| *to)
-        });
+        let known = self.files.get(&key);
+        let compared = known.and_then(|known| known.compared.get(&id)).copied();
         let Some(other) = self.file_of(index)? else {
             return Ok(Some(false));
         };
@@ -48,7 +43,10 @@ impl Place {
             return Ok(Some(false));
         }
         // The end of what was compared is compared again.
-        let mut at = known.unwrap_or(0).min(size).saturating_sub(COMPARE_BYTES);
+        let mut at = compared
+            .unwrap_or(0)
+            .min(size)
+            .saturating_sub(COMPARE_BYTES);
         let end = size.min(at + COMPARE_MAX);
         while at < end {
             let length = COMPARE_BYTES.min(end - at);
@@ -58,8 +56,7 @@ impl Place {
             at += length;
         }
         if let Some(known) = self.files.get_mut(&key) {
-            known.compared.retain(|(other, _)| *other != id);
-            known.compared.push((id, end));
+            known.compared.insert(id, end);
         }
         Ok((end == size).then_some(true))
     }

@@ -300,7 +300,7 @@ impl Place {
                     read.is_left && zeros < ZEROS || read.is_final && is_wide && zeros == 1;
                 let used = if is_content { bytes.len() } else { used };
                 // Of UTF-16 one may be half of a unit.
-                let is_space = bytes.len() - used > usize::from(log.encoding != TextEncoding::Utf8);
+                let is_space = bytes.len() - used > usize::from(is_wide);
                 let zeros = is_space.then_some((log.offset + used as u64, log.size));
                 self.is_dirty |= log.zeros != zeros;
                 log.zeros = zeros;

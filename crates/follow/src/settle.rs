@@ -11,6 +11,7 @@ use crate::next::is_same;
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{Hash, TAIL_BYTES};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub(crate) struct Known {
     /// Looking at it takes long.
     pub(crate) is_cabinet: bool,
     /// Logs whose beginning it has, and how much of it was compared.
-    pub(crate) compared: Vec<(u32, u64)>,
+    pub(crate) compared: BTreeMap<u32, u64>,
 }
 
 /// What a file is.

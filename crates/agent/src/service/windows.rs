@@ -165,8 +165,15 @@ fn folders(program: &Path, config: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let beside = [program, config].into_iter().filter_map(Path::parent);
     folders.extend(beside.map(Path::to_owned));
     folders.sort();
-    folders.dedup();
+    // What lies below a folder of our own gets that one's rights.
+    folders.dedup_by(|next, before| next == before || is_own(before) && next.starts_with(&*before));
     Ok(folders)
+}
+
+fn is_own(folder: &Path) -> bool {
+    folder
+        .file_name()
+        .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
 }
 
 /// The folder of the program, its configuration and its secret is for SYSTEM and administrators alone.
@@ -174,10 +181,7 @@ fn folders(program: &Path, config: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Below ProgramData every user may make files, and whoever made the folder first owns it: a library beside the program would run as LocalSystem.
 /// A folder of another name may hold other things, and is left as it is.
 fn restrict(folder: &Path) -> anyhow::Result<()> {
-    let is_own = folder
-        .file_name()
-        .is_some_and(|name| name.eq_ignore_ascii_case(NAME));
-    if !is_own {
+    if !is_own(folder) {
         eprintln!(
             "the rights of `{}` stay as they are; only administrators should be able to write there, and to read the secret",
             folder.display()

@@ -93,6 +93,13 @@ const SYMLINK_TAG: u32 = 0xA000_000C;
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let good = arguments.compare.as_deref().map(read).transpose()?;
+    // Said before the folder is hashed, which takes long, and not behind it.
+    if let Some(path) = arguments.output.as_deref().filter(|path| path.exists()) {
+        anyhow::bail!(
+            "`{}` exists\nhint: name a file that does not, and what is there stays whole",
+            path.display()
+        );
+    }
     let progress = Progress::new(arguments.quiet);
     let files = entries(&arguments.path, &progress)?;
     let unreadable = files
@@ -106,7 +113,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             files: files.clone(),
         };
         let text = serde_json::to_string_pretty(&tree)? + "\n";
-        fs::File::create_new(path)
+        File::create_new(path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("write `{}`", path.display()))?;
         let files = counted(tree.files.len() as u64, "entry", "entries");

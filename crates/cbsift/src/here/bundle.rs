@@ -451,11 +451,12 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
     }
 }
 
-/// A registry export without values that are written as bytes, whose names nobody sees. `is_hidden` = a line before goes on in this one.
+/// A registry export without values that are written as bytes, whose names nobody sees. `is_hidden` = what stands before goes on in this line: one
+/// that Windows wrapped, or a long one that was cut into pieces.
 fn without_hex(text: &str, is_hidden: &mut bool) -> String {
     let shown = text.split_inclusive('\n').filter(|line| {
         let hides = *is_hidden || line.to_ascii_lowercase().contains("=hex");
-        *is_hidden = hides && line.trim_end().ends_with('\\');
+        *is_hidden = hides && (!line.ends_with('\n') || line.trim_end().ends_with('\\'));
         !hides
     });
     shown.collect()
@@ -495,4 +496,23 @@ fn events(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_written_as_bytes_leave_no_export_wherever_it_is_cut() {
+        let text = "[HKEY_LOCAL_MACHINE\\X]\r\n\"a\"=hex(7):61,00,\\\r\n  62,00\r\n\"b\"=\"c\"\r\n";
+        let whole = "[HKEY_LOCAL_MACHINE\\X]\r\n\"b\"=\"c\"\r\n";
+        // Pieces end behind a line, or within one that is too long; of that the bytes begin in the first.
+        let bytes = text.find(":61").unwrap()..=text.find("\"b\"").unwrap();
+        for at in bytes {
+            let (first, second) = text.split_at(at);
+            let mut is_hidden = false;
+            let shown = without_hex(first, &mut is_hidden) + &without_hex(second, &mut is_hidden);
+            assert_eq!(shown, whole, "cut at {at}");
+        }
+    }
 }
