@@ -48,6 +48,17 @@ async fn enrol(store: &Store, tenant: &str, machines: &[Enrolment]) -> Vec<Optio
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// What a machine hears at last: where the store takes longer than an intake waits its sender asks again.
+async fn settled(store: &Store, tenant: &str, machine: &Enrolment) -> Enrolled {
+    for _ in 0..60 {
+        let answers = enrol(store, tenant, std::slice::from_ref(machine)).await;
+        if let Some(answer) = answers.into_iter().flatten().next() {
+            return answer;
+        }
+    }
+    panic!("{machine:?} is never answered");
+}
+
 #[tokio::test]
 async fn a_token_comes_back_as_it_went_and_never_from_a_later_state() {
     let (store, tenant) = (store().await, "tokens-states");
@@ -119,14 +130,20 @@ async fn intakes_at_once_give_each_machine_one_token_and_tell_clones() {
     let intakes: Vec<_> = (0..4).map(ask).collect();
     let mut told = Vec::new();
     for intake in intakes {
-        told.extend(intake.await.unwrap());
+        for (machine, answer) in intake.await.unwrap() {
+            let answer = match answer {
+                Some(answer) => answer,
+                None => settled(&store, tenant, &machine).await,
+            };
+            told.push((machine, answer));
+        }
     }
     let good = store.tokens_in_use(tenant).await.unwrap();
     let ids: BTreeSet<&str> = good.iter().map(|token| token.id.as_str()).collect();
     assert_eq!((good.len(), ids.len()), (MACHINES, MACHINES));
     for (machine, answer) in &told {
         let is_good = good.iter().any(|token| token.secret == machine.secret);
-        match answer.as_ref().expect("settled") {
+        match answer {
             Enrolled::Active { copied_from: None } => assert!(is_good, "{machine:?}"),
             Enrolled::Waiting(WaitReason::AtOnce | WaitReason::OtherHost) => {
                 assert!(!is_good, "{machine:?}");
@@ -134,8 +151,7 @@ async fn intakes_at_once_give_each_machine_one_token_and_tell_clones() {
             other => panic!("{machine:?}: {other:?}"),
         }
         // Asked again, each hears the same.
-        let again = enrol(&store, tenant, std::slice::from_ref(machine)).await;
-        assert_eq!(again[0], *answer);
+        assert_eq!(settled(&store, tenant, machine).await, *answer);
     }
     // What each said is kept, once.
     let hosts = store.enrolled_hosts(tenant, &ids).await.unwrap();
