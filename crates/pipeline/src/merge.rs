@@ -163,13 +163,7 @@ async fn pass(
     for month in store.chunk_months_of(moving.tenant, moving.from).await? {
         let mut place = None;
         while let Some((chunks, next)) = store
-            .chunks_after(
-                moving.tenant,
-                moving.from,
-                month,
-                &all,
-                place.as_ref(),
-            )
+            .chunks_after(moving.tenant, moving.from, month, &all, place.as_ref())
             .await?
         {
             place = Some(next);

@@ -211,10 +211,7 @@ impl<'a> Run<'a> {
     async fn put(&mut self, chunks: Vec<Chunk>) -> anyhow::Result<()> {
         let count = chunks.len() as u64;
         self.step.chunks += count;
-        self.step.bytes += chunks
-            .iter()
-            .map(|chunk| chunk.length)
-            .sum::<u64>();
+        self.step.bytes += chunks.iter().map(|chunk| chunk.length).sum::<u64>();
         let rows = self.rows(chunks).await?;
         self.step.poisoned += count - rows.len() as u64;
         for rows in &rows {

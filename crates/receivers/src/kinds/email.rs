@@ -75,13 +75,14 @@ impl Email {
             Some(Encryption::StartTls) | None => 587,
         });
         let login = checks.login();
-        if let (Some((host, _)), Some(_), Some(Encryption::None)) = (&server, &login, encryption) {
-            if !is_this_machine(host) && !config.allow_plaintext {
-                checks.fault(
-                    "tls",
-                    "a password would cross the network in the clear\nhint: `tls: starttls`, or set `allow_plaintext: true`",
-                );
-            }
+        if let (Some((host, _)), Some(_), Some(Encryption::None)) = (&server, &login, encryption)
+            && !is_this_machine(host)
+            && !config.allow_plaintext
+        {
+            checks.fault(
+                "tls",
+                "a password would cross the network in the clear\nhint: `tls: starttls`, or set `allow_plaintext: true`",
+            );
         }
         let from = match &config.from {
             Some(from) => checks.good("from", mailbox(from)),

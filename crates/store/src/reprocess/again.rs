@@ -108,9 +108,7 @@ impl Store {
         };
         // First how large they are, which costs no text: an endpoint of small chunks may stand before one of large ones.
         let lengths = asked("length", CHUNKS_OF_A_READ);
-        let lengths: Vec<u64> = self
-            .fetch_all("measure stored chunks", lengths)
-            .await?;
+        let lengths: Vec<u64> = self.fetch_all("measure stored chunks", lengths).await?;
         let rows = asked("?fields", chunks_at_once(&lengths));
         let rows: Vec<StoredChunk> = self.fetch_all("read stored chunks", rows).await?;
         let Some(last) = rows.last() else {
