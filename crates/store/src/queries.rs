@@ -25,6 +25,7 @@ mod sets;
 mod states;
 mod system;
 mod told;
+mod tries;
 mod unexplained;
 mod updates;
 mod updates_of;

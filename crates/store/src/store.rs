@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 /// A connection to the store. Cheap to clone; used from many tasks at once.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct Store {
     unreadable: Arc<Mutex<BTreeSet<LostPart>>>,
     /// What was last found of rows that tell nothing.
     untold: Arc<Mutex<Option<Untold>>>,
+    /// Pages that read what all machines tried, at one time.
+    folding: Arc<Semaphore>,
     /// Host names that this process has stored.
     hosts: Arc<Mutex<KnownHosts>>,
     /// Where the audit of this process stands.
@@ -38,6 +40,9 @@ pub(crate) struct Untold {
     pub(crate) asked: Instant,
     pub(crate) months: Vec<u32>,
 }
+
+/// Pages that read what all machines tried and are held at one time: each takes a core, and memory.
+const FOLDING: usize = 2;
 
 /// Parts remembered until then: who asks does so every few seconds, and a damaged disk need not fill memory.
 const MAX_UNREADABLE: usize = 1000;
@@ -163,6 +168,7 @@ impl Store {
             config: Arc::new(config),
             unreadable: Arc::default(),
             untold: Arc::default(),
+            folding: Arc::new(Semaphore::new(FOLDING)),
             hosts: Arc::default(),
             chain: Arc::default(),
         };
@@ -357,7 +363,7 @@ impl Store {
     }
 
     /// Bounds a read: a store that hangs must not hang its callers. Remembers which part was damaged, if that is why it failed.
-    async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         doing: impl Into<String>,
         answer: impl Future<Output = clickhouse::error::Result<T>>,
@@ -396,6 +402,12 @@ impl Store {
     /// The chain of audit rows that this process writes.
     pub(crate) fn chain(&self) -> &tokio::sync::Mutex<Option<Chain>> {
         &self.chain
+    }
+
+    /// Waits until a page may read what all machines tried.
+    pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.folding.acquire().await.ok()
     }
 
     /// What is remembered of rows that tell nothing.

@@ -3,13 +3,16 @@
 use super::{
     Cause, Filter, Trend,
     endpoints::machines,
-    states::{CAUSE, State, states},
-    told::{ATTEMPTS, FINDINGS},
+    states::{Stands, State},
+    told::Told,
+    tries::{CauseAt, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::Code;
 use serde::Deserialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 /// What figures are told apart by.
@@ -82,7 +85,7 @@ pub struct AlertGroup {
 }
 
 /// Groups of one rule that are told, those that reach its threshold before all others: one that fires is not lost behind larger ones.
-const GROUPS: u64 = 2_000;
+const GROUPS: usize = 2_000;
 
 /// The order of groups.
 const ORDER: &str = "ORDER BY machines >= {at_least:Float64} AND machines >= {share:Float64} * of DESC, machines DESC, key LIMIT {groups:UInt64}";
@@ -92,6 +95,29 @@ const NAMED: u8 = 10;
 
 /// A machine that was heard of within so many days counts where silent ones do: older ones are gone, and not news.
 const HEARD_DAYS: i64 = 30;
+
+/// Machines of one group, while they are counted.
+#[derive(Default)]
+struct Grouped {
+    machines: u64,
+    of: u64,
+    newest: i64,
+    first: BTreeSet<String>,
+}
+
+impl Grouped {
+    /// Counts a machine; `newest` = its latest failure where it is one of those that count.
+    fn add(&mut self, endpoint: &str, newest: Option<i64>) {
+        self.of += 1;
+        let Some(newest) = newest else { return };
+        self.machines += 1;
+        self.newest = self.newest.max(newest);
+        self.first.insert(endpoint.to_owned());
+        if self.first.len() > usize::from(NAMED) {
+            self.first.pop_last();
+        }
+    }
+}
 
 /// Conditions that each machine has the label of a group: joins, and the names of their values.
 fn joined(by: &[AlertBy]) -> String {
@@ -139,25 +165,25 @@ impl Store {
             return Ok(Vec::new());
         };
         let told = self.told(filter, from, to).await?;
-        let sql = format!(
-            "SELECT DISTINCT {CAUSE} AS hash, toString(category), toString(rule), root FROM (\
-               SELECT category, rule, root FROM {attempts} WHERE outcome IN ('failed', 'rolled_back') \
-               UNION ALL SELECT category, rule, root FROM {findings} WHERE severity IN ('error', 'critical'))",
-            attempts = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]),
-            findings = told.whole(&FINDINGS, &["severity", "category", "rule", "root"]),
-        );
-        let rows: Vec<(u64, String, String, u32)> = self
-            .fetch_all("read what machines failed by", told.ask(self, &sql))
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(key, category, rule, root)| AlertCause {
-                key,
-                category,
-                rule,
-                root_code: (root != 0).then_some(Code::new(root)),
-            })
-            .collect())
+        let mut words = Words::default();
+        let mut causes: BTreeSet<CauseAt> = BTreeSet::new();
+        self.each_machine(&told, &mut words, |_, machine| {
+            let tries = machine.tries.iter().filter(|tried| tried.has_failed());
+            causes.extend(tries.map(|tried| tried.cause));
+            let found = machine.found.iter().filter(|found| found.is_wrong);
+            causes.extend(found.map(|found| found.cause));
+        })
+        .await?;
+        let told = causes.into_iter().map(|cause| {
+            let told = words.told(cause);
+            AlertCause {
+                key: told.key(),
+                category: told.category.to_owned(),
+                rule: told.rule.to_owned(),
+                root_code: told.root_code(),
+            }
+        });
+        Ok(told.collect())
     }
 
     /// Causes with how they go on, as the first page tells it.
@@ -178,37 +204,61 @@ impl Store {
         let told = self.told(asked.filter, from, to).await?;
         let by_cause = asked.by.contains(&AlertBy::Cause);
         // Whoever is told apart by its update has one; a finding that stands for itself is no try of its own.
-        let rows = match asked.by.contains(&AlertBy::Kb) {
-            true => "shown AND kb != '' AND NOT found",
-            false => "shown",
-        };
-        let sql = format!(
-            "SELECT key, machines, of, newest, first FROM (\
-             SELECT key, uniqExactIf(endpoint, hit) AS machines, uniqExact(endpoint) AS of, maxIf(failed_at, hit) AS newest, \
-               arraySlice(arrayDistinct(groupArraySortedIf(100)(endpoint, hit)), 1, {NAMED}) AS first FROM (\
-             SELECT machine.endpoint AS endpoint, {key} AS key, failed_at, state = {state} \
-               AND (failed >= {{tries:UInt64}} OR failed_at <= {{settled:Int64}}) AND ({{any_cause:UInt8}} = 1 OR cause IN {{causes:Array(UInt64)}}) AS hit \
-             FROM (SELECT * FROM {states} WHERE {rows} AND kb NOT IN {{except_kbs:Array(String)}}) AS machine{joins}) \
-             GROUP BY key) WHERE machines > 0 {ORDER}",
-            key = key(asked.by),
-            state = asked.state.rank(),
-            states = states(&told, false),
-            joins = joined(asked.by),
-        );
-        let query = told
-            .ask(self, &sql)
-            .param("tries", asked.tries)
-            .param("settled", told.now() - asked.after_s)
-            .param("any_cause", u8::from(asked.causes.is_none()))
-            .param("causes", asked.causes.unwrap_or_default())
-            .param("except_kbs", asked.except_kbs)
-            .param("at_least", asked.reached.at_least)
+        let by_kb = asked.by.contains(&AlertBy::Kb);
+        let labels = self.labels_by(&told, asked.by).await?;
+        let settled = told.now() - asked.after_s;
+        let (stands, mut words) = (Stands::now(&told), Words::default());
+        let mut groups: BTreeMap<Vec<String>, Grouped> = BTreeMap::new();
+        self.each_machine(&told, &mut words, |words, machine| {
+            let mut of_machine: BTreeMap<Vec<String>, Option<i64>> = BTreeMap::new();
+            for stand in stands.of(words, machine) {
+                let kb = words.text(stand.kb);
+                if !stand.is_shown
+                    || (by_kb && (stand.is_found || stand.kb.is_empty()))
+                    || asked.except_kbs.iter().any(|except| except == kb)
+                {
+                    continue;
+                }
+                let cause = stand.failure.map(|(_, cause)| words.told(cause).key());
+                let failed_at = stand.failure.map_or(0, |(at, _)| at);
+                let is_hit = stand.state == asked.state
+                    && (stand.failed >= asked.tries || failed_at <= settled)
+                    && asked
+                        .causes
+                        .is_none_or(|causes| cause.is_some_and(|cause| causes.contains(&cause)));
+                let key = asked.by.iter().zip(&labels).map(|(by, values)| match by {
+                    AlertBy::Kb => kb.to_owned(),
+                    AlertBy::Cause => cause.unwrap_or(0).to_string(),
+                    AlertBy::Label(_) => values.get(machine.endpoint).cloned().unwrap_or_default(),
+                });
+                let newest = of_machine.entry(key.collect()).or_default();
+                *newest = (*newest).max(is_hit.then_some(failed_at));
+            }
+            for (key, newest) in of_machine {
+                groups.entry(key).or_default().add(machine.endpoint, newest);
+            }
+        })
+        .await?;
+        let mut groups: Vec<AlertGroup> = groups
+            .into_iter()
+            .filter(|(_, grouped)| grouped.machines > 0)
+            .map(|(key, grouped)| AlertGroup {
+                key,
+                machines: grouped.machines,
+                of: grouped.of,
+                newest: grouped.newest,
+                first: grouped.first.into_iter().collect(),
+            })
+            .collect();
+        groups.sort_by_cached_key(|group| {
             // Of a cause nobody knows of how many it is a share.
-            .param("share", if by_cause { 0.0 } else { asked.reached.share })
-            .param("groups", GROUPS);
-        let mut groups: Vec<AlertGroup> = self
-            .fetch_all("count machines for alerts", with_labels(query, asked.by))
-            .await?;
+            let share = if by_cause { 0.0 } else { asked.reached.share };
+            let machines = group.machines as f64;
+            let is_reached =
+                machines >= asked.reached.at_least && machines >= share * group.of as f64;
+            (Reverse((is_reached, group.machines)), group.key.clone())
+        });
+        groups.truncate(GROUPS);
         // Of a cause only those have a row that have it: of how many that is, only the whole fleet could tell.
         if by_cause {
             for group in &mut groups {
@@ -216,6 +266,34 @@ impl Store {
             }
         }
         Ok(groups)
+    }
+
+    /// Of each thing that groups are told apart by, the values of a label by machine; nothing where it is none.
+    async fn labels_by(
+        &self,
+        told: &Told<'_>,
+        by: &[AlertBy],
+    ) -> Result<Vec<HashMap<String, String>>> {
+        let mut labels = Vec::new();
+        for by in by {
+            let AlertBy::Label(label) = by else {
+                labels.push(HashMap::new());
+                continue;
+            };
+            let query = told
+                .ask(
+                    self,
+                    "SELECT endpoint, value FROM endpoint_labels FINAL \
+                     WHERE tenant = {tenant:String} AND label = {by:String} AND value != ''",
+                )
+                .param("by", label)
+                // As many as there are machines.
+                .with_setting("max_result_rows", "0");
+            let values: Vec<(String, String)> =
+                self.fetch_all("read a label of endpoints", query).await?;
+            labels.push(values.into_iter().collect());
+        }
+        Ok(labels)
     }
 
     /// Counts machines that are silent, or whose clocks are ahead, of those heard of within 30 days; by labels alone.
@@ -247,7 +325,7 @@ impl Store {
             .param("heard_from", now - HEARD_DAYS * 86_400)
             .param("at_least", reached.at_least)
             .param("share", reached.share)
-            .param("groups", GROUPS);
+            .param("groups", GROUPS as u64);
         self.fetch_all("count silent machines for alerts", with_labels(query, by))
             .await
     }

@@ -2,28 +2,26 @@
 
 use super::{
     Day, EndpointSummary, Filter,
-    causes::{Cause, each},
+    causes::{Cause, CauseCounts, OfCause, by_cause},
     derived::ListedFinding,
     endpoints::{BUILD, machines},
     overview::CHART_DAYS,
-    states::{State, states},
+    states::{Stand, Stands, State, States},
     told::{FINDINGS, Told},
+    tries::{CauseAt, Narrow, Word, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::Code;
 use serde::Deserialize;
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Lines of each list of the page.
 const TOP: usize = 20;
 
 /// Machines to copy from.
 const TWINS: usize = 10;
-
-/// Values of builds and labels that are looked at: more than people compare.
-const VALUES: u64 = 5_000;
 
 /// One cause with all that its page shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,23 +112,11 @@ impl Common {
 }
 
 #[derive(Row, Deserialize)]
-struct Counted {
-    kind: u8,
-    day: Day,
-    kb: String,
-    terminal: u32,
-    endpoints: u64,
-    count: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct ValueRow {
-    kind: String,
-    label: String,
-    value: String,
-    failing: u64,
-    healthy: u64,
-    twins: Vec<String>,
+struct FactsRow {
+    endpoint: String,
+    build: String,
+    stack: String,
+    labels: Vec<(String, String)>,
 }
 
 #[derive(Row, Deserialize)]
@@ -155,85 +141,34 @@ impl Store {
             ..filter.clone()
         };
         let beside = self.told(&everything, from, to).await?;
-        let (states, rows, counted, objects, sample) = tokio::try_join!(
-            self.machine_states(&told),
-            self.cause_rows(&told),
-            self.counted_by_cause(&told),
-            self.objects_of(&told),
-            self.latest_finding(&told),
-        )?;
-        let hashes: Vec<u64> = rows.iter().map(|row| row.hash).collect();
-        let cause = Cause::ranked(rows, &states, told.now()).into_iter().next();
-        let mut detail = CauseDetail {
-            days: Some((from, to)),
-            objects,
-            sample,
-            ..CauseDetail::default()
-        };
-        for row in counted {
-            let (endpoints, count) = (row.endpoints, row.count);
-            match row.kind {
-                DAY => detail.over_time.push(CauseDay {
-                    day: row.day,
-                    endpoints,
-                    count,
-                }),
-                KB => detail.kbs.push(CauseKb {
-                    kb: row.kb,
-                    endpoints,
-                    count,
-                }),
-                _ => detail.terminal_codes.push((Code::new(row.terminal), count)),
-            }
-        }
-        detail.over_time.sort_by_key(|day| day.day);
+        let (stands, narrow) = (Stands::with_history(&told), Narrow::of(&told));
+        let others = Stands::now(&beside);
+        let (mut words, mut states) = (Words::default(), States::new(&told));
+        let (mut counts, mut struck) = (CauseCounts::default(), Struck::default());
+        let mut of_machines = Vec::new();
+        let machines = self.each_machine(&told, &mut words, |words, machine| {
+            states.add(&stands.of(words, machine));
+            let causes = by_cause(&narrow, words, machine);
+            counts.add(&causes);
+            struck.add(words, &causes);
+            of_machines.push((machine.endpoint.to_owned(), others.of(words, machine)));
+        });
+        let ((), sample) = tokio::try_join!(machines, self.latest_finding(&told))?;
+        let hashes = counts.all();
+        let cause = counts
+            .ranked(&words, &states, told.now())
+            .into_iter()
+            .next();
+        let mut detail = struck.told(&words);
+        detail.days = Some((from, to));
+        detail.sample = sample;
         if cause.as_ref().is_some_and(|cause| cause.failing.now > 0) {
-            let (common, twins) = self.common(&beside, &hashes).await?;
+            let (common, twins) = self.common(&beside, &words, &hashes, &of_machines).await?;
             detail.common = common;
             detail.twins = self.summarized(&beside, &twins).await?;
         }
         detail.cause = cause;
         Ok(detail)
-    }
-
-    /// Failures by day, by update and by the code that they ended with: one reading for all.
-    async fn counted_by_cause(&self, told: &Told<'_>) -> Result<Vec<Counted>> {
-        let sql = format!(
-            "SELECT multiIf(grouping(on_day) = 0, {DAY}, grouping(of_kb) = 0, {KB}, {TERMINAL}) AS kind, on_day AS day, of_kb AS kb, ended AS terminal, \
-               uniqExact(endpoint) AS endpoints, sum(repeats) AS count FROM (\
-               SELECT endpoint, repeats, toUInt16(day) AS on_day, toString(kb) AS of_kb, toUInt32(terminal) AS ended FROM {} WHERE is_try = has_try) \
-             GROUP BY GROUPING SETS ((on_day), (of_kb), (ended)) \
-             HAVING kind = {DAY} OR (kind = {KB} AND of_kb != '') OR (kind = {TERMINAL} AND ended != 0) \
-             ORDER BY kind, if(kind = {DAY}, toUInt64(day), endpoints) DESC, count DESC, kb, terminal \
-             LIMIT {{days:UInt64}} BY kind",
-            each(told)
-        );
-        let query = told.ask(self, &sql).param("days", u64::from(CHART_DAYS));
-        let rows: Vec<Counted> = self.fetch_all("count a cause", query).await?;
-        let (mut kbs, mut codes) = (0, 0);
-        let is_shown = |row: &Counted| match row.kind {
-            DAY => true,
-            KB => {
-                kbs += 1;
-                kbs <= TOP
-            }
-            _ => {
-                codes += 1;
-                codes <= TOP
-            }
-        };
-        Ok(rows.into_iter().filter(is_shown).collect())
-    }
-
-    /// Objects that findings name.
-    async fn objects_of(&self, told: &Told<'_>) -> Result<Vec<(String, u64)>> {
-        let sql = format!(
-            "SELECT toString(named) AS object, uniqExact(endpoint) AS endpoints FROM {} WHERE severity != 'info' AND named != '' \
-             GROUP BY object ORDER BY endpoints DESC, object LIMIT {{limit:UInt64}}",
-            told.rows(&FINDINGS, &["severity", "named"])
-        );
-        let query = told.ask(self, &sql).param("limit", TOP as u64);
-        self.fetch_all("read the objects of a cause", query).await
     }
 
     /// The latest finding of a cause.
@@ -261,61 +196,241 @@ impl Store {
 
     /// What machines that fail by some causes have in common against those that tried the same updates and do not fail; and of the latter
     /// some that have such an update and the build of one that fails.
-    async fn common(&self, told: &Told<'_>, hashes: &[u64]) -> Result<(Vec<Common>, Vec<String>)> {
-        let have = [State::Installed, State::Recovered, State::Superseded].map(State::rank);
-        let [installed, recovered, superseded] = have;
+    async fn common(
+        &self,
+        told: &Told<'_>,
+        words: &Words,
+        causes: &BTreeSet<CauseAt>,
+        of_machines: &[(String, Vec<Stand>)],
+    ) -> Result<(Vec<Common>, Vec<String>)> {
+        let compared = Compared::of(words, causes, of_machines);
         let sql = format!(
-            "SELECT item.1 AS kind, item.2 AS label, item.3 AS value, countIf(by_it) AS failing, countIf(NOT by_it) AS healthy, \
-               groupArraySortedIf({TWINS})(endpoint, item.1 = 'build' AND NOT by_it AND hasAny(had, same)) AS twins FROM (\
-             SELECT endpoint, by_it, had, same, arrayJoin(arrayConcat([('all', '', ''), \
-               ('build', '', {BUILD}), ('servicing_stack', '', stack)], labels)) AS item FROM (\
-               SELECT *, groupUniqArrayArray(if(by_it, failed, [])) OVER () AS same FROM (\
-                 SELECT endpoint, max(state = {failing} AND cause IN {{hashes:Array(UInt64)}}) AS by_it, max(state = {failing}) AS fails, \
-                   groupUniqArrayIf(toString(kb), kb != '' AND state = {failing} AND cause IN {{hashes:Array(UInt64)}}) AS failed, \
-                   groupUniqArrayIf(toString(kb), kb != '' AND NOT found) AS tried, \
-                   groupUniqArrayIf(toString(kb), kb != '' AND state IN ({installed}, {recovered}, {superseded})) AS had \
-                 FROM {states} WHERE shown GROUP BY endpoint)) AS of_tries \
-             LEFT JOIN {machines} AS machine USING endpoint \
-             LEFT JOIN (SELECT endpoint, groupArray(('label', toString(label), value)) AS labels FROM endpoint_labels FINAL \
-                        WHERE tenant = {{tenant:String}} AND value != '' AND label != 'name' GROUP BY endpoint) AS labelled USING endpoint \
-             WHERE by_it OR (NOT fails AND (empty(same) OR hasAny(tried, same)))) \
-             WHERE item.3 != '' OR item.1 = 'all' GROUP BY kind, label, value HAVING failing > 0 OR kind = 'all' \
-             ORDER BY failing DESC, kind, label, value LIMIT {{values:UInt64}}",
-            failing = State::Failing.rank(),
-            states = states(told, false),
+            "SELECT endpoint, {BUILD} AS build, stack, labels FROM {machines} AS machine \
+             LEFT JOIN (SELECT endpoint, groupArray((toString(label), value)) AS labels FROM endpoint_labels FINAL \
+                        WHERE tenant = {{tenant:String}} AND value != '' AND label != 'name' GROUP BY endpoint) AS labelled USING endpoint",
             machines = machines(told),
         );
         let query = told
             .reporting(told.ask(self, &sql))
-            .param("hashes", hashes)
-            .param("values", VALUES);
-        let rows: Vec<ValueRow> = self.fetch_all("compare machines that fail", query).await?;
-        let all = rows.iter().find(|row| row.kind == "all");
-        let (of_failing, of_healthy) = all.map_or((0, 0), |row| (row.failing, row.healthy));
-        let builds = rows.iter().filter(|row| row.kind == "build");
+            // As many as there are machines.
+            .with_setting("max_result_rows", "0");
+        let facts: Vec<FactsRow> = self.fetch_all("compare machines that fail", query).await?;
+        Ok(compared.common(facts))
+    }
+}
+
+/// Whether a machine that is compared fails, and, if it does not, whether it has one of the updates.
+#[derive(Clone, Copy)]
+struct Side {
+    fails: bool,
+    has_one: bool,
+}
+
+/// Machines that fail by some causes, and those that do not fail and tried the same updates.
+struct Compared<'a>(HashMap<&'a str, Side>);
+
+impl<'a> Compared<'a> {
+    fn of(
+        words: &Words,
+        causes: &BTreeSet<CauseAt>,
+        of_machines: &'a [(String, Vec<Stand>)],
+    ) -> Self {
+        let fails = |stand: &&Stand| stand.is_shown && stand.state == State::Failing;
+        let by_it = |stand: &&Stand| {
+            fails(stand)
+                && stand
+                    .failure
+                    .is_some_and(|(_, cause)| causes.contains(&cause))
+        };
+        let stands = of_machines.iter().flat_map(|(_, stands)| stands);
+        let same: BTreeSet<&str> = stands
+            .filter(by_it)
+            .map(|stand| words.text(stand.kb))
+            .filter(|kb| !kb.is_empty())
+            .collect();
+        let is_same = |stand: &&Stand| same.contains(words.text(stand.kb));
+        let sides = of_machines.iter().filter_map(|(endpoint, stands)| {
+            let shown = || stands.iter().filter(|stand| stand.is_shown);
+            let side = if shown().any(|stand| by_it(&stand)) {
+                Side {
+                    fails: true,
+                    has_one: false,
+                }
+            } else if shown().next().is_some()
+                && !shown().any(|stand| fails(&stand))
+                && (same.is_empty() || shown().any(|stand| !stand.is_found && is_same(&stand)))
+            {
+                let has = |stand: &Stand| State::Installed.holds(stand.state) && is_same(&stand);
+                Side {
+                    fails: false,
+                    has_one: shown().any(has),
+                }
+            } else {
+                return None;
+            };
+            Some((endpoint.as_str(), side))
+        });
+        Self(sides.collect())
+    }
+
+    /// What they have in common, and machines to copy from.
+    fn common(&self, facts: Vec<FactsRow>) -> (Vec<Common>, Vec<String>) {
+        let mut values: BTreeMap<(&str, String, String), Value> = BTreeMap::new();
+        let (mut of_failing, mut of_healthy) = (0, 0);
+        for facts in facts {
+            let Some(&side) = self.0.get(facts.endpoint.as_str()) else {
+                continue;
+            };
+            match side.fails {
+                true => of_failing += 1,
+                false => of_healthy += 1,
+            }
+            let (build, stack) = (("", facts.build), ("", facts.stack));
+            let own = [("build", build), ("servicing_stack", stack)];
+            let own = own.map(|(kind, (label, value))| (kind, label.to_owned(), value));
+            let labels = facts.labels.into_iter();
+            let labels = labels.map(|(label, value)| ("label", label, value));
+            for key in own.into_iter().chain(labels) {
+                if !key.2.is_empty() {
+                    let is_twin = key.0 == "build" && side.has_one;
+                    let value = values.entry(key).or_default();
+                    value.add(side.fails, is_twin.then_some(&facts.endpoint));
+                }
+            }
+        }
+        let mut values: Vec<_> = values
+            .into_iter()
+            .filter(|(_, value)| value.failing > 0)
+            .collect();
+        values.sort_by_key(|(_, value)| Reverse(value.failing));
         let mut seen = BTreeSet::new();
-        let mut twins: Vec<String> = builds.flat_map(|row| row.twins.iter().cloned()).collect();
-        twins.retain(|twin| seen.insert(twin.clone()));
+        let builds = values.iter().filter(|((kind, _, _), _)| *kind == "build");
+        let twins = builds.flat_map(|(_, value)| value.twins.iter().cloned());
+        let mut twins: Vec<String> = twins.filter(|twin| seen.insert(twin.clone())).collect();
         twins.truncate(TWINS);
-        let rows = rows.into_iter();
-        let mut common: Vec<Common> = rows
-            .filter(|row| row.kind != "all" && row.failing > 1)
-            .map(|row| Common {
-                kind: row.kind,
-                label: row.label,
-                value: row.value,
-                failing: row.failing,
+        let mut common: Vec<Common> = values
+            .into_iter()
+            .filter(|(_, value)| value.failing > 1)
+            .map(|((kind, label, text), value)| Common {
+                kind: kind.to_owned(),
+                label,
+                value: text,
+                failing: value.failing,
                 of_failing,
-                healthy: row.healthy,
+                healthy: value.healthy,
                 of_healthy,
             })
             .collect();
         common.sort_by(Common::order);
         common.truncate(TOP);
-        Ok((common, twins))
+        (common, twins)
     }
 }
 
-const DAY: u8 = 0;
-const KB: u8 = 1;
-const TERMINAL: u8 = 2;
+/// Machines that have something in common.
+#[derive(Default)]
+struct Value {
+    failing: u64,
+    healthy: u64,
+    twins: BTreeSet<String>,
+}
+
+impl Value {
+    fn add(&mut self, fails: bool, twin: Option<&String>) {
+        match fails {
+            true => self.failing += 1,
+            false => self.healthy += 1,
+        }
+        self.twins.extend(twin.cloned());
+        if self.twins.len() > TWINS {
+            self.twins.pop_last();
+        }
+    }
+}
+
+/// When a cause struck, and what.
+#[derive(Default)]
+struct Struck {
+    days: BTreeMap<Day, (u64, u64)>,
+    kbs: BTreeMap<Word, (u64, u64)>,
+    terminal: BTreeMap<u32, u64>,
+    objects: BTreeMap<Word, u64>,
+}
+
+impl Struck {
+    /// Counts what a machine failed by.
+    fn add(&mut self, words: &Words, causes: &BTreeMap<CauseAt, OfCause<'_>>) {
+        let (mut days, mut kbs, mut objects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for of_cause in causes.values() {
+            for failed in of_cause.failed() {
+                self.days.entry(failed.day()).or_default().1 += failed.repeats;
+                days.insert(failed.day());
+                if !words.text(failed.kb).is_empty() {
+                    self.kbs.entry(failed.kb).or_default().1 += failed.repeats;
+                    kbs.insert(failed.kb);
+                }
+                if failed.terminal != 0 {
+                    *self.terminal.entry(failed.terminal).or_default() += failed.repeats;
+                }
+            }
+            objects.extend(of_cause.found.iter().map(|found| found.object));
+        }
+        for day in days {
+            self.days.entry(day).or_default().0 += 1;
+        }
+        for kb in kbs {
+            self.kbs.entry(kb).or_default().0 += 1;
+        }
+        for object in objects.into_iter().filter(|object| !object.is_empty()) {
+            *self.objects.entry(object).or_default() += 1;
+        }
+    }
+
+    /// The lists of the page, each with what most machines have first.
+    fn told(self, words: &Words) -> CauseDetail {
+        let skipped = self.days.len().saturating_sub(CHART_DAYS.into());
+        let over_time = self.days.into_iter().skip(skipped);
+        let over_time = over_time.map(|(day, (endpoints, count))| CauseDay {
+            day,
+            endpoints,
+            count,
+        });
+        let mut kbs: Vec<CauseKb> = self
+            .kbs
+            .into_iter()
+            .map(|(kb, (endpoints, count))| CauseKb {
+                kb: words.text(kb).to_owned(),
+                endpoints,
+                count,
+            })
+            .collect();
+        kbs.sort_by(|one, other| {
+            let most = |kb: &CauseKb| Reverse((kb.endpoints, kb.count));
+            most(one)
+                .cmp(&most(other))
+                .then_with(|| one.kb.cmp(&other.kb))
+        });
+        kbs.truncate(TOP);
+        let mut terminal_codes: Vec<(Code, u64)> = self
+            .terminal
+            .into_iter()
+            .map(|(code, count)| (Code::new(code), count))
+            .collect();
+        terminal_codes.sort_by_key(|(_, count)| Reverse(*count));
+        terminal_codes.truncate(TOP);
+        let mut objects: Vec<(String, u64)> = self
+            .objects
+            .into_iter()
+            .map(|(object, endpoints)| (words.text(object).to_owned(), endpoints))
+            .collect();
+        objects.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        objects.truncate(TOP);
+        CauseDetail {
+            over_time: over_time.collect(),
+            objects,
+            kbs,
+            terminal_codes,
+            ..CauseDetail::default()
+        }
+    }
+}

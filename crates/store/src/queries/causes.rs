@@ -3,15 +3,14 @@
 use super::{
     Day, Filter,
     filter::CauseId,
-    overview::CategoryBucket,
-    states::{CAUSE, Failing, States},
-    told::{ATTEMPTS, FINDINGS, Told},
+    states::{Failing, Stands, States},
+    told::Told,
+    tries::{CauseAt, Found, Machine, Narrow, Try, Word, Words},
 };
 use crate::{error::Result, store::Store};
-use clickhouse::{Row, query::Query};
 use event::{Code, LoggedAt};
-use serde::Deserialize;
 use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What several failures have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,36 +51,6 @@ pub struct Causes {
 }
 
 impl Cause {
-    /// Those that most machines fail by now first: what fails now matters more than what failed once.
-    pub(super) fn ranked(rows: Vec<CauseRow>, states: &States, now: i64) -> Vec<Self> {
-        let mut causes: Vec<Self> = rows
-            .into_iter()
-            .map(|row| {
-                let failing = states.causes.get(&row.hash).copied();
-                let failing = failing.unwrap_or(states.nobody);
-                let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
-                Self {
-                    trend: match row.is_failure {
-                        0 => Some(Trend::Noted),
-                        _ => Trend::of(failing, row.first, now),
-                    },
-                    category: row.category,
-                    rule: row.rule,
-                    root_code: row.root_code,
-                    object: row.object,
-                    objects: row.objects,
-                    failing,
-                    endpoints: row.endpoints,
-                    count: row.count,
-                    first: at(row.first),
-                    last: at(row.last),
-                }
-            })
-            .collect();
-        causes.sort_by_key(|cause| Reverse((cause.failing.now, cause.endpoints, cause.count)));
-        causes
-    }
-
     /// What tells it from others.
     pub fn id(&self) -> CauseId {
         CauseId::of(&self.rule, &self.category, self.root_code)
@@ -156,62 +125,194 @@ impl Trend {
     }
 }
 
-#[derive(Row, Deserialize)]
-pub(super) struct CauseRow {
-    pub(super) hash: u64,
-    category: String,
-    rule: String,
-    root_code: Option<Code>,
-    object: String,
-    objects: u64,
-    count: u64,
+/// Causes that are ranked, those of most machines: far more than rules name, but of codes that none knows there may be thousands.
+const RANKED: usize = 1_000;
+
+/// What a machine has of one cause.
+#[derive(Default)]
+pub(super) struct OfCause<'m> {
+    /// Tries that failed by it.
+    pub(super) tries: Vec<&'m Try>,
+    pub(super) found: Vec<&'m Found>,
+}
+
+/// A failed try, or a finding that stands for itself.
+pub(super) struct Failed {
+    /// On whose day it counts.
+    pub(super) moment: i64,
+    /// When it was over.
+    pub(super) seen: i64,
+    pub(super) repeats: u64,
+    pub(super) kb: Word,
+    pub(super) terminal: u32,
+}
+
+impl Failed {
+    pub(super) fn day(&self) -> Day {
+        let day = self.moment.div_euclid(86_400);
+        day.clamp(0, Day::MAX.into()) as Day
+    }
+}
+
+impl OfCause<'_> {
+    /// What counts: a finding that tries have as their cause is counted by them.
+    pub(super) fn failed(&self) -> impl Iterator<Item = Failed> {
+        let tries = self.tries.iter().map(|tried| Failed {
+            moment: tried.start,
+            seen: tried.end,
+            repeats: 1,
+            kb: tried.kb,
+            terminal: tried.terminal,
+        });
+        let found = match self.tries.is_empty() {
+            true => self.found.as_slice(),
+            false => &[],
+        };
+        tries.chain(found.iter().map(|found| Failed {
+            moment: found.at,
+            seen: found.at,
+            repeats: found.repeats.into(),
+            kb: found.kb,
+            terminal: found.terminal,
+        }))
+    }
+}
+
+/// What a machine failed by, of what a page asks for.
+pub(super) fn by_cause<'m>(
+    narrow: &Narrow<'_>,
+    words: &Words,
+    machine: Machine<'m>,
+) -> BTreeMap<CauseAt, OfCause<'m>> {
+    let mut causes: BTreeMap<CauseAt, OfCause<'m>> = BTreeMap::new();
+    for tried in machine.tries.iter().filter(|tried| tried.has_failed()) {
+        if narrow.is_asked(words, tried.kb, tried.cause, tried.terminal) {
+            causes.entry(tried.cause).or_default().tries.push(tried);
+        }
+    }
+    for found in machine.found {
+        if narrow.is_asked(words, found.kb, found.cause, found.terminal) {
+            causes.entry(found.cause).or_default().found.push(found);
+        }
+    }
+    causes
+}
+
+/// How often machines failed, by cause.
+#[derive(Default)]
+pub(super) struct CauseCounts {
+    causes: HashMap<CauseAt, Counted>,
+    totals: CauseTotals,
+}
+
+struct Counted {
     endpoints: u64,
+    count: u64,
     first: i64,
     last: i64,
-    is_failure: u8,
-    /// Causes of all.
-    pub(super) total: u64,
+    /// Whether something failed by it, or is only something to look at.
+    is_failure: bool,
+    objects: BTreeSet<Word>,
 }
 
-/// Causes that are ranked, those of most machines: far more than rules name, but of codes that none knows there may be thousands.
-const RANKED: u64 = 1_000;
-
-/// Rows of causes, one for each failed try and each finding above `info`: `is_try`, `moment` on whose day it counts, `seen` = its end,
-/// `repeats`, `named`, `kb`, `terminal`.
-fn rows(told: &Told<'_>) -> String {
-    format!(
-        "(SELECT endpoint, category, rule, root, start_at AS moment, end_at AS seen, toUInt64(1) AS repeats, '' AS named, kb, terminal, 1 AS is_try, 1 AS is_wrong FROM {attempts} \
-           WHERE outcome IN ('failed', 'rolled_back') \
-         UNION ALL \
-         SELECT endpoint, toString(category) AS category, rule, root, found_at AS moment, found_at AS seen, toUInt64(repeats) AS repeats, named, kb, terminal, 0 AS is_try, \
-           severity IN ('error', 'critical') AS is_wrong FROM {findings} WHERE severity != 'info')",
-        attempts = told.rows(
-            &ATTEMPTS,
-            &[
-                "start_at", "end_at", "outcome", "kb", "category", "rule", "root", "terminal"
-            ]
-        ),
-        findings = told.rows(
-            &FINDINGS,
-            &[
-                "found_at", "severity", "kb", "category", "rule", "root", "terminal", "named",
-                "repeats"
-            ]
-        ),
-    )
+impl Default for Counted {
+    fn default() -> Self {
+        Self {
+            endpoints: 0,
+            count: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+            is_failure: false,
+            objects: BTreeSet::new(),
+        }
+    }
 }
 
-/// The same, each with its `day` and whether tries of its machine have that cause too (`has_try`): a finding that tries have as their
-/// cause is counted by them.
-pub(super) fn each(told: &Told<'_>) -> String {
-    format!(
-        "(SELECT *, toDate(toDateTime(moment, 'UTC')) AS day, max(is_try) OVER (PARTITION BY endpoint, category, rule, root) AS has_try FROM {})",
-        rows(told)
-    )
+impl CauseCounts {
+    /// Counts what a machine failed by.
+    pub(super) fn add(&mut self, causes: &BTreeMap<CauseAt, OfCause<'_>>) {
+        self.totals.endpoints += u64::from(!causes.is_empty());
+        for (&cause, of_cause) in causes {
+            let counted = self.causes.entry(cause).or_default();
+            counted.endpoints += 1;
+            for failed in of_cause.failed() {
+                counted.count += failed.repeats;
+                self.totals.count += failed.repeats;
+                counted.first = counted.first.min(failed.seen);
+                counted.last = counted.last.max(failed.seen);
+            }
+            counted.is_failure |= !of_cause.tries.is_empty();
+            for found in &of_cause.found {
+                counted.is_failure |= found.is_wrong;
+                if !found.object.is_empty() {
+                    counted.objects.insert(found.object);
+                }
+            }
+        }
+    }
+
+    /// How many causes there are.
+    pub(super) fn total(&self) -> u64 {
+        self.causes.len() as u64
+    }
+
+    /// Which there are.
+    pub(super) fn all(&self) -> BTreeSet<CauseAt> {
+        self.causes.keys().copied().collect()
+    }
+
+    /// All of them together.
+    pub(super) fn totals(&self) -> CauseTotals {
+        self.totals
+    }
+
+    /// Those that most machines fail by now first: what fails now matters more than what failed once. Of more than a thousand those of
+    /// most machines.
+    pub(super) fn ranked(&self, words: &Words, states: &States, now: i64) -> Vec<Cause> {
+        let mut causes: Vec<_> = self.causes.iter().collect();
+        causes.sort_unstable_by_key(|(cause, counted)| {
+            (
+                Reverse((counted.endpoints, counted.count)),
+                words.told(**cause),
+            )
+        });
+        causes.truncate(RANKED);
+        let mut causes: Vec<Cause> = causes
+            .into_iter()
+            .map(|(&cause, counted)| {
+                let failing = states.by_cause(cause);
+                let at = |at: i64| (at != event::Month::FAR_OFF.start().0).then_some(LoggedAt(at));
+                let told = words.told(cause);
+                let one_object = counted
+                    .objects
+                    .first()
+                    .filter(|_| counted.objects.len() == 1);
+                Cause {
+                    trend: match counted.is_failure {
+                        false => Some(Trend::Noted),
+                        true => Trend::of(failing, counted.first, now),
+                    },
+                    category: told.category.to_owned(),
+                    rule: told.rule.to_owned(),
+                    root_code: told.root_code(),
+                    object: one_object
+                        .map_or(String::new(), |&object| words.text(object).to_owned()),
+                    objects: counted.objects.len() as u64,
+                    failing,
+                    endpoints: counted.endpoints,
+                    count: counted.count,
+                    first: at(counted.first),
+                    last: at(counted.last),
+                }
+            })
+            .collect();
+        causes.sort_by_key(|cause| Reverse((cause.failing.now, cause.endpoints, cause.count)));
+        causes
+    }
 }
 
 /// How often something failed by a cause, and where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CauseTotals {
     /// Machines.
     pub endpoints: u64,
@@ -226,30 +327,30 @@ impl Store {
             return Ok(Causes::default());
         };
         let told = self.told(filter, from, to).await?;
-        let (states, rows) = tokio::try_join!(self.machine_states(&told), self.cause_rows(&told))?;
+        let (stands, narrow) = (Stands::with_history(&told), Narrow::of(&told));
+        let (mut words, mut states) = (Words::default(), States::new(&told));
+        let mut counts = CauseCounts::default();
+        self.each_machine(&told, &mut words, |words, machine| {
+            states.add(&stands.of(words, machine));
+            counts.add(&by_cause(&narrow, words, machine));
+        })
+        .await?;
         Ok(Causes {
             days: Some((from, to)),
-            total: rows.first().map_or(0, |row| row.total),
-            causes: Cause::ranked(rows, &states, told.now()),
+            total: counts.total(),
+            causes: counts.ranked(&words, &states, told.now()),
         })
     }
 
-    /// Causes of most machines.
-    pub(super) async fn cause_rows(&self, told: &Told<'_>) -> Result<Vec<CauseRow>> {
-        // A finding that tries have as their cause is counted by them.
-        let sql = format!(
-            "SELECT {CAUSE} AS hash, category, rule, nullIf(root, 0) AS root_code, \
-               if(length(groupUniqArrayArray(2)(objects_of) AS some) = 1, some[1], '') AS object, uniqExactArray(objects_of) AS objects, \
-               sum(if(tries > 0, tries, repeats_of)) AS count, count() AS endpoints, min(first_at) AS first, max(last_at) AS last, \
-               max(is_wrong) AS is_failure, count() OVER () AS total FROM (\
-             SELECT endpoint, category, rule, root, countIf(is_try) AS tries, sumIf(repeats, NOT is_try) AS repeats_of, \
-               if(tries > 0, minIf(seen, is_try), min(seen)) AS first_at, if(tries > 0, maxIf(seen, is_try), max(seen)) AS last_at, max(is_wrong) AS is_wrong, \
-               groupUniqArrayIf(toString(named), named != '') AS objects_of FROM {} GROUP BY endpoint, category, rule, root) \
-             GROUP BY category, rule, root ORDER BY endpoints DESC, count DESC, category, rule, root LIMIT {RANKED}",
-            rows(told)
-        );
-        self.fetch_all("read the causes", told.ask(self, &sql))
-            .await
+    /// Causes without how they go on.
+    pub(super) async fn counted_causes(&self, told: &Told<'_>) -> Result<(Words, CauseCounts)> {
+        let (mut words, mut counts) = (Words::default(), CauseCounts::default());
+        let narrow = Narrow::of(told);
+        self.each_machine(told, &mut words, |words, machine| {
+            counts.add(&by_cause(&narrow, words, machine));
+        })
+        .await?;
+        Ok((words, counts))
     }
 
     /// How the fleet fails by the causes that a filter names, in the days that a page of it shows.
@@ -257,31 +358,9 @@ impl Store {
         let Some((from, to)) = self.range(filter).await? else {
             return Ok(CauseTotals::default());
         };
-        self.totals_of(&self.told(filter, from, to).await?).await
-    }
-
-    pub(super) async fn totals_of(&self, told: &Told<'_>) -> Result<CauseTotals> {
-        let sql = format!(
-            "SELECT uniqExact(endpoint) AS endpoints, sum(repeats) AS count FROM {} WHERE is_try = has_try",
-            each(told)
-        );
-        self.fetch_one("count a cause", told.ask(self, &sql)).await
-    }
-
-    /// Failures over time, each on its own day, by the category of their cause. `bucket` = the bucket of `moment`.
-    pub(super) async fn categories_over_time(
-        &self,
-        told: &Told<'_>,
-        bucket: &str,
-        with: impl FnOnce(Query) -> Query,
-    ) -> Result<Vec<CategoryBucket>> {
-        let sql = format!(
-            "SELECT {bucket} AS at, category, sum(repeats) AS count FROM {} \
-             WHERE is_try = has_try GROUP BY at, category ORDER BY at, category",
-            each(told)
-        );
-        self.fetch_all("count failures over time", with(told.ask(self, &sql)))
-            .await
+        let told = self.told(filter, from, to).await?;
+        let (_, counts) = self.counted_causes(&told).await?;
+        Ok(counts.totals())
     }
 }
 

@@ -3,14 +3,16 @@
 use super::{
     Day, Filter,
     filter::CauseId,
-    states::{CAUSE, State, Tried, states},
-    told::{ATTEMPTS, FINDINGS, Told},
+    states::{Stands, State, Tried},
+    told::Told,
+    tries::Words,
 };
 use crate::{error::Result, labels::Label, store::Store};
 use clickhouse::Row;
 use event::{Code, LoggedAt, UtcMillis};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 
 /// One line of a list of endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,15 +121,6 @@ impl Sort {
             _ => None,
         }
     }
-
-    fn order(self) -> &'static str {
-        match self {
-            Self::Name => "endpoint",
-            Self::Failed => "tries_failed DESC, last_failed DESC, endpoint",
-            Self::LastFailure => "last_failed DESC, endpoint",
-            Self::LastSeen => "ends DESC, endpoint",
-        }
-    }
 }
 
 /// A page of a list, and where the next one starts.
@@ -175,15 +168,44 @@ pub(super) const BUILD: &str = "arrayStringConcat(arraySlice(splitByChar('.', st
 pub(super) const SEEN: &str =
     "begins < (toInt64({to:UInt16}) + 1) * 86400 AND ends >= toInt64({from:UInt16}) * 86400";
 
-/// What machines tried: the gravest state decides, and of what failed that which still does, then the later one.
-pub(super) fn tried(told: &Told<'_>) -> String {
-    format!(
-        "(SELECT endpoint, gravest AS state, tries_failed, last_failed, worst.1 AS cause, worst.2 AS kb FROM (\
-           SELECT endpoint, min(state) AS gravest, sum(failed) AS tries_failed, max(failed_at) AS last_failed, \
-             argMin((cause, toString(kb)), (state != {failing}, -failed_at, cause, kb)) AS worst FROM {} WHERE shown GROUP BY endpoint))",
-        states(told, false),
-        failing = State::Failing.rank(),
-    )
+/// Which endpoints a search means, by id, host name or the name that people gave.
+const SEARCHED: &str = "({search:String} = '' OR positionCaseInsensitiveUTF8(endpoint, {search:String}) > 0 \
+     OR positionCaseInsensitiveUTF8(said, {search:String}) > 0 \
+     OR endpoint IN (SELECT endpoint FROM endpoint_labels FINAL WHERE tenant = {tenant:String} AND label = 'name' \
+       AND {search:String} != '' AND positionCaseInsensitiveUTF8(value, {search:String}) > 0))";
+
+/// An endpoint of a list.
+struct Line {
+    endpoint: String,
+    tries_failed: u64,
+    last_failed: Option<i64>,
+    ends: i64,
+}
+
+impl Line {
+    fn order(&self, sort: Sort, other: &Self) -> Ordering {
+        let by_name = self.endpoint.cmp(&other.endpoint);
+        let greatest = match sort {
+            Sort::Name => Ordering::Equal,
+            Sort::Failed => other
+                .tries_failed
+                .cmp(&self.tries_failed)
+                .then(other.last_failed.cmp(&self.last_failed)),
+            Sort::LastFailure => other.last_failed.cmp(&self.last_failed),
+            Sort::LastSeen => other.ends.cmp(&self.ends),
+        };
+        greatest.then(by_name)
+    }
+}
+
+/// What a list asks for beside the page's filter.
+#[derive(Clone, Copy)]
+pub(super) struct Listing<'a> {
+    pub(super) search: &'a str,
+    pub(super) wanted: Option<Wanted>,
+    pub(super) sort: Sort,
+    pub(super) limit: usize,
+    pub(super) after: Option<&'a str>,
 }
 
 impl Store {
@@ -202,7 +224,16 @@ impl Store {
         let (from, to) = days.unwrap_or_default();
         let told = self.told(filter, from, to).await?;
         let mut page = self
-            .listed(&told, search, wanted, sort, limit, after)
+            .listed(
+                &told,
+                Listing {
+                    search,
+                    wanted,
+                    sort,
+                    limit,
+                    after,
+                },
+            )
             .await?;
         page.days = days;
         Ok(page)
@@ -235,60 +266,55 @@ impl Store {
     pub(super) async fn listed(
         &self,
         told: &Told<'_>,
-        search: &str,
-        wanted: Option<Wanted>,
-        sort: Sort,
-        limit: usize,
-        after: Option<&str>,
+        listing: Listing<'_>,
     ) -> Result<EndpointPage> {
-        let after = after.unwrap_or("");
-        // By name a list goes on after a name, whatever came and went before it; in another order, after so many lines.
-        let skip: u64 = match sort {
-            Sort::Name => 0,
-            _ => after.parse().unwrap_or(0),
-        };
-        let (tried, machines) = (tried(told), machines(told));
-        let of_tries = format!("{tried} AS tried LEFT JOIN {machines} AS machine USING endpoint");
-        // What machines tried is folded only where it decides what is in the list or where.
-        let of_machines = match sort {
-            Sort::Name | Sort::LastSeen => machines.clone(),
-            Sort::Failed | Sort::LastFailure => {
-                format!("{machines} AS machine LEFT JOIN {tried} AS tried USING endpoint")
-            }
-        };
         let is_narrow = told.has_cause() || told.narrow_kb() != "";
-        let (of, condition) = match wanted {
-            Some(Wanted::In(State::Installed)) => {
-                let have = [State::Installed, State::Recovered, State::Superseded];
-                let [installed, recovered, superseded] = have.map(State::rank);
-                (
-                    of_tries,
-                    format!("state IN ({installed}, {recovered}, {superseded})"),
-                )
-            }
-            Some(Wanted::In(state)) => (of_tries, format!("state = {}", state.rank())),
-            Some(Wanted::NotTried) => (
-                format!("{machines} AS machine LEFT ANTI JOIN {tried} AS tried USING endpoint"),
-                SEEN.to_owned(),
-            ),
-            Some(Wanted::Silent) => (of_machines, "heard < {silent_from:Int64}".to_owned()),
-            Some(Wanted::ClockAhead) => (of_machines, "ends > {ahead_from:Int64}".to_owned()),
-            None if is_narrow => (of_tries, "1".to_owned()),
-            None => (of_machines, "1".to_owned()),
+        // What machines tried is read only where it decides what is in the list or where.
+        let of_tries = match listing.wanted {
+            Some(Wanted::In(_) | Wanted::NotTried) => true,
+            None if is_narrow => true,
+            _ => matches!(listing.sort, Sort::Failed | Sort::LastFailure),
+        };
+        let (names, total, next) = match of_tries {
+            true => self.lines_of_tries(told, listing).await?,
+            false => self.lines_of_machines(told, listing).await?,
+        };
+        let endpoints = self.summarized(told, &names).await?;
+        Ok(EndpointPage {
+            days: None,
+            endpoints,
+            total,
+            next,
+        })
+    }
+
+    /// The names of a page's lines, how many the whole list has, and where the next page begins: of all machines.
+    async fn lines_of_machines(
+        &self,
+        told: &Told<'_>,
+        listing: Listing<'_>,
+    ) -> Result<(Vec<String>, Option<u64>, Option<String>)> {
+        let Listing { sort, limit, .. } = listing;
+        let after = listing.after.unwrap_or("");
+        let skip = skipped(listing);
+        let condition = match listing.wanted {
+            Some(Wanted::Silent) => "heard < {silent_from:Int64}",
+            Some(Wanted::ClockAhead) => "ends > {ahead_from:Int64}",
+            _ => "1",
         };
         let sql = format!(
-            "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {of} WHERE {condition} \
-               AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(endpoint, {{search:String}}) > 0 \
-                 OR positionCaseInsensitiveUTF8(said, {{search:String}}) > 0 \
-                 OR endpoint IN (SELECT endpoint FROM endpoint_labels FINAL WHERE tenant = {{tenant:String}} AND label = 'name' \
-                   AND {{search:String}} != '' AND positionCaseInsensitiveUTF8(value, {{search:String}}) > 0))) \
+            "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {machines} WHERE {condition} AND {SEARCHED}) \
              WHERE {sorted} OR endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}",
+            machines = machines(told),
             sorted = u8::from(sort != Sort::Name),
-            order = sort.order(),
+            order = match sort {
+                Sort::LastSeen => "ends DESC, endpoint",
+                _ => "endpoint",
+            },
         );
         let query = told
             .reporting(told.ask(self, &sql))
-            .param("search", search)
+            .param("search", listing.search)
             .param("after", after)
             .param("skip", skip)
             .param("limit", limit as u64 + 1)
@@ -303,27 +329,122 @@ impl Store {
         let is_more = rows.len() > limit;
         rows.truncate(limit);
         let names: Vec<String> = rows.into_iter().map(|row| row.0).collect();
-        let next = names.last().filter(|_| is_more).map(|last| match sort {
-            Sort::Name => last.clone(),
-            _ => (skip + limit as u64).to_string(),
-        });
-        let endpoints = self.summaries(told, &names, None).await?;
-        Ok(EndpointPage {
-            days: None,
-            endpoints,
-            total,
-            next,
-        })
+        let next = next_of(listing, is_more, names.last());
+        Ok((names, total, next))
     }
 
-    /// Endpoints of which it is known what they tried.
+    /// The same of what machines tried.
+    async fn lines_of_tries(
+        &self,
+        told: &Told<'_>,
+        listing: Listing<'_>,
+    ) -> Result<(Vec<String>, Option<u64>, Option<String>)> {
+        let Listing {
+            wanted,
+            sort,
+            limit,
+            ..
+        } = listing;
+        let (stands, mut words) = (Stands::now(told), Words::default());
+        let mut tried: HashMap<String, Tried> = HashMap::new();
+        let read = self.each_machine(told, &mut words, |words, machine| {
+            let of = Tried::of(words, machine.endpoint, &stands.of(words, machine));
+            tried.extend(of.map(|of| (of.endpoint.clone(), of)));
+        });
+        let is_of_tries = matches!(wanted, Some(Wanted::In(_)) | None);
+        let by_facts = !is_of_tries || !listing.search.is_empty() || sort == Sort::LastSeen;
+        // Where all machines are asked for, those too that tried nothing.
+        let is_narrow = told.has_cause() || told.narrow_kb() != "";
+        let has_others = wanted.is_none() && !is_narrow;
+        let facts = async {
+            match by_facts || has_others {
+                true => self.facts_of_list(told, listing).await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let ((), facts) = tokio::try_join!(read, facts)?;
+        let is_wanted = |endpoint: &str| match wanted {
+            Some(Wanted::In(state)) => tried
+                .get(endpoint)
+                .is_some_and(|tried| state.holds(tried.state)),
+            Some(Wanted::NotTried) => !tried.contains_key(endpoint),
+            None if is_narrow => tried.contains_key(endpoint),
+            _ => true,
+        };
+        let line = |endpoint: String, ends: i64| {
+            let tried = tried.get(&endpoint);
+            Line {
+                tries_failed: tried.map_or(0, |tried| tried.tries_failed),
+                last_failed: tried.and_then(|tried| tried.last_failed),
+                endpoint,
+                ends,
+            }
+        };
+        let mut lines: Vec<Line> = match facts {
+            Some(facts) => {
+                let wanted = facts
+                    .into_iter()
+                    .filter(|(endpoint, _)| is_wanted(endpoint));
+                wanted
+                    .map(|(endpoint, ends)| line(endpoint, ends))
+                    .collect()
+            }
+            None => {
+                let wanted = tried.keys().filter(|endpoint| is_wanted(endpoint));
+                wanted.map(|endpoint| line(endpoint.clone(), 0)).collect()
+            }
+        };
+        lines.sort_unstable_by(|one, other| one.order(sort, other));
+        let total = lines.len();
+        let skip = match (sort, listing.after) {
+            (Sort::Name, Some(after)) => {
+                lines.partition_point(|line| line.endpoint.as_str() <= after)
+            }
+            (Sort::Name, None) => 0,
+            _ => usize::try_from(skipped(listing)).unwrap_or(usize::MAX),
+        };
+        let rest = lines.get(skip..).unwrap_or_default();
+        let page = rest.get(..limit).unwrap_or(rest);
+        let names: Vec<String> = page.iter().map(|line| line.endpoint.clone()).collect();
+        let next = next_of(listing, rest.len() > limit, names.last());
+        let is_behind = names.is_empty() && listing.after.is_some_and(|after| !after.is_empty());
+        Ok((names, (!is_behind).then_some(total as u64), next))
+    }
+
+    /// Machines that a list asks for whatever they tried, each with the time of its newest log.
+    async fn facts_of_list(
+        &self,
+        told: &Told<'_>,
+        listing: Listing<'_>,
+    ) -> Result<Vec<(String, i64)>> {
+        let condition = match listing.wanted {
+            Some(Wanted::NotTried) => SEEN,
+            Some(Wanted::Silent) => "heard < {silent_from:Int64}",
+            Some(Wanted::ClockAhead) => "ends > {ahead_from:Int64}",
+            _ => "1",
+        };
+        let sql = format!(
+            "SELECT endpoint, ends FROM {} WHERE {condition} AND {SEARCHED}",
+            machines(told)
+        );
+        let query = told
+            .reporting(told.ask(self, &sql))
+            .param("search", listing.search)
+            // As many as there are machines.
+            .with_setting("max_result_rows", "0")
+            .with_setting("optimize_aggregation_in_order", "1");
+        self.fetch_all("list endpoints", query).await
+    }
+
+    /// Endpoints of which it is known what they tried, by words of the same reading.
     pub(super) async fn of_tries(
         &self,
         told: &Told<'_>,
-        tries: &[Tried],
+        words: &Words,
+        tries: Vec<Tried>,
     ) -> Result<Vec<EndpointSummary>> {
         let names: Vec<String> = tries.iter().map(|tried| tried.endpoint.clone()).collect();
-        self.summaries(told, &names, Some(tries.to_vec())).await
+        self.summaries(told, &names, words, tries).await
     }
 
     /// What a list says of some endpoints, in their order.
@@ -332,7 +453,21 @@ impl Store {
         told: &Told<'_>,
         names: &[String],
     ) -> Result<Vec<EndpointSummary>> {
-        self.summaries(told, names, None).await
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let told = few(told, names);
+        let (stands, mut words) = (Stands::now(&told), Words::default());
+        let mut tries = Vec::new();
+        self.each_machine(&told, &mut words, |words, machine| {
+            tries.extend(Tried::of(
+                words,
+                machine.endpoint,
+                &stands.of(words, machine),
+            ));
+        })
+        .await?;
+        self.summaries(&told, names, &words, tries).await
     }
 
     /// What a list says of endpoints, in their order.
@@ -340,15 +475,13 @@ impl Store {
         &self,
         told: &Told<'_>,
         names: &[String],
-        tries: Option<Vec<Tried>>,
+        words: &Words,
+        tries: Vec<Tried>,
     ) -> Result<Vec<EndpointSummary>> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let mut told = told.clone();
-        if names.len() <= NAMED {
-            told = told.of(names.iter().map(String::as_str).collect());
-        }
+        let told = few(told, names);
         let machines = format!(
             "SELECT endpoint, said AS host, stack AS servicing_stack, ends, heard FROM {}",
             machines(&told)
@@ -356,55 +489,24 @@ impl Store {
         let machines = told
             .reporting(told.ask(self, &machines))
             .with_setting("optimize_aggregation_in_order", "1");
-        let tried = format!(
-            "SELECT endpoint, state, tries_failed, last_failed, cause, kb FROM {}",
-            tried(&told)
-        );
-        let causes = format!(
-            "SELECT DISTINCT {CAUSE} AS hash, toString(category), toString(rule), root FROM (\
-               SELECT category, rule, root FROM {attempts} WHERE outcome IN ('failed', 'rolled_back') \
-               UNION ALL SELECT category, rule, root FROM {findings} WHERE severity IN ('error', 'critical'))",
-            attempts = told.whole(&ATTEMPTS, &["outcome", "category", "rule", "root"]),
-            findings = told.whole(&FINDINGS, &["severity", "category", "rule", "root"]),
-        );
         let ids = names.iter().map(String::as_str).collect();
-        let (mut labels, machines, tried, causes) = tokio::try_join!(
+        let (mut labels, machines) = tokio::try_join!(
             self.labels_of(told.tenant(), &ids),
             self.fetch_all::<Machine>("read the facts of endpoints", machines),
-            async {
-                match tries {
-                    Some(tries) => Ok(tries),
-                    None => {
-                        let tried = told.ask(self, &tried);
-                        self.fetch_all("read what endpoints tried", tried).await
-                    }
-                }
-            },
-            self.fetch_all::<(u64, String, String, u32)>(
-                "read what endpoints failed by",
-                told.ask(self, &causes)
-            ),
         )?;
         let by_name = |machine: Machine| (machine.endpoint.clone(), machine);
         let mut machines: BTreeMap<String, Machine> = machines.into_iter().map(by_name).collect();
-        let mut tried: BTreeMap<String, Tried> = tried
+        let mut tried: BTreeMap<String, Tried> = tries
             .into_iter()
             .map(|tried| (tried.endpoint.clone(), tried))
-            .collect();
-        let causes: BTreeMap<u64, (String, String, Option<Code>)> = causes
-            .into_iter()
-            .map(|(hash, category, rule, root)| {
-                let root = (root != 0).then_some(Code::new(root));
-                (hash, (category, rule, root))
-            })
             .collect();
         let summary = |name: &String| {
             let machine = machines.remove(name);
             let tried = tried.remove(name);
-            let (category, rule, root_code) = tried
+            let cause = tried
                 .as_ref()
-                .and_then(|tried| causes.get(&tried.cause).cloned())
-                .unwrap_or_default();
+                .and_then(|tried| tried.cause)
+                .map(|cause| words.told(cause));
             let mut labels = labels.remove(name).unwrap_or_default();
             let heard = machine.as_ref().map(|machine| machine.heard);
             let ends = machine.as_ref().map(|machine| machine.ends);
@@ -418,23 +520,46 @@ impl Store {
                 labels: labels.into_iter().collect(),
                 host,
                 servicing_stack,
-                state: tried.as_ref().map(|tried| State::from_rank(tried.state)),
+                state: tried.as_ref().map(|tried| tried.state),
                 is_silent: heard.is_none_or(|heard| heard < told.silent_from()),
                 failed: tried.as_ref().map_or(0, |tried| tried.tries_failed),
                 last_failure: tried
                     .as_ref()
-                    .filter(|tried| tried.last_failed > 0)
-                    .map(|tried| LoggedAt(tried.last_failed)),
+                    .and_then(|tried| tried.last_failed)
+                    .map(LoggedAt),
                 last_seen: ends.map(LoggedAt),
-                category,
-                rule,
-                root_code,
+                category: cause.map_or("", |cause| cause.category).to_owned(),
+                rule: cause.map_or("", |cause| cause.rule).to_owned(),
+                root_code: cause.and_then(|cause| cause.root_code()),
                 kb: tried
-                    .filter(|tried| tried.cause != 0)
-                    .map(|tried| tried.kb)
-                    .unwrap_or_default(),
+                    .filter(|tried| tried.cause.is_some())
+                    .map_or(String::new(), |tried| words.text(tried.kb).to_owned()),
             }
         };
         Ok(names.iter().map(summary).collect())
+    }
+}
+
+/// Lines before a page, in an order that is not by name: by name a list goes on after a name, whatever came and went before it.
+fn skipped(listing: Listing<'_>) -> u64 {
+    match (listing.sort, listing.after) {
+        (Sort::Name, _) | (_, None) => 0,
+        (_, Some(after)) => after.parse().unwrap_or(0),
+    }
+}
+
+fn next_of(listing: Listing<'_>, is_more: bool, last: Option<&String>) -> Option<String> {
+    let last = last.filter(|_| is_more)?;
+    Some(match listing.sort {
+        Sort::Name => last.clone(),
+        _ => (skipped(listing) + listing.limit as u64).to_string(),
+    })
+}
+
+/// Asks for some endpoints alone, where they are few enough to be named.
+fn few<'a>(told: &Told<'a>, names: &'a [String]) -> Told<'a> {
+    match names.len() <= NAMED {
+        true => told.clone().of(names.iter().map(String::as_str).collect()),
+        false => told.clone(),
     }
 }

@@ -2,30 +2,20 @@
 
 use super::{
     Day, Filter,
+    causes::OfCause,
     endpoints::{SEEN, machines},
     overview::{
         CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Step, TOP, TopCode, Totals, UNCHARTED,
     },
     seen::sketches,
     told::{ATTEMPTS, Told},
+    tries::{CauseAt, Machine, Narrow, Word, Words},
 };
 use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::{Row, RowOwned, RowRead, query::Query};
-use event::{Code, LoggedAt, UtcMillis};
+use event::{Code, LoggedAt, Outcome, UtcMillis};
 use serde::Deserialize;
-
-/// Attempts of a bucket, or of a KB.
-#[derive(Row, Deserialize)]
-struct Attempts {
-    at: LoggedAt,
-    kb: String,
-    is_time: u64,
-    failed: u64,
-    succeeded: u64,
-    other: u64,
-    first: LoggedAt,
-    last: LoggedAt,
-}
+use std::collections::BTreeMap;
 
 /// Records that carry a code; code 0 stands for all.
 #[derive(Row, Deserialize)]
@@ -37,22 +27,8 @@ struct Records {
     endpoints: u64,
 }
 
-/// The bucket of a time.
-macro_rules! bucket {
-    ($time:literal) => {
-        concat!(
-            "multiIf(day < toDate({charted_from:UInt16}), toInt64({uncharted:Int64}), {hourly:UInt8} = 1, intDiv(",
-            $time,
-            ", 3600) * 3600, toInt64(toUInt16(day)) * 86400)"
-        )
-    };
-}
-
 /// Pieces of logs that are summed up of a fleet: some 100 ms (a guess from what an endpoint's take).
 const SUMMED_PIECES: u64 = 1_000_000;
-
-/// KBs of a range: far more than there are.
-const KBS: u64 = 1_000;
 
 /// A time that is told, or none where that stands for none.
 fn told_at(at: LoggedAt) -> Option<LoggedAt> {
@@ -74,6 +50,105 @@ pub(super) struct Ask<'a> {
     pub(super) told: Told<'a>,
     pub(super) charted_from: Day,
     pub(super) step: Step,
+}
+
+/// Attempts and failures over time, and by KB.
+pub(super) struct Times<'a> {
+    narrow: Narrow<'a>,
+    charted_from: Day,
+    step: Step,
+    attempts: BTreeMap<LoggedAt, OutcomeBucket>,
+    categories: BTreeMap<(LoggedAt, Word), u64>,
+    kbs: BTreeMap<Word, KbSummary>,
+}
+
+impl Times<'_> {
+    /// Counts what a machine tried, and `causes` that it failed by.
+    pub(super) fn add(
+        &mut self,
+        words: &Words,
+        machine: Machine<'_>,
+        causes: &BTreeMap<CauseAt, OfCause<'_>>,
+    ) {
+        for tried in machine.tries {
+            if !self
+                .narrow
+                .is_asked(words, tried.kb, tried.cause, tried.terminal)
+            {
+                continue;
+            }
+            let at = self.bucket(tried.day, tried.start);
+            let bucket = self.attempts.entry(at).or_insert(OutcomeBucket {
+                at,
+                failed: 0,
+                succeeded: 0,
+                other: 0,
+            });
+            match tried.outcome {
+                Outcome::Failed | Outcome::RolledBack => bucket.failed += 1,
+                Outcome::Succeeded => bucket.succeeded += 1,
+                _ => bucket.other += 1,
+            }
+            if tried.kb.is_empty() {
+                continue;
+            }
+            let kb = self.kbs.entry(tried.kb).or_insert_with(|| KbSummary {
+                kb: words.text(tried.kb).to_owned(),
+                ..KbSummary::default()
+            });
+            kb.failed += u64::from(tried.has_failed());
+            kb.succeeded += u64::from(tried.outcome == Outcome::Succeeded);
+            let start = LoggedAt(tried.start);
+            kb.first = Some(kb.first.map_or(start, |first| first.min(start)));
+            kb.last = kb.last.max(Some(start));
+        }
+        for (&cause, of_cause) in causes {
+            let category = words.category(cause);
+            for failed in of_cause.failed() {
+                let at = self.bucket(failed.day(), failed.moment);
+                *self.categories.entry((at, category)).or_default() += failed.repeats;
+            }
+        }
+    }
+
+    fn bucket(&self, day: Day, moment: i64) -> LoggedAt {
+        match self.step {
+            _ if day < self.charted_from => UNCHARTED,
+            Step::Hour => LoggedAt(moment - moment.rem_euclid(3_600)),
+            Step::Day => LoggedAt(i64::from(day) * 86_400),
+        }
+    }
+
+    /// Attempts by time of their start.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = OutcomeBucket> {
+        self.attempts.values().copied()
+    }
+
+    /// Failures by time and category.
+    pub(super) fn categories(&self, words: &Words) -> Vec<CategoryBucket> {
+        let mut buckets: Vec<CategoryBucket> = self
+            .categories
+            .iter()
+            .map(|(&(at, category), &count)| CategoryBucket {
+                at,
+                category: words.text(category).to_owned(),
+                count,
+            })
+            .collect();
+        buckets.sort_by(|one, other| (one.at, &one.category).cmp(&(other.at, &other.category)));
+        buckets
+    }
+
+    /// Attempts by KB.
+    pub(super) fn kbs(self) -> Vec<KbSummary> {
+        let kbs = self.kbs.into_values();
+        kbs.map(|kb| KbSummary {
+            first: kb.first.and_then(told_at),
+            last: kb.last.and_then(told_at),
+            ..kb
+        })
+        .collect()
+    }
 }
 
 impl<'a> Ask<'a> {
@@ -104,12 +179,9 @@ impl Ask<'_> {
         self.with(self.told.ask(self.store, sql))
     }
 
-    /// A query with the parameters of buckets.
+    /// A query with the parameters of this page.
     fn with(&self, query: Query) -> Query {
         query
-            .param("charted_from", self.charted_from)
-            .param("uncharted", UNCHARTED.0)
-            .param("hourly", u8::from(self.step == Step::Hour))
             .param("top", TOP as u64)
             .param("endpoint", self.filter.endpoint.as_deref().unwrap_or(""))
     }
@@ -122,54 +194,16 @@ impl Ask<'_> {
         self.store.fetch_one(doing, self.query(sql)).await
     }
 
-    /// Attempts over time, and by KB: one reading for both.
-    pub(super) async fn attempts(&self) -> Result<(Vec<OutcomeBucket>, Vec<KbSummary>)> {
-        let sql = [
-            "SELECT ",
-            bucket!("start_at"),
-            " AS at, kb, grouping(kb) AS is_time, countIf(outcome IN ('failed', 'rolled_back')) AS failed, \
-             countIf(outcome = 'succeeded') AS succeeded, toUInt64(count() - failed - succeeded) AS other, min(start_at) AS first, max(start_at) AS last FROM ",
-            &self
-                .told
-                .rows(&ATTEMPTS, &["start_at", "outcome", "kb"]),
-            " GROUP BY GROUPING SETS ((at), (kb)) HAVING is_time OR kb != '' \
-             ORDER BY is_time DESC, failed DESC, succeeded DESC, kb LIMIT {buckets:UInt64} + {kbs:UInt64}",
-        ]
-        .concat();
-        let query = self
-            .query(&sql)
-            // Days of a chart, what lies before them, and the hours of two days, which are fewer.
-            .param("buckets", u64::from(CHART_DAYS) + 1)
-            .param("kbs", KBS);
-        let rows: Vec<Attempts> = self.store.fetch_all("count attempts", query).await?;
-        let (mut over_time, mut kbs) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row.is_time {
-                1 => over_time.push(OutcomeBucket {
-                    at: row.at,
-                    failed: row.failed,
-                    succeeded: row.succeeded,
-                    other: row.other,
-                }),
-                _ => kbs.push(KbSummary {
-                    kb: row.kb,
-                    failed: row.failed,
-                    succeeded: row.succeeded,
-                    first: told_at(row.first),
-                    last: told_at(row.last),
-                    ..KbSummary::default()
-                }),
-            }
+    /// What counts attempts and failures over time.
+    pub(super) fn times(&self) -> Times<'_> {
+        Times {
+            narrow: Narrow::of(&self.told),
+            charted_from: self.charted_from,
+            step: self.step,
+            attempts: BTreeMap::new(),
+            categories: BTreeMap::new(),
+            kbs: BTreeMap::new(),
         }
-        over_time.sort_unstable_by_key(|bucket| bucket.at);
-        Ok((over_time, kbs))
-    }
-
-    /// Failures over time by category.
-    pub(super) async fn categories(&self) -> Result<Vec<CategoryBucket>> {
-        self.store
-            .categories_over_time(&self.told, bucket!("moment"), |query| self.with(query))
-            .await
     }
 
     /// KBs of the range, those first that are spelt most like one.

@@ -2,15 +2,16 @@
 
 use super::{
     Filter,
-    states::{State, states},
+    states::{Stands, State, Tried},
     told::labelled,
+    tries::Words,
 };
 use crate::{error::Result, store::Store};
-use clickhouse::Row;
-use serde::Deserialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 /// Endpoints that have the same value of a label.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The value; empty for those without the label.
     pub value: String,
@@ -23,7 +24,7 @@ pub struct Group {
 }
 
 /// Groups of one answer: what people look at, those with most failing endpoints first.
-const GROUPS: u64 = 100;
+const GROUPS: usize = 100;
 
 impl Store {
     /// Endpoints by their value of a label, within the days and what else the filter says; at most a hundred groups.
@@ -32,27 +33,47 @@ impl Store {
             return Ok(Vec::new());
         };
         let told = self.told(filter, from, to).await?;
+        let (stands, mut words) = (Stands::now(&told), Words::default());
+        let mut failures: HashMap<String, (bool, u64)> = HashMap::new();
+        let machines = self.each_machine(&told, &mut words, |words, machine| {
+            let tried = Tried::of(words, machine.endpoint, &stands.of(words, machine));
+            failures.extend(tried.map(|tried| {
+                let fails = tried.state == State::Failing;
+                (tried.endpoint, (fails, tried.tries_failed))
+            }));
+        });
         let sql = format!(
-            "SELECT ifNull(of_label.value, '') AS value, count() AS endpoints, countIf(failures.fails) AS endpoints_failing, \
-               toUInt64(sum(failures.failed)) AS failed \
+            "SELECT machine.endpoint AS endpoint, ifNull(of_label.value, '') AS value \
              FROM (SELECT DISTINCT endpoint FROM endpoints WHERE tenant = {{tenant:String}} \
                    AND ({{endpoint:String}} = '' OR endpoint = {{endpoint:String}}){labelled}) AS machine \
              LEFT JOIN (SELECT endpoint, value FROM endpoint_labels FINAL \
                         WHERE tenant = {{tenant:String}} AND label = {{by:String}} AND value != '') AS of_label \
-               ON machine.endpoint = of_label.endpoint \
-             LEFT JOIN (SELECT endpoint, sum(tries) AS failed, max(is_failing) AS fails FROM (\
-                          SELECT endpoint, failed AS tries, state = {failing} AS is_failing FROM {states} WHERE shown) GROUP BY endpoint) AS failures \
-               ON machine.endpoint = failures.endpoint \
-             GROUP BY value ORDER BY endpoints_failing DESC, endpoints DESC, value LIMIT {{groups:UInt64}}",
+               ON machine.endpoint = of_label.endpoint",
             labelled = labelled(filter),
-            failing = State::Failing.rank(),
-            states = states(&told, false),
         );
         let query = told
             .ask(self, &sql)
             .param("by", label)
             .param("endpoint", filter.endpoint.as_deref().unwrap_or(""))
-            .param("groups", GROUPS);
-        self.fetch_all("count endpoints by a label", query).await
+            // As many as there are machines.
+            .with_setting("max_result_rows", "0");
+        let values = self.fetch_all::<(String, String)>("read a label of endpoints", query);
+        let ((), values) = tokio::try_join!(machines, values)?;
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for (endpoint, value) in values {
+            let group = groups.entry(value).or_default();
+            group.endpoints += 1;
+            if let Some(&(fails, failed)) = failures.get(&endpoint) {
+                group.endpoints_failing += u64::from(fails);
+                group.failed += failed;
+            }
+        }
+        let mut groups: Vec<Group> = groups
+            .into_iter()
+            .map(|(value, group)| Group { value, ..group })
+            .collect();
+        groups.sort_by_key(|group| Reverse((group.endpoints_failing, group.endpoints)));
+        groups.truncate(GROUPS);
+        Ok(groups)
     }
 }

@@ -2,15 +2,17 @@
 
 use super::{
     Day, EndpointSummary, Filter,
-    causes::Cause,
+    causes::{Cause, CauseCounts, by_cause},
     day_start,
     figures::Ask,
-    states::{Failing, Machines, State},
+    states::{Failing, Machines, Stand, Stands, State, States, Tried},
+    tries::{Narrow, Words},
 };
 use crate::{error::Result, rows::day_of, store::Store};
 use clickhouse::Row;
 use event::{Code, LoggedAt, UtcMillis, civil::days_from_civil};
 use serde::Deserialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Width of a bucket.
@@ -108,7 +110,7 @@ impl Default for Totals {
 }
 
 /// Attempts of one bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutcomeBucket {
     /// Start of the bucket, as logged.
     pub at: LoggedAt,
@@ -121,7 +123,7 @@ pub struct OutcomeBucket {
 }
 
 /// Failures of one bucket and category.
-#[derive(Clone, Debug, PartialEq, Eq, Row, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CategoryBucket {
     /// Start of the bucket, as logged.
     pub at: LoggedAt,
@@ -187,19 +189,26 @@ impl Store {
             return Ok(Overview::default());
         };
         let ask = Ask::new(self, filter, from, to).await?;
-        let (states, (totals, top_codes), (over_time, attempts), categories_over_time, causes) = tokio::try_join!(
-            self.machine_states(&ask.told),
-            ask.totals(),
-            ask.attempts(),
-            ask.categories(),
-            self.cause_rows(&ask.told),
-        )?;
-        let worst = states.worst.get(..TOP).unwrap_or(&states.worst);
-        let endpoints = self.of_tries(&ask.told, worst).await?;
-        let causes_total = causes.first().map_or(0, |row| row.total);
-        let mut top_causes = Cause::ranked(causes, &states, ask.told.now());
+        let (stands, narrow) = (Stands::with_history(&ask.told), Narrow::of(&ask.told));
+        let (mut words, mut states) = (Words::default(), States::new(&ask.told));
+        let (mut causes, mut times) = (CauseCounts::default(), ask.times());
+        let mut worst = Worst::default();
+        let machines = self.each_machine(&ask.told, &mut words, |words, machine| {
+            let stands = stands.of(words, machine);
+            states.add(&stands);
+            worst.add(words, machine.endpoint, &stands);
+            let of_machine = by_cause(&narrow, words, machine);
+            causes.add(&of_machine);
+            times.add(words, machine, &of_machine);
+        });
+        let ((), (totals, top_codes)) = tokio::try_join!(machines, ask.totals())?;
+        let endpoints = self.of_tries(&ask.told, &words, worst.first()).await?;
+        let causes_total = causes.total();
+        let mut top_causes = causes.ranked(&words, &states, ask.told.now());
         top_causes.truncate(TOP);
-        let mut kbs = kbs(&states.kbs, attempts);
+        let over_time: Vec<OutcomeBucket> = times.attempts().collect();
+        let categories_over_time = times.categories(&words);
+        let mut kbs = kbs(states.by_kb(&words), times.kbs());
         let kbs_total = kbs.len();
         kbs.truncate(TOP);
         let sum = |count: fn(&OutcomeBucket) -> u64| over_time.iter().map(count).sum();
@@ -334,6 +343,38 @@ impl Store {
     }
 }
 
+/// Machines that fail, those with most failed attempts; no more of them are held than are shown.
+#[derive(Default)]
+struct Worst(Vec<Tried>);
+
+impl Worst {
+    fn add(&mut self, words: &Words, endpoint: &str, stands: &[Stand]) {
+        let tried = Tried::of(words, endpoint, stands);
+        let Some(tried) = tried.filter(|tried| tried.state == State::Failing) else {
+            return;
+        };
+        self.0.push(tried);
+        if self.0.len() >= 100 * TOP {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.0.sort_unstable_by(|one, other| {
+            let most = |tried: &Tried| Reverse((tried.tries_failed, tried.last_failed));
+            most(one)
+                .cmp(&most(other))
+                .then_with(|| one.endpoint.cmp(&other.endpoint))
+        });
+        self.0.truncate(TOP);
+    }
+
+    fn first(mut self) -> Vec<Tried> {
+        self.cut();
+        self.0
+    }
+}
+
 /// First and last day of a month, whichever build drew it.
 pub(super) fn days_of(yyyymm: u32) -> (Day, Day) {
     let day = |year: u32, month: u32| {
@@ -355,7 +396,7 @@ pub(super) fn day_at(at: LoggedAt) -> Day {
 }
 
 /// Updates, those that most machines fail first: machines by state beside attempts.
-pub(super) fn kbs(states: &BTreeMap<String, Machines>, attempts: Vec<KbSummary>) -> Vec<KbSummary> {
+pub(super) fn kbs(states: BTreeMap<String, Machines>, attempts: Vec<KbSummary>) -> Vec<KbSummary> {
     let mut kbs: BTreeMap<String, KbSummary> =
         attempts.into_iter().map(|kb| (kb.kb.clone(), kb)).collect();
     for (kb, machines) in states {
@@ -363,12 +404,12 @@ pub(super) fn kbs(states: &BTreeMap<String, Machines>, attempts: Vec<KbSummary>)
             kb: kb.clone(),
             ..KbSummary::default()
         });
-        summary.machines = machines.clone();
+        summary.machines = machines;
     }
     let mut kbs: Vec<KbSummary> = kbs.into_values().collect();
     kbs.sort_by_key(|kb| {
         let failing = kb.machines.of(State::Failing);
-        std::cmp::Reverse((failing, kb.failed, kb.machines.tried(), kb.succeeded))
+        Reverse((failing, kb.failed, kb.machines.tried(), kb.succeeded))
     });
     kbs
 }

@@ -4,14 +4,15 @@ use super::{
     Filter,
     causes::Cause,
     filter::CauseId,
-    states::{Machines, State, States, states},
-    told::{ATTEMPTS, FINDINGS},
+    states::{Machines, Stands, States},
+    told::FINDINGS,
+    tries::Words,
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::Code;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
 /// An object that findings name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,40 +46,22 @@ impl Store {
             return Ok(Vec::new());
         };
         let told = self.told(filter, from, to).await?;
-        let sql = format!(
-            "SELECT toString(kb) AS name FROM {} WHERE kb != '' AND multiSearchAnyCaseInsensitive(kb, {{texts:Array(String)}}) \
-             GROUP BY name ORDER BY uniq(endpoint) DESC, name LIMIT {{limit:UInt64}}",
-            told.whole(&ATTEMPTS, &["kb"])
-        );
-        let query = told
-            .ask(self, &sql)
-            .param("texts", texts)
-            .param("limit", limit as u64);
-        let kbs: Vec<String> = self.fetch_all("look for updates", query).await?;
-        if kbs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT toString(kb) AS name, state, count() AS machines FROM {} WHERE shown AND NOT found AND kb IN {{kbs:Array(String)}} GROUP BY name, state",
-            states(&told, false)
-        );
-        let query = told.ask(self, &sql).param("kbs", kbs.as_slice());
-        let rows: Vec<(String, u8, u64)> =
-            self.fetch_all("count machines of updates", query).await?;
-        let mut machines: BTreeMap<String, Machines> = BTreeMap::new();
-        for (kb, state, count) in rows {
-            machines
-                .entry(kb)
-                .or_default()
-                .add(State::from_rank(state), count);
-        }
-        let found = kbs.into_iter();
-        Ok(found
-            .map(|kb| {
-                let of_kb = machines.remove(&kb).unwrap_or_default();
-                (kb, of_kb)
-            })
-            .collect())
+        let (stands, mut words) = (Stands::now(&told), Words::default());
+        let mut states = States::new(&told);
+        self.each_machine(&told, &mut words, |words, machine| {
+            states.add(&stands.of(words, machine));
+        })
+        .await?;
+        let texts: Vec<String> = texts.iter().map(|text| text.to_ascii_lowercase()).collect();
+        let is_like = |kb: &str| {
+            let kb = kb.to_ascii_lowercase();
+            texts.iter().any(|text| kb.contains(text))
+        };
+        let mut found: Vec<(String, Machines)> = states.by_kb(&words).into_iter().collect();
+        found.retain(|(kb, _)| is_like(kb));
+        found.sort_by_key(|(_, machines)| Reverse(machines.tried()));
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// Causes of the filter's days, those of most machines first, without how they go on: who looks for one does not wait for that.
@@ -87,8 +70,8 @@ impl Store {
             return Ok(Vec::new());
         };
         let told = self.told(filter, from, to).await?;
-        let rows = self.cause_rows(&told).await?;
-        Ok(Cause::ranked(rows, &States::default(), told.now()))
+        let (words, counts) = self.counted_causes(&told).await?;
+        Ok(counts.ranked(&words, &States::default(), told.now()))
     }
 
     /// Objects of the filter's days that hold a text, those of most machines first.

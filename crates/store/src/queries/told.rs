@@ -239,9 +239,7 @@ impl<'a> Told<'a> {
 
     /// Whether the page is narrowed to some causes.
     pub(super) fn has_cause(&self) -> bool {
-        self.filter.category.is_some()
-            || self.filter.cause.is_some()
-            || !self.filter.codes.is_empty()
+        has_cause(self.filter)
     }
 
     /// Whether a row has a cause that the page asks for, from `category`, `rule`, `root` and `terminal`.
@@ -364,6 +362,83 @@ impl<'a> Told<'a> {
         self.ask(store, &sql).param("month", month)
     }
 
+    /// What narrows the page.
+    pub(super) fn filter(&self) -> &'a Filter {
+        self.filter
+    }
+
+    /// Whether it asks for some endpoints by their names.
+    pub(super) fn is_of_few(&self) -> bool {
+        !self.endpoints.is_empty()
+    }
+
+    /// Whether some rows of the days tell nothing, so that their sets are read.
+    pub(super) fn has_untold(&self) -> bool {
+        self.untold
+    }
+
+    /// A question about the tries and findings that rows of the months hold, those of superseded ones among them.
+    pub(super) fn rows_told(&self, store: &Store) -> Query {
+        let sql = format!(
+            "SELECT toUInt64(sum(attempts) + sum(findings)) FROM derivations \
+             WHERE tenant = {{tenant:String}} AND generation = 0 AND {MONTHS}"
+        );
+        self.ask(store, &sql)
+    }
+
+    /// A row for each endpoint and month: `tries`, their `lines`, and `found`, as they are stored.
+    pub(super) fn told_rows(&self, part: &str) -> String {
+        format!(
+            "SELECT endpoint, told_attempts AS tries, told_lines AS lines, told_findings AS found FROM derivations FINAL \
+             WHERE tenant = {{tenant:String}} AND generation = 0 AND {MONTHS}{}{part} AND attempts + findings > 0",
+            self.of_endpoints()
+        )
+    }
+
+    /// The same for what is told of in sets alone: of one kind, the other is empty.
+    pub(super) fn untold_rows(&self, kind: &Kind, part: &str) -> String {
+        let of = |name: &str| {
+            let column = kind.columns.iter().find(|column| column.name == name);
+            column.map_or("", |column| column.stored)
+        };
+        let (tries, lines, found) = match kind.table {
+            "attempts" => (
+                format!(
+                    "groupArray((day, {}, {}, toString(outcome), toString(kb), {}, toString(rule), {}, {}))",
+                    of("start_at"),
+                    of("end_at"),
+                    of("category"),
+                    of("root"),
+                    of("terminal")
+                ),
+                format!(
+                    "groupArray(({}, {}, {}))",
+                    of("package_of"),
+                    of("line"),
+                    of("line_version")
+                ),
+                "CAST([] AS Array(Tuple(Date, Int64, Nullable(Int64), String, String, String, String, UInt32, UInt32, String, UInt32)))"
+                    .to_owned(),
+            ),
+            _ => (
+                "CAST([] AS Array(Tuple(Date, Int64, Int64, String, String, String, String, UInt32, UInt32)))".to_owned(),
+                "CAST([] AS Array(Tuple(String, String, UInt64)))".to_owned(),
+                format!(
+                    "groupArray((day, {}, CAST(NULL AS Nullable(Int64)), toString(severity), toString(kb), toString(category), toString(rule), {}, {}, object, toUInt32(count)))",
+                    of("found_at"),
+                    of("root"),
+                    of("terminal")
+                ),
+            ),
+        };
+        format!(
+            "SELECT endpoint, {tries} AS tries, {lines} AS lines, {found} AS found FROM {} FINAL \
+             WHERE {} AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}){part} GROUP BY endpoint",
+            kind.table,
+            self.of_untold()
+        )
+    }
+
     /// A condition on rows of current sets that only these rows tell of.
     fn of_untold(&self) -> String {
         format!(
@@ -375,6 +450,11 @@ impl<'a> Told<'a> {
             endpoints = self.of_endpoints()
         )
     }
+}
+
+/// Whether a filter names causes.
+pub(super) fn has_cause(filter: &Filter) -> bool {
+    filter.category.is_some() || filter.cause.is_some() || !filter.codes.is_empty()
 }
 
 /// A condition on endpoints that have the labels of a filter; nothing where it has none. The table is ordered by label, so that of each

@@ -2,16 +2,17 @@
 
 use super::{
     Day, Filter,
-    causes::{Cause, each},
+    causes::{Cause, CauseCounts, by_cause},
     endpoints::{BUILD, machines},
     states::States,
-    told::{ATTEMPTS, FINDINGS, Told},
+    told::{FINDINGS, Told},
+    tries::{Narrow, Try, Word, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::{Code, EventId, LoggedAt};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Clusters of an answer.
 const CLUSTERS: usize = 30;
@@ -20,7 +21,7 @@ const CLUSTERS: usize = 30;
 const SAMPLES: u64 = 3;
 
 /// Builds and updates told of each.
-const NAMES: u64 = 20;
+const NAMES: usize = 20;
 
 /// The category of what no rule names.
 const UNEXPLAINED: &str = "unclassified";
@@ -74,14 +75,6 @@ pub struct UnexplainedSample {
 }
 
 #[derive(Row, Deserialize)]
-struct NamesRow {
-    rule: String,
-    root: u32,
-    builds: Vec<String>,
-    kbs: Vec<String>,
-}
-
-#[derive(Row, Deserialize)]
 struct PlaceRow {
     rule: String,
     root: u32,
@@ -112,16 +105,30 @@ impl Store {
         };
         let all = self.told(filter, from, to).await?;
         let told = self.told(&narrow, from, to).await?;
-        let (failed, unexplained, rows, names, places, count) = tokio::try_join!(
-            self.failed_tries(&all),
-            self.failed_tries(&told),
-            self.cause_rows(&told),
-            self.names_of(&told),
-            self.latest_places(&told),
-            self.totals_of(&told),
-        )?;
-        let total = rows.first().map_or(0, |row| row.total);
-        let mut causes = Cause::ranked(rows, &States::default(), told.now());
+        let (narrow, mut words) = (Narrow::of(&told), Words::default());
+        let every = Narrow::of(&all);
+        let (mut failed, mut unexplained) = (0, 0);
+        let (mut counts, mut found) = (CauseCounts::default(), Vec::new());
+        let machines = self.each_machine(&told, &mut words, |words, machine| {
+            let tries = || machine.tries.iter().filter(|tried| tried.has_failed());
+            let asked = |narrow: &Narrow<'_>| {
+                let is_asked =
+                    |tried: &&Try| narrow.is_asked(words, tried.kb, tried.cause, tried.terminal);
+                tries().filter(is_asked).count() as u64
+            };
+            failed += asked(&every);
+            unexplained += asked(&narrow);
+            let causes = by_cause(&narrow, words, machine);
+            counts.add(&causes);
+            for (&cause, of_cause) in &causes {
+                let kbs: BTreeSet<Word> = of_cause.failed().map(|failed| failed.kb).collect();
+                found.push((cause, machine.endpoint.to_owned(), kbs));
+            }
+        });
+        let ((), builds, places) =
+            tokio::try_join!(machines, self.builds_of(&told), self.latest_places(&told))?;
+        let total = counts.total();
+        let mut causes = counts.ranked(&words, &States::default(), told.now());
         causes.truncate(CLUSTERS);
         let key = |cause: &Cause| (cause.rule.clone(), cause.root_code.map_or(0, Code::value));
         let shown: BTreeSet<(String, u32)> = causes.iter().map(key).collect();
@@ -130,19 +137,24 @@ impl Store {
             .filter(|place| shown.contains(&(place.rule.clone(), place.root)))
             .collect();
         let mut samples = self.samples(told.tenant(), &places).await?;
-        let mut names: BTreeMap<(String, u32), (Vec<String>, Vec<String>)> = names
-            .into_iter()
-            .map(|row| ((row.rule, row.root), (row.builds, row.kbs)))
-            .collect();
+        let mut names: BTreeMap<(String, u32), (BTreeSet<String>, BTreeSet<String>)> =
+            BTreeMap::new();
+        for (cause, endpoint, kbs) in found {
+            let told = words.told(cause);
+            let of_cause = names.entry((told.rule.to_owned(), told.root)).or_default();
+            let build = builds.get(&endpoint).filter(|build| !build.is_empty());
+            of_cause.0.extend(build.cloned());
+            let kbs = kbs.into_iter().map(|kb| words.text(kb).to_owned());
+            of_cause.1.extend(kbs.filter(|kb| !kb.is_empty()));
+        }
+        let some = |names: BTreeSet<String>| names.into_iter().take(NAMES).collect();
         let clusters = causes.into_iter().map(|cause| {
             let key = key(&cause);
-            let (mut builds, mut kbs) = names.remove(&key).unwrap_or_default();
-            builds.sort();
-            kbs.sort();
+            let (builds, kbs) = names.remove(&key).unwrap_or_default();
             UnexplainedCluster {
                 cause,
-                builds,
-                kbs,
+                builds: some(builds),
+                kbs: some(kbs),
                 samples: samples.remove(&key).unwrap_or_default(),
             }
         });
@@ -152,32 +164,22 @@ impl Store {
             unexplained,
             clusters: clusters.collect(),
             total,
-            count: count.count,
+            count: counts.totals().count,
         })
     }
 
-    /// Failed attempts that a page asks for.
-    async fn failed_tries(&self, told: &Told<'_>) -> Result<u64> {
-        let sql = format!(
-            "SELECT count() FROM {} WHERE outcome IN ('failed', 'rolled_back')",
-            told.rows(&ATTEMPTS, &["outcome"])
-        );
-        self.fetch_one("count failed attempts", told.ask(self, &sql))
-            .await
-    }
-
-    async fn names_of(&self, told: &Told<'_>) -> Result<Vec<NamesRow>> {
-        let sql = format!(
-            "SELECT toString(rule) AS rule, root, groupUniqArrayIf({NAMES})(build, build != '') AS builds, groupUniqArrayIf({NAMES})(toString(kb), kb != '') AS kbs FROM (\
-               SELECT endpoint, rule, root, kb FROM {} WHERE is_try = has_try) AS failed \
-             LEFT JOIN (SELECT endpoint, {BUILD} AS build FROM {}) AS machine USING endpoint \
-             GROUP BY rule, root",
-            each(told),
-            machines(told)
-        );
-        let query = told.reporting(told.ask(self, &sql));
-        self.fetch_all("read where failures that no rule names are", query)
-            .await
+    /// Windows builds of machines.
+    async fn builds_of(&self, told: &Told<'_>) -> Result<HashMap<String, String>> {
+        let sql = format!("SELECT endpoint, {BUILD} AS build FROM {}", machines(told));
+        let query = told
+            .reporting(told.ask(self, &sql))
+            // As many as there are machines.
+            .with_setting("max_result_rows", "0")
+            .with_setting("optimize_aggregation_in_order", "1");
+        let builds: Vec<(String, String)> = self
+            .fetch_all("read the builds of endpoints", query)
+            .await?;
+        Ok(builds.into_iter().collect())
     }
 
     /// Where the latest findings of each stand.

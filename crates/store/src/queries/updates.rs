@@ -2,19 +2,23 @@
 
 use super::{
     Day, Filter,
-    causes::Cause,
-    endpoints::{BUILD, SEEN, machines, tried},
+    causes::{Cause, CauseCounts, by_cause},
+    endpoints::{BUILD, SEEN, machines},
     figures::Ask,
     overview::{CHART_DAYS, KbSummary, TOP, kbs},
-    states::{Machines, State},
+    states::{Machines, Stands, State, States, Tried},
     told::{ATTEMPTS, Told},
+    tries::{Narrow, Try, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
+use event::Outcome;
 use serde::Deserialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 /// Builds of one answer: a fleet has a dozen.
-const BUILDS: u64 = 50;
+const BUILDS: usize = 50;
 
 /// How long before the days of a page the update before is looked for: they come by the month.
 const MONTH_BEFORE: Day = 45;
@@ -79,17 +83,9 @@ pub struct BuildRollout {
 
 #[derive(Row, Deserialize)]
 struct BuildRow {
+    endpoint: String,
     build: String,
-    state: u8,
-    count: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct CurveRow {
-    good: Day,
-    bad: Day,
-    first: Day,
-    machines: u64,
+    is_seen: u8,
 }
 
 impl Store {
@@ -99,11 +95,16 @@ impl Store {
             return Ok(Updates::default());
         };
         let ask = Ask::new(self, filter, from, to).await?;
-        let (states, (_, attempts)) =
-            tokio::try_join!(self.machine_states(&ask.told), ask.attempts())?;
+        let (stands, mut words) = (Stands::now(&ask.told), Words::default());
+        let (mut states, mut times) = (States::new(&ask.told), ask.times());
+        self.each_machine(&ask.told, &mut words, |words, machine| {
+            states.add(&stands.of(words, machine));
+            times.add(words, machine, &BTreeMap::new());
+        })
+        .await?;
         Ok(Updates {
             days: Some((from, to)),
-            updates: kbs(&states.kbs, attempts),
+            updates: kbs(states.by_kb(&words), times.kbs()),
         })
     }
 
@@ -113,33 +114,45 @@ impl Store {
             return Ok(Rollout::default());
         };
         let told = self.told(filter, from, to).await?;
-        let (states, rows, builds, curve, seen, before) = tokio::try_join!(
-            self.machine_states(&told),
-            self.cause_rows(&told),
-            self.builds_of(&told),
-            self.curve(&told),
-            self.seen(&told),
+        let (stands, narrow) = (Stands::with_history(&told), Narrow::of(&told));
+        let (mut words, mut states) = (Words::default(), States::new(&told));
+        let (mut counts, mut curve) = (CauseCounts::default(), Curve::new(from, to));
+        let mut of_machines: HashMap<String, State> = HashMap::new();
+        let machines = self.each_machine(&told, &mut words, |words, machine| {
+            let stands = stands.of(words, machine);
+            states.add(&stands);
+            counts.add(&by_cause(&narrow, words, machine));
+            let tries = machine.tries.iter();
+            curve.add(tries.filter(|tried| narrow.is_of_kb(words, tried.kb)));
+            let tried = Tried::of(words, machine.endpoint, &stands);
+            of_machines.extend(tried.map(|tried| (tried.endpoint, tried.state)));
+        });
+        let ((), facts, before) = tokio::try_join!(
+            machines,
+            self.builds_and_seen(&told),
             self.before(filter, from, to),
         )?;
-        let causes_total = rows.first().map_or(0, |row| row.total);
-        let mut causes = Cause::ranked(rows, &states, told.now());
+        let seen = facts.iter().filter(|fact| fact.is_seen != 0).count() as u64;
+        let builds = builds_of(facts, of_machines);
+        let causes_total = counts.total();
+        let mut causes = counts.ranked(&words, &states, told.now());
         causes.truncate(TOP);
-        let first = first_of(&curve);
+        let first = curve.first;
         let last = to
             .min(filter.now.map_or(to, super::overview::day_at))
             .max(first.unwrap_or(to));
         let over_time = first.map_or_else(Vec::new, |first| {
             let days = first.max(last.saturating_sub(CHART_DAYS - 1))..=last;
-            days.map(|day| at_end(&curve, day)).collect()
+            days.map(|day| curve.at_end(day)).collect()
         });
         let before = match before {
             None => None,
             Some((other, curve)) => {
-                let first = first_of(&curve).unwrap_or(to);
+                let first = curve.first.unwrap_or(to);
                 let length = over_time.len().min(CURVE) as Day;
                 let days = (0..length).map(|day| RolloutDay {
                     day,
-                    ..at_end(&curve, first.saturating_add(day))
+                    ..curve.at_end(first.saturating_add(day))
                 });
                 Some((other, days.collect()))
             }
@@ -157,67 +170,22 @@ impl Store {
         })
     }
 
-    /// Machines whose logs reach into the days.
-    async fn seen(&self, told: &Told<'_>) -> Result<u64> {
-        let sql = format!("SELECT countIf({SEEN}) FROM {}", machines(told));
+    /// Which build each machine has, and whether its logs reach into the days.
+    async fn builds_and_seen(&self, told: &Told<'_>) -> Result<Vec<BuildRow>> {
+        let sql = format!(
+            "SELECT endpoint, {BUILD} AS build, toUInt8({SEEN}) AS is_seen FROM {}",
+            machines(told)
+        );
         let query = told
             .reporting(told.ask(self, &sql))
+            // As many as there are machines.
+            .with_setting("max_result_rows", "0")
             .with_setting("optimize_aggregation_in_order", "1");
-        self.fetch_one("count endpoints", query).await
-    }
-
-    async fn builds_of(&self, told: &Told<'_>) -> Result<Vec<BuildRollout>> {
-        let sql = format!(
-            "SELECT build, state, count FROM (\
-               SELECT *, sum(count) OVER (PARTITION BY build) AS of_build, sum(if(state = {failing}, count, 0)) OVER (PARTITION BY build) AS fail FROM (\
-                 SELECT {BUILD} AS build, state, count() AS count \
-                 FROM {tried} AS tried LEFT JOIN {machines} AS machine USING endpoint GROUP BY build, state)) \
-             ORDER BY fail DESC, of_build DESC, build, state LIMIT {{builds:UInt64}}",
-            failing = State::Failing.rank(),
-            tried = tried(told),
-            machines = machines(told),
-        );
-        let query = told
-            .reporting(told.ask(self, &sql))
-            .param("builds", BUILDS * State::ALL.len() as u64);
-        let rows: Vec<BuildRow> = self.fetch_all("count machines by build", query).await?;
-        let mut builds: Vec<BuildRollout> = Vec::new();
-        for row in rows {
-            if builds.last().is_none_or(|last| last.build != row.build) {
-                builds.push(BuildRollout {
-                    build: row.build,
-                    ..BuildRollout::default()
-                });
-            }
-            if let Some(last) = builds.last_mut() {
-                last.machines.add(State::from_rank(row.state), row.count);
-            }
-        }
-        builds.truncate(BUILDS as usize);
-        Ok(builds)
-    }
-
-    /// Of the machines that tried the filter's update, on which day a try first succeeded and first failed; 0 where none did.
-    async fn curve(&self, told: &Told<'_>) -> Result<Vec<CurveRow>> {
-        // A try that begins in the days may end after them.
-        let sql = format!(
-            "SELECT good, bad, toUInt16(min(tried)) AS first, count() AS machines FROM (\
-               SELECT endpoint, minIf(ended, outcome = 'succeeded') AS good, minIf(ended, outcome IN ('failed', 'rolled_back')) AS bad, min(toUInt16(day)) AS tried FROM (\
-                 SELECT *, toUInt16(least(greatest(intDiv(end_at, 86400), toInt64({{from:UInt16}})), toInt64({{to:UInt16}}))) AS ended FROM {} WHERE kb = {{kb:String}}) \
-               GROUP BY endpoint) GROUP BY good, bad",
-            told.whole(&ATTEMPTS, &["end_at", "outcome", "kb"])
-        );
-        self.fetch_all("read how an update went out", told.ask(self, &sql))
-            .await
+        self.fetch_all("read the builds of endpoints", query).await
     }
 
     /// The update before the filter's one: of its line and its branch the greatest version below, with how it went out.
-    async fn before(
-        &self,
-        filter: &Filter,
-        from: Day,
-        to: Day,
-    ) -> Result<Option<(String, Vec<CurveRow>)>> {
+    async fn before(&self, filter: &Filter, from: Day, to: Day) -> Result<Option<(String, Curve)>> {
         let wide = self
             .told(filter, from.saturating_sub(MONTH_BEFORE), to)
             .await?;
@@ -256,25 +224,90 @@ impl Store {
         let told = self
             .told(&other, from.saturating_sub(MONTH_BEFORE), to)
             .await?;
-        let curve = self.curve(&told).await?;
+        let (from, to) = told.days();
+        let (narrow, mut words) = (Narrow::of(&told), Words::default());
+        let mut curve = Curve::new(from, to);
+        self.each_machine(&told, &mut words, |words, machine| {
+            let tries = machine.tries.iter();
+            curve.add(tries.filter(|tried| narrow.is_of_kb(words, tried.kb)));
+        })
+        .await?;
         Ok(Some((kb, curve)))
     }
 }
 
-fn first_of(curve: &[CurveRow]) -> Option<Day> {
-    curve.iter().map(|row| row.first).min()
+/// Machines by build, those first on which most fail.
+fn builds_of(facts: Vec<BuildRow>, mut states: HashMap<String, State>) -> Vec<BuildRollout> {
+    let mut builds: BTreeMap<String, Machines> = BTreeMap::new();
+    for fact in facts {
+        if let Some(state) = states.remove(&fact.endpoint) {
+            builds.entry(fact.build).or_default().add(state, 1);
+        }
+    }
+    // Of whom no log has told a build.
+    for state in states.into_values() {
+        builds.entry(String::new()).or_default().add(state, 1);
+    }
+    let mut builds: Vec<BuildRollout> = builds
+        .into_iter()
+        .map(|(build, machines)| BuildRollout { build, machines })
+        .collect();
+    builds.sort_by_key(|one| Reverse((one.machines.of(State::Failing), one.machines.tried())));
+    builds.truncate(BUILDS);
+    builds
 }
 
-/// Where an update stands at the end of a day.
-fn at_end(curve: &[CurveRow], day: Day) -> RolloutDay {
-    let by = |at: Day| at > 0 && at <= day;
-    let sum = |is: &dyn Fn(&CurveRow) -> bool| {
-        let rows = curve.iter().filter(|row| is(row));
-        rows.map(|row| row.machines).sum()
-    };
-    RolloutDay {
-        day,
-        installed: sum(&|row| by(row.good)),
-        failing: sum(&|row| by(row.bad) && !by(row.good)),
+/// How an update went out: machines by the days on which a try first succeeded and first failed.
+struct Curve {
+    from: Day,
+    to: Day,
+    first: Option<Day>,
+    machines: BTreeMap<(Option<Day>, Option<Day>), u64>,
+}
+
+impl Curve {
+    fn new(from: Day, to: Day) -> Self {
+        Self {
+            from,
+            to,
+            first: None,
+            machines: BTreeMap::new(),
+        }
+    }
+
+    /// Counts a machine's tries of the update; nothing where there are none.
+    fn add<'t>(&mut self, tries: impl Iterator<Item = &'t Try>) {
+        let (mut good, mut bad, mut first) = (None, None, None);
+        let least = |known: Option<Day>, day: Day| Some(known.map_or(day, |known| known.min(day)));
+        for tried in tries {
+            // A try that begins in the days may end after them.
+            let ended = tried.end.div_euclid(86_400);
+            let ended = ended.clamp(self.from.into(), self.to.into()) as Day;
+            match tried.outcome {
+                Outcome::Succeeded => good = least(good, ended),
+                Outcome::Failed | Outcome::RolledBack => bad = least(bad, ended),
+                _ => {}
+            }
+            first = least(first, tried.day);
+        }
+        if let Some(first) = first {
+            self.first = least(self.first, first);
+            *self.machines.entry((good, bad)).or_default() += 1;
+        }
+    }
+
+    /// Where the update stands at the end of a day.
+    fn at_end(&self, day: Day) -> RolloutDay {
+        let by = |at: Option<Day>| at.is_some_and(|at| at <= day);
+        let sum = |is: fn(bool, bool) -> bool| {
+            let machines = self.machines.iter();
+            let those = machines.filter(|((good, bad), _)| is(by(*good), by(*bad)));
+            those.map(|(_, machines)| machines).sum()
+        };
+        RolloutDay {
+            day,
+            installed: sum(|good, _| good),
+            failing: sum(|good, bad| bad && !good),
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::{
     Day, Filter,
     filter::CauseId,
     judged::Tried,
-    states::{State, states},
+    states::{Stands, State},
+    tries::Words,
 };
 use crate::{error::Result, store::Store};
 use event::LoggedAt;
@@ -46,14 +47,15 @@ impl Store {
             return Ok(Vec::new());
         }
         let told = self.told(&filter, 0, Day::MAX).await?;
-        let sql = format!(
-            "SELECT toString(kb) AS kb, min(state) AS state FROM {} WHERE shown AND NOT found AND kb != '' GROUP BY kb",
-            states(&told, false)
-        );
-        let rows: Vec<(String, u8)> = self
-            .fetch_all("read the updates of an endpoint", told.ask(self, &sql))
-            .await?;
-        let mut updates: Vec<UpdateOfEndpoint> = rows
+        let (stands, mut words) = (Stands::now(&told), Words::default());
+        let mut states: BTreeMap<String, State> = BTreeMap::new();
+        self.each_machine(&told, &mut words, |words, machine| {
+            let stands = stands.of(words, machine).into_iter();
+            let of_kbs = stands.filter(|stand| stand.is_shown && !stand.is_found);
+            states.extend(of_kbs.map(|stand| (words.text(stand.kb).to_owned(), stand.state)));
+        })
+        .await?;
+        let mut updates: Vec<UpdateOfEndpoint> = states
             .into_iter()
             .filter_map(|(kb, state)| {
                 let mut tries = of_kb.remove(kb.as_str())?;
@@ -74,7 +76,7 @@ impl Store {
                     })
                 });
                 Some(UpdateOfEndpoint {
-                    state: State::from_rank(state),
+                    state,
                     since: run
                         .last()
                         .or_else(|| tries.last())

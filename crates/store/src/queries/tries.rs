@@ -1,0 +1,491 @@
+//! What machines tried and what was found on them, machine by machine.
+//!
+//! Pages fold it here and not in statements: one that tells states of machines takes the engine longer to plan than to answer, and every
+//! figure of a page would read the same rows again.
+
+use super::{
+    Day, Filter,
+    told::{ATTEMPTS, FINDINGS, Told, has_cause},
+};
+use crate::{error::Result, store::Store};
+use clickhouse::{Row, query::Query};
+use event::{Code, Outcome, Severity};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// A word of a few that many rows have: a KB, a rule, an object. Those of one [`Words`] are equal where their texts are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Word(u32);
+
+impl Word {
+    /// No text at all.
+    pub(super) const EMPTY: Self = Self(0);
+
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::EMPTY
+    }
+}
+
+/// What tells causes apart, as words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Cause {
+    pub(super) category: Word,
+    pub(super) rule: Word,
+    /// 0 = no code.
+    pub(super) root: u32,
+}
+
+/// A cause among those of one [`Words`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct CauseAt(u32);
+
+/// A cause as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct CauseWords<'a> {
+    pub(super) category: &'a str,
+    pub(super) rule: &'a str,
+    pub(super) root: u32,
+}
+
+impl CauseWords<'_> {
+    pub(super) fn root_code(&self) -> Option<Code> {
+        (self.root != 0).then_some(Code::new(self.root))
+    }
+
+    /// A number that is the same wherever this cause is.
+    pub(super) fn key(&self) -> u64 {
+        let text = [self.category, "\0", self.rule, "\0"].concat();
+        xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), self.root.into())
+    }
+}
+
+/// The words and causes of rows, each once.
+pub(super) struct Words {
+    known: HashMap<Box<str>, Word>,
+    texts: Vec<Box<str>>,
+    causes: HashMap<Cause, CauseAt>,
+    all_causes: Vec<Cause>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            known: HashMap::from([("".into(), Word::EMPTY)]),
+            texts: vec!["".into()],
+            causes: HashMap::new(),
+            all_causes: Vec::new(),
+        }
+    }
+}
+
+impl Words {
+    fn word(&mut self, text: &str) -> Word {
+        if let Some(&word) = self.known.get(text) {
+            return word;
+        }
+        let word = Word(self.texts.len() as u32);
+        self.known.insert(text.into(), word);
+        self.texts.push(text.into());
+        word
+    }
+
+    fn cause(&mut self, category: &str, rule: &str, root: u32) -> CauseAt {
+        let cause = Cause {
+            category: self.word(category),
+            rule: self.word(rule),
+            root,
+        };
+        let next = CauseAt(self.all_causes.len() as u32);
+        let at = *self.causes.entry(cause).or_insert(next);
+        if at == next {
+            self.all_causes.push(cause);
+        }
+        at
+    }
+
+    pub(super) fn text(&self, word: Word) -> &str {
+        self.texts.get(word.0 as usize).map_or("", |text| text)
+    }
+
+    /// Whether it stands for a text.
+    pub(super) fn is(&self, word: Word, text: &str) -> bool {
+        self.text(word) == text
+    }
+
+    /// The category of a cause.
+    pub(super) fn category(&self, at: CauseAt) -> Word {
+        let cause = self.all_causes.get(at.0 as usize);
+        cause.map_or(Word::EMPTY, |cause| cause.category)
+    }
+
+    /// A cause as it is told.
+    pub(super) fn told(&self, at: CauseAt) -> CauseWords<'_> {
+        let cause = self.all_causes.get(at.0 as usize);
+        let text = |word: fn(&Cause) -> Word| cause.map_or("", |cause| self.text(word(cause)));
+        CauseWords {
+            category: text(|cause| cause.category),
+            rule: text(|cause| cause.rule),
+            root: cause.map_or(0, |cause| cause.root),
+        }
+    }
+}
+
+/// A try of an update.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Try {
+    /// On which it stands: that of its start.
+    pub(super) day: Day,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) outcome: Outcome,
+    pub(super) kb: Word,
+    pub(super) cause: CauseAt,
+    pub(super) terminal: u32,
+    /// Where there is no KB.
+    pub(super) package: Word,
+    /// Of updates that hold each other; empty for others.
+    pub(super) line: Word,
+    /// The version in its line.
+    pub(super) version: u64,
+}
+
+impl Try {
+    pub(super) fn has_failed(&self) -> bool {
+        self.outcome.is_failure()
+    }
+}
+
+/// A finding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) at: i64,
+    /// Graver than something to look at.
+    pub(super) is_wrong: bool,
+    pub(super) kb: Word,
+    pub(super) cause: CauseAt,
+    pub(super) terminal: u32,
+    pub(super) object: Word,
+    pub(super) repeats: u32,
+}
+
+/// One machine's tries, and what was found on it beside what only informs.
+#[derive(Clone, Copy)]
+pub(super) struct Machine<'a> {
+    pub(super) endpoint: &'a str,
+    pub(super) tries: &'a [Try],
+    pub(super) found: &'a [Found],
+}
+
+/// What a filter narrows rows to, beside days and machines.
+pub(super) struct Narrow<'a> {
+    filter: &'a Filter,
+    codes: Vec<u32>,
+    has_cause: bool,
+}
+
+impl<'a> Narrow<'a> {
+    pub(super) fn of(told: &Told<'a>) -> Self {
+        Self::to(told.filter())
+    }
+
+    fn to(filter: &'a Filter) -> Self {
+        Self {
+            filter,
+            codes: filter.codes.iter().copied().map(Code::value).collect(),
+            has_cause: has_cause(filter),
+        }
+    }
+
+    /// Whether it names causes.
+    pub(super) fn has_cause(&self) -> bool {
+        self.has_cause
+    }
+
+    /// Whether a row has the KB that is asked for.
+    pub(super) fn is_of_kb(&self, words: &Words, kb: Word) -> bool {
+        let asked = self.filter.kb.as_ref();
+        asked.is_none_or(|asked| words.is(kb, asked))
+    }
+
+    /// Whether a row has a cause that is asked for.
+    pub(super) fn is_of_cause(&self, words: &Words, cause: CauseAt, terminal: u32) -> bool {
+        if !self.has_cause {
+            return true;
+        }
+        let told = words.told(cause);
+        let word = match told.rule {
+            "" => told.category,
+            rule => rule,
+        };
+        let category = self.filter.category.as_ref();
+        let asked = self.filter.cause.as_ref();
+        category.is_none_or(|category| told.category == category)
+            && asked.is_none_or(|asked| {
+                word == asked.word && told.root == asked.code.map_or(0, Code::value)
+            })
+            && (self.codes.is_empty()
+                || self.codes.contains(&told.root)
+                || self.codes.contains(&terminal))
+    }
+
+    /// Both.
+    pub(super) fn is_asked(&self, words: &Words, kb: Word, cause: CauseAt, terminal: u32) -> bool {
+        self.is_of_kb(words, kb) && self.is_of_cause(words, cause, terminal)
+    }
+}
+
+/// What a month's row tells of a machine, as it is stored.
+#[derive(Row, Deserialize)]
+struct ToldRow<'a> {
+    endpoint: &'a str,
+    #[serde(borrow)]
+    tries: Vec<ToldTry<'a>>,
+    #[serde(borrow)]
+    lines: Vec<(&'a str, &'a str, u64)>,
+    #[serde(borrow)]
+    found: Vec<ToldFound<'a>>,
+}
+
+/// Day, start, end, outcome, KB, category, rule, root code, terminal code.
+type ToldTry<'a> = (Day, i64, i64, &'a str, &'a str, &'a str, &'a str, u32, u32);
+
+/// Day, time, time or none, severity, KB, category, rule, root code, terminal code, object, how often.
+type ToldFound<'a> = (
+    Day,
+    i64,
+    Option<i64>,
+    &'a str,
+    &'a str,
+    &'a str,
+    &'a str,
+    u32,
+    u32,
+    &'a str,
+    u32,
+);
+
+/// The rows of some machines.
+#[derive(Default)]
+struct Rows {
+    endpoints: HashMap<Box<str>, u32>,
+    names: Vec<Box<str>>,
+    tries: Vec<Try>,
+    found: Vec<Found>,
+    /// Of which machine each run of rows is: its number among `names`.
+    runs: Vec<(u32, Range<usize>, Range<usize>)>,
+}
+
+impl Rows {
+    fn add(&mut self, words: &mut Words, (from, to): (Day, Day), row: &ToldRow<'_>) {
+        let (tries, found) = (self.tries.len(), self.found.len());
+        for (at, told) in row.tries.iter().enumerate() {
+            let &(day, start, end, outcome, kb, category, rule, root, terminal) = told;
+            if !(from..=to).contains(&day) {
+                continue;
+            }
+            let outcome = Outcome::from_name(outcome).unwrap_or(Outcome::Unknown);
+            let category = match category {
+                // Of a failure that nothing explains it says so.
+                "" if outcome.is_failure() => "unclassified",
+                category => category,
+            };
+            // Rows of a build that told less have fewer.
+            let (package, line, version) = row.lines.get(at).copied().unwrap_or_default();
+            self.tries.push(Try {
+                day,
+                start,
+                end,
+                outcome,
+                kb: words.word(kb),
+                cause: words.cause(category, rule, root),
+                terminal,
+                package: words.word(package),
+                line: words.word(line),
+                version,
+            });
+        }
+        for told in &row.found {
+            let &(day, at, _, severity, kb, category, rule, root, terminal, object, repeats) = told;
+            let severity = Severity::from_name(severity).unwrap_or(Severity::Info);
+            if !(from..=to).contains(&day) || severity == Severity::Info {
+                continue;
+            }
+            self.found.push(Found {
+                at,
+                is_wrong: severity >= Severity::Error,
+                kb: words.word(kb),
+                cause: words.cause(category, rule, root),
+                terminal,
+                object: words.word(object),
+                repeats,
+            });
+        }
+        let (tries, found) = (tries..self.tries.len(), found..self.found.len());
+        if tries.is_empty() && found.is_empty() {
+            return;
+        }
+        let machine = match self.endpoints.get(row.endpoint) {
+            Some(&machine) => machine,
+            None => {
+                let machine = self.names.len() as u32;
+                self.endpoints.insert(row.endpoint.into(), machine);
+                self.names.push(row.endpoint.into());
+                machine
+            }
+        };
+        self.runs.push((machine, tries, found));
+    }
+
+    fn each(&mut self, mut fold: impl FnMut(Machine<'_>)) {
+        self.runs
+            .sort_unstable_by_key(|run| (run.0, run.1.start, run.2.start));
+        let (mut tries, mut found) = (Vec::new(), Vec::new());
+        for runs in self.runs.chunk_by(|one, other| one.0 == other.0) {
+            tries.clear();
+            found.clear();
+            for (_, of_tries, of_found) in runs {
+                tries.extend_from_slice(self.tries.get(of_tries.clone()).unwrap_or_default());
+                found.extend_from_slice(self.found.get(of_found.clone()).unwrap_or_default());
+            }
+            let name = runs.first().and_then(|run| self.names.get(run.0 as usize));
+            fold(Machine {
+                endpoint: name.map_or("", |name| name),
+                tries: &tries,
+                found: &found,
+            });
+        }
+    }
+}
+
+/// Tries and findings that are held at once, some 60 bytes each; of a fleet that has more in the days of a page some machines are read
+/// after others.
+const ROWS_AT_ONCE: u64 = 500_000;
+
+impl Store {
+    /// Calls `fold` with each machine that tried something in the days of a page, or on which something was found, in no order. Whatever
+    /// else the page is narrowed to is for [`Narrow`]: what a machine tried beside decides what its tries mean.
+    pub(super) async fn each_machine(
+        &self,
+        told: &Told<'_>,
+        words: &mut Words,
+        mut fold: impl FnMut(&Words, Machine<'_>),
+    ) -> Result<()> {
+        let passes = match told.is_of_few() {
+            true => 1,
+            false => self.rows_told(told).await?.div_ceil(ROWS_AT_ONCE).max(1),
+        };
+        let _turn = match told.is_of_few() {
+            true => None,
+            false => self.turn_to_fold().await,
+        };
+        for pass in 0..passes {
+            let mut rows = Rows::default();
+            for query in told.machine_rows(self, passes, pass) {
+                self.read_rows(told, words, &mut rows, query).await?;
+            }
+            rows.each(|machine| fold(words, machine));
+        }
+        Ok(())
+    }
+
+    async fn read_rows(
+        &self,
+        told: &Told<'_>,
+        words: &mut Words,
+        rows: &mut Rows,
+        query: Query,
+    ) -> Result<()> {
+        let doing = "read what machines tried";
+        self.within(doing, async {
+            let mut cursor = query.fetch::<ToldRow<'_>>()?;
+            while let Some(row) = cursor.next().await? {
+                rows.add(words, told.days(), &row);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tries and findings that rows of the months hold, those of superseded ones among them.
+    async fn rows_told(&self, told: &Told<'_>) -> Result<u64> {
+        self.fetch_one("count what machines tried", told.rows_told(self))
+            .await
+    }
+}
+
+impl<'a> Told<'a> {
+    /// The questions whose rows tell of every machine, or of one in so many.
+    fn machine_rows(&self, store: &Store, passes: u64, pass: u64) -> Vec<Query> {
+        let part =
+            " AND ({passes:UInt64} = 1 OR cityHash64(endpoint) % {passes:UInt64} = {pass:UInt64})";
+        let mut all = vec![self.told_rows(part)];
+        if self.has_untold() {
+            all.extend([&ATTEMPTS, &FINDINGS].map(|kind| self.untold_rows(kind, part)));
+        }
+        all.iter()
+            .map(|sql| {
+                self.ask(store, sql)
+                    .param("passes", passes)
+                    .param("pass", pass)
+                    // As many as there are machines, and as long as what is held at once.
+                    .with_setting("max_result_rows", "0")
+                    .with_setting("max_result_bytes", "0")
+            })
+            .collect()
+    }
+}
+
+/// Rows for tests of what is folded from them.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::{Filter, Found, Narrow, Outcome, Try, Words};
+
+    /// A try of a line of updates, where its version is not 0, that failed by one and the same cause if it did.
+    pub(in super::super) fn tried(
+        words: &mut Words,
+        end: i64,
+        kb: &str,
+        version: u64,
+        outcome: Outcome,
+    ) -> Try {
+        let category = if outcome.is_failure() { "made_up" } else { "" };
+        let rule = if outcome.is_failure() {
+            "rule_of_tries"
+        } else {
+            ""
+        };
+        Try {
+            day: 0,
+            start: end,
+            end,
+            outcome,
+            kb: words.word(kb),
+            cause: words.cause(category, rule, 0),
+            terminal: 0,
+            package: words.word(""),
+            line: words.word(if version > 0 {
+                "Package_for_RollupFix"
+            } else {
+                ""
+            }),
+            version,
+        }
+    }
+
+    pub(in super::super) fn found(words: &mut Words, at: i64, rule: &str) -> Found {
+        Found {
+            at,
+            is_wrong: true,
+            kb: words.word(""),
+            cause: words.cause("made_up", rule, 0),
+            terminal: 0,
+            object: words.word(""),
+            repeats: 1,
+        }
+    }
+
+    pub(in super::super) fn narrow(filter: &Filter) -> Narrow<'_> {
+        Narrow::to(filter)
+    }
+}
