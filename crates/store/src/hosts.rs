@@ -178,16 +178,20 @@ impl Store {
     /// Endpoints that several machines send as, with the names of these, as far as logs show it: a name comes back after another one had
     /// taken its place.
     pub async fn cloned_endpoints(&self, tenant: &str) -> Result<BTreeMap<String, Vec<String>>> {
-        self.clones(tenant, "").await
+        self.interleaved(tenant, "").await
     }
 
     /// The same of one endpoint; none where one machine sends as it.
     pub async fn clones_of(&self, tenant: &str, endpoint: &str) -> Result<Vec<String>> {
-        let mut clones = self.clones(tenant, endpoint).await?;
+        let mut clones = self.interleaved(tenant, endpoint).await?;
         Ok(clones.remove(endpoint).unwrap_or_default())
     }
 
-    async fn clones(&self, tenant: &str, endpoint: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    async fn interleaved(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+    ) -> Result<BTreeMap<String, Vec<String>>> {
         // A short name and one with its domain are of one machine.
         let rows: Vec<SpansRow> = self
             .fetch_all(

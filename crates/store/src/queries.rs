@@ -4,6 +4,7 @@ mod alerts;
 mod attempt;
 mod cause;
 mod causes;
+mod changes;
 mod codes;
 mod coverage;
 mod derived;
@@ -29,11 +30,13 @@ mod tries;
 mod unexplained;
 mod updates;
 mod updates_of;
+mod whole;
 
 pub use alerts::{AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached};
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};
 pub use causes::{Cause, CauseTotals, Causes, Trend};
+pub use changes::RuleChange;
 pub use codes::{CodeSeen, EndpointCode};
 pub use coverage::{Gap, StreamSummary, UtcSegment};
 pub use derived::{ListedAttempt, ListedFinding};
@@ -55,6 +58,7 @@ pub use system::{PublishedRuleSet, TableSize, Trouble};
 pub use unexplained::{Unexplained, UnexplainedCluster, UnexplainedSample};
 pub use updates::{BuildRollout, Rollout, RolloutDay, Updates};
 pub use updates_of::UpdateOfEndpoint;
+pub use whole::Whole;
 
 use event::LoggedAt;
 

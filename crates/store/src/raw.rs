@@ -323,6 +323,29 @@ impl Store {
         Ok(window)
     }
 
+    /// The first byte held of a stream from a place on, that place itself included; nothing where no text is held from there on.
+    pub async fn text_from(
+        &self,
+        tenant: &str,
+        endpoint: &str,
+        stream: StreamId,
+        from: u64,
+    ) -> Result<Option<u64>> {
+        self.fetch_optional(
+            "look for the text of a stream",
+            self.page(
+                "SELECT greatest(min(offset), {from:UInt64}) FROM chunks \
+                 WHERE tenant = {tenant:String} AND endpoint = {endpoint:String} AND stream = {stream:UInt64} AND offset + length > {from:UInt64} \
+                 HAVING count() > 0",
+            )
+            .param("tenant", tenant)
+            .param("endpoint", endpoint)
+            .param("stream", stream.0)
+            .param("from", from),
+        )
+        .await
+    }
+
     async fn ranges(
         &self,
         table: &'static str,

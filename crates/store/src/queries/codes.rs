@@ -27,7 +27,7 @@ pub struct EndpointCode {
 const CODE_DAYS: Day = 90;
 
 /// Codes of one answer. Healthy logs carry a few dozen.
-const CODES: u64 = 100;
+pub(super) const CODES: u64 = 100;
 
 /// The codes of an endpoint.
 macro_rules! codes_of {
@@ -91,6 +91,7 @@ impl Store {
         tenant: &str,
         endpoint: &str,
         from: &Place,
+        limit: u64,
     ) -> Result<(Vec<EndpointCode>, Ends, Option<(Day, Day)>)> {
         let last: Option<Day> = self
             .fetch_optional(
@@ -129,11 +130,11 @@ impl Store {
                 )
                 .param("endpoint", endpoint)
                 .param("skip", from.rank())
-                .param("limit", CODES),
+                .param("limit", limit),
             )
             .await?;
         let total = rows.first().map_or(0, |row| row.total);
-        let ends = Ends::by_rank(from, rows.len(), CODES, total);
+        let ends = Ends::by_rank(from, rows.len(), limit, total);
         let codes = rows.into_iter().map(|row| EndpointCode {
             code: row.code,
             events: row.events,

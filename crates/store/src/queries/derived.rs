@@ -32,10 +32,10 @@ pub struct ListedFinding {
 }
 
 /// Attempts of a page: what a machine does in a season, so that nearly all of them have one page.
-const ATTEMPTS: usize = 100;
+pub(super) const ATTEMPTS: usize = 100;
 
 /// Findings of a page. Each carries up to 12 KiB of evidence: more of them at once is no reading any more.
-const FINDINGS: usize = 25;
+pub(super) const FINDINGS: usize = 25;
 
 /// Rows that a list names, each once: copies of a row are the same, so none need be folded against others.
 macro_rules! named {
@@ -58,8 +58,9 @@ impl Store {
         endpoint: &str,
         sets: &Sets,
         from: &Place,
+        limit: usize,
     ) -> Result<(Vec<ListedAttempt>, Ends, u64)> {
-        let (page, ends, failed) = sets.attempts.page(from, ATTEMPTS);
+        let (page, ends, failed) = sets.attempts.page(from, limit);
         let rows = self.named_attempts(tenant, endpoint, page).await?;
         let places = sets.findings.places();
         let attempts = rows
@@ -84,8 +85,9 @@ impl Store {
         endpoint: &str,
         sets: &Sets,
         from: &Place,
+        limit: usize,
     ) -> Result<(Vec<ListedFinding>, Ends, u64)> {
-        let (page, ends, noted) = sets.findings.page(from, FINDINGS);
+        let (page, ends, noted) = sets.findings.page(from, limit);
         let findings = self.listed_findings(tenant, endpoint, page).await?;
         Ok((findings, ends, noted))
     }

@@ -2,9 +2,9 @@
 
 use super::{
     Day,
-    codes::EndpointCode,
+    codes::{CODES, EndpointCode},
     coverage::{StreamSummary, UtcSegment},
-    derived::{ListedAttempt, ListedFinding},
+    derived::{ATTEMPTS, FINDINGS, ListedAttempt, ListedFinding},
     judged::Judged,
     place::{Ends, Place},
     updates_of::UpdateOfEndpoint,
@@ -129,8 +129,8 @@ impl Store {
                 )
             };
             tokio::try_join!(
-                self.attempts_page(tenant, endpoint, &sets, &from.attempts),
-                self.findings_page(tenant, endpoint, &sets, &from.findings),
+                self.attempts_page(tenant, endpoint, &sets, &from.attempts, ATTEMPTS),
+                self.findings_page(tenant, endpoint, &sets, &from.findings, FINDINGS),
                 judged,
             )
         };
@@ -150,7 +150,7 @@ impl Store {
             self.utc_offset(tenant, endpoint),
             self.streams_page(tenant, endpoint, &from.streams),
             derived,
-            self.codes_page(tenant, endpoint, &from.codes),
+            self.codes_page(tenant, endpoint, &from.codes, CODES),
         )?;
         let (streams, streams_at, span) = streams;
         // Not derived yet: what coverage says is better than nothing.

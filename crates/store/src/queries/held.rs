@@ -144,6 +144,43 @@ impl Store {
     }
 }
 
+#[derive(Row, Deserialize)]
+struct BeginRow {
+    endpoint: String,
+    begins: Option<LoggedAt>,
+}
+
+/// Endpoints that one question names; more are asked for with all others.
+const NAMED: usize = 500;
+
+impl Store {
+    /// From when on logs of some endpoints are or were held, as logged.
+    pub async fn held_from(
+        &self,
+        tenant: &str,
+        endpoints: &[&str],
+    ) -> Result<BTreeMap<String, LoggedAt>> {
+        let is_all = endpoints.len() > NAMED;
+        let named = if is_all { &[] } else { endpoints };
+        let rows: Vec<BeginRow> = self
+            .fetch_all(
+                "read from when on logs are held",
+                self.sql(
+                    "SELECT endpoint, min(first) AS begins FROM endpoints \
+                     WHERE tenant = {tenant:String} AND ({all:UInt8} = 1 OR endpoint IN {endpoints:Array(String)}) GROUP BY endpoint",
+                )
+                .param("tenant", tenant)
+                .param("all", u8::from(is_all))
+                .param("endpoints", named),
+            )
+            .await?;
+        let held = rows.into_iter();
+        Ok(held
+            .filter_map(|row| Some((row.endpoint, row.begins?)))
+            .collect())
+    }
+}
+
 /// `runs` by their earliest head.
 fn of_source(
     source: Source,

@@ -5,6 +5,7 @@ use super::{
     endpoints::{SEEN, machines},
     messages::is_message,
     told::Told,
+    whole::Whole,
 };
 use crate::{error::Result, store::Store};
 use clickhouse::{Row, query::Query};
@@ -98,12 +99,55 @@ impl Store {
         };
         if pieces <= PIECES || filter.endpoint.is_some() {
             let (reporting, gaps) =
-                tokio::try_join!(self.reporting_days(&told), self.holes(&told))?;
+                tokio::try_join!(self.reporting_days(&told), self.holes(&told, GAPS))?;
             coverage.reporting = Some(reporting);
             coverage.gaps_total = gaps.first().map_or(0, |gap| gap.total);
             coverage.gaps = Some(gaps.into_iter().filter_map(GapRow::into_gap).collect());
         }
         Ok(coverage)
+    }
+
+    /// Holes in logs as [`Store::coverage`] tells of them, up to a bound; nothing where there are too many pieces to look at.
+    pub async fn log_gaps(&self, filter: &Filter, limit: u64) -> Result<Option<Whole<LogGap>>> {
+        let Some((from, to)) = self.range(filter).await? else {
+            return Ok(Some(Whole {
+                rows: Vec::new(),
+                total: 0,
+            }));
+        };
+        if filter.endpoint.is_none() && self.pieces_of_fleet().await? > PIECES {
+            return Ok(None);
+        }
+        let told = self.told(filter, from, to).await?;
+        let gaps = self.holes(&told, limit).await?;
+        Ok(Some(Whole {
+            total: gaps.first().map_or(0, |gap| gap.total),
+            rows: gaps.into_iter().filter_map(GapRow::into_gap).collect(),
+        }))
+    }
+
+    /// Endpoints of a filter that several machines send as, with the names of these: see [`Store::cloned_endpoints`]. The days of the
+    /// filter change nothing: whose name a log bears is not told by day.
+    pub async fn clones(&self, filter: &Filter) -> Result<Vec<(String, Vec<String>)>> {
+        let tenant = filter.tenant.as_str();
+        let mut clones = match &filter.endpoint {
+            Some(endpoint) => {
+                let hosts = self.clones_of(tenant, endpoint).await?;
+                let found = (!hosts.is_empty()).then(|| (endpoint.clone(), hosts));
+                found.into_iter().collect()
+            }
+            None => self.cloned_endpoints(tenant).await?,
+        };
+        if !filter.labels.is_empty() && !clones.is_empty() {
+            let ids = clones.keys().map(String::as_str).collect();
+            let labels = self.labels_of(tenant, &ids).await?;
+            clones.retain(|endpoint, _| {
+                let own = labels.get(endpoint);
+                let mut asked = filter.labels.iter();
+                asked.all(|(label, value)| own.and_then(|own| own.get(label)) == Some(value))
+            });
+        }
+        Ok(clones.into_iter().collect())
     }
 
     /// Pieces of logs of all machines and times, read without reading any.
@@ -132,7 +176,7 @@ impl Store {
 
     /// Where a piece of the days starts behind all that came before it. All pieces of all logs are looked at, because the one before may
     /// be as old as the log.
-    async fn holes(&self, told: &Told<'_>) -> Result<Vec<GapRow>> {
+    async fn holes(&self, told: &Told<'_>, limit: u64) -> Result<Vec<GapRow>> {
         let sql = format!(
             "SELECT endpoint, stream, toString(of_source) AS source, at_path AS path, reach, offset, count() OVER () AS total FROM (\
                SELECT endpoint, stream, source AS of_source, path AS at_path, offset, day AS on_day, \
@@ -146,7 +190,7 @@ impl Store {
         let query: Query = told
             .ask(self, &sql)
             .param("messages", MESSAGE_PATH)
-            .param("gaps", GAPS);
+            .param("gaps", limit);
         self.fetch_all("look for holes in logs", query).await
     }
 }

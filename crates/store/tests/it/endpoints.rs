@@ -360,6 +360,21 @@ async fn machines_that_send_as_one_are_told_and_one_that_was_renamed_is_not() {
     for endpoint in ["PC-2", "PC-3", "PC-9"] {
         assert!(store.clones_of(tenant, endpoint).await.unwrap().is_empty());
     }
+    // As pages narrow them.
+    label(&store, tenant, &[change("PC-1", "ring", "pilot")]).await;
+    let of = async |labels: &[(&str, &str)], endpoint: Option<&str>| {
+        let asked = Filter {
+            endpoint: endpoint.map(str::to_owned),
+            ..filter(tenant, labels)
+        };
+        let clones = store.clones(&asked).await.unwrap();
+        clones.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[], None).await, ["PC-1"]);
+    assert_eq!(of(&[("ring", "pilot")], None).await, ["PC-1"]);
+    assert_eq!(of(&[("ring", "broad")], None).await, [""; 0]);
+    assert_eq!(of(&[], Some("PC-1")).await, ["PC-1"]);
+    assert_eq!(of(&[], Some("PC-2")).await, [""; 0]);
 }
 
 #[tokio::test]
