@@ -249,7 +249,12 @@ fn the_stores_users_may_do_the_same_in_sql_and_in_xml_and_the_engine_reads_every
         .collect();
     let xml = read("clickhouse/users.xml");
     let mut in_xml = BTreeSet::new();
-    for user in ["cbsift_admin", "cbsift_writer", "cbsift_reader"] {
+    for user in [
+        "cbsift_admin",
+        "cbsift_writer",
+        "cbsift_web",
+        "cbsift_reader",
+    ] {
         let users = xml.split_once("<users>").unwrap().1;
         let own = users.split_once(&format!("<{user}>")).unwrap().1;
         let own = own.split_once(&format!("</{user}>")).unwrap().0;

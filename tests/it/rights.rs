@@ -132,10 +132,17 @@ fn each_user_of_the_store_may_do_its_own_and_no_more() {
         "ALTER TABLE cbsift.chunks DROP PARTITION 199001",
     ];
     let insert = "INSERT INTO cbsift.rule_sets (sequence, digest) SELECT 99, 'made up'";
+    let note = "INSERT INTO cbsift.audit (tenant, at, writer, number, actor, action, object, hash) VALUES ('default', 0, 1, 1, 'made up', 'list.export', '', '')";
     check(
         &store,
         "cbsift_reader",
         &views,
+        &[&elsewhere[..], &changes, &retention, &[insert, note]].concat(),
+    );
+    check(
+        &store,
+        "cbsift_web",
+        &[&views[..], &[note]].concat(),
         &[&elsewhere[..], &changes, &retention, &[insert]].concat(),
     );
     check(
