@@ -20,6 +20,9 @@ pub(crate) enum ApiError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit could not be told that something leaves the store.
+    #[error("nothing is given out before the audit has noted it, and it could not: {0}")]
+    Unaudited(StoreError),
     /// The answer took too long.
     #[error("the store took longer than {0} s")]
     Slow(u64),
@@ -29,6 +32,8 @@ pub(crate) enum ApiError {
 }
 
 const ASK_FOR_LESS: &str = "narrow the days, or look at the load of the machine";
+
+const AUDIT_RIGHTS: &str = "on a ClickHouse server the pages' user must be allowed to insert into `audit`: docs/operations.md";
 
 /// When a browser or a script may come again: a question takes a second or two.
 const COME_AGAIN_S: &str = "5";
@@ -57,6 +62,15 @@ impl IntoResponse for ApiError {
                 });
                 let again = [(header::RETRY_AFTER, COME_AGAIN_S)];
                 return (StatusCode::SERVICE_UNAVAILABLE, again, body).into_response();
+            }
+            Self::Unaudited(error) => {
+                tracing::warn!(error = %text, retryable = error.is_retryable(), "a file was not given out");
+                let message = text.split("\nhint: ").next().unwrap_or_default();
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    message.to_owned(),
+                    Some(AUDIT_RIGHTS.to_owned()),
+                )
             }
             Self::Store(error) if error.is_too_large() => {
                 tracing::warn!(error = %text, "a page asks for more than it may");

@@ -13,5 +13,6 @@ mod rule_texts;
 mod texts;
 mod turns;
 
+pub use api::Reader;
 pub use config::Config;
 pub use server::{Web, router};

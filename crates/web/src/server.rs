@@ -79,6 +79,9 @@ impl Web {
     }
 }
 
+/// Every list comes in these forms too.
+const FILES: [&str; 2] = [".csv", ".ndjson"];
+
 /// The pages and their API. Only GET and HEAD are answered.
 pub fn router(web: Web) -> Router {
     let in_turn = |kind: guard::Kind, routes: Router<Web>| {
@@ -88,7 +91,6 @@ pub fn router(web: Web) -> Router {
     let overview = Router::new().route("/overview", get(api::overview));
     let fleet = Router::new()
         .route("/endpoints", get(api::endpoints))
-        .route("/endpoints.csv", get(api::endpoints_csv))
         .route("/labels", get(api::labels))
         .route("/alerts", get(api::alerts))
         .route("/system", get(api::system))
@@ -99,10 +101,30 @@ pub fn router(web: Web) -> Router {
         .route("/causes/{id}", get(api::cause))
         .route("/updates", get(api::updates))
         .route("/updates/{kb}", get(api::update));
+    let fleet = FILES.iter().fold(fleet, |fleet, ending| {
+        fleet
+            .route(&format!("/endpoints{ending}"), get(api::endpoints_file))
+            .route(&format!("/causes{ending}"), get(api::causes_file))
+            .route(&format!("/updates{ending}"), get(api::updates_file))
+            .route(&format!("/codes{ending}"), get(api::codes_file))
+            .route(&format!("/unexplained{ending}"), get(api::unexplained_file))
+            .route(&format!("/coverage{ending}"), get(api::coverage_file))
+            .route(&format!("/clones{ending}"), get(api::clones_file))
+            .route(&format!("/alerts{ending}"), get(api::alerts_file))
+    });
     let machine = Router::new()
         .route("/endpoints/{id}", get(api::endpoint))
         .route("/endpoints/{id}/attempts/{attempt}", get(api::attempt))
-        .route("/endpoints/{id}/records", get(api::records));
+        .route("/endpoints/{id}/records", get(api::records))
+        .route("/endpoints/{id}/log", get(api::log_file));
+    let machine = FILES.iter().fold(machine, |machine, ending| {
+        let of = |list: &str| format!("/endpoints/{{id}}/{list}{ending}");
+        machine
+            .route(&of("attempts"), get(api::attempts_file))
+            .route(&of("findings"), get(api::findings_file))
+            .route(&of("codes"), get(api::codes_of_file))
+            .route(&of("logs"), get(api::streams_file))
+    });
     let search = Router::new().route("/search", get(api::search));
     // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
     let status = Router::new().route("/status", get(api::status));

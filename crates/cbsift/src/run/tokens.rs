@@ -8,6 +8,7 @@ use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::settings::Settings;
 use axum::Router;
+use axum::extract::Request;
 use cache::Cache;
 use event::UtcMillis;
 use ingest::{Callers, Desk};
@@ -316,9 +317,21 @@ pub(super) async fn of_readers(
 /// Puts the pages behind readers' tokens, where there are some.
 pub(super) fn behind(pages: Router, readers: Option<&Believed>) -> Router {
     match readers {
-        Some(readers) => ingest::for_readers(pages, readers.keyring()),
+        Some(readers) => {
+            let pages = pages.layer(axum::middleware::map_request(named));
+            ingest::for_readers(pages, readers.keyring())
+        }
         None => pages,
     }
+}
+
+/// Tells the pages who reads: their crate knows no tokens, and the audit of what they give out names him.
+async fn named(mut request: Request) -> Request {
+    let name = request.extensions_mut().remove::<ingest::ReaderName>();
+    if let Some(ingest::ReaderName(name)) = name {
+        request.extensions_mut().insert(web::Reader(name));
+    }
+    request
 }
 
 /// Refuses a token file that cannot be used.

@@ -9,12 +9,17 @@ use serve::{Denied, Keyring};
 
 /// Puts a router behind the tokens' readers: a browser asks for name and password, and the password is the token.
 ///
-/// Pages have no sessions and only read, so there is nothing that a foreign page could make a signed-in browser do.
+/// Pages have no sessions and change nothing but the audit, which a file given out adds to; files they refuse to what a foreign page
+/// embeds. So there is nothing else that such a page could make a signed-in browser do.
 pub fn for_readers(router: Router, tokens: Keyring) -> Router {
     router.layer(from_fn_with_state(tokens, check))
 }
 
-async fn check(State(tokens): State<Keyring>, request: Request, next: Next) -> Response {
+/// Who reads, as `reader:NAME` or `admin:NAME`: stands in every request that comes through.
+#[derive(Clone, Debug)]
+pub struct ReaderName(pub String);
+
+async fn check(State(tokens): State<Keyring>, mut request: Request, next: Next) -> Response {
     let shown = request
         .headers()
         .get(header::AUTHORIZATION)
@@ -24,6 +29,7 @@ async fn check(State(tokens): State<Keyring>, request: Request, next: Next) -> R
             if let Some(peer) = request.extensions().get::<serve::Peer>() {
                 peer.trust(&name);
             }
+            request.extensions_mut().insert(ReaderName(name));
             next.run(request).await
         }
         Err(denied) => refuse(denied),

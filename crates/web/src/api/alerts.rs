@@ -1,7 +1,13 @@
 //! `/alerts`: what fires, what fired, and what each rule last saw.
 
-use crate::{error::Result, json::Json, server::Web, texts::Text};
-use axum::extract::State;
+use super::file::{Asking, Line, List, or_empty};
+use crate::{
+    error::{ApiError, Result},
+    json::Json,
+    server::Web,
+    texts::Text,
+};
+use axum::{extract::State, response::Response};
 use event::UtcMillis;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -69,21 +75,7 @@ pub(crate) async fn alerts(State(web): State<Web>) -> Result<Alerts> {
         store.open_alerts(tenant, OPEN),
         store.past_alerts(tenant, PAST),
     )?;
-    let messages: Vec<&str> = open
-        .iter()
-        .chain(&past)
-        .flat_map(|state| [&state.fired_message, &state.ended_message])
-        .filter(|message| !message.is_empty())
-        .map(String::as_str)
-        .collect();
-    let mut sent: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-    for delivery in store.alert_deliveries_of(tenant, &messages).await? {
-        // What stands for this page is no receiver.
-        if !delivery.receiver.is_empty() {
-            let message = delivery.message.clone();
-            sent.entry(message).or_default().push(shown(delivery));
-        }
-    }
+    let sent = sent(&web, open.iter().chain(&past)).await?;
     let episode = |state: AlertState| Episode::new(state, &sent);
     Ok(Json(Alerts {
         evaluated: seen.first().map(|seen| UtcMillis(seen.at_ms).to_string()),
@@ -106,6 +98,100 @@ pub(crate) async fn alerts(State(web): State<Web>) -> Result<Alerts> {
         firing: open.into_iter().map(episode).collect(),
         history: past.into_iter().map(episode).collect(),
     }))
+}
+
+/// Episodes of a file.
+const FILED: u64 = 5_000;
+
+/// Messages that one question names: each is some 60 bytes of it.
+const MESSAGES: usize = 200;
+
+/// What fires and what fired, with who was told.
+pub(crate) async fn alerts_file(
+    State(web): State<Web>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let (store, tenant) = (&web.store, &*web.tenant);
+    let (open, past) = tokio::try_join!(
+        store.open_alerts(tenant, FILED),
+        store.past_alerts(tenant, FILED),
+    )?;
+    let is_cut = open.len().max(past.len()) as u64 >= FILED;
+    let states: Vec<AlertState> = open.into_iter().chain(past).collect();
+    let sent = sent(&web, states.iter()).await?;
+    let mut list = List::whole(
+        states
+            .into_iter()
+            .map(|state| Episode::new(state, &sent))
+            .collect(),
+    );
+    if is_cut {
+        list.total = None;
+    }
+    asking.file(&web, "alerts", list).await
+}
+
+/// What was sent of some episodes, by message.
+async fn sent(
+    web: &Web,
+    states: impl Iterator<Item = &AlertState>,
+) -> std::result::Result<BTreeMap<String, Vec<Delivery>>, ApiError> {
+    let messages: Vec<&str> = states
+        .flat_map(|state| [&state.fired_message, &state.ended_message])
+        .filter(|message| !message.is_empty())
+        .map(String::as_str)
+        .collect();
+    let mut sent: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for some in messages.chunks(MESSAGES) {
+        for delivery in web.store.alert_deliveries_of(&web.tenant, some).await? {
+            // What stands for this page is no receiver.
+            if !delivery.receiver.is_empty() {
+                let message = delivery.message.clone();
+                sent.entry(message).or_default().push(shown(delivery));
+            }
+        }
+    }
+    Ok(sent)
+}
+
+impl Line for Episode {
+    const COLUMNS: &'static [&'static str] = &[
+        "rule",
+        "severity",
+        "state",
+        "labels",
+        "since",
+        "resolved",
+        "value",
+        "title_en",
+        "title_zh",
+        "page",
+        "deliveries",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let labels = self.labels.iter();
+        let labels: Vec<String> = labels
+            .map(|(label, value)| format!("{label}:{value}"))
+            .collect();
+        let deliveries = self.deliveries.iter().map(|told| match &told.error {
+            None => format!("{} {}", told.receiver, told.at),
+            Some(error) => format!("{} {} {error}", told.receiver, told.at),
+        });
+        vec![
+            self.rule.clone(),
+            self.severity.clone(),
+            self.state.to_owned(),
+            labels.join(", "),
+            self.since.clone(),
+            or_empty(self.resolved.as_ref()),
+            self.value.to_string(),
+            self.title.en.clone(),
+            self.title.zh.clone(),
+            self.page.clone(),
+            deliveries.collect::<Vec<_>>().join("; "),
+        ]
+    }
 }
 
 impl Episode {

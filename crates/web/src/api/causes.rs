@@ -5,21 +5,25 @@ use super::{
     day,
     derived::FindingOut,
     endpoints::{Days, Row, unknown},
+    file::{Asking, List},
     filter::{AskedFilter, read_cause},
     labels::Pairs,
     name,
-    overview::Cause,
     pages::AskedLines,
+    rows::Cause,
 };
 use crate::{
-    error::Result,
+    error::{ApiError, Result},
     json::Json,
     server::Web,
     texts::{self, Text},
 };
-use axum::extract::{Path, Query, State};
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
 use serde::{Deserialize, Serialize};
-use store::Trend;
+use store::{Day, Filter, Trend};
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -34,29 +38,55 @@ pub(crate) async fn causes(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Causes> {
-    let filter = filter.read(&pairs, &web)?;
+    let (days, list) = listed(&web, &asked, &lines.q, &filter.read(&pairs, &web)?).await?;
+    let page = lines.of(list.rows)?;
+    Ok(Json(Causes {
+        range: days.map(Days::from),
+        causes: page.rows,
+        total: list.total.unwrap_or(page.total as u64),
+        next: page.next,
+    }))
+}
+
+/// The whole list.
+pub(crate) async fn causes_file(
+    State(web): State<Web>,
+    Query(asked): Query<Asked>,
+    Query(lines): Query<AskedLines>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let (_, list) = listed(&web, &asked, &lines.q, &filter.read(&pairs, &web)?).await?;
+    asking.file(&web, "causes", list).await
+}
+
+/// All of them that are ranked, with how many there are.
+async fn listed(
+    web: &Web,
+    asked: &Asked,
+    q: &str,
+    filter: &Filter,
+) -> std::result::Result<(Option<(Day, Day)>, List<Cause>), ApiError> {
     let state = match asked.state.as_str() {
         "" => None,
         name => Some(Trend::from_name(name).ok_or_else(|| unknown("state", name))?),
     };
-    let found = web.store.causes(&filter).await?;
+    let found = web.store.causes(filter).await?;
     let rule_texts = web.rule_texts().await;
-    let search = lines.q.trim().to_lowercase();
+    let search = q.trim().to_lowercase();
     let is_all = state.is_none() && search.is_empty();
-    let (days, total) = (found.days, found.total);
     let rows = found
         .causes
         .into_iter()
         .map(|cause| Cause::new(&rule_texts, cause))
         .filter(|cause| state.is_none_or(|state| cause.state == Some(state.name())))
         .filter(|cause| search.is_empty() || cause.is_like(&search));
-    let page = lines.of(rows.collect())?;
-    Ok(Json(Causes {
-        range: days.map(Days::from),
-        causes: page.rows,
-        total: if is_all { total } else { page.total as u64 },
-        next: page.next,
-    }))
+    let mut list = List::whole(rows.collect());
+    if is_all {
+        list.total = Some(found.total);
+    }
+    Ok((found.days, list))
 }
 
 #[derive(Serialize)]

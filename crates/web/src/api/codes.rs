@@ -1,15 +1,28 @@
 //! `/codes/{code}`: what a code means, how else it is spelled, where it was seen.
 
-use super::{alike, logged, read_code};
+use super::{
+    alike,
+    file::{Asking, List},
+    filter::AskedFilter,
+    labels::Pairs,
+    logged, read_code,
+    rows::CodeCount,
+};
 use crate::{
-    error::Result,
+    error::{ApiError, Result},
     json::Json,
     server::Web,
     texts::{self, Text},
 };
-use axum::extract::{Path, State};
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
 use event::Code;
 use serde::Serialize;
+
+/// Codes that the store ranks of a fleet.
+const TOP: usize = 20;
 
 pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Result<CodeDetail> {
     let code = read_code(&text)?;
@@ -31,6 +44,23 @@ pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Re
             last: logged(Some(seen.last)),
         }),
     }))
+}
+
+/// The codes that most records carry, as the overview lists them.
+pub(crate) async fn codes_file(
+    State(web): State<Web>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let found = web.store.overview(&filter.read(&pairs, &web)?).await?;
+    let codes = found.top_codes.into_iter();
+    let rows: Vec<CodeCount> = codes
+        .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))
+        .collect();
+    // Nobody counts them where there are more than a page shows.
+    let total = (rows.len() < TOP).then_some(rows.len() as u64);
+    asking.file(&web, "codes", List { rows, total }).await
 }
 
 /// Its own names, else that of what it wraps.

@@ -1,16 +1,35 @@
 //! `/coverage`: who reports, who is silent, and which logs have holes.
 
-use super::{day, endpoints::Days, filter::AskedFilter, labels::Pairs, name};
-use crate::{error::Result, json::Json, server::Web};
-use axum::extract::{Query, State};
+use super::{
+    day,
+    endpoints::Days,
+    file::{Asking, LINES_MAX, Line, List},
+    filter::AskedFilter,
+    labels::Pairs,
+    name,
+};
+use crate::{
+    error::{ApiError, Result},
+    json::Json,
+    server::Web,
+};
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
 use serde::Serialize;
+use store::LogGap;
+
+/// Endpoints of several machines in one answer: one image that was rolled out with its identity may make thousands.
+const CLONES: usize = 50;
 
 pub(crate) async fn coverage(
     State(web): State<Web>,
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Coverage> {
-    let found = web.store.coverage(&filter.read(&pairs, &web)?).await?;
+    let filter = filter.read(&pairs, &web)?;
+    let (found, clones) = tokio::try_join!(web.store.coverage(&filter), web.store.clones(&filter))?;
     let gaps_total = found.gaps.is_some().then_some(found.gaps_total);
     Ok(Json(Coverage {
         range: found.days.map(Days::from),
@@ -26,18 +45,46 @@ pub(crate) async fn coverage(
             .gaps
             .unwrap_or_default()
             .into_iter()
-            .map(|gap| GapOut {
-                endpoint: gap.endpoint,
-                stream: gap.stream.to_string(),
-                source: gap.source.name(),
-                path: name(gap.path),
-                from: gap.from,
-                to: gap.to,
-                reason: "not_received",
-            })
+            .map(GapOut::from)
             .collect(),
         gaps_total,
+        clones_total: clones.len(),
+        clones: clones.into_iter().take(CLONES).map(Cloned::from).collect(),
     }))
+}
+
+/// All gaps.
+pub(crate) async fn coverage_file(
+    State(web): State<Web>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let filter = filter.read(&pairs, &web)?;
+    let gaps = web.store.log_gaps(&filter, LINES_MAX as u64).await?;
+    let Some(gaps) = gaps else {
+        return Err(ApiError::Request {
+            message: "there are too many pieces of logs to look for gaps in all of them".to_owned(),
+            hint: "narrow to one PC with `endpoint=`",
+        });
+    };
+    let list = List {
+        rows: gaps.rows.into_iter().map(GapOut::from).collect(),
+        total: Some(gaps.total),
+    };
+    asking.file(&web, "coverage", list).await
+}
+
+/// All endpoints that several machines send as.
+pub(crate) async fn clones_file(
+    State(web): State<Web>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let clones = web.store.clones(&filter.read(&pairs, &web)?).await?;
+    let rows: Vec<Cloned> = clones.into_iter().map(Cloned::from).collect();
+    asking.file(&web, "clones", List::whole(rows)).await
 }
 
 #[derive(Serialize)]
@@ -51,6 +98,29 @@ pub(crate) struct Coverage {
     gaps: Vec<GapOut>,
     /// In the same way.
     gaps_total: Option<u64>,
+    clones: Vec<Cloned>,
+    clones_total: usize,
+}
+
+/// An endpoint, and the names of the machines that send as it by turns.
+#[derive(Serialize)]
+struct Cloned {
+    endpoint: String,
+    hosts: Vec<String>,
+}
+
+impl From<(String, Vec<String>)> for Cloned {
+    fn from((endpoint, hosts): (String, Vec<String>)) -> Self {
+        Self { endpoint, hosts }
+    }
+}
+
+impl Line for Cloned {
+    const COLUMNS: &'static [&'static str] = &["endpoint", "hosts"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.endpoint.clone(), self.hosts.join(", ")]
+    }
 }
 
 #[derive(Serialize)]
@@ -68,4 +138,42 @@ struct GapOut {
     from: u64,
     to: u64,
     reason: &'static str,
+}
+
+impl From<LogGap> for GapOut {
+    fn from(gap: LogGap) -> Self {
+        Self {
+            endpoint: gap.endpoint,
+            stream: gap.stream.to_string(),
+            source: gap.source.name(),
+            path: name(gap.path),
+            from: gap.from,
+            to: gap.to,
+            reason: "not_received",
+        }
+    }
+}
+
+impl Line for GapOut {
+    const COLUMNS: &'static [&'static str] = &[
+        "endpoint",
+        "stream",
+        "source",
+        "path",
+        "from_byte",
+        "to_byte",
+        "reason",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.endpoint.clone(),
+            self.stream.clone(),
+            self.source.to_owned(),
+            self.path.clone(),
+            self.from.to_string(),
+            self.to.to_string(),
+            self.reason.to_owned(),
+        ]
+    }
 }

@@ -12,18 +12,18 @@ use store::{ListedAttempt, ListedFinding};
 
 #[derive(Serialize)]
 pub(crate) struct AttemptOut {
-    id: String,
-    package: String,
-    kb: String,
-    client: String,
-    session: String,
-    start: Option<String>,
-    end: Option<String>,
-    start_utc: Option<String>,
-    outcome: &'static str,
-    terminal_code: Option<String>,
-    terminal_name: Option<&'static str>,
-    finding: Option<String>,
+    pub(super) id: String,
+    pub(super) package: String,
+    pub(super) kb: String,
+    pub(super) client: String,
+    pub(super) session: String,
+    pub(super) start: Option<String>,
+    pub(super) end: Option<String>,
+    pub(super) start_utc: Option<String>,
+    pub(super) outcome: &'static str,
+    pub(super) terminal_code: Option<String>,
+    pub(super) terminal_name: Option<&'static str>,
+    pub(super) finding: Option<String>,
 }
 
 impl From<ListedAttempt> for AttemptOut {
@@ -47,45 +47,57 @@ impl From<ListedAttempt> for AttemptOut {
 
 #[derive(Serialize)]
 pub(crate) struct FindingOut {
-    id: String,
-    place: String,
-    rule: String,
-    category: String,
-    severity: &'static str,
-    title: Text,
-    advice: Text,
-    root_code: Option<String>,
-    root_name: Option<&'static str>,
-    terminal_code: Option<String>,
-    object: String,
-    kb: String,
-    package: String,
-    component: String,
-    logged: Option<String>,
-    utc: Option<String>,
-    confidence: u8,
-    reasons: Vec<Reason>,
-    count: u32,
+    pub(super) id: String,
+    pub(super) place: String,
+    pub(super) rule: String,
+    pub(super) category: String,
+    pub(super) severity: &'static str,
+    pub(super) title: Text,
+    pub(super) advice: Text,
+    pub(super) root_code: Option<String>,
+    pub(super) root_name: Option<&'static str>,
+    pub(super) terminal_code: Option<String>,
+    pub(super) object: String,
+    pub(super) kb: String,
+    pub(super) package: String,
+    pub(super) component: String,
+    pub(super) logged: Option<String>,
+    pub(super) utc: Option<String>,
+    pub(super) confidence: u8,
+    pub(super) reasons: Vec<Reason>,
+    pub(super) count: u32,
     /// Whether nothing that came later ended it; absent where that is not asked, or too much to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    open: Option<bool>,
-    closed_by: Option<String>,
-    evidence: Vec<EvidenceOut>,
+    pub(super) open: Option<bool>,
+    pub(super) closed_by: Option<String>,
+    pub(super) evidence: Vec<EvidenceOut>,
 }
 
 #[derive(Serialize)]
-struct Reason {
+pub(super) struct Reason {
     key: String,
     text: Text,
 }
 
 #[derive(Serialize)]
-struct EvidenceOut {
+pub(super) struct EvidenceOut {
     source: &'static str,
     stream: String,
     offset: u64,
     length: u64,
     text: String,
+}
+
+impl EvidenceOut {
+    /// Source, stream, offset and text, for tables.
+    pub(super) fn cells(&self) -> [String; 4] {
+        [
+            self.source.to_owned(),
+            self.stream.clone(),
+            self.offset.to_string(),
+            self.text.clone(),
+        ]
+    }
 }
 
 impl FindingOut {

@@ -3,9 +3,11 @@
 use super::{
     derived::{AttemptOut, FindingOut},
     endpoints::Days,
+    filter::now,
+    held::Held,
     labels::Named,
     logged, name,
-    overview::CodeCount,
+    rows::CodeCount,
     shown,
 };
 use crate::{
@@ -60,9 +62,15 @@ pub(crate) async fn endpoint(
         Some(judged) => Some(judge(&web, &id, judged).await?),
         None => None,
     };
-    let clones = web.store.clones_of(&web.tenant, &id).await?;
+    let (clones, held) = tokio::try_join!(
+        web.store.clones_of(&web.tenant, &id),
+        web.store.times_held(&web.tenant, &id, now()),
+    )?;
     let rules = web.rule_texts().await;
-    Ok(Json(Detail::new(&rules, detail, judgement, clones)))
+    Ok(Json(Detail {
+        held: Held::new(held),
+        ..Detail::new(&rules, detail, judgement, clones)
+    }))
 }
 
 /// Why there is no page of an id.
@@ -81,7 +89,11 @@ pub(super) async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError
 }
 
 /// The verdict of `scan` on the same logs, and whether each finding still stands.
-async fn judge(web: &Web, id: &str, judged: &Judged) -> std::result::Result<Judgement, ApiError> {
+pub(super) async fn judge(
+    web: &Web,
+    id: &str,
+    judged: &Judged,
+) -> std::result::Result<Judgement, ApiError> {
     let of = |records| classify::judge(&judged.derivations, &judged.events, records);
     let enough = of(u64::MAX);
     // How many records there are decides only where nothing else does, and takes reading about every chunk.
@@ -104,6 +116,8 @@ pub(crate) struct Detail {
     endpoint: Head,
     totals: Totals,
     verdict: Option<VerdictOut>,
+    /// Of which time the verdict can tell.
+    held: Option<Held>,
     updates: Vec<UpdateOut>,
     updates_total: usize,
     streams: Vec<StreamOut>,
@@ -162,6 +176,7 @@ impl Detail {
                 codes: ends.codes.total,
             },
             verdict,
+            held: None,
             updates: detail
                 .updates
                 .into_iter()
@@ -221,7 +236,7 @@ fn state(verdict: Verdict) -> &'static str {
 }
 
 /// How each finding stands, by its place.
-fn standings<'a>(
+pub(super) fn standings<'a>(
     judged: Option<&'a Judged>,
     judgement: Option<&'a Judgement>,
 ) -> BTreeMap<Place, &'a Standing> {
@@ -330,22 +345,22 @@ impl From<Ends> for PageOut {
 }
 
 #[derive(Serialize)]
-struct StreamOut {
-    stream: String,
-    source: &'static str,
-    path: String,
-    encoding: &'static str,
-    bytes: u64,
-    first: Option<String>,
-    last: Option<String>,
-    utc_offsets: Vec<UtcOffset>,
-    utc_offsets_total: u64,
-    gaps: Vec<GapOut>,
-    gaps_total: u64,
+pub(super) struct StreamOut {
+    pub(super) stream: String,
+    pub(super) source: &'static str,
+    pub(super) path: String,
+    pub(super) encoding: &'static str,
+    pub(super) bytes: u64,
+    pub(super) first: Option<String>,
+    pub(super) last: Option<String>,
+    pub(super) utc_offsets: Vec<UtcOffset>,
+    pub(super) utc_offsets_total: u64,
+    pub(super) gaps: Vec<GapOut>,
+    pub(super) gaps_total: u64,
 }
 
 #[derive(Serialize)]
-struct UtcOffset {
+pub(super) struct UtcOffset {
     offset: String,
     how: &'static str,
     from_logged: String,
@@ -363,7 +378,7 @@ impl From<UtcSegment> for UtcOffset {
 
 /// Bytes `from..to` of the stream never arrived.
 #[derive(Serialize)]
-struct GapOut {
+pub(super) struct GapOut {
     from: u64,
     to: u64,
     reason: &'static str,

@@ -2,7 +2,8 @@
 
 use super::{
     day,
-    filter::AskedFilter,
+    file::{Asking, LINES_MAX, Line, List, or_empty},
+    filter::{AskedFilter, now},
     labels::{Named, Pairs},
     logged, shown,
 };
@@ -15,10 +16,9 @@ use crate::{
 };
 use axum::{
     extract::{Query, State},
-    http::header,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use event::is_formula;
+use event::LoggedAt;
 use serde::{Deserialize, Serialize};
 use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
 
@@ -26,9 +26,6 @@ use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
 pub(super) const LIMIT: usize = 50;
 /// More than a person reads, and still one short answer.
 pub(super) const LIMIT_MAX: usize = 500;
-
-/// Lines of a file: more than a fleet has, and some 20 MB.
-const EXPORT_MAX: usize = 100_000;
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -83,77 +80,20 @@ pub(crate) async fn endpoints(
     }))
 }
 
-/// The whole list as a table for spreadsheets.
-pub(crate) async fn endpoints_csv(
+/// The whole list.
+pub(crate) async fn endpoints_file(
     State(web): State<Web>,
     Query(asked): Query<Asked>,
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
+    asking: Asking,
 ) -> std::result::Result<Response, ApiError> {
     let asked = Asked {
         after: None,
         ..asked
     };
-    let (_, rows, _, next) = listed(&web, &asked, &filter.read(&pairs, &web)?, EXPORT_MAX).await?;
-    let mut lines = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(rows.into_iter().map(Row::cells));
-    if next.is_some() {
-        // A list that was cut says so in itself, because a file is handed on without its address.
-        let mut cut = COLUMNS.map(|_| String::new());
-        cut[0] = format!("cut after {EXPORT_MAX} lines");
-        lines.push(cut);
-    }
-    let mut file = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    for line in lines {
-        file.write_record(line.map(|text| cell(&text)))
-            .expect("lines of one length are written to memory");
-    }
-    let file = file.into_inner().expect("memory is flushed");
-    // Spreadsheets take a file without the mark for one of their own code page.
-    let body = ["\u{feff}".as_bytes(), &file].concat();
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"endpoints.csv\"",
-        ),
-    ];
-    Ok((headers, body).into_response())
-}
-
-const COLUMNS: [&str; 15] = [
-    "endpoint",
-    "name",
-    "host",
-    "labels",
-    "build",
-    "state",
-    "silent",
-    "failed_attempts",
-    "last_failure",
-    "last_seen",
-    "kb",
-    "category",
-    "cause",
-    "title_en",
-    "title_zh",
-];
-
-/// A cell that no spreadsheet takes for a formula and no terminal for a command.
-fn cell(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|letter| match harmless::is_unsafe(letter) {
-            true => '\u{fffd}',
-            false => letter,
-        })
-        .collect();
-    match is_formula(&text) {
-        true => format!("'{text}"),
-        false => text,
-    }
+    let (_, rows, total, _) = listed(&web, &asked, &filter.read(&pairs, &web)?, LINES_MAX).await?;
+    asking.file(&web, "endpoints", List { rows, total }).await
 }
 
 type Listed = (
@@ -196,9 +136,37 @@ async fn listed(
         })
         .await?;
     let rule_texts = web.rule_texts().await;
-    let rows = page.endpoints.into_iter();
-    let rows = rows.map(|endpoint| Row::new(&rule_texts, endpoint));
+    let ids: Vec<&str> = (page.endpoints.iter())
+        .map(|endpoint| endpoint.endpoint.as_str())
+        .collect();
+    let held = web.store.held_from(&web.tenant, &ids).await?;
+    let days = page.days;
+    let rows = page.endpoints.into_iter().map(|endpoint| {
+        let first = held.get(&endpoint.endpoint).copied();
+        let is_covered = days.map(|days| is_covered(first, endpoint.last_seen, days, now()));
+        Row {
+            first_seen: logged(first),
+            covered: is_covered,
+            ..Row::new(&rule_texts, endpoint)
+        }
+    });
     Ok((page.days, rows.collect(), page.total, page.next))
+}
+
+/// A machine that has sent nothing for as long as this is silent; what is not older than that covers the time until now.
+const QUIET: i64 = store::SILENT_DAYS * 86_400;
+
+/// Whether logs of some days are held from their first to their last, or to now, as far as the ends of what is held tell. Gaps in between
+/// are told on the machine's own page.
+fn is_covered(
+    first: Option<LoggedAt>,
+    last: Option<LoggedAt>,
+    (from, to): (store::Day, store::Day),
+    now: LoggedAt,
+) -> bool {
+    let begins = store::day_start(from.saturating_add(1));
+    let ends = store::day_start(to.saturating_add(1)).min(now);
+    first.is_some_and(|first| first < begins) && last.is_some_and(|last| last.0 >= ends.0 - QUIET)
 }
 
 pub(super) fn unknown(name: &str, value: &str) -> ApiError {
@@ -220,6 +188,12 @@ pub(crate) struct Row {
     failed: u64,
     last_failure: Option<String>,
     last_seen: Option<String>,
+    /// On lists of machines alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen: Option<String>,
+    /// In the same way; nothing where there are no days either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    covered: Option<bool>,
     silent: bool,
     category: Option<String>,
     cause: Option<String>,
@@ -237,31 +211,53 @@ pub(super) fn state(state: Option<store::State>) -> &'static str {
     }
 }
 
-impl Row {
-    /// In the order of [`COLUMNS`].
-    fn cells(self) -> [String; 15] {
-        let title = self.title.unwrap_or_default();
-        let text = |text: Option<String>| text.unwrap_or_default();
+impl Line for Row {
+    const COLUMNS: &'static [&'static str] = &[
+        "endpoint",
+        "name",
+        "host",
+        "labels",
+        "build",
+        "state",
+        "silent",
+        "failed_attempts",
+        "last_failure",
+        "last_seen",
+        "kb",
+        "category",
+        "cause",
+        "title_en",
+        "title_zh",
+        "first_seen",
+        "covered",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let title = self.title.clone().unwrap_or_default();
         let labels: Vec<String> = self.labels.iter().map(Named::to_string).collect();
-        [
-            self.endpoint,
-            self.name,
-            self.host,
+        vec![
+            self.endpoint.clone(),
+            self.name.clone(),
+            self.host.clone(),
             labels.join(", "),
-            self.build,
+            self.build.clone(),
             self.state.to_owned(),
             u8::from(self.silent).to_string(),
             self.failed.to_string(),
-            text(self.last_failure),
-            text(self.last_seen),
-            text(self.kb),
-            text(self.category),
-            text(self.cause),
+            or_empty(self.last_failure.as_ref()),
+            or_empty(self.last_seen.as_ref()),
+            or_empty(self.kb.as_ref()),
+            or_empty(self.category.as_ref()),
+            or_empty(self.cause.as_ref()),
             title.en,
             title.zh,
+            or_empty(self.first_seen.as_ref()),
+            or_empty(self.covered.map(u8::from).as_ref()),
         ]
     }
+}
 
+impl Row {
     pub(crate) fn new(rules: &RuleTexts, endpoint: EndpointSummary) -> Self {
         let cause = endpoint.cause().map(|cause| cause.to_string());
         let title = (!endpoint.category.is_empty())
@@ -279,8 +275,44 @@ impl Row {
             failed: endpoint.failed,
             last_failure: logged(endpoint.last_failure),
             last_seen: logged(endpoint.last_seen),
+            first_seen: None,
+            covered: None,
             category: (!endpoint.category.is_empty()).then_some(endpoint.category),
             title,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_covered_from_the_first_to_the_last_or_to_now() {
+        let at = |text: &str| LoggedAt::parse(text.as_bytes());
+        let day = |text: &str| at(&format!("{text} 00:00:00")).map(|at| (at.0 / 86_400) as u16);
+        let days = (day("2024-03-01").unwrap(), day("2024-03-30").unwrap());
+        let covered = |first: &str, last: &str, now: &str| {
+            is_covered(at(first), at(last), days, at(now).unwrap())
+        };
+        let later = "2024-06-01 00:00:00";
+        assert!(covered("2024-03-01 23:00:00", "2024-03-25 00:00:00", later));
+        // It came later, went silent, or nobody knows.
+        assert!(!covered(
+            "2024-03-02 00:00:00",
+            "2024-03-30 00:00:00",
+            later
+        ));
+        assert!(!covered(
+            "2024-02-01 00:00:00",
+            "2024-03-23 23:59:59",
+            later
+        ));
+        assert!(!covered("", "2024-03-30 00:00:00", later));
+        assert!(!covered("2024-02-01 00:00:00", "", later));
+        // The days go on: silent since less than a week is not silent.
+        let now = "2024-03-10 12:00:00";
+        assert!(covered("2024-02-01 00:00:00", "2024-03-03 12:00:00", now));
+        assert!(!covered("2024-02-01 00:00:00", "2024-03-03 11:59:59", now));
     }
 }

@@ -5,15 +5,14 @@ use super::{
     endpoints::Row,
     filter::AskedFilter,
     labels::{Pairs, read_by},
-    logged, name,
+    rows::{Cause, CodeCount, Kb},
     status::Disk,
 };
-use crate::{error::Result, json::Json, rule_texts::RuleTexts, server::Web, texts};
+use crate::{error::Result, json::Json, server::Web};
 use axum::extract::{self, Query};
-use event::{Code, UtcMillis};
+use event::UtcMillis;
 use serde::{Deserialize, Serialize};
-use store::{Group, KbSummary, State, Step, Trend};
-use texts::Text;
+use store::{Group, RuleChange, State, Step};
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -41,6 +40,14 @@ pub(crate) async fn overview(
         web.store.disk_used()
     )?;
     let rule_texts = web.rule_texts().await;
+    let marks = match (found.charted_from, found.to) {
+        (Some(from), Some(to)) => {
+            let ms = |day| store::day_start(day).0 * 1_000;
+            let to = ms(to.saturating_add(1));
+            web.store.rule_changes(&web.tenant, ms(from), to).await?
+        }
+        _ => Vec::new(),
+    };
     let pcs = Pcs::new(&found);
     let is_hourly = found.step == Step::Hour;
     let slot = |at: event::LoggedAt| {
@@ -96,6 +103,7 @@ pub(crate) async fn overview(
                 count: bucket.count,
             })
             .collect(),
+        marks: marks.into_iter().map(Mark::from).collect(),
         top_causes,
         causes_total: found.causes_total,
         top_codes: found
@@ -128,6 +136,7 @@ pub(crate) struct Overview {
     disk: Disk,
     over_time: Vec<OverTime>,
     categories_over_time: Vec<CategoryOverTime>,
+    marks: Vec<Mark>,
     top_causes: Vec<Cause>,
     causes_total: u64,
     top_codes: Vec<CodeCount>,
@@ -139,6 +148,22 @@ pub(crate) struct Overview {
     /// Where a label is named to group by.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<GroupOut>>,
+}
+
+/// What a chart marks: figures before it were made with other rules.
+#[derive(Serialize)]
+struct Mark {
+    at: String,
+    what: String,
+}
+
+impl From<RuleChange> for Mark {
+    fn from(change: RuleChange) -> Self {
+        Self {
+            at: UtcMillis(change.at_ms).to_string(),
+            what: change.action,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -233,145 +258,4 @@ struct CategoryOverTime {
     t: String,
     category: String,
     count: u64,
-}
-
-/// A line of a list of causes.
-#[derive(Serialize)]
-pub(super) struct Cause {
-    pub(super) id: String,
-    pub(super) state: Option<&'static str>,
-    pub(super) category: String,
-    pub(super) rule: String,
-    pub(super) title: Text,
-    root_code: Option<String>,
-    root_name: Option<&'static str>,
-    object: String,
-    /// How many there are; nothing on the cause's own page, which lists them under this name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    objects: Option<u64>,
-    pcs_now: u64,
-    pcs_day_ago: Option<u64>,
-    pcs_week_ago: Option<u64>,
-    pcs: u64,
-    count: u64,
-    first: Option<String>,
-    last: Option<String>,
-}
-
-impl Cause {
-    pub(super) fn new(rules: &RuleTexts, cause: store::Cause) -> Self {
-        Self {
-            id: cause.id().to_string(),
-            state: cause.trend.map(Trend::name),
-            title: classify::title(rules.get(&cause.rule), "", cause.root_code).into(),
-            root_code: cause.root_code.map(|code| code.to_string()),
-            root_name: cause.root_code.and_then(event::Code::name),
-            category: cause.category,
-            rule: cause.rule,
-            object: name(cause.object),
-            objects: Some(cause.objects),
-            pcs_now: cause.failing.now,
-            pcs_day_ago: cause.failing.day_ago,
-            pcs_week_ago: cause.failing.week_ago,
-            pcs: cause.endpoints,
-            count: cause.count,
-            first: logged(cause.first),
-            last: logged(cause.last),
-        }
-    }
-
-    /// Without the number that the list of its own page takes the place of.
-    pub(super) fn without_objects(self) -> Self {
-        Self {
-            objects: None,
-            ..self
-        }
-    }
-
-    /// Whether a person who looks for some words, in lower case here, may mean it.
-    pub(super) fn is_like(&self, search: &str) -> bool {
-        let codes = [self.root_code.as_deref(), self.root_name];
-        let words = [
-            self.id.as_str(),
-            &self.category,
-            &self.title.en,
-            &self.title.zh,
-            &self.object,
-        ];
-        let mut all = words.into_iter().chain(codes.into_iter().flatten());
-        all.any(|word| word.to_lowercase().contains(search))
-    }
-}
-
-/// An update, in PCs; `failed` and `succeeded` are attempts.
-#[derive(Serialize)]
-pub(super) struct Kb {
-    pub(super) kb: String,
-    tried: u64,
-    installed: u64,
-    recovered: u64,
-    superseded: u64,
-    restart: u64,
-    failing: u64,
-    cancelled: u64,
-    unknown: u64,
-    failed: u64,
-    succeeded: u64,
-    first: Option<String>,
-    last: Option<String>,
-}
-
-impl Kb {
-    pub(super) fn new(kb: KbSummary) -> Self {
-        let of = |state| kb.machines.of(state);
-        Self {
-            tried: kb.machines.tried(),
-            installed: kb.machines.have(),
-            recovered: of(State::Recovered),
-            superseded: of(State::Superseded),
-            restart: of(State::Restart),
-            failing: of(State::Failing),
-            cancelled: of(State::Cancelled),
-            unknown: of(State::Unknown),
-            failed: kb.failed,
-            succeeded: kb.succeeded,
-            first: day_of(kb.first),
-            last: day_of(kb.last),
-            kb: kb.kb,
-        }
-    }
-}
-
-/// The day of a time.
-fn day_of(at: Option<event::LoggedAt>) -> Option<String> {
-    let mut text = logged(at)?;
-    text.truncate(10);
-    Some(text)
-}
-
-/// A code with how often it was seen.
-#[derive(Serialize)]
-pub(crate) struct CodeCount {
-    code: String,
-    space: &'static str,
-    names: Vec<&'static str>,
-    meaning: Option<Text>,
-    events: u64,
-    noise: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoints: Option<u64>,
-}
-
-impl CodeCount {
-    pub(crate) fn new(code: Code, events: u64, noise: u64, endpoints: Option<u64>) -> Self {
-        Self {
-            code: code.to_string(),
-            space: code.space().name(),
-            names: classify::catalogue::names(code),
-            meaning: texts::meaning(code),
-            events,
-            noise,
-            endpoints,
-        }
-    }
 }

@@ -98,11 +98,37 @@ fn bytes_for(records: usize) -> u64 {
 }
 
 /// A record's place: in which slice, where in its text, where in the source.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     slice: &'a RawSlice,
-    record: parse::Record<'a>,
-    offset: u64,
+    pub(super) record: parse::Record<'a>,
+    pub(super) offset: u64,
     length: u64,
+}
+
+/// The records of a slice that it shows.
+pub(super) fn places(slice: &RawSlice) -> Vec<Place<'_>> {
+    let (encoding, text) = (slice.encoding, &slice.text);
+    let mut places = Vec::new();
+    let mut offset = slice.offset + parse::covered_mark(encoding, slice.offset, slice.length, text);
+    for record in parse::records(text, slice.format) {
+        let length = match record.place(encoding) {
+            Some((at, length)) => {
+                offset = at;
+                length
+            }
+            None => parse::source_length(encoding, record.raw),
+        };
+        if (slice.from..slice.until).contains(&offset) {
+            places.push(Place {
+                slice,
+                record,
+                offset,
+                length,
+            });
+        }
+        offset += length;
+    }
+    places
 }
 
 /// The records of a window, and the one that was asked for.
@@ -115,30 +141,7 @@ struct Shelf<'a> {
 
 impl<'a> Shelf<'a> {
     fn new(window: &'a RawWindow, wanted: u64) -> Self {
-        let mut places = Vec::new();
-        for slice in &window.slices {
-            let (encoding, text) = (slice.encoding, &slice.text);
-            let mut offset =
-                slice.offset + parse::covered_mark(encoding, slice.offset, slice.length, text);
-            for record in parse::records(text, slice.format) {
-                let length = match record.place(encoding) {
-                    Some((at, length)) => {
-                        offset = at;
-                        length
-                    }
-                    None => parse::source_length(encoding, record.raw),
-                };
-                if (slice.from..slice.until).contains(&offset) {
-                    places.push(Place {
-                        slice,
-                        record,
-                        offset,
-                        length,
-                    });
-                }
-                offset += length;
-            }
-        }
+        let places: Vec<Place<'a>> = window.slices.iter().flat_map(places).collect();
         let after = places.partition_point(|place| place.offset <= wanted);
         // An offset inside the byte-order mark means the first record.
         let target = if places.is_empty() {

@@ -1,6 +1,6 @@
 //! `/search`: PCs, updates, codes, causes and objects that some words may mean, a pasted line of a log too.
 
-use super::{alike, filter::now, name, overview::Cause};
+use super::{alike, filter::now, name, rows::Cause};
 use crate::{
     error::{ApiError, Result},
     json::Json,

@@ -1,6 +1,6 @@
 //! `/system`: how cbsift itself fares, and in sentences what somebody should look at.
 
-use super::{name, status::Disk};
+use super::{jobs::JobOut, name, status::Disk};
 use crate::{error::Result, json::Json, server::Web, texts::Text};
 use axum::extract::State;
 use event::UtcMillis;
@@ -35,6 +35,7 @@ pub(crate) async fn system(State(web): State<Web>) -> Result<System> {
         lost_parts,
         tables,
         trouble,
+        jobs,
     ) = tokio::try_join!(
         store.disk_used(),
         store.open_news_state(),
@@ -46,6 +47,7 @@ pub(crate) async fn system(State(web): State<Web>) -> Result<System> {
         store.lost_parts(),
         store.tables(),
         store.trouble(tenant),
+        store.latest_jobs(tenant),
     )?;
     let signs = Signs::of(&web, used_bytes, &news, trouble);
     let rules = web.rule_texts().await.count();
@@ -133,6 +135,7 @@ pub(crate) async fn system(State(web): State<Web>) -> Result<System> {
                 bytes: table.bytes,
             })
             .collect(),
+        jobs: jobs.into_iter().map(JobOut::from).collect(),
         trouble: signs.sentences(),
     }))
 }
@@ -248,6 +251,7 @@ pub(crate) struct System {
     topic_gaps: List<GapOut>,
     lost_parts: List<LostOut>,
     tables: Vec<Table>,
+    jobs: Vec<JobOut>,
     trouble: Vec<Text>,
 }
 

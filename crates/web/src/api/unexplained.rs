@@ -1,8 +1,21 @@
 //! `/unexplained`: what failed and no rule names, with a rule to begin with.
 
-use super::{endpoints::Days, filter::AskedFilter, labels::Pairs, logged, name};
-use crate::{error::Result, json::Json, server::Web};
-use axum::extract::{Query, State};
+use super::{
+    endpoints::Days,
+    file::{Asking, Line, List, or_empty},
+    filter::AskedFilter,
+    labels::Pairs,
+    logged, name,
+};
+use crate::{
+    error::{ApiError, Result},
+    json::Json,
+    server::Web,
+};
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
 use classify::{Rules, broken_tests, template};
 use event::Code;
 use serde::Serialize;
@@ -21,11 +34,34 @@ pub(crate) async fn unexplained(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Unexplained> {
-    let filter = filter.read(&pairs, &web)?;
-    let found = web.store.unexplained(&filter).await?;
-    let (days, all, count) = (found.days, found.clusters, found.count);
-    // Each draft is loaded and run on its own examples: some milliseconds of CPU.
-    let clusters = tokio::task::spawn_blocking(move || {
+    let found = web.store.unexplained(&filter.read(&pairs, &web)?).await?;
+    Ok(Json(Unexplained {
+        range: found.days.map(Days::from),
+        failed: found.failed,
+        unexplained: found.unexplained,
+        clusters: clusters(found.clusters, found.count).await,
+        clusters_total: found.total,
+    }))
+}
+
+/// The clusters that are looked at: the whole list of causes is `/causes?category=unclassified`.
+pub(crate) async fn unexplained_file(
+    State(web): State<Web>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let found = web.store.unexplained(&filter.read(&pairs, &web)?).await?;
+    let list = List {
+        rows: clusters(found.clusters, found.count).await,
+        total: Some(found.total),
+    };
+    asking.file(&web, "unexplained", list).await
+}
+
+/// Each draft is loaded and run on its own examples: some milliseconds of CPU.
+async fn clusters(all: Vec<UnexplainedCluster>, count: u64) -> Vec<Cluster> {
+    tokio::task::spawn_blocking(move || {
         let all = all.into_iter();
         all.map(|cluster| Cluster::new(cluster, count)).collect()
     })
@@ -35,14 +71,48 @@ pub(crate) async fn unexplained(
         Ok(panic) => std::panic::resume_unwind(panic),
         // The pages are ending.
         Err(_) => Vec::new(),
-    });
-    Ok(Json(Unexplained {
-        range: days.map(Days::from),
-        failed: found.failed,
-        unexplained: found.unexplained,
-        clusters,
-        clusters_total: found.total,
-    }))
+    })
+}
+
+/// Without the draft, which has lines of its own.
+impl Line for Cluster {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "code",
+        "names",
+        "component",
+        "text",
+        "pcs",
+        "attempts",
+        "share",
+        "builds",
+        "kbs",
+        "sample_endpoint",
+        "sample_attempt",
+        "sample_logged",
+        "sample_text",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let sample = self.samples.first();
+        let of_sample = |cell: fn(&SampleOut) -> String| sample.map(cell).unwrap_or_default();
+        vec![
+            self.id.clone(),
+            or_empty(self.code.as_ref()),
+            self.names.join(", "),
+            self.component.clone(),
+            self.text.clone(),
+            self.pcs.to_string(),
+            self.attempts.to_string(),
+            self.share.to_string(),
+            self.builds.join(", "),
+            self.kbs.join(", "),
+            of_sample(|sample| sample.endpoint.clone()),
+            of_sample(|sample| or_empty(sample.attempt.as_ref())),
+            of_sample(|sample| or_empty(sample.logged.as_ref())),
+            of_sample(|sample| sample.text.clone()),
+        ]
+    }
 }
 
 #[derive(Serialize)]

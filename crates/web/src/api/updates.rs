@@ -3,13 +3,21 @@
 use super::{
     day,
     endpoints::Days,
+    file::{Asking, Line, List},
     filter::AskedFilter,
     labels::Pairs,
-    overview::{Cause, Kb},
     pages::AskedLines,
+    rows::{Cause, Kb},
 };
-use crate::{error::Result, json::Json, server::Web};
-use axum::extract::{self, Path, Query};
+use crate::{
+    error::{ApiError, Result},
+    json::Json,
+    server::Web,
+};
+use axum::{
+    extract::{self, Path, Query},
+    response::Response,
+};
 use serde::Serialize;
 use store::{BuildRollout, RolloutDay, State};
 
@@ -19,8 +27,37 @@ pub(crate) async fn updates(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Updates> {
-    let found = web.store.updates(&filter.read(&pairs, &web)?).await?;
-    let search = lines.q.trim().to_ascii_uppercase();
+    let (days, rows) = listed(&web, &lines.q, &filter.read(&pairs, &web)?).await?;
+    let page = lines.of(rows)?;
+    Ok(Json(Updates {
+        range: days.map(Days::from),
+        updates: page.rows,
+        total: page.total,
+        next: page.next,
+    }))
+}
+
+/// The whole list.
+pub(crate) async fn updates_file(
+    extract::State(web): extract::State<Web>,
+    Query(lines): Query<AskedLines>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let (_, rows) = listed(&web, &lines.q, &filter.read(&pairs, &web)?).await?;
+    asking.file(&web, "updates", List::whole(rows)).await
+}
+
+type Listed = (Option<(store::Day, store::Day)>, Vec<Update>);
+
+async fn listed(
+    web: &Web,
+    q: &str,
+    filter: &store::Filter,
+) -> std::result::Result<Listed, ApiError> {
+    let found = web.store.updates(filter).await?;
+    let search = q.trim().to_ascii_uppercase();
     let rows = found
         .updates
         .into_iter()
@@ -29,13 +66,7 @@ pub(crate) async fn updates(
             kb: Kb::new(update),
             title: None,
         });
-    let page = lines.of(rows.collect())?;
-    Ok(Json(Updates {
-        range: found.days.map(Days::from),
-        updates: page.rows,
-        total: page.total,
-        next: page.next,
-    }))
+    Ok((found.days, rows.collect()))
 }
 
 #[derive(Serialize)]
@@ -52,6 +83,14 @@ struct Update {
     kb: Kb,
     /// No log tells it.
     title: Option<String>,
+}
+
+impl Line for Update {
+    const COLUMNS: &'static [&'static str] = Kb::COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        self.kb.cells()
+    }
 }
 
 pub(crate) async fn update(

@@ -148,16 +148,18 @@ async fn publish_rules(store: &Store, text: &str) {
 }
 
 async fn serve_pages(store: Store, tenant: &str) -> SocketAddr {
+    serve_router(pages(store, tenant)).await
+}
+
+fn pages(store: Store, tenant: &str) -> axum::Router {
     let config = web::Config {
         hosts: vec!["cbsift.bank.example".to_owned()],
     };
-    let router = web::router(web::Web::new(
-        store,
-        Rules::shipped(),
-        tenant,
-        1 << 40,
-        &config,
-    ));
+    let web = web::Web::new(store, Rules::shipped(), tenant, 1 << 40, &config);
+    web::router(web)
+}
+
+async fn serve_router(router: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -266,6 +268,18 @@ impl Served {
     /// Pages of a tenant as a process just started serves them.
     pub(crate) async fn new_pages(&self, tenant: &str) -> SocketAddr {
         serve_pages(self.connect().await, tenant).await
+    }
+
+    /// The same, asked by somebody whose token has this name.
+    pub(crate) async fn pages_for(&self, tenant: &str, reader: Option<&str>) -> SocketAddr {
+        let pages = pages(self.connect().await, tenant);
+        let pages = match reader {
+            Some(name) => pages.layer(axum::Extension(web::Reader(name.to_owned()))),
+            None => pages,
+        };
+        // The pages outlive the runtime of the test.
+        let served = self.runtime.spawn(serve_router(pages));
+        served.await.expect("pages are served")
     }
 
     /// Makes another set the newest one of the store, for every tenant.

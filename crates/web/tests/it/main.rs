@@ -2,6 +2,8 @@
 //!
 //! - `harness`: the engine, a log, and a plain HTTP client
 //! - `answers`: what pages are told
+//! - `changes`: jobs and changes of rules, of which time logs are held, and a log as a file
+//! - `files`: lists as files, and who took them
 //! - `simulated`: a fleet of the simulator, judged by its logs alone
 //! - `lists`: causes, updates, search and the other pages of the fleet
 //! - `machines`: verdict, updates and attempts of one machine
@@ -10,6 +12,8 @@
 
 mod alerts;
 mod answers;
+mod changes;
+mod files;
 mod harness;
 mod lists;
 mod machines;
