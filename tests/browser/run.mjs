@@ -533,6 +533,32 @@ await check(
   },
 );
 
+await check("a log is narrowed, jumped in, and taken home", async () => {
+  const here = page.url();
+  const records = page.locator(".records > .record");
+  const all = await records.count();
+  const text = await page.locator(".record.target .record-text").innerText();
+  await page.locator(".log-tools input[type=search]").fill(text.slice(0, 40));
+  await page.locator(".log-tools [role=status]").waitFor();
+  const shown = await records.count();
+  assert(shown > 0 && shown < all, `${shown} of ${all} records are left`);
+  await page.locator(".log-tools input[type=search]").fill("no record says so");
+  await page.locator(".log .empty").waitFor();
+  await page.locator(".log-tools input[type=search]").fill("");
+  const file = page.locator(".log-tools a[download]");
+  const log = await page.request.get(await file.evaluate(({ href }) => href));
+  assert(
+    log.ok() && (await log.text()).includes(text.split("\n")[0].slice(0, 40)),
+    `the log as a file: ${log.status()}`,
+  );
+  await page.locator(".jump input").fill("0");
+  await page.locator(".jump button").click();
+  await page.waitForURL(/offset=0$/);
+  await page.locator(".record.target").waitFor();
+  await page.goto(here);
+  await page.locator(".record.target").waitFor();
+});
+
 await check("a code in the text says what it means on focus", async () => {
   const code = page.locator(".record .code.in-text").first();
   await code.scrollIntoViewIfNeeded();
@@ -549,6 +575,43 @@ await check("a code in the text says what it means on focus", async () => {
   await page.locator(".page-head .lead").waitFor();
   places.code = new URL(page.url()).pathname;
   await shoot(page, "code-en-light");
+});
+
+await check("every list is there as a file", async () => {
+  for (const [path, lists] of [
+    ["/endpoints", ["endpoints"]],
+    ["/updates", ["updates"]],
+    ["/causes", ["causes", "codes"]],
+    ["/unexplained", ["unexplained"]],
+    ["/coverage", ["coverage"]],
+    ["/alerts", ["alerts"]],
+    [places.endpoint, ["attempts", "findings", "logs", "codes"]],
+  ]) {
+    await go(page, path);
+    for (const list of lists)
+      for (const ending of ["csv", "ndjson"]) {
+        const link = page.locator(`.files a[href*="/${list}.${ending}"]`).first();
+        await link.waitFor();
+        const file = await page.request.get(
+          await link.evaluate(({ href }) => href),
+        );
+        const disposition = file.headers()["content-disposition"] ?? "";
+        assert(
+          file.ok() && disposition.includes(`.${ending}`),
+          `${list}.${ending} of ${path}: ${file.status()} ${disposition}`,
+        );
+      }
+  }
+});
+
+await check("a PC says from when to when its logs are held", async () => {
+  await go(page, places.endpoint);
+  const headline = await page.locator(".headline p").last().innerText();
+  assert(/\d{4}-\d{2}-\d{2} \d{2}:\d{2}/.test(headline), headline);
+  assert(
+    (await page.locator(".held-times > li").count()) > 0,
+    "no kind of log is told of",
+  );
 });
 
 await check("endpoints are found by name", async () => {

@@ -121,6 +121,7 @@ export function overview(query, { empty, disk }) {
       succeeded: list.filter((a) => a.outcome === "succeeded").length,
       other: list.filter((a) => a.outcome === "pending_reboot").length,
     })),
+    marks: empty ? [] : [{ at: `${DAYS[11]}T09:30:00.000Z`, what: "reprocess.apply" }],
     categories_over_time: groupBy(bad, (a) => `${slot(a)}|${a.cause.category}`).map(([key, list]) => ({
       t: key.split("|")[0],
       category: key.split("|")[1],
@@ -250,6 +251,8 @@ export function row(endpoint, state, shown) {
     failed: list.filter(failed).length,
     last_failure: last?.start ?? null,
     last_seen: list.at(-1)?.end ?? null,
+    first_seen: `${DAYS[0]} 08:00:10`,
+    covered: !endpoint.silent,
     silent: Boolean(endpoint.silent),
     category: last?.cause.category ?? null,
     cause: last ? causeId(last.cause) : null,
@@ -292,28 +295,4 @@ export function endpointList(query) {
     total: rows.length,
     next: after + limit < rows.length ? String(after + limit) : null,
   };
-}
-
-export function endpointCsv(query) {
-  const cell = (value) => {
-    const text = String(value ?? "");
-    return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-  };
-  const lines = rowsOf(query).map((r) =>
-    [
-      r.endpoint,
-      r.name,
-      r.host,
-      r.labels.map(({ label, value }) => `${label}:${value}`).join(", "),
-      r.build,
-      r.state,
-      Number(r.silent),
-      r.failed,
-      ...[r.last_failure, r.last_seen, r.kb, r.category, r.cause, r.title?.en, r.title?.zh],
-    ].map(cell),
-  );
-  const columns =
-    "endpoint,name,host,labels,build,state,silent,failed_attempts,last_failure,last_seen,kb,category,cause";
-  const head = [...columns.split(","), "title_en", "title_zh"];
-  return `\ufeff${[head, ...lines].map((l) => l.join(",")).join("\r\n")}\r\n`;
 }

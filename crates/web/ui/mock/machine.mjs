@@ -178,12 +178,37 @@ export function endpointDetail(id, query) {
         { host: endpoint.host, machine_guid: id, first: "2022-08-03 08:00:00", last: "2022-08-30 17:02:44" },
         { host: "MADE-UP-OLD", machine_guid: null, first: "2022-08-01 08:00:10", last: "2022-08-02 19:10:00" },
       ],
+      clones: endpoint === endpoints[4] ? [endpoint.host, `${endpoint.host}-COPY`] : [],
       contact: new Date(Date.now() - 12_000).toISOString(),
       build: endpoint.build,
       servicing_stack: `10.0.${endpoint.build.split(".")[0]}.1852`,
       utc_offset: STREAMS[0].utc_offsets[0],
       first: own[0]?.start ?? null,
       last: own.at(-1)?.end ?? null,
+    },
+    held: {
+      from: "2022-08-01 08:00:10",
+      to: "2022-08-30 17:02:44",
+      whole: false,
+      silent: endpoint.silent,
+      sources: ["cbs", "dism"].map((source) => {
+        const logs = STREAMS.filter((stream) => stream.source === source);
+        const gap = {
+          from: "2022-08-03 10:00:00",
+          to: "2022-08-05 09:00:00",
+          reason: "not_received",
+          path: logs[0].path,
+        };
+        return {
+          source,
+          logs: logs.length,
+          bytes: logs.reduce((sum, log) => sum + log.bytes, 0),
+          first: logs.at(-1).first,
+          last: logs[0].last,
+          gaps: source === "cbs" ? [gap] : [],
+          gaps_total: source === "cbs" ? 1 : 0,
+        };
+      }),
     },
     verdict: verdictOf(own),
     updates: updatesOf(own),

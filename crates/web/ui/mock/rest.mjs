@@ -86,6 +86,9 @@ export function unexplained(query) {
   };
 }
 
+/** A machine whose disk was copied. */
+const clonesOf = (seen) => seen.slice(4, 5).map((e) => ({ endpoint: e.id, hosts: [e.host, `${e.host}-COPY`] }));
+
 export function coverage(query) {
   const { from, to } = rangeOf(query);
   const seen = endpoints.filter(isNamed(query));
@@ -108,6 +111,8 @@ export function coverage(query) {
       reason: "not_received",
     })),
     gaps_total: 3,
+    clones: clonesOf(seen),
+    clones_total: clonesOf(seen).length,
   };
 }
 
@@ -195,6 +200,35 @@ export function system(status) {
     rule_sets: [
       { sequence: 3, digest: "6f1c0ffee6f1c0ffee6f1c0ffee" },
       { sequence: 2, digest: "51c0ffee51c0ffee51c0ffee51" },
+    ],
+    jobs: [
+      {
+        id: "0ddba11f",
+        kind: "reprocess",
+        undoes: null,
+        state: "applying",
+        actor: "made-up (uid 1000)",
+        made: `${DAYS[10]}T08:00:00.000Z`,
+        changed: `${DAYS[11]}T09:30:00.000Z`,
+        from: DAYS[0],
+        to: DAYS[11],
+        endpoints: null,
+        label: "ring:pilot",
+        sources: ["cbs"],
+        base: 2,
+        rule_set: 3,
+        digest: "6f1c0ffee6f1c0ffee6f1c0ffee",
+        changes: { events: { appears: 1_204, vanishes: 7 }, findings: { appears: 31 }, units: 12 },
+        progress: {
+          at: `${DAYS[11]}T09:31:00.000Z`,
+          phase: "classify",
+          bytes: 41_000_000,
+          bytes_total: 96_000_000,
+          chunks: 160,
+          poisoned: 0,
+          units: 12,
+        },
+      },
     ],
     dead_letters: {
       total: 1,

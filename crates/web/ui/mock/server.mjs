@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { endpointCsv, endpointList, labelList, overview } from "./fleet.mjs";
+import { endpointList, labelList, overview } from "./fleet.mjs";
 import { attemptDetail } from "./case.mjs";
 import { endpointDetail, records } from "./machine.mjs";
 import { alerts, coverage, search, system, unexplained } from "./rest.mjs";
@@ -52,6 +52,51 @@ function answer(path, query) {
   return null;
 }
 
+/** Lists as files: here by the names of their JSON, and without the bounds. */
+const LISTS = {
+  endpoints: "endpoints",
+  causes: "causes",
+  updates: "updates",
+  unexplained: "clusters",
+  coverage: "gaps",
+  clones: "clones",
+  alerts: "history",
+  attempts: "attempts",
+  findings: "findings",
+  codes: "codes",
+  logs: "streams",
+};
+
+function fileOf(path, query) {
+  const [, of, name, ending] = /^(.*)\/([a-z]+)\.(csv|ndjson)$/.exec(path) ?? [];
+  if (!ending) return null;
+  const isOfPc = of.includes("/endpoints/");
+  if (!isOfPc) query.set("limit", "500");
+  const whole = isOfPc
+    ? of
+    : name === "clones"
+      ? `${of}/coverage`
+      : name === "codes"
+        ? `${of}/overview`
+        : `${of}/${name}`;
+  const found = answer(whole, query);
+  const rows = (!isOfPc && name === "codes" ? found?.top_codes : found?.[LISTS[name]]) ?? [];
+  const plain = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? ""));
+  const cell = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+  const head = Object.keys(rows[0] ?? {});
+  const csv = [head, ...rows.map((row) => head.map((key) => plain(row[key])))];
+  return {
+    headers: {
+      "content-type": ending === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
+      "content-disposition": `attachment; filename="${name}.${ending}"`,
+    },
+    body:
+      ending === "csv"
+        ? "\ufeff" + csv.map((row) => row.map(cell).join(",") + "\r\n").join("")
+        : rows.map((row) => JSON.stringify(row) + "\n").join(""),
+  };
+}
+
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -70,9 +115,20 @@ createServer(async (request, response) => {
   if (url.pathname.startsWith("/api/")) {
     const wait = { slow: 60_000, late: 3_000 }[MODE];
     if (wait) await new Promise((done) => setTimeout(done, wait));
-    if (url.pathname === "/api/v1/endpoints.csv") {
-      response.writeHead(200, { "content-type": "text/csv; charset=utf-8" });
-      return response.end(endpointCsv(url.searchParams));
+    const [, logOf] = /^\/api\/v1\/endpoints\/([^/]+)\/log$/.exec(url.pathname) ?? [];
+    if (logOf) {
+      const all = records(decodeURIComponent(logOf), new URLSearchParams({ offset: "0", after: "100000" }));
+      const text = (all?.records ?? []).map((record) => record.text + "\r\n").join("");
+      response.writeHead(200, {
+        "content-type": "text/plain; charset=utf-8",
+        "content-disposition": 'attachment; filename="CBS.log"',
+      });
+      return response.end(text);
+    }
+    const file = fileOf(url.pathname, url.searchParams);
+    if (file) {
+      response.writeHead(200, file.headers);
+      return response.end(file.body);
     }
     const body =
       MODE === "error"
@@ -80,9 +136,7 @@ createServer(async (request, response) => {
         : answer(url.pathname, url.searchParams);
     response.writeHead(MODE === "error" ? 503 : body ? 200 : 404, { "content-type": "application/json" });
     return response.end(
-      JSON.stringify(
-        body ?? { error: `nothing is known of \`${url.pathname}\``, hint: "search for it under PCs" },
-      ),
+      JSON.stringify(body ?? { error: `nothing is known of \`${url.pathname}\``, hint: "search for it under PCs" }),
     );
   }
   const file = join(DIST, normalize(url.pathname));

@@ -11,6 +11,8 @@ export interface EndpointDetail {
     labels: Label[];
     /** Names that it had, those seen last first; with the MachineGuid where it enrolled under that name. */
     hosts: { host: string; machine_guid: string | null; first: string | null; last: string | null }[];
+    /** Names of several machines that send as it by turns; none where it is one machine. */
+    clones: string[];
     /** When we heard of it last, in UTC. */
     contact: string | null;
     build: string | null;
@@ -22,6 +24,8 @@ export interface EndpointDetail {
   };
   /** What a scan of the same logs says. */
   verdict: Verdict | null;
+  /** Of which time the verdict can tell; null where no log is held. */
+  held: HeldTimes | null;
   /** What became of each update. */
   updates: UpdateState[];
   updates_total: number;
@@ -40,6 +44,28 @@ export interface Verdict {
   state: PcState | "superseded";
   text: Text;
   cause: string | null;
+}
+
+/** From when to when logs are or were held. */
+export interface HeldTimes {
+  from: string | null;
+  to: string | null;
+  /** No time in between is known to be missing, and none since. */
+  whole: boolean;
+  /** Nothing has come for a week. */
+  silent: boolean;
+  sources: HeldSource[];
+}
+
+export interface HeldSource {
+  source: string;
+  logs: number;
+  bytes: number;
+  first: string | null;
+  last: string | null;
+  /** The latest of them. */
+  gaps: { from: string | null; to: string | null; reason: string; path: string }[];
+  gaps_total: number;
 }
 
 export interface UpdateState {

@@ -158,6 +158,9 @@ export interface Coverage {
   reporting: { t: string; pcs: number }[] | null;
   gaps: { endpoint: string; stream: string; source: string; path: string; from: number; to: number; reason: string }[];
   gaps_total: number | null;
+  /** Ids under which several machines send by turns, with the names of these. */
+  clones: { endpoint: string; hosts: string[] }[];
+  clones_total: number;
 }
 
 export interface System {
@@ -174,8 +177,41 @@ export interface System {
   topic_gaps: Counted<Record<string, string | number | null>>;
   lost_parts: Counted<Record<string, string | number | null>>;
   tables: { table: string; rows: number; bytes: number }[];
+  /** Jobs that classify again what is stored, the latest to change first. */
+  jobs: Job[];
   /** Sentences; none where all is well. */
   trouble: Text[];
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  /** Of a rollback the job that it takes back. */
+  undoes: string | null;
+  state: string;
+  actor: string;
+  made: string;
+  changed: string;
+  from: string;
+  to: string;
+  /** How many it names; null where it is of all. */
+  endpoints: number | null;
+  label: string | null;
+  sources: string[];
+  base: number;
+  rule_set: number | null;
+  digest: string;
+  /** By what happens to them; null where nobody noted it. */
+  changes: { events: Record<string, number>; findings: Record<string, number>; units: number } | null;
+  progress: {
+    at: string;
+    phase: string;
+    bytes: number;
+    bytes_total: number;
+    chunks: number;
+    poisoned: number;
+    units: number;
+  } | null;
 }
 
 /** The first rows of a list, and how many it has. */

@@ -59,6 +59,8 @@ export interface Overview {
   over_time: { t: string; failed: number; succeeded: number; other: number }[];
   /** Failed attempts on their own day, by the category of their cause. */
   categories_over_time: { t: string; category: string; count: number }[];
+  /** When rules were changed, in UTC. */
+  marks: { at: string; what: string }[];
   top_causes: Cause[];
   causes_total: number;
   top_codes: TopCode[];
@@ -178,6 +180,10 @@ export interface EndpointRow {
   failed: number;
   last_failure: string | null;
   last_seen: string | null;
+  /** When its logs begin; on lists of PCs alone. */
+  first_seen?: string;
+  /** False where its logs are not of all the days of the list. */
+  covered?: boolean;
   /** No log for a week. */
   silent: boolean;
   category: string | null;

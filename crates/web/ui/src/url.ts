@@ -187,9 +187,15 @@ export const isOwn = (address: string): boolean => /^\/(?![/\\])/.test(address.r
 export const overviewUrl = (filters: Filters = {}) => `/${queryOf(filters)}`;
 export const endpointUrl = (id: string, places: Places = {}) =>
   `/endpoints/${encodeURIComponent(id)}${queryOfPlaces(places)}`;
+/** Where the API has a list of an endpoint as files, below `/api/v1/`. */
+export const listPath = (id: string, list: "attempts" | "findings" | "codes" | "logs") =>
+  `endpoints/${encodeURIComponent(id)}/${list}`;
 export const codeUrl = (code: string) => `/codes/${encodeURIComponent(code)}`;
 export const recordUrl = (id: string, stream: string, offset: number) =>
   `${endpointUrl(id)}/records?stream=${encodeURIComponent(stream)}&offset=${offset}`;
+/** A log as a file, from its beginning. */
+export const logFileUrl = (id: string, stream: string) =>
+  `/api/v1/endpoints/${encodeURIComponent(id)}/log?stream=${encodeURIComponent(stream)}`;
 
 export const attemptUrl = (id: string, attempt: string) => `${endpointUrl(id)}/attempts/${encodeURIComponent(attempt)}`;
 export const reportUrl = (id: string, attempt: string | null) =>

@@ -155,8 +155,6 @@ export const fleet = {
     firstPage: "First page",
     nextPage: "Next page",
     days: (from: string, to: string) => `states and failures from ${from} to ${to}`,
-    csv: "Download CSV",
-    csvMax: "The whole list, up to 100,000 rows",
   },
   labels: {
     names: { site: "Site", model: "Model", group: "Group", ring: "Ring" } as Record<string, string>,

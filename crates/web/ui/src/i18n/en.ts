@@ -2,6 +2,7 @@
 
 import { count } from "../format";
 import { casework } from "./en-case";
+import { files } from "./en-files";
 import { fleet } from "./en-fleet";
 import { machine } from "./en-machine";
 import { names } from "./en-names";
@@ -75,6 +76,7 @@ export const en = {
   ...sections,
   ...system,
   ...names,
+  ...files,
 };
 
 /** The shape of a language: the same keys, any texts. */

@@ -142,8 +142,6 @@ export const fleet: typeof english = {
     firstPage: "第一页",
     nextPage: "下一页",
     days: (from, to) => `状态与失败统计自 ${from} 至 ${to}`,
-    csv: "下载 CSV",
-    csvMax: "整个列表，最多 100,000 行",
   },
   labels: {
     names: { site: "站点", model: "型号", group: "分组", ring: "更新环" },

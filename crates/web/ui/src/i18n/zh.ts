@@ -3,6 +3,7 @@
 import { count } from "../format";
 import type { Messages } from "./en";
 import { casework } from "./zh-case";
+import { files } from "./zh-files";
 import { fleet } from "./zh-fleet";
 import { machine } from "./zh-machine";
 import { names } from "./zh-names";
@@ -75,4 +76,5 @@ export const zh: Messages = {
   ...sections,
   ...system,
   ...names,
+  ...files,
 };

@@ -5,6 +5,7 @@ import { count, stamp } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
+import { Files } from "../parts/files";
 import { Held, Standing } from "../parts/held";
 import { LabelLine } from "../parts/labels";
 import { LogText } from "../parts/log-text";
@@ -40,7 +41,7 @@ export function AlertsPage() {
           <List alerts={data.firing} />
         </Panel>
         <Rules rules={data.rules} />
-        <Panel title={t.alerts.history}>
+        <Panel title={t.alerts.history} aside={<Files path="alerts" />}>
           {data.history.length === 0 && <Empty text={t.alerts.noHistory} />}
           <List alerts={data.history} />
         </Panel>

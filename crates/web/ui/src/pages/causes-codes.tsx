@@ -5,9 +5,10 @@ import { count } from "../format";
 import { useLang } from "../i18n";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { Files } from "../parts/files";
 import { useShown } from "../parts/shown";
 import { Empty, Panel } from "../parts/states";
-import { type Filters, sectionUrl, toggled } from "../url";
+import { type Filters, queryOf, sectionUrl, toggled, without } from "../url";
 
 export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
   const { lang, t } = useLang();
@@ -17,6 +18,7 @@ export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
     <Panel
       title={t.causes.codes}
       hint={t.overview.codesHint + (ofAllUpdates(filters) ? ` · ${t.overview.allUpdates}` : "")}
+      aside={<Files path="codes" query={queryOf(without(filters, "by"))} />}
     >
       {data.top_codes.length === 0 && (
         <Empty text={data.totals.events === null ? t.labels.notCounted : t.overview.noCodes} />

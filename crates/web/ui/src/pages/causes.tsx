@@ -5,6 +5,7 @@ import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
 import { CauseRows } from "../parts/cause-row";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { Pages, TypedSearch } from "../parts/list-tools";
@@ -52,7 +53,11 @@ export function CausesPage({ view }: { view: SectionView }) {
         )
       ) : (
         <Held loaded={loaded}>
-          <Panel title={t.causes.total(data.total)} hint={t.overview.causesHint}>
+          <Panel
+            title={t.causes.total(data.total)}
+            hint={t.overview.causesHint}
+            aside={<Files path="causes" query={sectionQuery({ ...view, after: "" })} />}
+          >
             {data.causes.length === 0 ? (
               <Empty text={view.q || view.state ? t.causes.noneMatch : t.causes.none} />
             ) : (

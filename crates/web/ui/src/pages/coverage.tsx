@@ -1,11 +1,12 @@
 // What the fleet's logs do not cover: who is silent, whose clock is ahead, and which parts of logs never came.
 
 import type { Coverage } from "../api";
-import { bytes } from "../format";
+import { bytes, count } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
 import { Bars } from "../parts/days";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
@@ -57,18 +58,23 @@ export function CoveragePage({ filters }: { filters: Filters }) {
             />
           )}
         </Panel>
-        <Gaps data={data} />
+        <Gaps data={data} filters={filters} />
+        <Clones data={data} filters={filters} />
       </Held>
     </>
   );
 }
 
-function Gaps({ data }: { data: Coverage }) {
+function Gaps({ data, filters }: { data: Coverage; filters: Filters }) {
   const { lang, t } = useLang();
   const { gaps, gaps_total: total } = data;
   const title = t.coverage.gaps;
   return (
-    <Panel title={title} hint={total !== null && total > gaps.length ? t.overview.cut(gaps.length, total) : undefined}>
+    <Panel
+      title={title}
+      hint={total !== null && total > gaps.length ? t.overview.cut(gaps.length, total) : undefined}
+      aside={total === null ? undefined : <Files path="coverage" query={queryOf(filters)} />}
+    >
       {gaps.length === 0 ? (
         <Empty text={t.coverage.noGaps} />
       ) : (
@@ -110,6 +116,51 @@ function Gaps({ data }: { data: Coverage }) {
           </table>
         </div>
       )}
+    </Panel>
+  );
+}
+
+/** Ids under which several machines send: what is told of such a PC is told of all of them at once. */
+function Clones({ data, filters }: { data: Coverage; filters: Filters }) {
+  const { lang, t } = useLang();
+  const { clones, clones_total: total } = data;
+  const title = t.clones.title;
+  if (total === 0) return null;
+  return (
+    <Panel
+      title={title}
+      hint={total > clones.length ? t.overview.cut(clones.length, total) : t.clones.hint}
+      aside={<Files path="clones" query={queryOf(filters)} />}
+    >
+      <div className="scroll" tabIndex={0} role="group" aria-label={title}>
+        <table className="grid">
+          <caption className="sr">{title}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t.endpoints.endpoint}</th>
+              <th scope="col" className="num">
+                {t.clones.machines}
+              </th>
+              <th scope="col">{t.clones.names}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {clones.map(({ endpoint, hosts }) => (
+              <tr key={endpoint}>
+                <th scope="row" className="wrap">
+                  <Link href={endpointUrl(endpoint)}>
+                    <LogText text={endpoint} />
+                  </Link>
+                </th>
+                <td className="num">{count(lang, hosts.length)}</td>
+                <td className="mono wrap">
+                  <LogText text={hosts.join(", ")} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Panel>
   );
 }

@@ -6,11 +6,12 @@ import { duration, loggedMs } from "../format";
 import { useLang, word } from "../i18n";
 import { Link, useKept } from "../nav";
 import { Code } from "../parts/code";
+import { Files } from "../parts/files";
 import { LogText } from "../parts/log-text";
 import { Glyph, Outcome } from "../parts/outcome";
 import { Time } from "../parts/small";
 import { Empty, Panel } from "../parts/states";
-import { attemptUrl } from "../url";
+import { attemptUrl, listPath } from "../url";
 import { visible } from "../visible";
 
 /** A list of one page begins with this many; the newest are what is asked about. Of a longer one every row of a page is shown. */
@@ -26,7 +27,11 @@ export function Attempts(props: { data: EndpointDetail; pager: ReactNode }) {
   const isOnePage = data.pages.attempts.total === attempts.length;
   const shown = all || !isOnePage ? attempts : attempts.slice(0, SHOWN);
   return (
-    <Panel title={t.endpoint.attempts} hint={t.endpoint.attemptsHint}>
+    <Panel
+      title={t.endpoint.attempts}
+      hint={t.endpoint.attemptsHint}
+      aside={<Files path={listPath(data.endpoint.id, "attempts")} />}
+    >
       {props.pager}
       {attempts.length === 0 ? (
         <Empty text={t.endpoint.noAttempts} />

@@ -3,6 +3,7 @@
 import type { EndpointDetail } from "../api";
 import { stamp } from "../format";
 import { useLang, word } from "../i18n";
+import { HeldList } from "../parts/held-times";
 import { LabelLine } from "../parts/labels";
 import { LogText } from "../parts/log-text";
 import { Copy } from "../parts/small";
@@ -66,17 +67,7 @@ export function Facts({ data }: { data: EndpointDetail }) {
         </div>
         <div>
           <dt>{t.endpoint.span}</dt>
-          <dd className="mono">
-            {endpoint.first ? (
-              <>
-                {endpoint.first}
-                <br />
-                {endpoint.last}
-              </>
-            ) : (
-              unknown
-            )}
-          </dd>
+          <dd>{data.held ? <HeldList held={data.held} /> : unknown}</dd>
         </div>
       </dl>
     </Panel>

@@ -6,11 +6,12 @@ import { count } from "../format";
 import { attemptOf, sorted } from "../findings";
 import { useLang } from "../i18n";
 import { Link } from "../nav";
+import { Files } from "../parts/files";
 import { LogText } from "../parts/log-text";
 import { PcStateBadge } from "../parts/pc-state";
 import { useShown } from "../parts/shown";
 import { Empty, Panel } from "../parts/states";
-import { causeUrl, updateUrl } from "../url";
+import { causeUrl, listPath, updateUrl } from "../url";
 import { visible } from "../visible";
 import { CauseCard } from "./endpoint-cause";
 
@@ -20,7 +21,12 @@ export function Problems({ data, pager }: { data: EndpointDetail; pager: ReactNo
   const { id } = data.endpoint;
   const { failing, solved, noted } = sorted(data.findings);
   return (
-    <Panel title={t.pc.failing} hint={failing.length > 1 ? t.pc.failingHint : undefined} className="findings">
+    <Panel
+      title={t.pc.failing}
+      hint={failing.length > 1 ? t.pc.failingHint : undefined}
+      aside={<Files path={listPath(id, "findings")} />}
+      className="findings"
+    >
       {pager}
       {failing.length === 0 && <Empty text={t.pc.nothing} />}
       {failing.map((group, index) => (

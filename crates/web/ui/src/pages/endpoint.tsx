@@ -11,11 +11,13 @@ import { namesOf } from "../names";
 import { Link } from "../nav";
 import { CaseButtons } from "../parts/case-buttons";
 import { Code } from "../parts/code";
+import { Files } from "../parts/files";
 import { Held, Standing } from "../parts/held";
+import { HeldSentence } from "../parts/held-times";
 import { LogText } from "../parts/log-text";
 import { Pager } from "../parts/pager";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
-import { type Places, endpointUrl, endpointsUrl, recordUrl } from "../url";
+import { type Places, endpointUrl, endpointsUrl, listPath, recordUrl } from "../url";
 import { visible } from "../visible";
 import { Attempts } from "./endpoint-attempts";
 import { Facts } from "./endpoint-facts";
@@ -43,6 +45,7 @@ export function EndpointPage({ id, places }: { id: string; places: Places }) {
       <Standing loaded={loaded} />
       <Held loaded={loaded}>
         <Head id={id} data={data} />
+        <Cloned hosts={data.endpoint.clones} />
         <div className="columns endpoint-columns">
           <div className="stack">
             <Problems data={data} pager={pager("findings", t.endpoint.findings)} />
@@ -87,6 +90,7 @@ function Head({ id, data }: { id: string; data: EndpointDetail }) {
             <LogText text={titleOfFinding(worst.latest, lang)} />
           </span>
         )}
+        {data.held && <HeldSentence held={data.held} good={tone === "good"} />}
         <LastLog contact={data.endpoint.contact} />
       </p>
       {(attempt || finding) && (
@@ -97,6 +101,20 @@ function Head({ id, data }: { id: string; data: EndpointDetail }) {
           tell={worst !== undefined}
         />
       )}
+    </div>
+  );
+}
+
+/** What follows is of several machines at once, so it is said before it. */
+function Cloned({ hosts }: { hosts: string[] }) {
+  const { t } = useLang();
+  if (hosts.length === 0) return null;
+  return (
+    <div className="banner" role="status">
+      <strong>{t.common.both(t.clones.of(hosts.length), "")}</strong> {t.clones.ofHint}{" "}
+      <span className="mono wrap">
+        <LogText text={hosts.join(", ")} />
+      </span>
     </div>
   );
 }
@@ -132,7 +150,7 @@ function LastLog({ contact }: { contact: string | null }) {
 function Streams({ id, data, pager }: { id: string; data: EndpointDetail; pager: ReactNode }) {
   const { lang, t } = useLang();
   return (
-    <Panel title={t.endpoint.streams} hint={t.endpoint.streamsHint}>
+    <Panel title={t.endpoint.streams} hint={t.endpoint.streamsHint} aside={<Files path={listPath(id, "logs")} />}>
       {pager}
       {data.streams.length === 0 && <Empty text={t.endpoint.noStreams} />}
       <ul className="streams">
@@ -189,6 +207,7 @@ function Codes({ data, pager }: { data: EndpointDetail; pager: ReactNode }) {
     <Panel
       title={t.endpoint.codes}
       hint={data.codes_days ? t.endpoint.codesHint(data.codes_days.from, data.codes_days.to) : undefined}
+      aside={<Files path={listPath(data.endpoint.id, "codes")} />}
     >
       {pager}
       {data.codes.length === 0 && <Empty text={t.overview.noCodes} />}

@@ -5,6 +5,7 @@ import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
 import { EndpointTable } from "../parts/endpoint-table";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { Pages, TypedSearch } from "../parts/list-tools";
@@ -47,15 +48,7 @@ export function EndpointsPage({ view }: { view: ListView }) {
           <Panel
             title={data.total === null ? t.endpoints.title : t.endpoints.total(data.total)}
             hint={data.range && t.endpoints.days(data.range.from, data.range.to)}
-            aside={
-              <a
-                href={`/api/v1/endpoints.csv${listQuery({ ...view, after: "" })}`}
-                download="endpoints.csv"
-                title={t.endpoints.csvMax}
-              >
-                {t.endpoints.csv}
-              </a>
-            }
+            aside={<Files path="endpoints" query={listQuery({ ...view, after: "" })} />}
           >
             {data.endpoints.length === 0 ? (
               <Empty text={view.q ? t.common.both(t.endpoints.none, t.endpoints.noneHint) : t.endpoints.none} />

@@ -9,22 +9,26 @@ import { Chart } from "../parts/chart";
 import { Swatch } from "../parts/small";
 import { Empty, Panel } from "../parts/states";
 import { type Filters, overviewUrl, toggled } from "../url";
-import { REST, type Series } from "./overview-series";
+import { REST, type Series, marksBySlot } from "./overview-series";
 
 export function OverTime(props: {
   series: Series;
   range: Overview["range"];
   filters: Filters;
+  marks: Overview["marks"];
   /** The custom property of a category's colour. */
   colours: (category: string) => string;
 }) {
   const { lang, t } = useLang();
   const [open, setOpen] = useState(false);
-  const { series, range, filters, colours } = props;
+  const { series, range, marks, filters, colours } = props;
   const stacks = useMemo(
     () => series.categories.map(({ category, counts }) => ({ key: category, colour: colours(category), counts })),
     [series, colours],
   );
+
+  const bySlot = useMemo(() => marksBySlot(marks, series.slots), [marks, series]);
+  const marked = useMemo(() => new Set(bySlot.keys()), [bySlot]);
 
   const narrow = (index: number) => {
     const day = series.slots[index]?.slice(0, 10);
@@ -61,10 +65,17 @@ export function OverTime(props: {
             slots={series.slots}
             stacks={stacks}
             label={`${t.overview.overTime}. ${t.overview.overTimeHint}`}
-            tip={(index) => <Told series={series} index={index} />}
+            marked={marked}
+            tip={(index) => <Told series={series} index={index} marks={bySlot.get(index) ?? []} />}
             onSlot={narrow}
           />
         </>
+      )}
+      {marks.length > 0 && (
+        <p className="cut muted rule-marks">
+          <span className="swatch mark" aria-hidden="true" /> {t.ruleMarks.title}:{" "}
+          {marks.map(({ at, what }) => `${at.slice(0, 10)} ${word(t.ruleMarks.what, what)}`).join(" · ")}
+        </p>
       )}
       <details className="figures" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{t.overview.table}</summary>
@@ -120,7 +131,7 @@ function Figures({ series }: { series: Series }) {
 }
 
 /** What is told of a slot under the pointer. */
-function Told({ series, index }: { series: Series; index: number }) {
+function Told({ series, index, marks }: { series: Series; index: number; marks: string[] }) {
   const { lang, t } = useLang();
   return (
     <>
@@ -132,6 +143,11 @@ function Told({ series, index }: { series: Series; index: number }) {
             <Swatch category={category} /> <span>{nameOf(t, category)}</span> <b>{count(lang, counts[index]!)}</b>
           </p>
         ))}
+      {marks.map((what) => (
+        <p key={what}>
+          {t.ruleMarks.title}: {word(t.ruleMarks.what, what)}
+        </p>
+      ))}
       <p className="chart-tip-foot">{t.overview.attemptsOf(series.failed[index]!, series.succeeded[index]!)}</p>
     </>
   );

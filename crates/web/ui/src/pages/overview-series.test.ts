@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { seriesOf } from "./overview-series";
+import { marksBySlot, seriesOf } from "./overview-series";
 
 const range = { from: "2022-08-17", charted_from: "2022-08-17", to: "2022-08-19", step: "day" as const };
 
@@ -37,4 +37,16 @@ test("beyond eight categories the smallest are summed up and nothing is lost", (
   expect(series.categories).toHaveLength(9);
   expect(series.categories.at(-1)).toEqual({ category: "", total: 3, counts: [0, 0, 3] });
   expect(series.categories.reduce((total, each) => total + each.total, 0)).toBe(55);
+});
+
+test("a change of rules stands at its day or its hour, each kind once, and outside of the chart nowhere", () => {
+  const marks = [
+    { at: "2022-08-16T23:59:59.000Z", what: "rules.publish" },
+    { at: "2022-08-17T00:00:00.000Z", what: "rules.publish" },
+    { at: "2022-08-17T15:30:00.000Z", what: "rules.publish" },
+    { at: "2022-08-17T15:31:00.000Z", what: "reprocess.apply" },
+  ];
+  const both = ["rules.publish", "reprocess.apply"];
+  expect([...marksBySlot(marks, ["2022-08-17", "2022-08-18"])]).toEqual([[0, both]]);
+  expect([...marksBySlot(marks, ["2022-08-17 14:00", "2022-08-17 15:00"])]).toEqual([[1, both]]);
 });

@@ -51,3 +51,16 @@ export function seriesOf(data: Pick<Overview, "range" | "over_time" | "categorie
   }
   return { slots: all, categories, failed, succeeded };
 }
+
+/** What was done in each slot, each once: a change of rules stands at its day in UTC, which is a PC's own day but for some hours. */
+export function marksBySlot(marks: Overview["marks"], slots: string[]): Map<number, string[]> {
+  const bySlot = new Map<number, string[]>();
+  for (const { at, what } of marks) {
+    const [day, hour] = [at.slice(0, 10), `${at.slice(0, 10)} ${at.slice(11, 13)}:00`];
+    const index = slots.findIndex((slot) => slot === day || slot === hour);
+    if (index < 0) continue;
+    const known = bySlot.get(index) ?? [];
+    if (!known.includes(what)) bySlot.set(index, [...known, what]);
+  }
+  return bySlot;
+}

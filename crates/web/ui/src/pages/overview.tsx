@@ -79,7 +79,7 @@ function Shown({ data, filters, loaded }: { data: Overview; filters: Filters; lo
               <Causes data={data} filters={filters} />
               <Updates data={data} filters={filters} />
             </div>
-            <OverTime series={series} range={data.range} filters={filters} colours={colours} />
+            <OverTime series={series} range={data.range} marks={data.marks} filters={filters} colours={colours} />
           </>
         )}
       </Held>

@@ -9,8 +9,10 @@ import { ApiError, get, useApi } from "../load";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
 import { Copy } from "../parts/small";
+import { LogTools } from "../parts/log-tools";
 import { LogText } from "../parts/log-text";
-import { Failed, Note, Skeleton } from "../parts/states";
+import { Empty, Failed, Note, Skeleton } from "../parts/states";
+import { ALL, matching } from "../records-filter";
 import { endpointUrl, recordUrl } from "../url";
 
 /** Neighbours each way: a screenful, which is what an engineer scrolls through first. */
@@ -28,6 +30,7 @@ export function RecordsPage({ id, stream, offset }: Props) {
   const [later, setLater] = useState<LogRecord[]>([]);
   const [more, setMore] = useState<{ before: boolean; after: boolean } | null>(null);
   const [failed, setFailed] = useState<ApiError | null>(null);
+  const [filter, setFilter] = useState(ALL);
   const target = useRef<HTMLLIElement>(null);
 
   const arrived = data !== null;
@@ -45,6 +48,7 @@ export function RecordsPage({ id, stream, offset }: Props) {
 
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton lines={12} />;
   const records = [...earlier, ...data.records, ...later];
+  const shown = matching(records, filter);
   const open = more ?? { before: data.more_before, after: data.more_after };
   const host = (
     <Link href={endpointUrl(id)} className="mono">
@@ -91,48 +95,59 @@ export function RecordsPage({ id, stream, offset }: Props) {
       {records.length === 0 ? (
         !data.expired && <Note title={t.records.none} text={t.records.noneHint} />
       ) : (
-        <div className="log">
-          {open.before ? (
-            <button type="button" className="button wide-button" onClick={() => load("before")}>
-              ↑ {t.records.before}
-            </button>
-          ) : (
-            <p className="edge">{t.records.begin}</p>
-          )}
-          <div className="record record-head" aria-hidden="true">
-            <span>{t.common.local}</span>
-            <span>{t.common.utc}</span>
+        <>
+          <LogTools
+            id={id}
+            stream={stream}
+            records={records}
+            shown={shown.length}
+            filter={filter}
+            onFilter={setFilter}
+          />
+          <div className="log">
+            {open.before ? (
+              <button type="button" className="button wide-button" onClick={() => load("before")}>
+                ↑ {t.records.before}
+              </button>
+            ) : (
+              <p className="edge">{t.records.begin}</p>
+            )}
+            <div className="record record-head" aria-hidden="true">
+              <span>{t.common.local}</span>
+              <span>{t.common.utc}</span>
+            </div>
+            <ol className="records">
+              {shown.map((record) => {
+                const here =
+                  record.offset === offset || (record.target && !earlier.includes(record) && !later.includes(record));
+                return (
+                  <li
+                    key={record.offset}
+                    ref={here ? target : undefined}
+                    className={`record ${here ? "target" : ""} level-${record.level}`}
+                    aria-current={here ? "true" : undefined}
+                  >
+                    <Record record={record} reference={reference(record, id, stream, data.path)} />
+                  </li>
+                );
+              })}
+            </ol>
+            {open.after ? (
+              <button type="button" className="button wide-button" onClick={() => load("after")}>
+                ↓ {t.records.after}
+              </button>
+            ) : (
+              <p className="edge">{t.records.end}</p>
+            )}
+            {failed && <Failed error={failed} onRetry={() => setFailed(null)} />}
+            {shown.length === 0 && <Empty text={t.log.none} />}
+            {shown.length > AROUND && (
+              <button type="button" className="button to-target" onClick={() => toTarget(target.current)}>
+                {t.records.toTarget}
+              </button>
+            )}
           </div>
-          <ol className="records">
-            {records.map((record) => {
-              const here =
-                record.offset === offset || (record.target && !earlier.includes(record) && !later.includes(record));
-              return (
-                <li
-                  key={record.offset}
-                  ref={here ? target : undefined}
-                  className={`record ${here ? "target" : ""} level-${record.level}`}
-                  aria-current={here ? "true" : undefined}
-                >
-                  <Record record={record} reference={reference(record, id, stream, data.path)} />
-                </li>
-              );
-            })}
-          </ol>
-          {open.after ? (
-            <button type="button" className="button wide-button" onClick={() => load("after")}>
-              ↓ {t.records.after}
-            </button>
-          ) : (
-            <p className="edge">{t.records.end}</p>
-          )}
-          {failed && <Failed error={failed} onRetry={() => setFailed(null)} />}
-          {records.length > AROUND && (
-            <button type="button" className="button to-target" onClick={() => toTarget(target.current)}>
-              {t.records.toTarget}
-            </button>
-          )}
-        </div>
+        </>
       )}
     </>
   );

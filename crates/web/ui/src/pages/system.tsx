@@ -10,6 +10,7 @@ import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { endpointUrl } from "../url";
+import { Jobs } from "./system-jobs";
 
 const POLL_MS = 10_000;
 
@@ -37,6 +38,7 @@ export function SystemPage() {
           <Facts data={data} />
           <RuleSets data={data} />
         </div>
+        <Jobs jobs={data.jobs} />
         <Rows
           title={t.system.deadLetters}
           list={data.dead_letters}

@@ -6,6 +6,7 @@ import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
 import { Code } from "../parts/code";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
@@ -33,6 +34,7 @@ export function UnexplainedPage({ filters }: { filters: Filters }) {
         <Panel
           title={t.unexplained.clusters}
           hint={total > clusters.length ? t.overview.cut(clusters.length, total) : undefined}
+          aside={<Files path="unexplained" query={queryOf(filters)} />}
         >
           {clusters.length === 0 && <Empty text={t.unexplained.none} />}
           <ol className="clusters">

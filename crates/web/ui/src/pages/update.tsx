@@ -8,6 +8,7 @@ import { Link, useKept } from "../nav";
 import { CauseRows } from "../parts/cause-row";
 import { Lines } from "../parts/days";
 import { EndpointTable } from "../parts/endpoint-table";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Groups } from "../parts/groups";
 import { Held, Standing } from "../parts/held";
@@ -271,9 +272,7 @@ function Lacks({ data, filters }: { data: UpdateDetail; filters: Filters }) {
       aside={
         <>
           <Link href={endpointsUrl(view)}>{t.overview.showAll(pcs[state])}</Link> ·{" "}
-          <a href={`/api/v1/endpoints.csv${listQuery(view)}`} download="endpoints.csv" title={t.endpoints.csvMax}>
-            {t.endpoints.csv}
-          </a>
+          <Files path="endpoints" query={listQuery(view)} />
         </>
       }
     >

@@ -3,6 +3,7 @@
 import type { UpdateList } from "../api";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
+import { Files } from "../parts/files";
 import { FilterBar } from "../parts/filter-bar";
 import { Held, Standing } from "../parts/held";
 import { Pages, TypedSearch } from "../parts/list-tools";
@@ -36,7 +37,11 @@ export function UpdatesPage({ view }: { view: SectionView }) {
         )
       ) : (
         <Held loaded={loaded}>
-          <Panel title={t.updates.total(data.total)} hint={t.overview.kbsHint}>
+          <Panel
+            title={t.updates.total(data.total)}
+            hint={t.overview.kbsHint}
+            aside={<Files path="updates" query={sectionQuery({ ...view, after: "" })} />}
+          >
             {data.updates.length === 0 ? (
               <Empty text={view.q ? t.updates.noneMatch : t.updates.none} />
             ) : (

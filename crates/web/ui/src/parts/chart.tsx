@@ -31,10 +31,12 @@ export function Chart(props: {
   label: string;
   /** What is told of a slot under the pointer. */
   tip: (index: number) => ReactNode;
+  /** Slots in which something happened that changes what the figures mean. */
+  marked?: ReadonlySet<number>;
   /** A slot was clicked, also where its bar is too small to hit. */
   onSlot: (index: number) => void;
 }) {
-  const { slots, stacks, label, tip, onSlot } = props;
+  const { slots, stacks, label, marked, tip, onSlot } = props;
   const { lang } = useLang();
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -84,6 +86,9 @@ export function Chart(props: {
                   />
                 );
               })}
+              {marked?.has(index) && (
+                <line className="mark" x1={middle(index)} x2={middle(index)} y1={EDGE.top} y2={HEIGHT - EDGE.bottom} />
+              )}
               {index % step === 0 && (
                 <text x={middle(index)} y={HEIGHT - 6} textAnchor="middle">
                   {/* Hours of one day need no date, days of one year no year. */}
@@ -95,7 +100,7 @@ export function Chart(props: {
         })}
       </>
     );
-  }, [slots, stacks, lang, width, each]);
+  }, [slots, stacks, marked, lang, width, each]);
 
   return (
     <div ref={box} className="chart" style={{ minHeight: HEIGHT }}>

@@ -44,6 +44,11 @@ export function EndpointTable(props: { rows: EndpointRow[]; caption: string; sor
               <td className="state">
                 <PcStateBadge state={row.state} />
                 {row.silent && <small className="tag">{t.states.silent}</small>}
+                {row.covered === false && row.state !== "failing" && (
+                  <small className="muted" title={t.held.onlyHint}>
+                    {t.held.only(row.first_seen?.slice(0, 10) ?? null, row.last_seen?.slice(0, 10) ?? null)}
+                  </small>
+                )}
               </td>
               <td className="wide">
                 <Cause row={row} />
