@@ -13,8 +13,10 @@ mod archive;
 mod chunks;
 mod facts;
 mod find;
+mod look;
 
 pub use archive::{CabinetCheck, Member, check_cabinet};
 pub use chunks::{Cut, FileChunks};
 pub use facts::FactsFile;
 pub use find::{FileError, Found, LogFile, LogReader, SkippedFile, find, skip_reasons};
+pub use look::{Look, Sighting};
