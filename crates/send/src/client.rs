@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use ureq::http::{Response, StatusCode, Uri};
@@ -48,8 +49,9 @@ pub(crate) struct Client {
     compress: bool,
     chunk_bytes: usize,
     patience: Duration,
-    /// An answer of any kind has come.
-    answered: AtomicBool,
+    busy_patience: Option<Duration>,
+    /// An answer of any kind has come, whatever the endpoint.
+    answered: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -63,7 +65,8 @@ impl Client {
             compress: self.compress,
             chunk_bytes: self.chunk_bytes,
             patience: self.patience,
-            answered: AtomicBool::new(false),
+            busy_patience: self.busy_patience,
+            answered: Arc::clone(&self.answered),
         }
     }
 
@@ -140,6 +143,15 @@ impl ClientError {
             Self::Status { status, .. } => {
                 matches!(status, 408 | 422 | 429 | 500 | 502 | 503 | 504 | 507)
             }
+        }
+    }
+
+    /// Whether the intake is away or has no room, whatever is sent.
+    fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Untrusted { .. } => false,
+            Self::Status { status, .. } => matches!(status, 429 | 503 | 507),
         }
     }
 
@@ -229,7 +241,8 @@ impl Client {
             compress: options.compress.unwrap_or(!loopback),
             chunk_bytes: options.chunk_bytes,
             patience: options.patience,
-            answered: AtomicBool::new(false),
+            busy_patience: options.busy_patience,
+            answered: Arc::default(),
         })
     }
 
@@ -412,10 +425,10 @@ impl Client {
             };
             let pause = pause(wait, error.retry_after(), random());
             let answered = self.answered.load(Ordering::Relaxed);
-            let patience = if answered {
-                self.patience
-            } else {
-                self.patience.min(FIRST_CONTACT)
+            let patience = match self.busy_patience {
+                _ if !answered => self.patience.min(FIRST_CONTACT),
+                Some(patience) if error.is_of_the_moment() => patience,
+                _ => self.patience,
             };
             if start.elapsed() + pause > patience {
                 return Err(error);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// So many files in a row whose patience ended stop everything: a folder of a thousand must not be waited for a thousand times.
-const GIVEN_UP_MAX: usize = 3;
+pub(crate) const GIVEN_UP_MAX: usize = 3;
 
 /// What to send where, and how.
 #[derive(Clone)]
@@ -38,6 +38,8 @@ pub struct SendOptions {
     /// Longest time that one request is repeated; then its file is given up. Where the intake itself is at fault, and after three such
     /// files in a row, everything is.
     pub patience: Duration,
+    /// The same where the intake is away or has no room, whatever is sent; as `patience` where there is none.
+    pub busy_patience: Option<Duration>,
 }
 
 impl SendOptions {
@@ -57,6 +59,7 @@ impl SendOptions {
             jobs: 4,
             // Longer than a restart of everything on the other side takes, and than an intake may ask to wait.
             patience: Duration::from_secs(120),
+            busy_patience: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn upload(
     log: &LogFile,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> (u64, Result<Outcome, SendFailure>) {
+    let steps = Steps::default();
     if !options.again {
         match is_imported(client, options, log, progress) {
             Ok(false) => {}
@@ -38,11 +39,44 @@ pub(crate) fn upload(
             Err(failure) => return (0, Err(failure)),
         }
     }
+    upload_from(client, options, log, progress, &steps)
+}
+
+/// What a sender does beside sending.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    /// What ends here or before was acknowledged earlier, of this very file cut the same way.
+    pub(crate) from: u64,
+    /// Called with the bytes of each body before it goes.
+    pub(crate) before: &'a dyn Fn(u64),
+    /// Called with the end of each body, once it is acknowledged.
+    pub(crate) behind: &'a dyn Fn(u64),
+}
+
+impl Default for Steps<'_> {
+    fn default() -> Self {
+        Self {
+            from: 0,
+            before: &|_| {},
+            behind: &|_| {},
+        }
+    }
+}
+
+/// Sends a file without asking whether it is known; the number is of bytes acknowledged, however it ended.
+pub(crate) fn upload_from(
+    client: &Client,
+    options: &SendOptions,
+    log: &LogFile,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+    steps: &Steps<'_>,
+) -> (u64, Result<Outcome, SendFailure>) {
     let mut sending = Sending {
         client,
         options,
         log,
         progress,
+        steps,
         first_record: 0,
         acknowledged: 0,
         bodies: 0,
@@ -51,7 +85,8 @@ pub(crate) fn upload(
     (sending.acknowledged, result)
 }
 
-/// Whether the intake has this very file: its bytes, as the stream that they are, of the size that it has.
+/// Whether the intake has this very file: its bytes, as the stream that they are, of the size that it has. It has none that is damaged:
+/// what stands before the damage is sent.
 fn is_imported(
     client: &Client,
     options: &SendOptions,
@@ -59,20 +94,17 @@ fn is_imported(
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<bool, SendFailure> {
     let mut start = FileChunks::open(log, options.chunk_bytes)?;
-    if let Some(cut) = start.next() {
-        cut?;
-    }
-    let Some(first_record) = start.first_record() else {
+    start.next();
+    let (Some(first_record), Ok((digest, bytes))) = (start.first_record(), log.digest()) else {
         return Ok(false);
     };
-    let (digest, bytes) = log.digest()?;
     let held = client
         .imported_bytes(digest, log.source, first_record, progress)
         .map_err(|error| refused(log, error))?;
     Ok(held == Some(bytes))
 }
 
-fn refused(log: &LogFile, error: ClientError) -> SendFailure {
+pub(crate) fn refused(log: &LogFile, error: ClientError) -> SendFailure {
     SendFailure::Refused {
         path: log.path.clone(),
         error,
@@ -84,6 +116,7 @@ struct Sending<'a> {
     options: &'a SendOptions,
     log: &'a LogFile,
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
+    steps: &'a Steps<'a>,
     first_record: u64,
     acknowledged: u64,
     bodies: u64,
@@ -118,6 +151,9 @@ impl Sending<'_> {
                 return Ok(Outcome::Skipped(skipped));
             }
             self.first_record = chunks.first_record().unwrap_or_default();
+            if cut.piece.offset + cut.piece.length <= self.steps.from {
+                continue;
+            }
             if !body.bytes.is_empty() && body.bytes.len() + cut.raw.len() > self.options.body_bytes
             {
                 self.put(&body, None)?;
@@ -150,11 +186,13 @@ impl Sending<'_> {
             path: &self.log.path.to_string_lossy(),
             bytes: &body.bytes,
         };
+        let bytes = body.bytes.len() as u64;
+        (self.steps.before)(bytes);
         let put = PutBody { part, file };
         self.client
             .put(&put, self.progress)
             .map_err(|error| refused(self.log, error))?;
-        let bytes = body.bytes.len() as u64;
+        (self.steps.behind)(body.offset + bytes);
         self.acknowledged += bytes;
         self.bodies += 1;
         (self.progress)(Progress::Advanced { bytes });
