@@ -448,6 +448,22 @@ fn names_of_strangers_come_out_harmless_whatever_prints_them() {
             &missing,
         ],
         &["send", "--token-file", &missing, folder],
+        &["backfill", "--endpoints", "{endpoint}", "--dry-run", folder],
+        &[
+            "backfill",
+            "--endpoints",
+            "{endpoint}*.log",
+            "--dry-run",
+            folder,
+        ],
+        &["backfill", "--endpoints", &flag, "--dry-run", folder],
+        &[
+            "backfill",
+            "--endpoints",
+            "{endpoint}",
+            "--dry-run",
+            &missing,
+        ],
         &["config", "check", "--config", &missing],
         &["dead-letters", "list", "--config", &missing],
     ] {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `harness.rs` | starts `up` on free ports with a folder of its own, and asks it |
 //! | `alerts.rs` | a failing update is told once to a webhook, whatever is restarted; the workshop of alert rules |
+//! | `backfill.rs` | an archive of a fleet is taken in through kill -9, once |
 //! | `commands.rs` | arguments, errors with a way out, exit codes |
 //! | `scan.rs` | the report on made-up logs, its JSON against the schema, planted truth against what is found |
 //! | `report.rs` | the forms of the report, what narrows it, and what it says is missing |
@@ -29,6 +30,7 @@
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
 mod alerts;
+mod backfill;
 mod browser;
 mod cluster;
 mod commands;

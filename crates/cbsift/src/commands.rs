@@ -6,6 +6,7 @@ mod alert;
 mod alerts;
 #[cfg(feature = "server")]
 mod audit;
+mod backfill;
 mod completions;
 mod config;
 #[cfg(feature = "server")]
@@ -84,6 +85,7 @@ enum Command {
     #[cfg(feature = "server")]
     Up(up::Arguments),
     Send(send::Arguments),
+    Backfill(backfill::Arguments),
     Verify(verify::Arguments),
     Tree(tree::Arguments),
     #[cfg(feature = "server")]
@@ -174,6 +176,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "server")]
         Command::Up(arguments) => up::run(arguments),
         Command::Send(arguments) => send::run(arguments),
+        Command::Backfill(arguments) => backfill::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Tree(arguments) => tree::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),

@@ -16,11 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Progress {
     pub(crate) fn new(is_quiet: bool) -> Self {
+        Self::styled(
+            is_quiet,
+            "{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} {eta} [{bar:24}]",
+        )
+    }
+
+    /// Of parts whose bytes nobody knows before they are read.
+    pub(crate) fn of_parts(is_quiet: bool) -> Self {
+        Self::styled(is_quiet, "{wide_msg} {pos}/{len} {eta} [{bar:24}]")
+    }
+
+    fn styled(is_quiet: bool, template: &str) -> Self {
         let bar = ProgressBar::hidden();
         if !is_quiet && std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template(
-                "{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} {eta} [{bar:24}]",
-            );
+            let style = ProgressStyle::with_template(template);
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("=> "));
             }
@@ -31,8 +41,8 @@ impl Progress {
         }
     }
 
-    pub(crate) fn start(&self, total_bytes: u64) {
-        self.bar.set_length(total_bytes);
+    pub(crate) fn start(&self, total: u64) {
+        self.bar.set_length(total);
         let _ = self.started.set(Instant::now());
     }
 
@@ -41,8 +51,13 @@ impl Progress {
         self.bar.set_message(harmless::line(name).into_owned());
     }
 
-    pub(crate) fn add(&self, bytes: u64) {
-        self.bar.inc(bytes);
+    /// Whether somebody may see it.
+    pub(crate) fn is_shown(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.bar.inc(count);
         let is_due = self
             .started
             .get()

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 /// That of `cbsift up` on this machine.
 #[cfg(feature = "server")]
-fn intake(settings: &settings::Settings) -> anyhow::Result<String> {
+pub(super) fn intake(settings: &settings::Settings) -> anyhow::Result<String> {
     let s = if settings.ingest.tls.is_some() {
         "s"
     } else {
@@ -109,7 +109,7 @@ fn intake(settings: &settings::Settings) -> anyhow::Result<String> {
 
 /// There is none on a machine whose program cannot be one.
 #[cfg(not(feature = "server"))]
-fn intake(_: &settings::Settings) -> anyhow::Result<String> {
+pub(super) fn intake(_: &settings::Settings) -> anyhow::Result<String> {
     Err(
         crate::misuse::Misuse("no intake is named\nhint: --to https://INTAKE:7070".to_owned())
             .into(),
