@@ -95,6 +95,8 @@ async fn run() -> anyhow::Result<()> {
         store.disk_used().await? / 1_000_000
     );
     pipeline.stop().await?;
+    // It writes there as long as it lives.
+    drop(engine);
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }

@@ -7,8 +7,9 @@ use crate::{
     rows::{DatedNewsRow, Days, months_between},
     store::Store,
 };
-use clickhouse::query::Query;
+use clickhouse::{Row, query::Query};
 use event::{Chunk, Month, Unit};
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Chunks read at once at most, where they are small.
@@ -51,6 +52,30 @@ fn chunks_at_once(lengths: &[u64]) -> u64 {
     fit.count() as u64
 }
 
+/// Where a chunk stands, without its text.
+#[derive(Row, Deserialize)]
+struct ChunkKey {
+    day: u16,
+    endpoint: String,
+    stream: u64,
+    offset: u64,
+    length: u64,
+    content_hash: u64,
+}
+
+impl ChunkKey {
+    fn place(&self) -> ChunkPlace {
+        ChunkPlace {
+            day: self.day,
+            endpoint: self.endpoint.clone(),
+            stream: self.stream,
+            offset: self.offset,
+            length: self.length,
+            content_hash: self.content_hash,
+        }
+    }
+}
+
 impl Store {
     /// Months of the selected chunks, and source bytes in each.
     pub async fn months_of_chunks(
@@ -85,16 +110,28 @@ impl Store {
         let start = ChunkPlace::default();
         let place = after.unwrap_or(&start);
         let days = Days::of(month, month);
-        let asked = |what: &str, limit: u64| {
+        // Both bounds are also said of the table's first columns alone: of a tuple the engine leaves out no part of the table.
+        let asked = |what: &str, until: Option<&ChunkPlace>, limit: u64| {
+            let until_place = until.unwrap_or(place);
+            let until = if until.is_some() {
+                "AND day <= toDate({until_day:UInt16}) \
+                 AND (day < toDate({until_day:UInt16}) OR endpoint <= {until_endpoint:String}) \
+                 AND (day, endpoint, stream, offset, length, content_hash) <= \
+                   (toDate({until_day:UInt16}), {until_endpoint:String}, {until_stream:UInt64}, {until_offset:UInt64}, {until_length:UInt64}, {until_hash:UInt64})"
+            } else {
+                ""
+            };
             let statement = format!(
                 "SELECT {what} FROM chunks WHERE {CHUNKS} AND {} \
                    AND ({{is_first:UInt8}} = 1 OR (day, endpoint, stream, offset, length, content_hash) > \
                      (toDate({{day:UInt16}}), {{endpoint:String}}, {{stream:UInt64}}, {{offset:UInt64}}, {{length:UInt64}}, {{hash:UInt64}})) \
+                   AND ({{is_first:UInt8}} = 1 OR day > toDate({{day:UInt16}}) \
+                     OR (day = toDate({{day:UInt16}}) AND endpoint >= {{endpoint:String}})) {until} \
                  ORDER BY day, endpoint, stream, offset, length, content_hash, version DESC \
                  LIMIT 1 BY day, endpoint, stream, offset, length, content_hash LIMIT {{limit:UInt64}}",
                 days.condition()
             );
-            selected(self.sql(&statement), tenant, of)
+            let question = selected(self.sql(&statement), tenant, of)
                 .param("first", days.first)
                 .param("last", days.last)
                 .param("is_first", u8::from(after.is_none()))
@@ -104,17 +141,34 @@ impl Store {
                 .param("offset", place.offset)
                 .param("length", place.length)
                 .param("hash", place.content_hash)
-                .param("limit", limit)
+                .param("limit", limit);
+            if until.is_empty() {
+                return question;
+            }
+            question
+                .param("until_day", until_place.day)
+                .param("until_endpoint", &until_place.endpoint)
+                .param("until_stream", until_place.stream)
+                .param("until_offset", until_place.offset)
+                .param("until_length", until_place.length)
+                .param("until_hash", until_place.content_hash)
         };
-        // First how large they are, which costs no text: an endpoint of small chunks may stand before one of large ones.
-        let lengths = asked("length", CHUNKS_OF_A_READ);
-        let lengths: Vec<u64> = self.fetch_all("measure stored chunks", lengths).await?;
-        let rows = asked("?fields", chunks_at_once(&lengths));
-        let rows: Vec<StoredChunk> = self.fetch_all("read stored chunks", rows).await?;
-        let Some(last) = rows.last() else {
+        // First where they stand and how large they are, which costs no text: an endpoint of small chunks may stand before one of large
+        // ones. Then these and no more: without an end the text of the whole month behind the place is read for each piece of it.
+        let keys = asked("?fields", None, CHUNKS_OF_A_READ);
+        let keys: Vec<ChunkKey> = self.fetch_all("measure stored chunks", keys).await?;
+        let lengths: Vec<u64> = keys.iter().map(|key| key.length).collect();
+        let count = chunks_at_once(&lengths);
+        let until = usize::try_from(count)
+            .ok()
+            .and_then(|count| keys.get(count.checked_sub(1)?));
+        let Some(until) = until.map(ChunkKey::place) else {
             return Ok(None);
         };
-        let place = last.place();
+        let rows = asked("?fields", Some(&until), count);
+        let rows: Vec<StoredChunk> = self.fetch_all("read stored chunks", rows).await?;
+        // Where they went meanwhile, reading goes on behind them.
+        let place = rows.last().map_or(until, StoredChunk::place);
         let chunks = rows
             .into_iter()
             .filter_map(|row| row.into_chunk(tenant))
