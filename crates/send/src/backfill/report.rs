@@ -1,7 +1,7 @@
 //! What became of everything: it adds up, and says of each path that was not taken why not.
 
 use event::LoggedAt;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -145,6 +145,7 @@ pub struct Report {
     /// Files that are no logs.
     pub skipped: Listed<Skipped>,
     /// A path whose name fits the pattern in more than one way, and how many there are; the shortest name was taken.
+    #[serde(serialize_with = "maybe_lossy")]
     pub ambiguous: Option<(PathBuf, u64)>,
     /// Names of machines that stand in the logs of several endpoints: likely one machine each.
     pub shared_hosts: BTreeMap<String, Vec<String>>,
@@ -156,6 +157,7 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize)]
 pub struct Left {
     /// The folder or archive.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Why.
     #[serde(flatten)]
@@ -209,6 +211,7 @@ pub struct Failed {
     /// Whose it is; empty above endpoints.
     pub endpoint: String,
     /// The file, or what stands in an archive.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Why.
     pub reason: String,
@@ -220,6 +223,7 @@ pub struct Failed {
 #[derive(Clone, Debug, Serialize)]
 pub struct Skipped {
     /// Which.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Why.
     pub reason: &'static str,
@@ -231,6 +235,7 @@ pub struct OfEndpoint {
     /// Its id.
     pub endpoint: String,
     /// Folders and archives that are its.
+    #[serde(serialize_with = "all_lossy")]
     pub paths: Vec<PathBuf>,
     /// Its files.
     pub files: Tallies,
@@ -295,7 +300,7 @@ impl Report {
             writeln!(
                 text,
                 "failed   {}: {}",
-                failed.path.display(),
+                shown(&failed.path),
                 failed.reason
             )?;
         }
@@ -326,7 +331,7 @@ impl Report {
             writeln!(
                 text,
                 "note     {count} names fit the pattern in several ways, and the shortest endpoint was taken: {}",
-                path.display()
+                shown(path)
             )?;
         }
         let with_gaps = self.endpoints.iter().filter(|of| !of.gaps.is_empty());
@@ -383,6 +388,21 @@ impl Report {
         let is_taken = |of: &&OfEndpoint| of.files.taken.files > 0;
         self.endpoints.iter().filter(is_taken).count()
     }
+}
+
+// A path that is no text must not cost the whole report.
+fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn all_lossy<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}
+
+fn maybe_lossy<S: Serializer>(path: &Option<(PathBuf, u64)>, to: S) -> Result<S::Ok, S::Error> {
+    let path = path.as_ref();
+    path.map(|(path, count)| (path.to_string_lossy(), *count))
+        .serialize(to)
 }
 
 fn shown(path: &Path) -> String {

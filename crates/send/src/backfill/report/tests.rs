@@ -24,3 +24,36 @@ fn what_is_beyond_a_list_is_counted() {
     other.extend(listed);
     assert_eq!((other.listed.len(), other.more, other.count()), (2, 3, 5));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_no_text_stands_in_both_forms() {
+    use std::os::unix::ffi::OsStringExt;
+    let path = PathBuf::from(std::ffi::OsString::from_vec(
+        b"a\xffb\nerror: forged".to_vec(),
+    ));
+    let mut report = Report::new(false);
+    report.ambiguous = Some((path.clone(), 2));
+    report.left.push(Left {
+        path: path.clone(),
+        why: Why::NoPattern,
+        logs: 0,
+    });
+    report.failed.push(Failed {
+        endpoint: String::new(),
+        path: path.clone(),
+        reason: "made up".to_owned(),
+        acknowledged_bytes: 0,
+    });
+    report.endpoints.push(OfEndpoint {
+        paths: vec![path],
+        ..OfEndpoint::default()
+    });
+    let json = serde_json::to_value(&report).unwrap();
+    let shown = "a\u{fffd}b\nerror: forged";
+    assert_eq!(json["left"]["listed"][0]["path"], shown);
+    assert_eq!(json["left"]["listed"][0]["reason"], "no_pattern");
+    assert_eq!(json["endpoints"][0]["paths"][0], shown);
+    assert_eq!(json["ambiguous"][1], 2);
+    assert!(!report.text().contains("\nerror"), "{}", report.text());
+}
