@@ -45,7 +45,7 @@ impl LogFile {
                 return look;
             }
         };
-        while let Some(cut) = chunks.next() {
+        for cut in chunks.by_ref() {
             match cut {
                 Ok(cut) => look.add(&cut.piece.text, self),
                 Err(error) => look.damage = Some(error),

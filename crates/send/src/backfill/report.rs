@@ -297,12 +297,7 @@ impl Report {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         for failed in &self.failed.listed {
-            writeln!(
-                text,
-                "failed   {}: {}",
-                shown(&failed.path),
-                failed.reason
-            )?;
+            writeln!(text, "failed   {}: {}", shown(&failed.path), failed.reason)?;
         }
         for left in &self.left.listed {
             let why = left.why.text();
