@@ -36,6 +36,9 @@ pub struct PlaceOptions {
     pub gone_after: Duration,
     /// Files that are kept open; beyond it a log that is removed between two looks is found in its cabinet only.
     pub handles_max: usize,
+    /// So long after it grew a log that is sent to its end is kept open, where that is in somebody's way: before Windows 10 a file that is removed
+    /// keeps its name and its space until nobody has it open.
+    pub lets_go_after: Option<Duration>,
 }
 
 impl PlaceOptions {
@@ -54,6 +57,7 @@ impl PlaceOptions {
             ended_after: Duration::from_secs(1),
             gone_after: Duration::from_secs(60),
             handles_max: 64,
+            lets_go_after: cfg!(windows).then_some(Duration::from_secs(5)),
         }
     }
 }
@@ -301,6 +305,23 @@ impl Place {
         if let Some(id) = oldest {
             self.handles.remove(&id);
         }
+    }
+
+    /// Closes the files of logs that are sent to their end and have been quiet: they are opened again when they grow.
+    pub(crate) fn let_go(&mut self, now: Duration) {
+        let Some(after) = self.options.lets_go_after else {
+            return;
+        };
+        for log in &self.logs {
+            if log.has_file() && log.lag() == 0 && now >= log.now.grown_at + after {
+                self.handles.remove(&log.id);
+            }
+        }
+    }
+
+    /// Logs whose file is open.
+    pub fn open_files(&self) -> usize {
+        self.handles.len()
     }
 
     /// Gives a log the name of its stream: that of its first line, unless another log of this place has it.

@@ -78,6 +78,7 @@ impl Place {
         self.keep_homes(&listed, &blind, now)?;
         self.find_homes(&listed, now)?;
         self.give_up(now);
+        self.let_go(now);
         self.forget();
         Ok(())
     }

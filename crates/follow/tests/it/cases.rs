@@ -254,6 +254,27 @@ fn a_damaged_cabinet_is_read_up_to_its_damage() {
 
 #[cfg(unix)]
 #[test]
+fn what_is_sent_is_not_kept_open_where_that_is_in_the_way() {
+    let (_folder, logs, state) = folders();
+    let mut following = Following::of(&logs, &state);
+    let path = logs.join("CBS.log");
+    fs::write(&path, LINE).unwrap();
+    following.streams(20);
+    // Here a removed file is in nobody's way.
+    assert_eq!(following.place.open_files(), 1);
+    let mut options = PlaceOptions::new(vec![logs.clone()], state.join("other"));
+    options.lets_go_after = Some(Duration::from_secs(5));
+    following.place = Place::open(options, Points::default()).0;
+    following.streams(3);
+    assert_eq!(following.place.open_files(), 1);
+    following.streams(20);
+    assert_eq!(following.place.open_files(), 0);
+    let text = format!("{LINE}{LINE}");
+    fs::write(&path, &text).unwrap();
+    assert_eq!(following.streams(3), [text]);
+}
+
+#[test]
 fn links_and_pipes_are_not_followed() {
     let (folder, logs, state) = folders();
     append(&folder.path().join("elsewhere.log"), LINE.as_bytes());

@@ -39,6 +39,7 @@ impl Round {
         let mut chance = Chance::new(seed ^ 0xABCD);
         options.body_bytes = PlaceOptions::BODY_MIN;
         options.handles_max = [1, 2, 64][chance.below(3)];
+        options.lets_go_after = [None, Some(Duration::from_secs(5))][chance.below(2)];
         Self {
             world: Arc::new(Mutex::new(World::new(&logs, seed))),
             deaths: [0, 60, 300][chance.below(3)],

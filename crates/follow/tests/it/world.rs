@@ -1,5 +1,6 @@
 //! A folder of logs, a writer that rotates, copies, truncates and removes them, and the truth about each.
 
+use crate::disk::{Disk, Here};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Cursor, Write};
@@ -49,6 +50,7 @@ pub(crate) enum Holds {
 
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
+    disk: Box<dyn Disk>,
     pub(crate) chance: Chance,
     pub(crate) truths: Vec<Truth>,
     pub(crate) names: BTreeMap<String, Holds>,
@@ -56,6 +58,8 @@ pub(crate) struct World {
     epoch: u64,
     pub(crate) now: Duration,
     pub(crate) is_away: bool,
+    /// The folder never goes away.
+    pub(crate) stays: bool,
     /// What the last look listed.
     listed: BTreeMap<String, (usize, usize)>,
     number: usize,
@@ -65,13 +69,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(folder: &Path, seed: u64) -> Self {
+        Self::on(Box::new(Here), folder, seed)
+    }
+
+    /// A world that is written in another way.
+    pub(crate) fn on(disk: Box<dyn Disk>, folder: &Path, seed: u64) -> Self {
         Self {
             folder: folder.to_owned(),
+            disk,
             chance: Chance::new(seed),
             truths: Vec::new(),
             names: BTreeMap::new(),
             now: Duration::ZERO,
             is_away: false,
+            stays: false,
             listed: BTreeMap::new(),
             number: 0,
             epoch: 1_700_000_000,
@@ -139,7 +150,7 @@ impl World {
             bytes.extend([0xFF, 0xFE]);
         }
         let path = self.path(name);
-        fs::write(&path, &bytes).unwrap();
+        self.disk.write(&path, &bytes);
         self.stamp(&path);
         self.truths.push(Truth {
             bytes,
@@ -165,8 +176,7 @@ impl World {
         }
         self.truths[truth].bytes.extend_from_slice(&bytes);
         let path = self.path(name);
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(&bytes).unwrap();
+        self.disk.append(&path, &bytes);
         self.stamp(&path);
     }
 
@@ -185,21 +195,24 @@ impl World {
 
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
         if let Some(holds) = self.names.remove(from) {
-            fs::rename(self.path(from), self.path(to)).unwrap();
+            let (from, to_path) = (self.path(from), self.path(to));
+            self.disk.rename(&from, &to_path);
             self.names.insert(to.to_owned(), holds);
         }
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
         if self.names.remove(name).is_some() {
-            fs::remove_file(self.path(name)).unwrap();
+            let path = self.path(name);
+            self.disk.remove(&path);
         }
     }
 
     pub(crate) fn copy(&mut self, from: &str, to: &str) {
         if let Some(Holds::Log(truth)) = self.names.get(from).copied() {
-            fs::copy(self.path(from), self.path(to)).unwrap();
-            self.stamp(&self.path(to));
+            let (from, to_path) = (self.path(from), self.path(to));
+            self.disk.copy(&from, &to_path);
+            self.stamp(&to_path);
             let truth = self.truths[truth].clone();
             self.truths.push(Truth {
                 rest: Vec::new(),
@@ -227,8 +240,7 @@ impl World {
             ..Truth::default()
         };
         let path = self.path(name);
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
-        file.set_len(length as u64).unwrap();
+        self.disk.cut(&path, length as u64);
         self.stamp(&path);
         self.truths.push(new);
         let truth = self.truths.len() - 1;
@@ -264,7 +276,7 @@ impl World {
             packed.len()
         };
         let path = self.path(to);
-        fs::write(&path, &packed[..length]).unwrap();
+        self.disk.write(&path, &packed[..length]);
         self.stamp(&path);
         // Where the log goes on, the cabinet holds what it was.
         let mut copy = self.truths[truth].clone();
@@ -364,8 +376,9 @@ impl World {
                 };
                 self.truths[new].is_wide = false;
                 let bytes = text.as_bytes()[..length].to_vec();
-                fs::write(self.path(&name), &bytes).unwrap();
-                self.stamp(&self.path(&name));
+                let path = self.path(&name);
+                self.disk.write(&path, &bytes);
+                self.stamp(&path);
                 self.truths[new].rest = text.as_bytes()[length..].to_vec();
                 self.truths[new].bytes = bytes;
             }
@@ -427,7 +440,7 @@ impl World {
                     self.remove(name);
                 }
             }
-            38 if self.chance.one_in(4) => {
+            38 if !self.stays && self.chance.one_in(4) => {
                 let away = self.folder.with_extension("away");
                 fs::rename(&self.folder, away).unwrap();
                 self.is_away = true;
