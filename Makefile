@@ -54,13 +54,15 @@ fix: ui ## Format
 	$(CARGO) fmt --all
 	cd crates/web/ui && npm run fix --silent
 
-windows: ## cbsift-x64.exe and cbsift-x86.exe in target/windows, for Windows 7 and later; as root it installs what it needs
+windows: ## cbsift and cbsift-agent for Windows 7 and later, x64 and x86, in target/windows; as root it installs what it needs
+	packaging/build-windows --package agent
 	packaging/build-windows --package cbsift
 
 wine: windows ## Wine for the tests of those programs
 	tests/wine/prepare
 
 test-windows: wine ## The programs for Windows under Wine, on our own fixtures, and with CORPUS on the given files
+	$(CARGO) test -p agent --features wine --test windows
 	$(CARGO) test -p cbsift --features wine --test windows
 	@if test -d "$(CORPUS)"; then CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p cbsift --features corpus,wine --test corpus windows -- --nocapture; fi
 

@@ -28,6 +28,13 @@ mod harness;
 mod single;
 
 #[cfg(feature = "wine")]
+#[path = "../wine/programs.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the tests of those programs, which use the rest"
+)]
+mod programs;
+#[cfg(feature = "wine")]
 #[path = "../windows/wine.rs"]
 #[allow(
     dead_code,

@@ -2,7 +2,8 @@
 //!
 //! | file | covers |
 //! | --- | --- |
-//! | `wine.rs` | starts programs under Wine, and holds answers against each other |
+//! | `../wine/programs.rs` | starts programs under Wine |
+//! | `wine.rs` | holds their answers against those of the one of this system |
 //! | `same.rs` | every made-up log and every seed of the fuzzers, alone and in folders, in every form |
 //! | `machine.rs` | a planted Windows: its page, its bundle, what redaction leaves, what is locked |
 //! | `planted.rs` | that Windows, with names in its logs that must not leave |
@@ -21,5 +22,7 @@ mod fixtures;
 mod files;
 mod machine;
 mod planted;
+#[path = "../wine/programs.rs"]
+mod programs;
 mod same;
 mod wine;

@@ -1,142 +1,12 @@
 //! The life of an agent: from an append to its acknowledgement, through deaths, an intake that is away, and a token that is refused.
+//!
+//! The same tests run with the program for Windows under Wine (`tests/windows`).
 
-use crate::support::{DEADLINE, ENDPOINT_TOKEN, RELAY, Server};
-use event::Chunk;
+use crate::agent::{Agent, LINE, lines, streams, texts, until};
+use crate::support::{ENDPOINT_TOKEN, RELAY, Server};
 use ingest::{Config, SinkError};
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-const LINE: &str = "2024-05-01 08:00:00, Info                  CBS    made up\r\n";
-
-/// A folder of logs, a configuration, and the agent where it runs.
-struct Agent {
-    folder: tempfile::TempDir,
-    running: Option<Child>,
-}
-
-impl Agent {
-    fn new(server: &Server, token: &str, logs: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("token"), token).unwrap();
-        let logs = path("logs").join(logs);
-        let config = format!(
-            "intake = \"http://{}\"\ntoken_file = \"token\"\nstate = \"state\"\nlogs = ['{}']\npoll = \"1s\"\nstart_spread = \"0s\"\nlog = \"agent.log\"\n",
-            server.address,
-            logs.display()
-        );
-        fs::write(path("agent.toml"), config).unwrap();
-        fs::create_dir(path("logs")).unwrap();
-        Self {
-            folder,
-            running: None,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        // Another build of it: that for Windows, started by Wine.
-        let other = std::env::var_os("CBSIFT_AGENT");
-        let program = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_cbsift-agent").into());
-        let mut command = Command::new(program);
-        command
-            .args(words)
-            .arg("--config")
-            .arg(self.path("agent.toml"));
-        command
-    }
-
-    fn ask(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    fn start(&mut self) {
-        let child = self.command(&["run"]).stderr(Stdio::null()).spawn();
-        self.running = Some(child.unwrap());
-    }
-
-    /// As by a power cut.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.running.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn append(&self, name: &str, text: &str) {
-        let path = self.path("logs").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.path("agent.log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// What the intake has of each stream: every byte once, and the same wherever chunks overlap.
-fn streams(server: &Server) -> BTreeMap<(String, u64), String> {
-    let mut chunks: Vec<Chunk> = server.sink.chunks();
-    chunks.sort_by_key(|chunk| {
-        (
-            chunk.endpoint.clone(),
-            chunk.stream,
-            chunk.offset,
-            chunk.length,
-        )
-    });
-    let mut streams: BTreeMap<(String, u64), String> = BTreeMap::new();
-    for chunk in chunks {
-        let key = (chunk.endpoint.clone(), chunk.stream.0);
-        let text = streams.entry(key).or_default();
-        let from = usize::try_from(chunk.offset).unwrap();
-        assert!(from <= text.len(), "a hole before {from}");
-        let common = (text.len() - from).min(chunk.text.len());
-        assert_eq!(&text[from..from + common], &chunk.text[..common]);
-        text.push_str(&chunk.text[common..]);
-    }
-    streams
-}
-
-/// The texts alone.
-fn texts(server: &Server) -> Vec<String> {
-    streams(server).into_values().collect()
-}
-
-fn lines(from: usize, to: usize) -> String {
-    (from..to)
-        .map(|number| LINE.replace("made up", &format!("made up {number}")))
-        .collect()
-}
+use std::fs;
+use std::path::Path;
 
 #[test]
 fn what_is_appended_is_acknowledged_whoever_dies() {
@@ -271,8 +141,8 @@ fn each_folder_of_a_share_is_a_machine() {
         assert_eq!(text, lines(number, 20));
     }
     // One of them has a folder that leads to another one's.
-    #[cfg(unix)]
-    {
+    // Wine shows a link of this system as what it leads to.
+    if !crate::IS_UNDER_WINE {
         fs::create_dir_all(agent.path("logs/PC-9")).unwrap();
         std::os::unix::fs::symlink(agent.path("logs/PC-0/Logs"), agent.path("logs/PC-9/Logs"))
             .unwrap();
