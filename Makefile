@@ -39,6 +39,7 @@ corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real 
 bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer; what one more record costs with months behind it
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
+	$(CARGO) bench -p agent --bench rest
 	$(CARGO) bench -p cbsift --bench history
 	$(CARGO) bench -p cbsift --bench live
 	$(CARGO) run --release -p pipeline --example throughput
