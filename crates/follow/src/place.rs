@@ -190,6 +190,7 @@ impl Place {
                 }
             }
         }
+        self.let_go(now);
         Ok(None)
     }
 

@@ -1,9 +1,9 @@
 //! A Windows that is made up on Wine's own `C:`: the agent where its documentation puts it, from its installation to its removal.
 
+use crate::AGENT;
 use crate::agent::{LINE, lines, texts, until};
 use crate::programs::{ARCHITECTURES, as_windows, folder_of, output, program, text, volume};
 use crate::support::{ENDPOINT_TOKEN, Server};
-use crate::{AGENT, IS_UNDER_WINE};
 use ingest::Config;
 use std::fs::{self, File};
 use std::io::Write;
@@ -18,7 +18,6 @@ struct Windows {
 
 impl Windows {
     fn plant(server: &Server) -> Self {
-        assert!(IS_UNDER_WINE);
         let windows = Self {
             logs: volume().join("windows/Logs/CBS"),
             data: volume().join("ProgramData/cbsift-agent"),
