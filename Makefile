@@ -22,7 +22,8 @@ test-fast: ui ## Without engine, browser and services: about a minute once built
 	$(CARGO) test -p event -p quantity -p harmless -p serve -p parse -p classify -p windows-error-codes -p simulate
 
 soak: ui libchdb kafka-libs ## Faults of the cluster for longer, in an order of chance; CBSIFT_SOAK=SEED repeats one
-	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster faults -- --nocapture
+	$(CARGO) build -p agent
+	CBSIFT_SOAK="$${CBSIFT_SOAK:-1}" $(CARGO) test -p cbsift --test cluster -- faults agents --nocapture
 
 bench-owners: ui libchdb kafka-libs ## A backlog of 20,000 units 50 ms away: two pipelines against one, and one that is killed; CBSIFT_OWNERS=N for another number
 	CBSIFT_OWNERS="$${CBSIFT_OWNERS:-20000}" $(CARGO) test -p cbsift --test cluster owners -- --nocapture
@@ -38,6 +39,7 @@ corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real 
 
 bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer; what one more record costs with months behind it
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
+	$(CARGO) build --release -p agent
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench through_kafka
 	$(CARGO) bench -p agent --bench rest
 	$(CARGO) bench -p cbsift --bench history

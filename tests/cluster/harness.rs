@@ -98,10 +98,13 @@ impl Role {
 
     /// Waits until it has said so.
     pub fn says(&self, words: &str) {
-        until(words, || {
-            let said = self.said.lock().unwrap();
-            said.iter().any(|line| line.contains(words)).then_some(())
-        });
+        until(words, || self.has_said(words).then_some(()));
+    }
+
+    /// Whether it has said so by now.
+    pub fn has_said(&self, words: &str) -> bool {
+        let said = self.said.lock().unwrap();
+        said.iter().any(|line| line.contains(words))
     }
 
     pub fn id(&self) -> u32 {

@@ -6,6 +6,8 @@
 //! | `load.rs` | senders that go on, and their self-describing logs |
 //! | `truth.rs` | what the store must hold, known from what was sent |
 //! | `alike.rs` | three senders, two intakes, two pipelines, and what they must answer; `make corpus` does the same with real logs |
+//! | `agent.rs` | the agent as a process, and its machine's logs |
+//! | `agents.rs` | agents that stay: how soon an append is on a page, and that deaths, outages and a revoked token change no answer |
 //! | `answers.rs` | the same with a made-up fleet |
 //! | `faults.rs` | processes die and sleep, Kafka and ClickHouse are away, traffic is lost, moved and repeated |
 //! | `foreign.rs` | topics in which shippers write one event a message |
@@ -25,6 +27,8 @@
 
 #![expect(unreachable_pub, reason = "helpers of one test binary")]
 
+mod agent;
+mod agents;
 mod alike;
 mod answers;
 mod dead_letters;

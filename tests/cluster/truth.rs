@@ -47,12 +47,12 @@ pub fn expected(endpoint: &str, folder: &std::path::Path, renamed: Option<&Renam
     answers
 }
 
-/// I2: chunks tile every stream from its first byte to its last, and the bytes are those of the files.
-fn check_bytes(cluster: &Cluster, endpoint: &Endpoint) {
+/// What each stream of an endpoint holds, from its first byte to its last without a hole, and the same wherever chunks overlap.
+pub fn streams_of(cluster: &Cluster, endpoint: &str) -> BTreeMap<String, String> {
     let rows = cluster.sql(&format!(
         "SELECT stream, offset, length, text FROM chunks FINAL WHERE endpoint = '{}' \
          ORDER BY stream, offset, length DESC FORMAT JSONEachRow",
-        endpoint.name
+        endpoint
     ));
     let mut streams: BTreeMap<String, String> = BTreeMap::new();
     for row in rows.lines() {
@@ -66,7 +66,7 @@ fn check_bytes(cluster: &Cluster, endpoint: &Endpoint) {
         assert!(
             offset <= stream.len(),
             "{}: a hole before byte {offset} of stream {}",
-            endpoint.name,
+            endpoint,
             row["stream"]
         );
         // Cut elsewhere by a re-send: what is known already must be the same.
@@ -74,6 +74,12 @@ fn check_bytes(cluster: &Cluster, endpoint: &Endpoint) {
         assert_eq!(&text[..known], &stream[offset..offset + known]);
         stream.push_str(&text[known..]);
     }
+    streams
+}
+
+/// I2: chunks tile every stream from its first byte to its last, and the bytes are those of the files.
+fn check_bytes(cluster: &Cluster, endpoint: &Endpoint) {
+    let streams = streams_of(cluster, &endpoint.name);
     let mut lines = BTreeSet::new();
     for line in streams.values().flat_map(|stream| stream.lines()) {
         let line = read_line(line).unwrap_or_else(|error| panic!("{error}"));

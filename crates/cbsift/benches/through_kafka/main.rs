@@ -1,12 +1,15 @@
 //! The way through a real Kafka: speed and CPU of each process, and how soon an append is seen (`make bench`).
 //!
-//! Every process is the real one: `cbsift send`, `ingest`, `pipeline`, `engine`, and Apache Kafka, all on this machine and
+//! Every process is the real one: `cbsift send`, `cbsift-agent`, `ingest`, `pipeline`, `engine`, and Apache Kafka, all on this machine and
 //! sharing its cores, so wall times say little; CPU seconds of each process are what counts. MB = 10^6 source bytes.
 //! `cargo bench -p cbsift --bench through_kafka -- latency` runs only the legs whose name contains the word;
 //! `CBSIFT_BENCH_MINUTES=10` lets the memory leg run that long instead of half a minute.
 
 #![expect(unreachable_pub, reason = "helpers of test binaries")]
 
+#[path = "../../../../tests/cluster/agent.rs"]
+#[expect(dead_code, reason = "shared with the tests of the cluster")]
+mod agent;
 #[path = "../../../../tests/cluster/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of the cluster")]
 mod harness;
@@ -14,6 +17,7 @@ mod process;
 #[path = "../../../../tests/it/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod single;
+mod staying;
 
 use harness::{Cluster, Role};
 use process::{children_cpu, cpu, cpu_with_children, memory_of, memory_with_children, percentile};
@@ -51,6 +55,9 @@ fn main() {
     );
     if wanted("throughput") {
         throughput(&cluster, &intake);
+    }
+    if wanted("agent") {
+        staying::run(&cluster);
     }
     if wanted("messages") {
         messages(&cluster);
