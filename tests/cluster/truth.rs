@@ -98,7 +98,7 @@ fn check_bytes(cluster: &Cluster, endpoint: &Endpoint) {
     );
 }
 
-/// I1: what a pipeline read is stored, kept as a dead letter, given back or in flight.
+/// I1: what a pipeline read is stored, kept as a dead letter, given back, of an erased machine or in flight.
 pub fn check_books(pipeline: &Role) {
     let books = pipeline.metrics();
     let of = |name: &str| {
@@ -109,6 +109,7 @@ pub fn check_books(pipeline: &Role) {
         "chunks_total",
         "dead_letters_total",
         "given_back_total",
+        "erased_total",
         "in_flight_chunks",
     ];
     assert_eq!(

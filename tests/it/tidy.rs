@@ -62,6 +62,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
             &["event", "parse", "shippers", "classify", "queue", "store"],
         ),
         ("alert", &["classify", "event", "quantity", "store"]),
+        ("export", &["event", "store"]),
         (
             "web",
             &[
@@ -91,6 +92,7 @@ fn arrows_between_crates_are_those_of_the_architecture() {
                 "store",
                 "queue",
                 "alert",
+                "export",
                 "receivers",
                 "ingest",
                 "pipeline",

@@ -20,7 +20,11 @@ pub(crate) mod double_click;
 mod endpoints;
 #[cfg(feature = "server")]
 mod engine;
+#[cfg(feature = "server")]
+mod erase;
 mod explain;
+#[cfg(feature = "server")]
+mod export;
 #[cfg(feature = "server")]
 mod ingest;
 #[cfg(feature = "server")]
@@ -107,6 +111,10 @@ enum Command {
     Rules(rules::Arguments),
     #[cfg(feature = "server")]
     Reprocess(reprocess::Arguments),
+    #[cfg(feature = "server")]
+    Export(export::Arguments),
+    #[cfg(feature = "server")]
+    Erase(erase::Arguments),
     #[cfg(feature = "server")]
     DeadLetters(dead_letters::Arguments),
     #[cfg(feature = "server")]
@@ -199,6 +207,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rules(arguments) => rules::run(arguments),
         #[cfg(feature = "server")]
         Command::Reprocess(arguments) => reprocess::run(arguments),
+        #[cfg(feature = "server")]
+        Command::Export(arguments) => export::run(&arguments),
+        #[cfg(feature = "server")]
+        Command::Erase(arguments) => erase::run(&arguments),
         #[cfg(feature = "server")]
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         #[cfg(feature = "server")]

@@ -41,6 +41,13 @@ impl Progress {
         }
     }
 
+    /// How many parts are done, of how many.
+    pub(crate) fn reach(&self, done: u64, parts: u64) {
+        self.start(parts);
+        self.bar.set_position(done);
+        self.add(0);
+    }
+
     pub(crate) fn start(&self, total: u64) {
         self.bar.set_length(total);
         let _ = self.started.set(Instant::now());

@@ -7,6 +7,7 @@ mod wakes;
 use crate::{
     ActiveSet, Config, Names, PipelineError,
     letters::{Death, letter_of},
+    names::Resolved,
     outbox::Outbox,
     rule_sets::Current,
     status::{Counters, Counts},
@@ -26,7 +27,8 @@ use std::{
     time::Duration,
 };
 use store::{
-    Batch, ChunkRows, DeadLetter, ErrorClass, NEWS_NAMES, OpenNews, Store, StoreError, Turns,
+    Batch, ChunkRows, DeadLetter, Erasures, ErrorClass, NEWS_NAMES, OpenNews, Store, StoreError,
+    Turns,
 };
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
@@ -318,18 +320,18 @@ impl Intake {
             Ok(set) => set,
             Err(error) => return self.answer(callers, &Err(error.into())),
         };
-        let chunks = match self.under_their_endpoints(chunks).await {
-            Ok(chunks) => chunks,
+        let (chunks, erased) = match self.under_their_endpoints(chunks).await {
+            Ok(resolved) => (resolved.chunks, resolved.erased),
             Err(error) => return self.answer(callers, &Err(error)),
         };
         let mut results = match self.classify(&set, chunks).await {
-            Ok(results) => results.into_iter(),
+            Ok(results) => self.without_erased(results, &erased).into_iter(),
             Err(error) => return self.answer(callers, &Err(error)),
         };
         let classified: Vec<Classified> = callers
             .into_iter()
             .map(|caller| {
-                let of_caller = results.by_ref().take(caller.chunks);
+                let of_caller = results.by_ref().take(caller.chunks).flatten();
                 Classified::new(&set, caller, of_caller)
             })
             .collect();
@@ -347,20 +349,40 @@ impl Intake {
     async fn under_their_endpoints(
         &self,
         chunks: Vec<Arc<Chunk>>,
-    ) -> Result<Vec<Arc<Chunk>>, PipelineError> {
+    ) -> Result<Resolved, PipelineError> {
         let mut patience = Patience::new(self.config.give_up);
         loop {
             match self.names.resolve(&self.store, chunks.clone()).await {
-                Ok((chunks, is_moving)) => {
-                    if is_moving {
+                Ok(resolved) => {
+                    if resolved.is_moving {
                         // Whoever moves an endpoint stores chunks of its logs too.
                         self.streams.clear();
                     }
-                    return Ok(chunks);
+                    return Ok(resolved);
                 }
                 Err(error) => patience.wait(&error, "names of endpoints").await?,
             }
         }
+    }
+
+    /// Leaves out what a machine logged before it was erased: read again from Kafka, late, or sent once more. It is acknowledged, or it would
+    /// come for ever. What cannot be classified is of a machine that was erased whenever it was logged.
+    fn without_erased(
+        &self,
+        results: Vec<Result<ChunkRows, Box<Poison>>>,
+        erased: &[Option<i64>],
+    ) -> Vec<Option<Result<ChunkRows, Box<Poison>>>> {
+        let kept = results.into_iter().zip(erased).map(|(result, until)| {
+            let is_erased = until.is_some_and(|until| match &result {
+                Ok(rows) => Erasures::refuses(until, rows.chunk.received_ms, rows.first),
+                Err(_) => true,
+            });
+            if is_erased {
+                self.counters.erased.fetch_add(1, Ordering::Relaxed);
+            }
+            (!is_erased).then_some(result)
+        });
+        kept.collect()
     }
 
     /// Stores what waits of an endpoint until nothing does.

@@ -8,7 +8,9 @@ use event::{Chunk, Format, MESSAGE_PATH, StreamId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Aliases, AliasesMark, MergedStream, Store, StoreError, renamed_stream};
+use store::{
+    Aliases, AliasesMark, Erasures, ErasuresMark, MergedStream, Store, StoreError, renamed_stream,
+};
 use tokio::time::Instant;
 
 /// How old what is known of names may be when a batch begins: one small read of the store each time it is over.
@@ -16,6 +18,9 @@ pub(crate) const AGE: Duration = Duration::from_secs(5);
 
 /// Streams remembered; some 100 bytes each. Beyond them all are forgotten and asked for again.
 const MAX_STREAMS: usize = 100_000;
+
+/// Names remembered of which it is known whether they were erased. Beyond them all are forgotten and hashed again.
+const MAX_NAMES: usize = 100_000;
 
 /// The names of a store. Copies share what is known.
 #[derive(Clone, Default)]
@@ -25,6 +30,17 @@ pub struct Names(Arc<Inner>);
 struct Inner {
     known: tokio::sync::Mutex<Known>,
     streams: Mutex<HashMap<Key, StreamId>>,
+    /// Until when what comes under a name is refused, by tenant and name; of the erasures that were read last.
+    erased: Mutex<HashMap<(String, String), Option<i64>>>,
+}
+
+/// Chunks under the endpoints that are meant.
+pub(crate) struct Resolved {
+    pub(crate) chunks: Vec<Arc<Chunk>>,
+    /// Of each chunk until when, in UTC milliseconds, what its machine logged is refused, because it was erased then.
+    pub(crate) erased: Vec<Option<i64>>,
+    /// Whether some endpoint is being moved.
+    pub(crate) is_moving: bool,
 }
 
 #[derive(Default)]
@@ -33,6 +49,8 @@ struct Known {
     read: Option<Instant>,
     mark: Option<AliasesMark>,
     aliases: Arc<Aliases>,
+    erasures_mark: Option<ErasuresMark>,
+    erasures: Arc<Erasures>,
 }
 
 /// Tenant, alias, stream, endpoint.
@@ -41,12 +59,22 @@ type Key = (String, String, StreamId, String);
 impl Names {
     /// What names stand for, as the store said it within the last five seconds.
     pub async fn standing(&self, store: &Store) -> Result<Arc<Aliases>, StoreError> {
+        Ok(self.known(store).await?.0)
+    }
+
+    /// The same, and what was erased.
+    async fn known(&self, store: &Store) -> Result<(Arc<Aliases>, Arc<Erasures>), StoreError> {
         let mut known = self.0.known.lock().await;
         let begun = Instant::now();
         if known.read.is_some_and(|read| begun < read + AGE) {
-            return Ok(Arc::clone(&known.aliases));
+            return Ok((Arc::clone(&known.aliases), Arc::clone(&known.erasures)));
         }
-        let mark = store.aliases_mark().await?;
+        let (mark, erasures_mark) = tokio::try_join!(store.aliases_mark(), store.erasures_mark())?;
+        if known.erasures_mark != Some(erasures_mark) {
+            known.erasures = Arc::new(store.erasures().await?);
+            known.erasures_mark = Some(erasures_mark);
+            self.erased().clear();
+        }
         if known.mark != Some(mark) {
             let aliases = store.standing_aliases().await?;
             for (name, endpoints) in aliases.disputed() {
@@ -60,21 +88,55 @@ impl Names {
             known.mark = Some(mark);
         }
         known.read = Some(begun);
-        Ok(Arc::clone(&known.aliases))
+        Ok((Arc::clone(&known.aliases), Arc::clone(&known.erasures)))
     }
 
-    /// Chunks under the endpoints that are meant, and whether some endpoint is being moved.
+    /// Until when what comes under a name is refused.
+    fn erased_until(&self, erasures: &Erasures, tenant: &str, name: &str) -> Option<i64> {
+        if erasures.is_empty() {
+            return None;
+        }
+        let key = (tenant.to_owned(), name.to_owned());
+        if let Some(known) = self.erased().get(&key) {
+            return *known;
+        }
+        let until = erasures.until(tenant, name);
+        let mut erased = self.erased();
+        if erased.len() >= MAX_NAMES {
+            erased.clear();
+        }
+        erased.insert(key, until);
+        until
+    }
+
+    fn erased(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Option<i64>>> {
+        self.0.erased.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Chunks under the endpoints that are meant.
     pub(crate) async fn resolve(
         &self,
         store: &Store,
         mut chunks: Vec<Arc<Chunk>>,
-    ) -> Result<(Vec<Arc<Chunk>>, bool), StoreError> {
-        let aliases = self.standing(store).await?;
+    ) -> Result<Resolved, StoreError> {
+        let (aliases, erasures) = self.known(store).await?;
+        // Under the name that it came by, and under the one that this stands for.
+        let mut erased: Vec<Option<i64>> = chunks
+            .iter()
+            .map(|chunk| self.erased_until(&erasures, &chunk.tenant, &chunk.endpoint))
+            .collect();
         if aliases.is_empty() {
-            return Ok((chunks, false));
+            return Ok(Resolved {
+                chunks,
+                erased,
+                is_moving: false,
+            });
         }
-        for chunk in &mut chunks {
+        for (chunk, until) in chunks.iter_mut().zip(&mut erased) {
             let way = aliases.way(&chunk.tenant, &chunk.endpoint);
+            if let Some(last) = way.last() {
+                *until = (*until).max(self.erased_until(&erasures, &chunk.tenant, last));
+            }
             for into in way {
                 let stream = self.stream(store, chunk, into).await?;
                 let chunk = Arc::make_mut(chunk);
@@ -82,7 +144,11 @@ impl Names {
                 into.clone_into(&mut chunk.endpoint);
             }
         }
-        Ok((chunks, aliases.is_merging()))
+        Ok(Resolved {
+            chunks,
+            erased,
+            is_moving: aliases.is_merging(),
+        })
     }
 
     /// The name that a chunk's stream has under another endpoint.

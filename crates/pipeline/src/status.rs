@@ -18,7 +18,7 @@ pub struct Status {
 /// What the pipeline has done since its start, repeats included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Chunks taken: stored, dead-lettered, refused or still in flight.
+    /// Chunks taken: stored, dead-lettered, refused, erased or still in flight.
     pub read: u64,
     /// Chunks stored.
     pub chunks: u64,
@@ -40,6 +40,8 @@ pub struct Counts {
     pub dead_lettered_panic: u64,
     /// Chunks in `dead_letters` because the store refuses their rows.
     pub dead_lettered_refused: u64,
+    /// Chunks acknowledged and not kept, because their machines were erased after they logged them.
+    pub erased: u64,
     /// Derivations stored.
     pub derivations: u64,
     /// Units stored here and left to whoever derives their endpoints.
@@ -59,6 +61,7 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) dead_lettered_panic: AtomicU64,
     pub(crate) dead_lettered_refused: AtomicU64,
+    pub(crate) erased: AtomicU64,
     pub(crate) derivations: AtomicU64,
     pub(crate) handed_over: AtomicU64,
 }
@@ -118,6 +121,7 @@ impl Status {
             refused: read(&self.counters.refused),
             dead_lettered_panic: read(&self.counters.dead_lettered_panic),
             dead_lettered_refused: read(&self.counters.dead_lettered_refused),
+            erased: read(&self.counters.erased),
             derivations: read(&self.counters.derivations),
             handed_over: read(&self.counters.handed_over),
         }

@@ -4,6 +4,7 @@
 //! and each one after it the row before. Nothing is signed: whoever may write to the store can make all of it anew from some row on, which
 //! only a copy elsewhere shows (`cbsift audit export`), and rows at the very end that no other one has named yet can be taken away. So can
 //! rows at the front of a process's chain, by whoever adds a row that says that they were too old: housekeeping adds such rows too.
+//! A row loses the name of a machine that is erased, and keeps its hash: a row of its own tells what it hashes to since, see `erase/redact.rs`.
 //! What somebody asks for has its row before it is done, so that nothing is done without one; what then fails has its row all the same.
 
 mod verify;
@@ -76,6 +77,9 @@ const ROWS_PUT: usize = 50_000;
 /// The action of a row that tells of rows that were too old, and of which hashes other rows still name.
 pub(crate) const EXPIRED: &str = "audit.expire";
 
+/// The action of a row that tells which rows lost the names of a machine that was erased: by their hashes, with what they hash to since.
+pub(crate) const REDACTED: &str = "audit.redact";
+
 impl AuditRow {
     /// What its hash must be.
     pub fn hashed(&self) -> String {
@@ -106,6 +110,22 @@ impl AuditRow {
             let _ = write!(hex, "{byte:02x}");
         }
         hex
+    }
+}
+
+impl AuditRow {
+    /// The row without what it says of a machine: who did which thing when stays, and its hash, which other rows name.
+    pub(crate) fn redacted(&self, mark: &str, names: &[(String, bool)]) -> Self {
+        let is_named = names
+            .iter()
+            .any(|(name, is_id)| crate::erase::is_named(&self.actor, name, *is_id));
+        Self {
+            actor: if is_named { mark } else { &self.actor }.to_owned(),
+            object: mark.to_owned(),
+            before: String::new(),
+            after: String::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -69,6 +69,9 @@ pub struct KafkaOrigin {
     pub timestamp_ms: i64,
 }
 
+/// Letters that one statement throws away: their ids are some 40 KB.
+const DROPPED_AT_ONCE: usize = 1_000;
+
 /// What became of a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LetterState {
@@ -77,6 +80,8 @@ pub enum LetterState {
     Open,
     /// It was sent back and has not died since.
     SentBack,
+    /// Its content was thrown away, and it has not died since.
+    Dropped,
 }
 
 /// A letter as the store holds it.
@@ -109,6 +114,7 @@ impl LetterState {
         match self {
             Self::Open => "open",
             Self::SentBack => "sent_back",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -234,6 +240,51 @@ impl Store {
             .await
     }
 
+    /// Throws the content of letters away: what is left says that there was one, so that the same one from the same place in Kafka does not
+    /// come back. One that died again meanwhile stays open.
+    pub async fn drop_dead_letters(&self, letters: &[StoredLetter]) -> Result<()> {
+        let mut by_tenant: BTreeMap<&str, Vec<DeadLetter>> = BTreeMap::new();
+        for stored in letters {
+            let of_tenant = by_tenant.entry(&stored.letter.tenant).or_default();
+            of_tenant.push(DeadLetter {
+                content: LetterContent::default(),
+                ..stored.letter.clone()
+            });
+        }
+        let deaths: BTreeMap<&str, u32> = letters
+            .iter()
+            .map(|stored| (stored.letter.id.as_str(), stored.deaths))
+            .collect();
+        for (tenant, letters) in by_tenant {
+            let rows = letters.iter().map(|letter| {
+                let deaths = deaths.get(letter.id.as_str()).copied().unwrap_or(1);
+                LetterRow::new(letter, letter.seen_ms, deaths, LetterState::Dropped)
+            });
+            self.insert_rows::<LetterRow<'static>, _>("dead_letters", rows)
+                .await?;
+            // The rows that hold what it was: those of a later death stay.
+            for some in letters.chunks(DROPPED_AT_ONCE) {
+                let ids: Vec<&str> = some.iter().map(|letter| letter.id.as_str()).collect();
+                let of: Vec<u32> = ids
+                    .iter()
+                    .filter_map(|id| deaths.get(id).copied())
+                    .collect();
+                let query = self
+                    .sql(
+                        "ALTER TABLE dead_letters DELETE WHERE tenant = {tenant:String} AND id IN {ids:Array(String)} AND state != 'dropped' \
+                           AND deaths <= {deaths:Array(UInt32)}[indexOf({ids:Array(String)}, id)]",
+                    )
+                    .param("tenant", tenant)
+                    .param("ids", ids)
+                    .param("deaths", of)
+                    .with_setting("mutations_sync", "0");
+                self.execute_query("throw dead letters away", query).await?;
+                self.mutations_done("dead_letters").await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn known_letters(
         &self,
         tenant: &str,
@@ -340,8 +391,8 @@ impl<'a> LetterRow<'a> {
             rule_set: letter.rule_set,
             deaths,
             state: state.name(),
-            // A death beats having been sent back before it, whoever writes last.
-            version: u64::from(deaths) << 1 | u64::from(state == LetterState::SentBack),
+            // A death beats having been sent back or dropped before it, whoever writes last.
+            version: u64::from(deaths) << 1 | u64::from(state != LetterState::Open),
         }
     }
 }
@@ -379,10 +430,10 @@ impl StoredHead {
         });
         StoredLetter {
             deaths: self.deaths,
-            state: if self.state == LetterState::SentBack.name() {
-                LetterState::SentBack
-            } else {
-                LetterState::Open
+            state: match self.state.as_str() {
+                "sent_back" => LetterState::SentBack,
+                "dropped" => LetterState::Dropped,
+                _ => LetterState::Open,
             },
             letter: DeadLetter {
                 tenant: self.tenant,

@@ -12,6 +12,8 @@ mod dead_letters;
 mod dead_units;
 mod derivation;
 mod enrolment;
+mod erase;
+mod erasures;
 mod error;
 mod gaps;
 mod hosts;
@@ -56,6 +58,8 @@ pub use dead_letters::{
 pub use dead_units::{DEAD_UNITS_LISTED, DeadUnit};
 pub use derivation::{CurrentSet, EndpointFacts, UnitDerivation};
 pub use enrolment::EnrolPolicy;
+pub use erase::{ErasedNames, ErasedRows, Erasing, Found};
+pub use erasures::{Erased, Erasures, ErasuresMark};
 pub use error::{ErrorClass, StoreError};
 pub use gaps::{LostPart, TopicGap, UNREADABLE};
 pub use hosts::EndpointHost;

@@ -480,6 +480,11 @@ impl Store {
             .with_setting("mutations_sync", "0");
         self.execute_query("take an endpoint's rows away", query)
             .await?;
+        self.mutations_done(table).await
+    }
+
+    /// Waits until what was asked for of a table's rows is done.
+    pub(crate) async fn mutations_done(&self, table: &str) -> Result<()> {
         loop {
             let left: u64 = self
                 .fetch_one(

@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(16, "0016_alerts"),
     migration!(17, "0017_jobs"),
     migration!(18, "0018_aliases"),
+    migration!(19, "0019_erasures"),
 ];
 
 /// The parameter of a statement that is run once for each month.

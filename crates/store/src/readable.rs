@@ -3,8 +3,8 @@
 /// Tables and views for readers with clients of their own: Grafana, notebooks, scripts. The views come first, because they
 /// show each identity once and nothing superseded. Our own are those that say what was done (`backfills`, `housekeeping`,
 /// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
-/// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), and how alerts are evaluated and sent (`alert_*` but for
-/// `alert_states`).
+/// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), what comes back no more (`erasures`), and how alerts are
+/// evaluated and sent (`alert_*` but for `alert_states`).
 pub const READABLE: [&str; 31] = [
     "current_attempts",
     "current_events",
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 15] = [
         "alert_claims",
         "alert_deliveries",
         "alert_evaluations",
@@ -55,6 +55,7 @@ mod tests {
         "day_parts",
         "enrolment_claims",
         "enrolments",
+        "erasures",
         "housekeeping",
         "inputs",
         "migrations",

@@ -47,7 +47,7 @@ pub(crate) use whole::{attempts_file, codes_of_file, findings_file, streams_file
 use crate::error::ApiError;
 use axum::http::Uri;
 use event::{Code, LoggedAt};
-use store::Day;
+use store::{Day, alike};
 
 /// Any other address below `/api`.
 pub(crate) async fn unknown(uri: Uri) -> ApiError {
@@ -68,17 +68,6 @@ fn read_code(text: &str) -> Result<Code, ApiError> {
             message: format!("`{}` is no code", shown(text)),
             hint: "give it like 0x80070570, or by its name",
         })
-}
-
-/// A code and those that say exactly the same, as records carry them.
-fn alike(code: Code) -> Vec<Code> {
-    let mut codes: Vec<Code> = std::iter::once(code)
-        .chain(code.equivalents())
-        .filter_map(Code::as_logged)
-        .collect();
-    codes.sort_unstable();
-    codes.dedup();
-    codes
 }
 
 /// `2022-08-18`

@@ -11,7 +11,8 @@
     )
 )]
 
-use crate::access::Access;
+use crate::access::{Access, patiently, user};
+use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::report::counted;
 use crate::run::{self, TENANT};
@@ -25,9 +26,9 @@ use std::fmt::Write;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use store::{DeadLetter, LetterFilter, LetterState, Store, StoredLetter};
+use store::{Action, DeadLetter, LetterContent, LetterFilter, LetterState, Store, StoredLetter};
 
-/// List what could not be processed, show it as it came, and send it back once the cause is mended
+/// List what could not be processed, show it as it came, send it back once the cause is mended, or drop it
 ///
 /// A chunk whose classification fails, or whose rows the store refuses, is kept here as it came and holds up nobody.
 /// After an upgrade that mends the cause, `retry` hands it to the pipeline again, through Kafka where `store.url` names a
@@ -71,6 +72,18 @@ enum Command {
         /// Every open letter
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+    },
+    /// Throw letters away for good; who did it and why stays in the audit
+    Drop {
+        /// Ids, or as much of their start as is unambiguous
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Every open letter
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Why nobody needs them
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 
@@ -119,9 +132,60 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     retry_here(&access, &settings, letters).await?;
                 }
             }
+            Command::Drop { ids, all, reason } => {
+                let letters = chosen(store, ids, all).await?;
+                throw_away(store, &letters, &reason).await?;
+            }
         }
         access.close().await
     })
+}
+
+/// Letters that are thrown away together: their rows of the audit come before.
+const DROPPED_AT_ONCE: usize = 500;
+
+async fn throw_away(store: &Store, ids: &[String], reason: &str) -> anyhow::Result<()> {
+    let mut dropped = 0;
+    for some in ids.chunks(DROPPED_AT_ONCE) {
+        let (mut letters, mut actions) = (Vec::new(), Vec::new());
+        for id in some {
+            // One that died again meanwhile is thrown away as it is now.
+            let Some(letter) = store.dead_letter(TENANT, id).await? else {
+                continue;
+            };
+            if letter.state == LetterState::Dropped {
+                continue;
+            }
+            let told = &letter.letter;
+            actions.push(Action {
+                action: "dead_letter.drop".to_owned(),
+                object: id.clone(),
+                before: serde_json::json!({
+                    "stage": told.stage, "reason": told.reason, "endpoint": told.endpoint, "source": told.source,
+                    "path": told.path, "offset": told.offset, "length": told.length, "deaths": letter.deaths,
+                })
+                .to_string(),
+                after: serde_json::json!({ "reason": reason }).to_string(),
+            });
+            // All that is needed of it: contents of so many do not fit.
+            letters.push(StoredLetter {
+                letter: DeadLetter {
+                    content: LetterContent::default(),
+                    ..letter.letter
+                },
+                ..letter
+            });
+        }
+        let (user, now) = (user(), now_ms());
+        patiently(|| store.audit(TENANT, &user, now, &actions)).await?;
+        patiently(|| store.drop_dead_letters(&letters)).await?;
+        dropped += letters.len() as u64;
+    }
+    super::print(&format!(
+        "{} dropped\n",
+        counted(dropped, "letter", "letters")
+    ))?;
+    Ok(())
 }
 
 async fn chosen(store: &Store, ids: Vec<String>, all: bool) -> anyhow::Result<Vec<String>> {
@@ -218,6 +282,13 @@ async fn retry(
         let Some(letter) = store.dead_letter(TENANT, id).await? else {
             continue;
         };
+        if letter.state == LetterState::Dropped {
+            crate::log::print(&format!(
+                "{id}: was dropped\nhint: `cbsift audit list --object {id}` says by whom and why"
+            ));
+            left += 1;
+            continue;
+        }
         if foreign.chunk_of(&letter.letter).is_none() {
             crate::log::print(&format!(
                 "{id}: what came is no chunk and no event to this build, so it would only die again\nhint: mend its sender, which still holds the log"
@@ -342,7 +413,6 @@ fn page(stored: &StoredLetter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::LetterContent;
 
     #[test]
     fn nothing_of_a_letter_drives_the_terminal() {

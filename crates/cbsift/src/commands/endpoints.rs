@@ -209,7 +209,7 @@ fn wrong_value(value: &str) -> Option<String> {
     })
 }
 
-fn read_id(id: &str) -> Result<(), Misuse> {
+pub(super) fn read_id(id: &str) -> Result<(), Misuse> {
     match is_endpoint_id(id) {
         true => Ok(()),
         false => Err(Misuse(format!("{id:?} is no endpoint's id"))),

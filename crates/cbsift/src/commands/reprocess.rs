@@ -155,7 +155,7 @@ enum Format {
     Json,
 }
 
-fn day(text: &str) -> Result<u16, String> {
+pub(super) fn day(text: &str) -> Result<u16, String> {
     let start = LoggedAt::parse(format!("{text} 00:00:00").as_bytes());
     start
         .filter(|_| text.len() == 10)

@@ -299,6 +299,7 @@ pub(super) async fn publish_pipeline(status: &pipeline::Status, store: &Store) {
     counter!("cbsift_pipeline_orphans_total").absolute(counts.orphans);
     counter!("cbsift_pipeline_loose_bytes_total").absolute(counts.loose_bytes);
     counter!("cbsift_pipeline_half_read_total").absolute(counts.half_read);
+    counter!("cbsift_pipeline_erased_total").absolute(counts.erased);
     counter!("cbsift_pipeline_derivations_total").absolute(counts.derivations);
     counter!("cbsift_pipeline_handed_over_total").absolute(counts.handed_over);
     // Those that are no chunk at all are counted where they come from Kafka, under other reasons.
@@ -550,6 +551,10 @@ fn describe() {
         (
             "cbsift_pipeline_half_read_total",
             "Events that name no provider, time or id, of the chunks stored.",
+        ),
+        (
+            "cbsift_pipeline_erased_total",
+            "Chunks not kept, because their machines were erased after they logged them.",
         ),
         ("cbsift_pipeline_derivations_total", "Units derived."),
         (

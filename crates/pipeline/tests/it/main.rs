@@ -6,7 +6,9 @@
 //! - `letters`: chunks that cannot be processed
 //! - `isolation`: one endpoint harms only itself
 //! - `merge`: two endpoints become one
+//! - `erase`: what was erased comes back by no way
 
+mod erase;
 mod faults;
 mod harness;
 mod isolation;

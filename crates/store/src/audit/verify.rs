@@ -1,6 +1,6 @@
 //! Whether the rows of the audit are those that were written, as far as their hashes tell.
 
-use super::{AuditRow, EXPIRED};
+use super::{AuditRow, EXPIRED, REDACTED};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -64,6 +64,8 @@ pub struct Verifier {
     chains: BTreeMap<u64, BTreeMap<u32, Vec<Seen>>>,
     /// Words of the rows that tell of rows that are gone and may be.
     expired: Vec<String>,
+    /// What rows hash to that lost a name, by their hashes.
+    redacted: BTreeSet<(String, String)>,
     rows: u64,
     first_at: Option<i64>,
 }
@@ -72,15 +74,22 @@ struct Seen {
     at: i64,
     hash: String,
     previous: Vec<String>,
-    is_changed: bool,
+    /// What it hashes to, where that is not its hash.
+    changed: Option<String>,
 }
 
 impl Verifier {
     /// One more row.
     pub fn add(&mut self, row: &AuditRow) {
-        let is_changed = row.hash != row.hashed();
-        if row.action == EXPIRED && !is_changed {
+        let hashed = row.hashed();
+        let changed = (row.hash != hashed).then_some(hashed);
+        if row.action == EXPIRED && changed.is_none() {
             self.expired.push(row.before.clone());
+        }
+        if row.action == REDACTED && changed.is_none() {
+            let told: BTreeMap<String, String> =
+                serde_json::from_str(&row.after).unwrap_or_default();
+            self.redacted.extend(told);
         }
         self.rows += 1;
         self.first_at = Some(self.first_at.map_or(row.at, |first| first.min(row.at)));
@@ -89,7 +98,7 @@ impl Verifier {
             at: row.at,
             hash: row.hash.clone(),
             previous: row.previous.clone(),
-            is_changed,
+            changed,
         });
     }
 
@@ -122,7 +131,11 @@ impl Verifier {
                 }
                 let before = number.checked_sub(1).and_then(|before| chain.get(&before));
                 for row in at_place {
-                    if row.is_changed {
+                    let is_changed = row.changed.as_ref().is_some_and(|now| {
+                        let redacted = (row.hash.clone(), now.clone());
+                        !self.redacted.contains(&redacted)
+                    });
+                    if is_changed {
                         faults.insert(Fault::Changed { writer, number });
                     }
                     let is_linked = match number {
@@ -299,5 +312,27 @@ mod tests {
                 number: 1
             }]
         );
+    }
+
+    #[test]
+    fn a_row_that_lost_a_name_is_whole_where_a_row_tells_so_and_in_that_form_alone() {
+        let mut rows = whole();
+        let names = [("PC-1".to_owned(), true)];
+        let without = rows[1].redacted("erased:0", &names);
+        assert_eq!(without.hash, rows[1].hash);
+        let mut told = row(2, 3, 100_020, &[&rows[4]]);
+        told.action = REDACTED.to_owned();
+        told.after = format!(r#"{{"{}":"{}"}}"#, rows[1].hash, without.hashed());
+        told.hash = told.hashed();
+        rows[1] = without;
+        let changed = Fault::Changed {
+            writer: 1,
+            number: 2,
+        };
+        assert_eq!(verify(&rows), std::slice::from_ref(&changed));
+        rows.push(told);
+        assert_eq!(verify(&rows), []);
+        rows[1].actor = "somebody else".to_owned();
+        assert_eq!(verify(&rows), [changed]);
     }
 }

@@ -43,6 +43,17 @@ impl Filter {
     }
 }
 
+/// A code and those that say the same, as logs hold them: what somebody means who names one.
+pub fn alike(code: Code) -> Vec<Code> {
+    let mut codes: Vec<Code> = std::iter::once(code)
+        .chain(code.equivalents())
+        .filter_map(Code::as_logged)
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
 /// What tells a cause from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseId {

@@ -272,9 +272,7 @@ impl Store {
             Some(to) => Some(to),
             None => {
                 let today = filter.now.map(day_at);
-                let latest = filter
-                    .now
-                    .map_or(Day::MAX, |now| day_at(LoggedAt(now.0 + AHEAD_S)));
+                let latest = filter.now.map_or(Day::MAX, latest_day);
                 let last = self.last_day(&filter.tenant, latest).await?;
                 last.map(|last| match today {
                     Some(today) if last + DEFAULT_DAYS > today => last.max(today),
@@ -388,6 +386,11 @@ pub(super) fn days_of(yyyymm: u32) -> (Day, Day) {
         day(year, month + 1)
     };
     (day(year, month), next.saturating_sub(1))
+}
+
+/// The last day that any clock on earth may show.
+pub(super) fn latest_day(now: LoggedAt) -> Day {
+    day_at(LoggedAt(now.0 + AHEAD_S))
 }
 
 /// The day of a time.

@@ -86,6 +86,13 @@ pub(super) const ATTEMPTS: Kind = Kind {
             "arraySum((part, at) -> bitShiftLeft(toUInt64(ifNull(toUInt16OrNull(part), 0)), at), \
                arrayResize(splitByChar('.', if(position(package, '~') > 0, splitByChar('~', package)[-1], '')), 4, ''), [48, 32, 16, 0])",
         ),
+        // Where the attempt itself stands.
+        column("of_set", "arrayMap(day -> `set`, told_attempts.1)", "`set`"),
+        column(
+            "ordinal_of",
+            "arrayMap(at -> at - 1, arrayEnumerate(told_attempts.1))",
+            "ordinal",
+        ),
     ],
 };
 

@@ -17,6 +17,8 @@ GRANT ON CLUSTER `cbsift` SELECT ON system.settings TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.clusters TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.detached_parts TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.mutations TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.columns TO cbsift_writer;
+GRANT ON CLUSTER `cbsift` SELECT ON system.tables TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.disks TO cbsift_writer;
 
 -- `cbsift web`: it reads, and notes in the audit what it gives out as files. Sums over a fleet must not take the server from its writers.

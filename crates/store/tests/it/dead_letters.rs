@@ -143,3 +143,50 @@ async fn without_kafka_every_death_counts() {
         assert_eq!(read(&store, &letter).await.deaths, deaths);
     }
 }
+
+#[tokio::test]
+async fn a_letter_that_is_dropped_loses_its_content_and_comes_back_only_by_dying_again() {
+    let store = store().await;
+    let tenant = "letters-dropped";
+    let letters = [
+        letter(tenant, b"made up: secret", Some(51)),
+        letter(tenant, b"another one", Some(52)),
+    ];
+    store.insert_dead_letters(&letters).await.expect("insert");
+    let dropped = read(&store, &letters[0]).await;
+    // Twice, as somebody does whose first try was cut short.
+    for _ in 0..2 {
+        store
+            .drop_dead_letters(std::slice::from_ref(&dropped))
+            .await
+            .expect("drop");
+    }
+    let now = read(&store, &letters[0]).await;
+    assert_eq!((now.deaths, now.state), (1, LetterState::Dropped));
+    assert_eq!(now.letter.content, LetterContent::default());
+    let held: u64 = crate::harness::client()
+        .await
+        .query("SELECT count() FROM dead_letters WHERE position(ifNull(payload, ''), 'secret') > 0")
+        .fetch_one()
+        .await
+        .expect("count");
+    assert_eq!(held, 0);
+    assert_eq!(store.open_dead_letters(tenant).await.expect("count"), 1);
+    // From the same place in Kafka nothing changes; from another one it died again.
+    store
+        .insert_dead_letters(&letters[..1])
+        .await
+        .expect("insert");
+    assert_eq!(read(&store, &letters[0]).await.state, LetterState::Dropped);
+    let again = letter(tenant, b"made up: secret", Some(99));
+    store
+        .insert_dead_letters(std::slice::from_ref(&again))
+        .await
+        .expect("insert");
+    let now = read(&store, &again).await;
+    assert_eq!((now.deaths, now.state), (2, LetterState::Open));
+    assert_eq!(now.letter.content, again.content);
+    // Whoever drops what he saw before drops no later death.
+    store.drop_dead_letters(&[dropped]).await.expect("drop");
+    assert_eq!(read(&store, &again).await.state, LetterState::Open);
+}

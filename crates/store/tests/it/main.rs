@@ -16,6 +16,7 @@
 //! - `tokens`: states of tokens, enrolment by several intakes at once
 //! - `endpoints`: names, labels and host names, and pages that narrow by them
 //! - `audit`: who did what, whole or not
+//! - `erase`: a machine that is in no column any more
 //! - `replicas`: what a made-up server with replicas hears
 
 mod audit;
@@ -24,6 +25,7 @@ mod days;
 mod dead_letters;
 mod derivations;
 mod endpoints;
+mod erase;
 mod first_release;
 mod harness;
 mod lists;
