@@ -92,6 +92,8 @@ pub struct Desk {
     /// What was last counted of the fleet, and when, and what was derived then.
     fleet: BTreeMap<String, Vec<Sample>>,
     fleet_mark: Option<(u64, i64)>,
+    /// When what goes by days was last counted.
+    slow_mark: Option<i64>,
     titles: CauseTitles,
     shown: Vec<AlertEvaluation>,
     /// Who says again what fires.
@@ -124,6 +126,7 @@ impl Desk {
             repeated: BTreeMap::new(),
             fleet: BTreeMap::new(),
             fleet_mark: None,
+            slow_mark: None,
             titles: CauseTitles::new(),
             shown: Vec::new(),
             tell: None,
@@ -143,12 +146,14 @@ impl Desk {
         self.rules = rules;
         self.warn_of_unknown_receivers();
         self.fleet_mark = None;
+        self.slow_mark = None;
     }
 
     /// What causes are called from now on, beside the shipped words.
     pub fn set_words(&mut self, words: Option<Arc<Words>>) {
         self.words = words.into_iter().collect();
         self.fleet_mark = None;
+        self.slow_mark = None;
     }
 
     /// Messages of states that nobody wrote down, because their evaluator was killed in between.
@@ -238,9 +243,11 @@ impl Desk {
         lag_s: f64,
     ) -> Result<BTreeMap<String, Counted>, StoreError> {
         let mark = self.store.derived_mark().await?;
+        let is_recent = |at: i64| (0..FLEET_MS).contains(&(now.utc_ms - at));
         let is_fresh = self
             .fleet_mark
-            .is_some_and(|(known, at)| known == mark && (0..FLEET_MS).contains(&(now.utc_ms - at)));
+            .is_some_and(|(known, at)| known == mark && is_recent(at));
+        let is_slow_fresh = self.slow_mark.is_some_and(is_recent);
         let words: Vec<&Words> = self
             .words
             .iter()
@@ -248,24 +255,37 @@ impl Desk {
             .chain([self.shipped])
             .collect();
         let mut asked = Asked::new(&self.store, &self.setting.tenant, now, lag_s, &words);
-        let mut all = BTreeMap::new();
-        let mut fleet = BTreeMap::new();
-        for rule in self.rules.iter() {
-            let known = self.fleet.get(&rule.name);
-            let counted = match known.filter(|_| is_fresh && measure::is_of_fleet(rule)) {
-                Some(samples) => Ok(samples.clone()),
-                None => asked.count(rule).await,
+        let mut all: BTreeMap<String, Counted> = BTreeMap::new();
+        for rule in self.rules.iter().filter(|rule| measure::is_of_fleet(rule)) {
+            let is_known = match measure::is_slow(rule) {
+                true => is_slow_fresh,
+                false => is_fresh,
             };
-            if let (Ok(samples), true) = (&counted, measure::is_of_fleet(rule)) {
-                fleet.insert(rule.name.clone(), samples.clone());
+            if let Some(samples) = self.fleet.get(&rule.name).filter(|_| is_known) {
+                all.insert(rule.name.clone(), Ok(samples.clone()));
             }
-            all.insert(rule.name.clone(), counted);
         }
+        let unknown = self
+            .rules
+            .iter()
+            .filter(|rule| !all.contains_key(&rule.name));
+        let counted = asked.count(unknown).await;
+        all.extend(counted);
+        let of_fleet = self.rules.iter().filter(|rule| measure::is_of_fleet(rule));
+        let fleet: BTreeMap<String, Vec<Sample>> = of_fleet
+            .filter_map(|rule| {
+                let samples = all.get(&rule.name)?.as_ref().ok()?;
+                Some((rule.name.clone(), samples.clone()))
+            })
+            .collect();
         let is_whole = all.values().all(Result::is_ok);
         self.titles.extend(asked.into_titles());
         self.fleet = fleet;
         if !is_fresh {
             self.fleet_mark = is_whole.then_some((mark, now.utc_ms));
+        }
+        if !is_slow_fresh {
+            self.slow_mark = is_whole.then_some(now.utc_ms);
         }
         Ok(all)
     }

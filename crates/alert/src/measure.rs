@@ -7,10 +7,10 @@ use crate::{
     text::CauseTitles,
 };
 use classify::Rules as Words;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use store::{
-    AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter,
-    OpenNewsState, State, Store, StoreError, Trend,
+    AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter,
+    Hearing, OpenNewsState, State, Store, StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -27,6 +27,7 @@ pub(crate) struct Asked<'a> {
     causes: Option<BTreeMap<u64, AlertCause>>,
     trends: Option<BTreeMap<String, Trend>>,
     news: Option<OpenNewsState>,
+    hearing: Option<Hearing>,
     titles: CauseTitles,
     /// For how long nothing was evaluated.
     lag_s: f64,
@@ -42,6 +43,32 @@ fn reached(rule: &Rule) -> AlertReached {
     AlertReached {
         at_least: rule.threshold.at_least,
         share: rule.threshold.share.unwrap_or_default(),
+    }
+}
+
+/// What is asked of the store for a rule.
+fn machines<'r>(rule: &'r Rule, causes: Option<&'r [u64]>) -> AlertMachines<'r> {
+    let narrow = &rule.narrow;
+    let after_s = i64::try_from(narrow.after.as_secs()).unwrap_or(i64::MAX);
+    AlertMachines {
+        state: match rule.figure {
+            Figure::Restart => State::Restart,
+            _ => State::Failing,
+        },
+        by: &rule.group_by,
+        kb: narrow.kb.as_deref(),
+        except_kbs: &narrow.except_kbs,
+        labels: &narrow.labels,
+        causes,
+        lasts: match (narrow.tries, narrow.after.is_zero()) {
+            (0, true) => None,
+            // Only how old it is counts.
+            (0, false) => Some((u64::MAX, after_s)),
+            // Only how often it failed counts.
+            (tries, true) => Some((tries, i64::MAX)),
+            (tries, false) => Some((tries, after_s)),
+        },
+        reached: reached(rule),
     }
 }
 
@@ -63,6 +90,7 @@ impl<'a> Asked<'a> {
             causes: None,
             trends: None,
             news: None,
+            hearing: None,
             titles: CauseTitles::new(),
             lag_s,
         }
@@ -91,41 +119,65 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What a rule counts now.
-    pub(crate) async fn count(&mut self, rule: &Rule) -> Counted {
+    /// What some rules count now, each by its name. Of those that count what PCs tried one question is asked.
+    pub(crate) async fn count<'r>(
+        &mut self,
+        rules: impl Iterator<Item = &'r Rule>,
+    ) -> BTreeMap<String, Counted> {
+        let (of_tries, others): (Vec<&Rule>, Vec<&Rule>) =
+            rules.partition(|rule| rule.figure.is_of_tries());
+        let mut all = BTreeMap::new();
+        match self.tries(&of_tries).await {
+            Ok(counted) => {
+                for (name, samples) in counted {
+                    all.insert(name, Ok(samples));
+                }
+            }
+            Err(error) => {
+                // Asked together they fail together, but one that cannot be asked must not silence the others.
+                tracing::debug!(%error, "alert rules cannot be asked together, each is asked alone");
+                for rule in of_tries {
+                    let counted = self.tries(&[rule]).await;
+                    let counted = counted.map(|mut of| of.remove(&rule.name).unwrap_or_default());
+                    all.insert(rule.name.clone(), counted);
+                }
+            }
+        }
+        for rule in others {
+            let counted = match rule.figure.is_of_reports() {
+                true => self.reports(rule).await,
+                false => self.own(rule.figure).await.map(|value| {
+                    vec![Sample {
+                        value,
+                        ..Sample::default()
+                    }]
+                }),
+            };
+            all.insert(rule.name.clone(), counted);
+        }
+        all
+    }
+
+    /// PCs by when they were heard of.
+    async fn reports(&mut self, rule: &Rule) -> Counted {
+        let hearing = self.hearing().await?;
         let filter = Filter {
-            kb: rule.narrow.kb.clone(),
             labels: rule.narrow.labels.clone(),
             ..self.filter()
         };
-        match rule.figure {
-            Figure::Failing | Figure::Restart | Figure::NewCause | Figure::CauseBack => {
-                self.tries(rule, &filter).await
-            }
-            Figure::Silent | Figure::ClockAhead => {
-                let is_ahead = rule.figure == Figure::ClockAhead;
-                let groups = self
-                    .store
-                    .alert_reporting(&filter, is_ahead, &rule.group_by, reached(rule))
-                    .await?;
-                Ok(groups
-                    .into_iter()
-                    .map(|group| sample(rule, group, false))
-                    .collect())
-            }
-            _ => {
-                let value = self.own(rule.figure).await?;
-                Ok(vec![Sample {
-                    value,
-                    ..Sample::default()
-                }])
-            }
-        }
+        let is_ahead = rule.figure == Figure::ClockAhead;
+        let groups = self
+            .store
+            .alert_reporting(&filter, is_ahead, &rule.group_by, reached(rule), hearing)
+            .await?;
+        let groups = groups.into_iter();
+        Ok(groups.map(|group| sample(rule, group, false)).collect())
     }
 
     /// Figures of the store's own state.
     async fn own(&mut self, figure: Figure) -> Result<f64, StoreError> {
         Ok(match figure {
+            Figure::NobodyHeard => self.hearing().await?.nobody_s as f64,
             Figure::PendingUnits => self.news().await?.units as f64,
             Figure::PendingSeconds => self.news().await?.oldest.as_secs() as f64,
             Figure::DeadLetters => self.store.open_dead_letters(self.tenant).await? as f64,
@@ -145,6 +197,18 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// When logs arrived at all, asked once for all rules about who is silent.
+    async fn hearing(&mut self) -> Result<Hearing, StoreError> {
+        match self.hearing {
+            Some(hearing) => Ok(hearing),
+            None => {
+                let now = self.now.utc_ms.div_euclid(1_000);
+                let hearing = self.store.alert_hearing(self.tenant, now).await?;
+                Ok(*self.hearing.insert(hearing))
+            }
+        }
+    }
+
     /// What is left to derive: a question over all news, asked once for both of its figures.
     async fn news(&mut self) -> Result<OpenNewsState, StoreError> {
         match self.news {
@@ -153,60 +217,79 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// PCs by what they tried.
-    async fn tries(&mut self, rule: &Rule, filter: &Filter) -> Counted {
+    /// PCs by what they tried, for each rule.
+    async fn tries(
+        &mut self,
+        rules: &[&Rule],
+    ) -> Result<BTreeMap<String, Vec<Sample>>, StoreError> {
+        let mut counted: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
+        let mut wanted: Vec<(&Rule, Option<Vec<u64>>)> = Vec::new();
+        for rule in rules {
+            counted.insert(rule.name.clone(), Vec::new());
+            let causes = self.wanted(rule).await?;
+            // By none of them a PC fails.
+            if causes.as_ref().is_none_or(|causes| !causes.is_empty()) {
+                wanted.push((rule, causes));
+            }
+        }
+        let asked: Vec<AlertMachines<'_>> = wanted
+            .iter()
+            .map(|(rule, causes)| machines(rule, causes.as_deref()))
+            .collect();
+        let clock = match self.to {
+            None => AlertClock::Utc,
+            // Days that are looked back at are those of machines.
+            Some(_) => AlertClock::Logged,
+        };
+        let filter = self.filter();
+        let all = self.store.alert_machines(&filter, clock, &asked).await?;
+        for ((rule, _), groups) in wanted.iter().zip(all) {
+            counted.insert(rule.name.clone(), self.samples(rule, groups));
+        }
+        Ok(counted)
+    }
+
+    /// Causes by which a PC must fail to be counted; none where any will do.
+    async fn wanted(&mut self, rule: &Rule) -> Result<Option<Vec<u64>>, StoreError> {
         let narrow = &rule.narrow;
-        let by_cause = rule.group_by.contains(&AlertBy::Cause);
         let of_causes = !narrow.categories.is_empty() || !narrow.causes.is_empty();
         let is_of_trends = rule.figure.is_of_trends();
-        let mut wanted: Option<Vec<u64>> = None;
-        if by_cause || of_causes {
-            let all = self.causes().await?;
-            let is_wanted = |cause: &&AlertCause| {
-                let id = cause_id(cause);
-                (narrow.categories.is_empty() || narrow.categories.contains(&cause.category))
-                    && (narrow.causes.is_empty() || narrow.causes.contains(&id))
-            };
-            let mut causes: Vec<AlertCause> = all.values().filter(is_wanted).cloned().collect();
-            if is_of_trends {
-                let trend = match rule.figure {
-                    Figure::NewCause => Trend::New,
-                    _ => Trend::Back,
-                };
-                let trends = self.trends().await?;
-                causes.retain(|cause| trends.get(&cause_id(cause)) == Some(&trend));
-            }
-            if causes.is_empty() && (of_causes || is_of_trends) {
-                return Ok(Vec::new());
-            }
-            wanted =
-                (of_causes || is_of_trends).then(|| causes.iter().map(|cause| cause.key).collect());
+        if !of_causes && !is_of_trends && !rule.group_by.contains(&AlertBy::Cause) {
+            return Ok(None);
         }
-        let groups = self
-            .store
-            .alert_machines(&AlertMachines {
-                filter,
-                state: match rule.figure {
-                    Figure::Restart => State::Restart,
-                    _ => State::Failing,
-                },
-                by: &rule.group_by,
-                causes: wanted.as_deref(),
-                except_kbs: &narrow.except_kbs,
-                tries: match (narrow.tries, narrow.after.is_zero()) {
-                    (0, true) => 0,
-                    // Only how old it is counts.
-                    (0, false) => u64::MAX,
-                    (tries, _) => tries,
-                },
-                after_s: match narrow.after.is_zero() {
-                    // Only how often it failed counts.
-                    true if narrow.tries > 0 => i64::MAX / 4,
-                    _ => narrow.after.as_secs() as i64,
-                },
-                reached: reached(rule),
-            })
-            .await?;
+        let all = self.causes().await?;
+        if !of_causes && !is_of_trends {
+            return Ok(None);
+        }
+        let is_wanted = |cause: &&AlertCause| {
+            (narrow.categories.is_empty() || narrow.categories.contains(&cause.category))
+                && (narrow.causes.is_empty() || narrow.causes.contains(&cause_id(cause)))
+        };
+        let mut causes: Vec<(u64, String)> = all
+            .values()
+            .filter(is_wanted)
+            .map(|cause| (cause.key, cause_id(cause)))
+            .collect();
+        if is_of_trends {
+            let trend = match rule.figure {
+                Figure::NewCause => Trend::New,
+                _ => Trend::Back,
+            };
+            // How causes go on is the dearest question: it is asked only where one may be new or back on as many PCs as are asked for.
+            causes.retain(|(key, _)| {
+                let cause = all.get(key);
+                cause.is_some_and(|cause| cause.of_a_day as f64 >= rule.threshold.at_least)
+            });
+            if causes.is_empty() {
+                return Ok(Some(Vec::new()));
+            }
+            let trends = self.trends().await?;
+            causes.retain(|(_, id)| trends.get(id) == Some(&trend));
+        }
+        Ok(Some(causes.into_iter().map(|(key, _)| key).collect()))
+    }
+
+    fn samples(&mut self, rule: &Rule, groups: Vec<AlertGroup>) -> Vec<Sample> {
         let at = rule.group_by.iter().position(|by| *by == AlertBy::Cause);
         let mut samples: BTreeMap<Vec<(String, String)>, Sample> = BTreeMap::new();
         for mut group in groups {
@@ -223,17 +306,17 @@ impl<'a> Asked<'a> {
             let sample = sample(rule, group, has_failed);
             // One rule may have had two categories: pages tell its causes apart by rule and code alone.
             match samples.entry(sample.labels.clone()) {
-                std::collections::btree_map::Entry::Vacant(place) => {
+                Entry::Vacant(place) => {
                     place.insert(sample);
                 }
-                std::collections::btree_map::Entry::Occupied(mut same) => {
+                Entry::Occupied(mut same) => {
                     let same = same.get_mut();
                     same.value += sample.value;
                     same.newest = same.newest.max(sample.newest);
                 }
             }
         }
-        Ok(samples.into_values().collect())
+        samples.into_values().collect()
     }
 
     /// A cause's id, with its title remembered.
@@ -290,9 +373,14 @@ fn sample(rule: &Rule, group: AlertGroup, has_failed: bool) -> Sample {
     }
 }
 
-/// Whether a rule's figure is asked of what was derived, and stays while nothing is.
+/// Whether a rule's figure is asked of the whole fleet: where something was derived, and else by the clock.
 pub(crate) fn is_of_fleet(rule: &Rule) -> bool {
-    rule.figure.is_of_tries() || rule.figure.is_of_reports()
+    rule.figure.is_of_tries() || is_slow(rule)
+}
+
+/// Whether it goes by days, so that it is asked by the clock alone, whatever was derived.
+pub(crate) fn is_slow(rule: &Rule) -> bool {
+    rule.figure.is_of_trends() || rule.figure.is_of_reports() || rule.figure == Figure::NobodyHeard
 }
 
 /// Groups with something counted, and those that go on, each with what is counted of it: what an evaluation looks at.

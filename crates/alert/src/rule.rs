@@ -6,7 +6,7 @@ use std::time::Duration;
 use store::AlertBy;
 
 /// Which language of rules this build speaks. Raise it when a rule may say more than before: a build evaluates no set of a greater one.
-pub(crate) const LANGUAGE: u32 = 1;
+pub(crate) const LANGUAGE: u32 = 2;
 
 /// What a rule counts. All of them are figures of the pages or of the store's own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,8 @@ pub enum Figure {
     Silent,
     /// PCs whose newest log is of a time that no clock on earth shows yet.
     ClockAhead,
+    /// For how long no log of any PC has arrived, in seconds.
+    NobodyHeard,
     /// Units that are left to derive.
     PendingUnits,
     /// How long the oldest of them has waited, in seconds.
@@ -41,13 +43,14 @@ pub enum Figure {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Failing,
         Self::Restart,
         Self::NewCause,
         Self::CauseBack,
         Self::Silent,
         Self::ClockAhead,
+        Self::NobodyHeard,
         Self::PendingUnits,
         Self::PendingSeconds,
         Self::DeadLetters,
@@ -66,6 +69,7 @@ impl Figure {
             Self::CauseBack => "cause_back",
             Self::Silent => "silent",
             Self::ClockAhead => "clock_ahead",
+            Self::NobodyHeard => "nobody_heard",
             Self::PendingUnits => "pending_units",
             Self::PendingSeconds => "pending_seconds",
             Self::DeadLetters => "dead_letters",

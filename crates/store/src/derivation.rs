@@ -129,7 +129,9 @@ impl Store {
                     told: 1,
                     told_attempts: Vec::new(),
                     told_lines: Vec::new(),
+                    told_zones: Vec::new(),
                     told_findings: Vec::new(),
+                    told_finding_zones: Vec::new(),
                 };
                 self.insert_rows::<DerivationRow<'static>, _>(
                     "derivations",
@@ -294,7 +296,9 @@ impl Store {
                 told: 1,
                 told_attempts: told::attempts(&derived.derivation),
                 told_lines: told::lines(&derived.derivation),
+                told_zones: told::zones(&derived.derivation),
                 told_findings: told::findings(&derived.derivation),
+                told_finding_zones: told::finding_zones(&derived.derivation),
             });
             self.insert_rows::<DerivationRow<'static>, _>("derivations", current)
         }))
@@ -373,7 +377,9 @@ struct DerivationRow<'a> {
     told: u8,
     told_attempts: Vec<ToldAttempt<'a>>,
     told_lines: Vec<ToldLine<'a>>,
+    told_zones: Vec<i16>,
     told_findings: Vec<ToldFinding<'a>>,
+    told_finding_zones: Vec<i16>,
 }
 
 #[derive(Row, Serialize)]

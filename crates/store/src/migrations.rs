@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(17, "0017_jobs"),
     migration!(18, "0018_aliases"),
     migration!(19, "0019_erasures"),
+    migration!(20, "0020_zones"),
 ];
 
 /// The parameter of a statement that is run once for each month.

@@ -33,7 +33,9 @@ mod updates;
 mod updates_of;
 mod whole;
 
-pub use alerts::{AlertBy, AlertCause, AlertGroup, AlertMachines, AlertReached};
+pub use alerts::{
+    AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached, Hearing,
+};
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};
 pub use causes::{Cause, CauseTotals, Causes, Trend};

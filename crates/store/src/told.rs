@@ -5,7 +5,7 @@
 //! a table of its own, because two rows can disagree for a moment, or for good where a writer dies between them.
 
 use crate::rows::day_of;
-use event::{Attempt, Code, Derivation, Finding, LoggedAt};
+use event::{Attempt, Code, Derivation, Finding, LoggedAt, UtcMillis};
 
 /// Day, start, end, outcome, KB, category, rule, root code, terminal code.
 pub(crate) type ToldAttempt<'a> = (u16, i64, i64, &'a str, &'a str, &'a str, &'a str, u32, u32);
@@ -59,6 +59,38 @@ pub(crate) fn lines(derivation: &Derivation) -> Vec<ToldLine<'_>> {
         .collect()
 }
 
+/// What a zone is where no log shows it.
+pub(crate) const NO_ZONE: i16 = i16::MAX;
+
+/// Minutes that clocks were ahead of UTC at its attempts, in the same order.
+pub(crate) fn zones(derivation: &Derivation) -> Vec<i16> {
+    let attempts = derivation.attempts.iter();
+    attempts
+        .map(|attempt| zone(attempt.start, attempt.start_utc))
+        .collect()
+}
+
+/// The same of its findings.
+pub(crate) fn finding_zones(derivation: &Derivation) -> Vec<i16> {
+    let findings = derivation.findings.iter();
+    findings
+        .map(|finding| zone(finding.logged, finding.utc))
+        .collect()
+}
+
+/// Zones lie at whole quarters of an hour, from UTC-12 to UTC+14; what is farther apart is no zone.
+fn zone(logged: Option<LoggedAt>, utc: Option<UtcMillis>) -> i16 {
+    let Some((logged, utc)) = logged.zip(utc) else {
+        return NO_ZONE;
+    };
+    let ahead = logged.0.saturating_sub(utc.0.div_euclid(1_000));
+    let minutes = ahead.saturating_add(450).div_euclid(900).saturating_mul(15);
+    match i16::try_from(minutes) {
+        Ok(minutes) if (-720..=840).contains(&minutes) => minutes,
+        _ => NO_ZONE,
+    }
+}
+
 /// Of its findings.
 pub(crate) fn findings(derivation: &Derivation) -> Vec<ToldFinding<'_>> {
     derivation.findings.iter().map(told_finding).collect()
@@ -107,4 +139,34 @@ fn seconds(at: Option<LoggedAt>, day: u16) -> i64 {
 /// No failure has the code 0.
 fn number(code: Option<Code>) -> u32 {
     code.map_or(0, Code::value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_what_logged_and_utc_differ_by_in_quarters_of_an_hour() {
+        let at = |ahead_s: i64| {
+            zone(
+                Some(LoggedAt(1_000_000 + ahead_s)),
+                Some(UtcMillis(1_000_000_999)),
+            )
+        };
+        assert_eq!(at(0), 0);
+        assert_eq!(at(8 * 3_600 + 1), 480);
+        assert_eq!(at(-9 * 3_600 - 1_800), -570);
+        assert_eq!(at(14 * 3_600), 840);
+        assert_eq!(at(-12 * 3_600), -720);
+        for far in [
+            14 * 3_600 + 900,
+            -12 * 3_600 - 900,
+            i64::MAX / 2,
+            i64::MIN / 2,
+        ] {
+            assert_eq!(at(far), NO_ZONE, "{far}");
+        }
+        assert_eq!(zone(None, Some(UtcMillis(0))), NO_ZONE);
+        assert_eq!(zone(Some(LoggedAt(0)), None), NO_ZONE);
+    }
 }

@@ -2,9 +2,8 @@
 
 use alert::{Desk, Message, Now, Outcome, Receivers, Rules, Setting};
 use embedded_clickhouse::testing::TestEngine;
-use event::{
-    Attempt, Code, Derivation, EventId, Finding, LoggedAt, Outcome as Ended, Severity, Unit,
-};
+pub(crate) use event::Outcome as Ended;
+use event::{Attempt, Code, Derivation, EventId, Finding, LoggedAt, Severity, Unit, UtcMillis};
 use futures_util::future::BoxFuture;
 use std::{
     collections::BTreeMap,
@@ -31,7 +30,7 @@ pub(crate) async fn store() -> Store {
     connect(ENGINE.get_or_init(start).await).await
 }
 
-async fn connect(engine: &TestEngine) -> Store {
+pub(crate) async fn connect(engine: &TestEngine) -> Store {
     Store::connect(StoreConfig::local(engine.socket()))
         .await
         .unwrap_or_else(|error| panic!("{error}"))
@@ -42,23 +41,43 @@ async fn connect(engine: &TestEngine) -> Store {
 pub(crate) struct Tried {
     pub(crate) kb: &'static str,
     pub(crate) at: i64,
-    pub(crate) failed: bool,
+    pub(crate) ended: Ended,
+    pub(crate) cause: Cause,
+    /// Minutes ahead of UTC, where its logs show it.
+    pub(crate) zone: Option<i32>,
+}
+
+/// Rule, category and code.
+pub(crate) type Cause = (&'static str, &'static str, u32);
+
+pub(crate) const MADE_UP: Cause = ("made_up", "edition", 0xC000_0102);
+
+impl Tried {
+    pub(crate) fn new(kb: &'static str, at: i64, ended: Ended) -> Self {
+        Self {
+            kb,
+            at,
+            ended,
+            cause: MADE_UP,
+            zone: Some(0),
+        }
+    }
+
+    pub(crate) fn by(self, cause: Cause) -> Self {
+        Self { cause, ..self }
+    }
+
+    pub(crate) fn is_failed(&self) -> bool {
+        self.ended == Ended::Failed
+    }
 }
 
 pub(crate) fn failed(kb: &'static str, at: i64) -> Tried {
-    Tried {
-        kb,
-        at,
-        failed: true,
-    }
+    Tried::new(kb, at, Ended::Failed)
 }
 
 pub(crate) fn succeeded(kb: &'static str, at: i64) -> Tried {
-    Tried {
-        kb,
-        at,
-        failed: false,
-    }
+    Tried::new(kb, at, Ended::Succeeded)
 }
 
 /// The derivation of a PC's month. The later `version` wins, as more of its logs are known.
@@ -68,6 +87,12 @@ pub(crate) fn derived(
     tried: &[Tried],
     version: u64,
 ) -> UnitDerivation {
+    // One finding for each cause, of its last failure.
+    let mut last: Vec<&Tried> = Vec::new();
+    for tried in tried.iter().filter(|tried| tried.is_failed()) {
+        last.retain(|known| known.cause != tried.cause);
+        last.push(tried);
+    }
     let attempts: Vec<Attempt> = tried
         .iter()
         .enumerate()
@@ -79,30 +104,28 @@ pub(crate) fn derived(
             session: String::new(),
             start: Some(LoggedAt(tried.at)),
             end: Some(LoggedAt(tried.at)),
-            start_utc: None,
-            outcome: if tried.failed {
-                Ended::Failed
-            } else {
-                Ended::Succeeded
-            },
-            terminal_code: tried.failed.then_some(Code::new(0x8007_0570)),
-            finding: tried.failed.then_some(0),
+            start_utc: utc(tried),
+            outcome: tried.ended,
+            terminal_code: tried.is_failed().then_some(Code::new(0x8007_0570)),
+            finding: last
+                .iter()
+                .position(|known| tried.is_failed() && known.cause == tried.cause)
+                .map(|at| at as u32),
         })
         .collect();
-    let last = tried.iter().rev().find(|tried| tried.failed);
-    let findings = last.map(|tried| Finding {
-        id: EventId(1),
-        rule: "made_up".to_owned(),
-        category: "edition".to_owned(),
+    let findings = last.iter().enumerate().map(|(number, tried)| Finding {
+        id: EventId(number as u64 + 1),
+        rule: tried.cause.0.to_owned(),
+        category: tried.cause.1.to_owned(),
         severity: Severity::Error,
-        root_code: Some(Code::new(0xC000_0102)),
+        root_code: Some(Code::new(tried.cause.2)),
         terminal_code: None,
         object: String::new(),
         kb: tried.kb.to_owned(),
         package: String::new(),
         component: String::new(),
         logged: Some(LoggedAt(tried.at)),
-        utc: None,
+        utc: utc(tried),
         confidence: 90,
         reasons: Vec::new(),
         count: 1,
@@ -123,9 +146,22 @@ pub(crate) fn derived(
         current: None,
         derivation: Derivation {
             attempts,
-            findings: findings.into_iter().collect(),
+            findings: findings.collect(),
         },
     }
+}
+
+fn utc(tried: &Tried) -> Option<UtcMillis> {
+    let zone = i64::from(tried.zone?);
+    Some(UtcMillis((tried.at - zone * 60) * 1_000))
+}
+
+/// PCs of a test: a thousand in every run, and as many as are wanted in a longer one.
+pub(crate) fn pcs() -> u32 {
+    let wanted = std::env::var("CBSIFT_ALERT_PCS").ok();
+    wanted.map_or(1_000, |wanted| {
+        wanted.parse().expect("CBSIFT_ALERT_PCS is a number")
+    })
 }
 
 /// Puts PCs `pc-FROM` to `pc-TO` into the store, all of which did the same.

@@ -1,6 +1,6 @@
 //! An update starts to fail on 3 % of the PCs: one message, and one when it is over, whoever evaluates and wherever it is killed.
 
-use crate::harness::{Heard, Manner, desk, failed, put, shipped, store, succeeded};
+use crate::harness::{Heard, Manner, desk, failed, pcs, put, shipped, store, succeeded};
 use alert::{Kill, Message, MessageStatus, Now};
 use std::collections::BTreeSet;
 use store::{AlertDelivery, DeliveryState, Store};
@@ -13,27 +13,32 @@ fn at(seconds: i64) -> Now {
     Now::at(seconds * 1_000)
 }
 
-/// A thousand PCs, all of which installed another update the day before.
+/// PCs of which three in a hundred fail.
+fn failing() -> u32 {
+    pcs() * 3 / 100
+}
+
+/// A thousand PCs or more, all of which installed another update the day before.
 async fn healthy(store: &Store, tenant: &str) {
     put(
         store,
         tenant,
-        0..1_000,
+        0..pcs(),
         &[succeeded("KB5000001", NOON - 30 * HOUR)],
         1,
     )
     .await;
 }
 
-/// Thirty of them fail two updates twice; the others install them.
+/// Three in a hundred of them fail two updates twice; the others install them.
 async fn incident(store: &Store, tenant: &str) {
     let good = [
         succeeded("KB5000001", NOON - 30 * HOUR),
         succeeded("KB5031356", NOON),
         succeeded("KB5031539", NOON),
     ];
-    put(store, tenant, 30..1_000, &good, 2).await;
-    put(store, tenant, 0..30, &bad(), 2).await;
+    put(store, tenant, failing()..pcs(), &good, 2).await;
+    put(store, tenant, 0..failing(), &bad(), 2).await;
 }
 
 fn bad() -> Vec<crate::harness::Tried> {
@@ -78,23 +83,32 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
     assert_eq!((message.status, message.total), (MessageStatus::Firing, 2));
     assert_eq!(done.firing, 2);
     let item = &message.alerts[0];
-    assert_eq!(item.value, 30.0);
+    assert_eq!(item.value, f64::from(failing()));
     assert_eq!(item.labels["kb"], "KB5031356");
     assert_eq!(item.labels["alertname"], "update_failing");
     assert_eq!(item.page, "https://cbsift.example/updates/KB5031356");
     assert!(
-        item.text.en.contains("KB5031356 fails on 30 PCs (3.0 %)"),
+        item.text
+            .en
+            .contains(&format!("KB5031356 fails on {} PCs (3.0 %)", failing())),
         "{:?}",
         item.text
     );
-    assert!(item.text.zh.contains("30 台"), "{:?}", item.text);
+    assert!(
+        item.text.zh.contains(&format!("{} 台", failing())),
+        "{:?}",
+        item.text
+    );
     assert!(
         message.body.en.contains("pc-0000, pc-0001"),
         "{:?}",
         message.body
     );
     assert!(
-        message.body.en.contains("and 20 more"),
+        message
+            .body
+            .en
+            .contains(&format!("and {} more", failing() - 10)),
         "{:?}",
         message.body
     );
@@ -131,7 +145,7 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
         succeeded("KB5031356", NOON + 2 * HOUR),
         succeeded("KB5031539", NOON + 2 * HOUR),
     ]);
-    put(&store, tenant, 0..30, &good, 3).await;
+    put(&store, tenant, 0..failing(), &good, 3).await;
     let mut over = Vec::new();
     for hours in [2, 3, 4, 5, 6] {
         let done = first
@@ -148,7 +162,11 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
         (MessageStatus::Resolved, 2)
     );
     assert!(message.ends_at.is_some());
-    assert!(message.body.en.contains("at most 30"), "{:?}", message.body);
+    assert!(
+        message.body.en.contains(&format!("at most {}", failing())),
+        "{:?}",
+        message.body
+    );
     let past = store.past_alerts(tenant, 10).await.expect("read");
     assert_eq!(past.len(), 2);
     assert!(
@@ -160,7 +178,7 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
     );
 
     // Logs of that day arrive late, of PCs that never came back: pages count them, and nobody is told again.
-    put(&store, tenant, 2_000..2_100, &bad(), 2).await;
+    put(&store, tenant, pcs()..pcs() + 100, &bad(), 2).await;
     let done = first
         .round(at(NOON + 9 * HOUR), 0.0, Kill::Never)
         .await
@@ -171,7 +189,7 @@ async fn a_failing_update_is_told_once_and_its_end_once() {
         failed("KB5031356", NOON + 10 * HOUR),
         failed("KB5031356", NOON + 10 * HOUR + 60),
     ];
-    put(&store, tenant, 3_000..3_030, &later, 2).await;
+    put(&store, tenant, pcs() + 1_000..pcs() + 1_030, &later, 2).await;
     let done = first
         .round(at(NOON + 11 * HOUR), 0.0, Kill::Never)
         .await

@@ -1,19 +1,22 @@
 //! Figures that alerts count. They are those of the pages: machines by state, causes and their trends, machines that are silent.
 
+mod hearing;
+mod machines;
+
 use super::{
     Cause, Filter, Trend,
     endpoints::machines,
-    states::{Stands, State},
-    told::Told,
+    overview::SILENT_DAYS,
+    states::State,
     tries::{CauseAt, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use event::Code;
+pub use hearing::Hearing;
+use machines::Labels;
 use serde::Deserialize;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 /// What figures are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,27 +40,39 @@ pub struct AlertCause {
     pub rule: String,
     /// The code that started it.
     pub root_code: Option<Code>,
+    /// Machines that failed by it within a day: more cannot have begun to.
+    pub of_a_day: u64,
 }
 
-/// Machines in a state that are counted.
+/// Machines in a state that are counted, all updates and machines where nothing narrows them.
 #[derive(Clone, Debug)]
 pub struct AlertMachines<'a> {
-    /// Whose and of what: tenant, days, KB and labels. Causes narrow by `causes`, so that others still count as having tried.
-    pub filter: &'a Filter,
     /// In which state.
     pub state: State,
     /// Of which groups; none = one figure of all.
     pub by: &'a [AlertBy],
-    /// Only those whose failure is by one of these causes.
-    pub causes: Option<&'a [u64]>,
+    /// Of one update.
+    pub kb: Option<&'a str>,
     /// Updates that do not count.
     pub except_kbs: &'a [String],
-    /// Those that failed so often, …
-    pub tries: u64,
-    /// … or whose failure is as old, in seconds.
-    pub after_s: i64,
+    /// Only machines with all of these labels.
+    pub labels: &'a [(String, String)],
+    /// Only those whose failure is by one of these causes; others still count as having tried.
+    pub causes: Option<&'a [u64]>,
+    /// Only those that have failed so often since it last went well, or since so many seconds.
+    pub lasts: Option<(u64, i64)>,
     /// What groups reach stands before what they do not.
     pub reached: AlertReached,
+}
+
+/// By which clock failures are as old as they are, and one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertClock {
+    /// UTC, from the zone that logs show. Where none is shown a failure is as old as if its clock showed UTC, and no later than it could
+    /// be anywhere on earth.
+    Utc,
+    /// As logged.
+    Logged,
 }
 
 /// What a figure reaches: so much, and so much of those that tried; only orders what is told.
@@ -78,7 +93,8 @@ pub struct AlertGroup {
     pub machines: u64,
     /// Of so many that tried.
     pub of: u64,
-    /// Their latest failure, as logged in seconds; 0 where none failed.
+    /// Their latest failure, in seconds of the clock that was asked for; 0 where none failed. Of more than twenty the one that a twentieth
+    /// of them reaches: one clock that is wrong, or one straggler among old logs, does not speak for all.
     pub newest: i64,
     /// The first ten of them.
     pub first: Vec<String>,
@@ -87,7 +103,7 @@ pub struct AlertGroup {
 /// Groups of one rule that are told, those that reach its threshold before all others: one that fires is not lost behind larger ones.
 const GROUPS: usize = 2_000;
 
-/// The order of groups.
+/// The order of groups of one figure.
 const ORDER: &str = "ORDER BY machines >= {at_least:Float64} AND machines >= {share:Float64} * of DESC, machines DESC, key LIMIT {groups:UInt64}";
 
 /// Machines that a group names.
@@ -96,68 +112,6 @@ const NAMED: u8 = 10;
 /// A machine that was heard of within so many days counts where silent ones do: older ones are gone, and not news.
 const HEARD_DAYS: i64 = 30;
 
-/// Machines of one group, while they are counted.
-#[derive(Default)]
-struct Grouped {
-    machines: u64,
-    of: u64,
-    newest: i64,
-    first: BTreeSet<String>,
-}
-
-impl Grouped {
-    /// Counts a machine; `newest` = its latest failure where it is one of those that count.
-    fn add(&mut self, endpoint: &str, newest: Option<i64>) {
-        self.of += 1;
-        let Some(newest) = newest else { return };
-        self.machines += 1;
-        self.newest = self.newest.max(newest);
-        self.first.insert(endpoint.to_owned());
-        if self.first.len() > usize::from(NAMED) {
-            self.first.pop_last();
-        }
-    }
-}
-
-/// Conditions that each machine has the label of a group: joins, and the names of their values.
-fn joined(by: &[AlertBy]) -> String {
-    let mut joins = String::new();
-    for (at, by) in by.iter().enumerate() {
-        if let AlertBy::Label(_) = by {
-            let _ = write!(
-                joins,
-                " LEFT JOIN (SELECT endpoint AS of_label{at}, value AS value{at} FROM endpoint_labels FINAL \
-                   WHERE tenant = {{tenant:String}} AND label = {{by{at}:String}}) AS label{at} ON machine.endpoint = label{at}.of_label{at}"
-            );
-        }
-    }
-    joins
-}
-
-fn key(by: &[AlertBy]) -> String {
-    let parts: Vec<String> = by
-        .iter()
-        .enumerate()
-        .map(|(at, by)| match by {
-            AlertBy::Kb => "toString(kb)".to_owned(),
-            AlertBy::Cause => "toString(cause)".to_owned(),
-            AlertBy::Label(_) => format!("toString(value{at})"),
-        })
-        .collect();
-    match parts.is_empty() {
-        true => "emptyArrayString()".to_owned(),
-        false => format!("[{}]", parts.join(", ")),
-    }
-}
-
-fn with_labels(query: clickhouse::query::Query, by: &[AlertBy]) -> clickhouse::query::Query {
-    let labels = by.iter().enumerate();
-    labels.fold(query, |query, (at, by)| match by {
-        AlertBy::Label(label) => query.param(&format!("by{at}"), label),
-        AlertBy::Kb | AlertBy::Cause => query,
-    })
-}
-
 impl Store {
     /// Causes that machines failed by in the days of a page.
     pub async fn alert_causes(&self, filter: &Filter) -> Result<Vec<AlertCause>> {
@@ -165,25 +119,33 @@ impl Store {
             return Ok(Vec::new());
         };
         let told = self.told(filter, from, to).await?;
+        let day_ago = told.now() - 86_400;
         let mut words = Words::default();
-        let mut causes: BTreeSet<CauseAt> = BTreeSet::new();
+        let mut causes: BTreeMap<CauseAt, u64> = BTreeMap::new();
         self.each_machine(&told, &mut words, |_, machine| {
             let tries = machine.tries.iter().filter(|tried| tried.has_failed());
-            causes.extend(tries.map(|tried| tried.cause));
             let found = machine.found.iter().filter(|found| found.is_wrong);
-            causes.extend(found.map(|found| found.cause));
+            let mut of_machine: BTreeMap<CauseAt, bool> = BTreeMap::new();
+            let all = tries.map(|tried| (tried.cause, tried.end));
+            for (cause, at) in all.chain(found.map(|found| (found.cause, found.at))) {
+                *of_machine.entry(cause).or_default() |= at > day_ago;
+            }
+            for (cause, is_of_a_day) in of_machine {
+                *causes.entry(cause).or_default() += u64::from(is_of_a_day);
+            }
         })
         .await?;
-        let told = causes.into_iter().map(|cause| {
+        let causes = causes.into_iter().map(|(cause, of_a_day)| {
             let told = words.told(cause);
             AlertCause {
                 key: told.key(),
                 category: told.category.to_owned(),
                 rule: told.rule.to_owned(),
                 root_code: told.root_code(),
+                of_a_day,
             }
         });
-        Ok(told.collect())
+        Ok(causes.collect())
     }
 
     /// Causes with how they go on, as the first page tells it.
@@ -195,138 +157,65 @@ impl Store {
             .collect())
     }
 
-    /// Counts machines in a state, by groups: those that reach the threshold first, of them those of most machines; at most 2,000. Groups in
-    /// which none is counted are not among them.
-    pub async fn alert_machines(&self, asked: &AlertMachines<'_>) -> Result<Vec<AlertGroup>> {
-        let Some((from, to)) = self.range(asked.filter).await? else {
-            return Ok(Vec::new());
-        };
-        let told = self.told(asked.filter, from, to).await?;
-        let by_cause = asked.by.contains(&AlertBy::Cause);
-        // Whoever is told apart by its update has one; a finding that stands for itself is no try of its own.
-        let by_kb = asked.by.contains(&AlertBy::Kb);
-        let labels = self.labels_by(&told, asked.by).await?;
-        let settled = told.now() - asked.after_s;
-        let (stands, mut words) = (Stands::now(&told), Words::default());
-        let mut groups: BTreeMap<Vec<String>, Grouped> = BTreeMap::new();
-        self.each_machine(&told, &mut words, |words, machine| {
-            let mut of_machine: BTreeMap<Vec<String>, Option<i64>> = BTreeMap::new();
-            for stand in stands.of(words, machine) {
-                let kb = words.text(stand.kb);
-                if !stand.is_shown
-                    || (by_kb && (stand.is_found || stand.kb.is_empty()))
-                    || asked.except_kbs.iter().any(|except| except == kb)
-                {
-                    continue;
-                }
-                let cause = stand.failure.map(|(_, cause)| words.told(cause).key());
-                let failed_at = stand.failure.map_or(0, |(at, _)| at);
-                let is_hit = stand.state == asked.state
-                    && (stand.failed >= asked.tries || failed_at <= settled)
-                    && asked
-                        .causes
-                        .is_none_or(|causes| cause.is_some_and(|cause| causes.contains(&cause)));
-                let key = asked.by.iter().zip(&labels).map(|(by, values)| match by {
-                    AlertBy::Kb => kb.to_owned(),
-                    AlertBy::Cause => cause.unwrap_or(0).to_string(),
-                    AlertBy::Label(_) => values.get(machine.endpoint).cloned().unwrap_or_default(),
-                });
-                let newest = of_machine.entry(key.collect()).or_default();
-                *newest = (*newest).max(is_hit.then_some(failed_at));
-            }
-            for (key, newest) in of_machine {
-                groups.entry(key).or_default().add(machine.endpoint, newest);
-            }
-        })
-        .await?;
-        let mut groups: Vec<AlertGroup> = groups
-            .into_iter()
-            .filter(|(_, grouped)| grouped.machines > 0)
-            .map(|(key, grouped)| AlertGroup {
-                key,
-                machines: grouped.machines,
-                of: grouped.of,
-                newest: grouped.newest,
-                first: grouped.first.into_iter().collect(),
-            })
-            .collect();
-        groups.sort_by_cached_key(|group| {
-            // Of a cause nobody knows of how many it is a share.
-            let share = if by_cause { 0.0 } else { asked.reached.share };
-            let machines = group.machines as f64;
-            let is_reached =
-                machines >= asked.reached.at_least && machines >= share * group.of as f64;
-            (Reverse((is_reached, group.machines)), group.key.clone())
-        });
-        groups.truncate(GROUPS);
-        // Of a cause only those have a row that have it: of how many that is, only the whole fleet could tell.
-        if by_cause {
-            for group in &mut groups {
-                group.of = 0;
-            }
-        }
-        Ok(groups)
-    }
-
-    /// Of each thing that groups are told apart by, the values of a label by machine; nothing where it is none.
-    async fn labels_by(
+    /// Counts machines in states, by groups, for each of what is asked: of it those groups that reach its threshold first, of them those of
+    /// most machines; at most 2,000. Groups in which none is counted are not among them. What machines tried is read once for all.
+    ///
+    /// `filter` gives tenant and days; by what else it is narrowed is not looked at.
+    pub async fn alert_machines(
         &self,
-        told: &Told<'_>,
-        by: &[AlertBy],
-    ) -> Result<Vec<HashMap<String, String>>> {
-        let mut labels = Vec::new();
-        for by in by {
-            let AlertBy::Label(label) = by else {
-                labels.push(HashMap::new());
-                continue;
-            };
-            let query = told
-                .ask(
-                    self,
-                    "SELECT endpoint, value FROM endpoint_labels FINAL \
-                     WHERE tenant = {tenant:String} AND label = {by:String} AND value != ''",
-                )
-                .param("by", label)
-                // As many as there are machines.
-                .with_setting("max_result_rows", "0");
-            let values: Vec<(String, String)> =
-                self.fetch_all("read a label of endpoints", query).await?;
-            labels.push(values.into_iter().collect());
-        }
-        Ok(labels)
+        filter: &Filter,
+        clock: AlertClock,
+        asked: &[AlertMachines<'_>],
+    ) -> Result<Vec<Vec<AlertGroup>>> {
+        let filter = Filter {
+            tenant: filter.tenant.clone(),
+            from: filter.from,
+            to: filter.to,
+            now: filter.now,
+            ..Filter::default()
+        };
+        let Some((from, to)) = self.range(&filter).await? else {
+            return Ok(vec![Vec::new(); asked.len()]);
+        };
+        let told = self.told(&filter, from, to).await?;
+        self.grouped_machines(&told, clock, asked).await
     }
 
-    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within 30 days; by labels alone.
+    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within 30 days; by labels alone. Silent as pages have
+    /// it, but for days on which nobody was heard.
     pub async fn alert_reporting(
         &self,
         filter: &Filter,
         is_ahead: bool,
         by: &[AlertBy],
         reached: AlertReached,
+        hearing: Hearing,
     ) -> Result<Vec<AlertGroup>> {
         let (from, to) = self.range(filter).await?.unwrap_or_default();
         let told = self.told(filter, from, to).await?;
+        let labels = Labels::by(by);
         let hit = match is_ahead {
             true => "ends > {ahead_from:Int64}",
-            false => "heard < {silent_from:Int64}",
+            false => "heard < {unheard_from:Int64}",
         };
         let sql = format!(
             "SELECT key, machines, of, newest, first FROM (\
              SELECT key, countIf(hit) AS machines, count() AS of, toInt64(0) AS newest, groupArraySortedIf({NAMED})(endpoint, hit) AS first FROM (\
              SELECT machine.endpoint AS endpoint, {key} AS key, {hit} AS hit FROM {machines} AS machine{joins} WHERE heard >= {{heard_from:Int64}}) \
              GROUP BY key) WHERE machines > 0 {ORDER}",
-            key = key(by),
+            key = labels.key(by),
             machines = machines(&told),
-            joins = joined(by),
+            joins = labels.joins(),
         );
-        let now = filter.now.map_or_else(|| told.now(), |now| now.0);
+        let heard_from = hearing.silent_from - (HEARD_DAYS - SILENT_DAYS) * 86_400;
         let query = told
             .reporting(told.ask(self, &sql))
-            .param("heard_from", now - HEARD_DAYS * 86_400)
+            .param("unheard_from", hearing.silent_from)
+            .param("heard_from", heard_from)
             .param("at_least", reached.at_least)
             .param("share", reached.share)
             .param("groups", GROUPS as u64);
-        self.fetch_all("count silent machines for alerts", with_labels(query, by))
+        self.fetch_all("count silent machines for alerts", labels.named(query))
             .await
     }
 }

@@ -8,8 +8,9 @@ mod columns;
 
 pub use columns::{ExportColumn, ExportKind, ExportType};
 
-use super::states::{CAUSE, State, states};
+use super::states::{Stand, Stands};
 use super::told::{ATTEMPTS, FINDINGS, Kind, Told};
+use super::tries::Words;
 use super::{Day, Filter};
 use crate::{StoreError, error::Result, store::Store};
 use clickhouse::query::Query;
@@ -247,21 +248,63 @@ impl Store {
             let of = told
                 .clone()
                 .of(endpoints.iter().map(String::as_str).collect());
-            let asked = Asked {
-                sql: states_of(&of),
-                told: of,
-                keys: 0,
-            };
-            // Rows of these endpoints, all of them: the bound is that of every answer.
-            let mut limit = 1;
-            let rows = self
-                .export_page(ExportKind::States, &asked, None, &mut limit)
-                .await?;
+            let rows = self.states_of(&of).await?;
             progress.rows += rows.len() as u64;
             progress.done += 1;
             each(rows, progress)?;
         }
     }
+
+    /// What is broken on some machines, and by which cause, in the order of machine, KB and cause.
+    async fn states_of(&self, told: &Told<'_>) -> Result<Vec<ExportRow>> {
+        let deadline = Instant::now() + PATIENCE;
+        let stands = Stands::now(told);
+        loop {
+            let (mut words, mut rows) = (Words::default(), Vec::new());
+            let read = self.each_machine(told, &mut words, |words, machine| {
+                let of_machine = stands.of(words, machine).into_iter();
+                rows.extend(
+                    of_machine
+                        .filter(|stand| stand.is_shown)
+                        .map(|stand| (machine.endpoint.to_owned(), stand)),
+                );
+            });
+            match read.await {
+                Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    rows.sort_by_cached_key(|(endpoint, stand)| {
+                        let kb = words.text(stand.kb).to_owned();
+                        let cause = stand.failure.map(|(_, cause)| words.told(cause));
+                        (endpoint.clone(), kb, stand.is_found, cause)
+                    });
+                    let rows = rows.iter();
+                    return Ok(rows
+                        .map(|(endpoint, stand)| row_of(&words, endpoint, stand))
+                        .collect());
+                }
+            }
+        }
+    }
+}
+
+/// The columns of a state.
+fn row_of(words: &Words, endpoint: &str, stand: &Stand) -> ExportRow {
+    let cause = stand.failure.map(|(_, cause)| words.told(cause));
+    let code = cause.and_then(|cause| cause.root_code());
+    vec![
+        endpoint.into(),
+        words.text(stand.kb).into(),
+        u8::from(stand.is_found).into(),
+        stand.state.name().into(),
+        stand.failed.into(),
+        stand.failure.map(|(at, _)| at).into(),
+        cause.map_or("", |cause| cause.category).into(),
+        cause.map_or("", |cause| cause.rule).into(),
+        code.map(|code| code.to_string()).into(),
+    ]
 }
 
 impl Place {
@@ -360,24 +403,6 @@ fn derived<'a>(told: Told<'a>, kind: ExportKind, rows: &Kind) -> Asked<'a> {
         told.rows(rows, &["of_set", "ordinal_of"])
     );
     Asked { told, sql, keys: 5 }
-}
-
-/// What is broken on some machines, and by which cause.
-fn states_of(told: &Told<'_>) -> String {
-    const WORDS: [&str; 3] = ["category", "rule", "root"];
-    let names = State::ALL.map(|state| format!("'{}'", state.name()));
-    format!(
-        "SELECT {} FROM (SELECT endpoint, kb, found, state, failed, failed_at, cause FROM {} WHERE shown) AS one \
-         LEFT JOIN (SELECT {CAUSE} AS cause_of, any(category) AS word, any(rule) AS by_rule, any(root) AS code FROM (\
-           SELECT category, rule, root FROM {} UNION ALL SELECT category, rule, root FROM {}) GROUP BY cause_of) AS words \
-           ON one.cause = words.cause_of \
-         ORDER BY endpoint, kb, found, cause",
-        ExportKind::States.sql(),
-        states(told, false),
-        told.whole(&ATTEMPTS, &WORDS),
-        told.whole(&FINDINGS, &WORDS)
-    )
-    .replace("{names}", &names.join(", "))
 }
 
 #[cfg(test)]

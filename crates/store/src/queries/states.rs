@@ -7,7 +7,7 @@
 
 use super::{
     told::Told,
-    tries::{CauseAt, Found, Machine, Narrow, Try, Word, Words},
+    tries::{CauseAt, Found, Machine, Narrow, Try, Word, Words, Zone},
 };
 use event::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +123,10 @@ pub(super) struct Stand {
     pub(super) failed: u64,
     /// When the last one did, and by what; nothing where none did.
     pub(super) failure: Option<(i64, CauseAt)>,
+    /// The zone of the last one.
+    pub(super) zone: Zone,
+    /// Tries that failed since one of them last went well, and when the first of them did. A finding is no try, and began when it was first seen.
+    pub(super) again: (u64, Option<i64>),
     /// Whether the page asks for it; else it is there for what was before alone.
     pub(super) is_shown: bool,
     /// What it failed by a day before the page's end, if it did and the page asks for that.
@@ -145,6 +149,7 @@ struct Failure {
     at: i64,
     version: u64,
     cause: CauseAt,
+    zone: Zone,
     is_asked: bool,
 }
 
@@ -231,6 +236,7 @@ impl<'a> Stands<'a> {
                 at: tried.end,
                 version: tried.version,
                 cause: tried.cause,
+                zone: tried.zone,
                 is_asked: self.narrow.is_of_cause(words, tried.cause, tried.terminal),
             })
         };
@@ -267,6 +273,12 @@ impl<'a> Stands<'a> {
             Outcome::Succeeded => State::Installed,
             Outcome::Unknown => State::Unknown,
         };
+        let went_well = tries.iter().filter(|tried| is_good(tried.outcome));
+        let went_well = went_well.map(|tried| tried.end).max();
+        let since = tries
+            .iter()
+            .filter(|tried| tried.has_failed() && Some(tried.end) > went_well);
+        let again = since.clone().count() as u64;
         let asked_by = |until: i64| fails_by(until).filter(|failure| failure.is_asked);
         let is_shown = match state {
             State::Failing => of_last.is_some_and(|failure| failure.is_asked),
@@ -283,6 +295,8 @@ impl<'a> Stands<'a> {
             state,
             failed,
             failure: of_last.map(|failure| (failure.at, failure.cause)),
+            zone: of_last.and_then(|failure| failure.zone),
+            again: (again, since.map(|tried| tried.end).min()),
             is_shown,
             day_ago: self.before(|(day, _)| asked_by(day)),
             week_ago: self.before(|(_, week)| asked_by(week)),
@@ -307,6 +321,7 @@ impl<'a> Stands<'a> {
                 at: found.at,
                 version: 0,
                 cause: found.cause,
+                zone: found.zone,
                 is_asked: self.narrow.is_of_cause(words, found.cause, found.terminal),
             })
         };
@@ -321,6 +336,8 @@ impl<'a> Stands<'a> {
             },
             failed: 0,
             failure: latest.map(|found| (found.at, found.cause)),
+            zone: latest.and_then(|found| found.zone),
+            again: (0, found.iter().map(|found| found.at).min()),
             is_shown: now.is_some_and(|failure| failure.is_asked),
             day_ago: self.before(|(day, _)| asked(day)),
             week_ago: self.before(|(_, week)| asked(week)),

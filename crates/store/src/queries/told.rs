@@ -396,7 +396,8 @@ impl<'a> Told<'a> {
     /// A row for each endpoint and month: `tries`, their `lines`, and `found`, as they are stored.
     pub(super) fn told_rows(&self, part: &str) -> String {
         format!(
-            "SELECT endpoint, told_attempts AS tries, told_lines AS lines, told_findings AS found FROM derivations FINAL \
+            "SELECT endpoint, told_attempts AS tries, told_lines AS lines, told_zones AS zones, \
+               told_findings AS found, told_finding_zones AS found_zones FROM derivations FINAL \
              WHERE tenant = {{tenant:String}} AND generation = 0 AND {MONTHS}{}{part} AND attempts + findings > 0",
             self.of_endpoints()
         )
@@ -439,7 +440,8 @@ impl<'a> Told<'a> {
             ),
         };
         format!(
-            "SELECT endpoint, {tries} AS tries, {lines} AS lines, {found} AS found FROM {} FINAL \
+            "SELECT endpoint, {tries} AS tries, {lines} AS lines, CAST([] AS Array(Int16)) AS zones, {found} AS found, \
+               CAST([] AS Array(Int16)) AS found_zones FROM {} FINAL \
              WHERE {} AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}){part} GROUP BY endpoint",
             kind.table,
             self.of_untold()

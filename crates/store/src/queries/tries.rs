@@ -7,7 +7,7 @@ use super::{
     Day, Filter,
     told::{ATTEMPTS, FINDINGS, Told, has_cause},
 };
-use crate::{error::Result, store::Store};
+use crate::{error::Result, store::Store, told::NO_ZONE};
 use clickhouse::{Row, query::Query};
 use event::{Code, Outcome, Severity};
 use serde::Deserialize;
@@ -131,6 +131,9 @@ impl Words {
     }
 }
 
+/// By how many seconds a clock was ahead of UTC; nothing where no log shows it.
+pub(super) type Zone = Option<i64>;
+
 /// A try of an update.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Try {
@@ -148,6 +151,7 @@ pub(super) struct Try {
     pub(super) line: Word,
     /// The version in its line.
     pub(super) version: u64,
+    pub(super) zone: Zone,
 }
 
 impl Try {
@@ -167,6 +171,7 @@ pub(super) struct Found {
     pub(super) terminal: u32,
     pub(super) object: Word,
     pub(super) repeats: u32,
+    pub(super) zone: Zone,
 }
 
 /// One machine's tries, and what was found on it beside what only informs.
@@ -243,8 +248,10 @@ struct ToldRow<'a> {
     tries: Vec<ToldTry<'a>>,
     #[serde(borrow)]
     lines: Vec<(&'a str, &'a str, u64)>,
+    zones: Vec<i16>,
     #[serde(borrow)]
     found: Vec<ToldFound<'a>>,
+    found_zones: Vec<i16>,
 }
 
 /// Day, start, end, outcome, KB, category, rule, root code, terminal code.
@@ -303,9 +310,10 @@ impl Rows {
                 package: words.word(package),
                 line: words.word(line),
                 version,
+                zone: zone(&row.zones, at),
             });
         }
-        for told in &row.found {
+        for (place, told) in row.found.iter().enumerate() {
             let &(day, at, _, severity, kb, category, rule, root, terminal, object, repeats) = told;
             let severity = Severity::from_name(severity).unwrap_or(Severity::Info);
             if !(from..=to).contains(&day) || severity == Severity::Info {
@@ -319,6 +327,7 @@ impl Rows {
                 terminal,
                 object: words.word(object),
                 repeats,
+                zone: zone(&row.found_zones, place),
             });
         }
         let (tries, found) = (tries..self.tries.len(), found..self.found.len());
@@ -356,6 +365,12 @@ impl Rows {
             });
         }
     }
+}
+
+/// Of one among those of a row; rows of a build that told less have none.
+fn zone(minutes: &[i16], at: usize) -> Zone {
+    let minutes = minutes.get(at).filter(|&&minutes| minutes != NO_ZONE)?;
+    Some(i64::from(*minutes) * 60)
 }
 
 /// Tries and findings that are held at once, some 60 bytes each; of a fleet that has more in the days of a page some machines are read
@@ -470,6 +485,7 @@ pub(super) mod testing {
                 ""
             }),
             version,
+            zone: None,
         }
     }
 
@@ -482,6 +498,7 @@ pub(super) mod testing {
             terminal: 0,
             object: words.word(""),
             repeats: 1,
+            zone: None,
         }
     }
 
