@@ -1,7 +1,7 @@
 //! When rules would have fired over what is stored: day by day of logged time, with what is known today.
 //!
 //! A day is looked at as it ended, and as pages show it now: what was logged on it, whenever that arrived, by the rules of today. So a
-//! rule fires here on the day on which it could have known, and `for` counts in days.
+//! rule fires here on the day on which it could have known, and `for` counts in days: what must hold for less than one did so by its end.
 
 use crate::{
     desk::Setting,
@@ -14,6 +14,7 @@ use crate::{
 };
 use classify::Rules as Words;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use store::{AlertPhase, AlertState, Day, Store, StoreError};
 
 /// One time that a rule would have fired.
@@ -84,11 +85,12 @@ pub async fn backtest(
                     .values()
                     .filter(|state| state.rule == rule.name && state.phase.is_open())
                     .map(|state| &state.labels);
+                let by_days = by_days(rule);
                 let mut changed = Vec::new();
                 for (labels, sample) in measure::groups(&samples, open) {
                     let key = (rule.name.clone(), labels.clone());
                     let before = states.get(&key);
-                    let Some(state) = advance(rule, before, sample, now) else {
+                    let Some(state) = advance(&by_days, before, sample, now) else {
                         continue;
                     };
                     let fired_before = before.is_some_and(|before| {
@@ -110,6 +112,18 @@ fn ended(day: Day) -> Now {
     Now {
         utc_ms: end * 1_000,
         logged: end,
+    }
+}
+
+/// Nobody looks between two days: what is new for a day, or fails for some hours, would never hold for the minutes that are asked for.
+fn by_days(rule: &Rule) -> Rule {
+    let hold = match rule.hold < Duration::from_secs(86_400) {
+        true => Duration::ZERO,
+        false => rule.hold,
+    };
+    Rule {
+        hold,
+        ..rule.clone()
     }
 }
 

@@ -202,6 +202,15 @@ async fn with_no_receiver_alerts_are_still_evaluated() {
         delivery(&store, tenant, alert::PAGE).await.is_some()
     })
     .await;
+    // What rules saw is written behind what is to be sent.
+    until("what it saw is written", async || {
+        !store
+            .alert_evaluations(tenant)
+            .await
+            .expect("read")
+            .is_empty()
+    })
+    .await;
     stop.cancel();
     task.await.expect("ends");
     let heard = Heard::by(&[("team", Manner::Takes)]);

@@ -266,10 +266,17 @@ impl Year {
         store.insert_facts(&facts).await.expect("insert");
     }
 
-    /// The year, and some days in which what began in it goes on.
+    /// First and last day.
     pub(crate) fn days(&self) -> (u16, u16) {
         let first = (START / DAY) as u16;
         (first, first + 364)
+    }
+
+    pub(crate) fn patch_days(&self) -> impl Iterator<Item = u16> {
+        let (first, _) = self.days();
+        PATCH_DAYS
+            .into_iter()
+            .map(move |(day, _)| first + day as u16)
     }
 
     pub(crate) fn pcs(&self) -> usize {
