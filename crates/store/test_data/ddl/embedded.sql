@@ -1108,3 +1108,23 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 
 ALTER TABLE endpoint_hosts
     ADD COLUMN IF NOT EXISTS named_first SimpleAggregateFunction(min, Nullable(DateTime64(0, 'UTC'))),
     ADD COLUMN IF NOT EXISTS named_last  SimpleAggregateFunction(max, Nullable(DateTime64(0, 'UTC')));
+
+-- Machines that were erased, so that what was logged before comes back from nowhere. No name is here, only hashes: who may read the store can
+-- test a name that he guesses, and list none.
+CREATE TABLE IF NOT EXISTS erasures
+(
+    tenant LowCardinality(String),
+    key    String COMMENT 'random, hex; all erasures of a tenant have one',
+    kind   LowCardinality(String) COMMENT 'id | name: an id is hashed as it is, another name of the machine in small letters',
+    name   String COMMENT 'hex SHA-256 over key, kind and name',
+    until  DateTime64(3, 'UTC') COMMENT 'what was logged or received before is refused'
+)
+ENGINE = ReplacingMergeTree(until)
+ORDER BY (tenant, key, kind, name)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- How far ahead of UTC clocks were, so that what alerts have told of can be told from what came later: times are as logged elsewhere. Rows
+-- that an older build writes have none.
+ALTER TABLE derivations
+    ADD COLUMN IF NOT EXISTS told_zones Array(Int16) DEFAULT [] COMMENT 'of told_attempts, in their order: minutes ahead of UTC, 32767 where no log shows it',
+    ADD COLUMN IF NOT EXISTS told_finding_zones Array(Int16) DEFAULT [] COMMENT 'the same of told_findings';
