@@ -16,7 +16,6 @@
 //! - `tokens`: states of tokens, enrolment by several intakes at once
 //! - `endpoints`: names, labels and host names, and pages that narrow by them
 //! - `audit`: who did what, whole or not
-//! - `erase`: a machine that is in no column any more
 //! - `replicas`: what a made-up server with replicas hears
 
 mod audit;
@@ -25,7 +24,6 @@ mod days;
 mod dead_letters;
 mod derivations;
 mod endpoints;
-mod erase;
 mod first_release;
 mod harness;
 mod lists;
