@@ -151,10 +151,13 @@ impl Store {
             let causes = by_cause(&narrow, words, machine);
             counts.add(&causes);
             struck.add(words, &causes);
-            of_machines.push((machine.endpoint.to_owned(), others.of(words, machine)));
+            let stands = others.of(words, machine);
+            let shown = stands.iter().filter(|stand| stand.is_shown);
+            let shown = shown.map(Compare::of).collect();
+            of_machines.push((machine.endpoint.to_owned(), shown));
         });
         let ((), sample) = tokio::try_join!(machines, self.latest_finding(&told))?;
-        let hashes = counts.all();
+        let all = counts.all();
         let cause = counts
             .ranked(&words, &states, told.now())
             .into_iter()
@@ -163,7 +166,7 @@ impl Store {
         detail.days = Some((from, to));
         detail.sample = sample;
         if cause.as_ref().is_some_and(|cause| cause.failing.now > 0) {
-            let (common, twins) = self.common(&beside, &words, &hashes, &of_machines).await?;
+            let (common, twins) = self.common(&beside, &all, &of_machines).await?;
             detail.common = common;
             detail.twins = self.summarized(&beside, &twins).await?;
         }
@@ -199,11 +202,10 @@ impl Store {
     async fn common(
         &self,
         told: &Told<'_>,
-        words: &Words,
         causes: &BTreeSet<CauseAt>,
-        of_machines: &[(String, Vec<Stand>)],
+        of_machines: &[(String, Vec<Compare>)],
     ) -> Result<(Vec<Common>, Vec<String>)> {
-        let compared = Compared::of(words, causes, of_machines);
+        let compared = Compared::of(causes, of_machines);
         let sql = format!(
             "SELECT endpoint, {BUILD} AS build, stack, labels FROM {machines} AS machine \
              LEFT JOIN (SELECT endpoint, groupArray((toString(label), value)) AS labels FROM endpoint_labels FINAL \
@@ -219,6 +221,26 @@ impl Store {
     }
 }
 
+/// As much of how a machine stands as is compared: what is held of every machine of a fleet.
+#[derive(Clone, Copy)]
+struct Compare {
+    kb: Word,
+    cause: Option<CauseAt>,
+    state: State,
+    is_found: bool,
+}
+
+impl Compare {
+    fn of(stand: &Stand) -> Self {
+        Self {
+            kb: stand.kb,
+            cause: stand.failure.map(|(_, cause)| cause),
+            state: stand.state,
+            is_found: stand.is_found,
+        }
+    }
+}
+
 /// Whether a machine that is compared fails, and, if it does not, whether it has one of the updates.
 #[derive(Clone, Copy)]
 struct Side {
@@ -230,40 +252,32 @@ struct Side {
 struct Compared<'a>(HashMap<&'a str, Side>);
 
 impl<'a> Compared<'a> {
-    fn of(
-        words: &Words,
-        causes: &BTreeSet<CauseAt>,
-        of_machines: &'a [(String, Vec<Stand>)],
-    ) -> Self {
-        let fails = |stand: &&Stand| stand.is_shown && stand.state == State::Failing;
-        let by_it = |stand: &&Stand| {
-            fails(stand)
-                && stand
-                    .failure
-                    .is_some_and(|(_, cause)| causes.contains(&cause))
+    fn of(causes: &BTreeSet<CauseAt>, of_machines: &'a [(String, Vec<Compare>)]) -> Self {
+        let fails = |stand: &&Compare| stand.state == State::Failing;
+        let by_it = |stand: &&Compare| {
+            fails(stand) && stand.cause.is_some_and(|cause| causes.contains(&cause))
         };
         let stands = of_machines.iter().flat_map(|(_, stands)| stands);
-        let same: BTreeSet<&str> = stands
+        let same: BTreeSet<Word> = stands
             .filter(by_it)
-            .map(|stand| words.text(stand.kb))
+            .map(|stand| stand.kb)
             .filter(|kb| !kb.is_empty())
             .collect();
-        let is_same = |stand: &&Stand| same.contains(words.text(stand.kb));
+        let is_same = |stand: &Compare| same.contains(&stand.kb);
         let sides = of_machines.iter().filter_map(|(endpoint, stands)| {
-            let shown = || stands.iter().filter(|stand| stand.is_shown);
-            let side = if shown().any(|stand| by_it(&stand)) {
+            let side = if stands.iter().any(|stand| by_it(&stand)) {
                 Side {
                     fails: true,
                     has_one: false,
                 }
-            } else if shown().next().is_some()
-                && !shown().any(|stand| fails(&stand))
-                && (same.is_empty() || shown().any(|stand| !stand.is_found && is_same(&stand)))
+            } else if !stands.is_empty()
+                && !stands.iter().any(|stand| fails(&stand))
+                && (same.is_empty() || stands.iter().any(|stand| !stand.is_found && is_same(stand)))
             {
-                let has = |stand: &Stand| State::Installed.holds(stand.state) && is_same(&stand);
+                let has = |stand: &Compare| State::Installed.holds(stand.state) && is_same(stand);
                 Side {
                     fails: false,
-                    has_one: shown().any(has),
+                    has_one: stands.iter().any(has),
                 }
             } else {
                 return None;

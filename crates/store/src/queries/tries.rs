@@ -7,7 +7,11 @@ use super::{
     Day, Filter,
     told::{ATTEMPTS, FINDINGS, Told, has_cause},
 };
-use crate::{error::Result, store::Store, told::NO_ZONE};
+use crate::{
+    error::Result,
+    store::Store,
+    told::{NO_ZONE, ToldAttempt, ToldFinding, ToldLine},
+};
 use clickhouse::{Row, query::Query};
 use event::{Code, Outcome, Severity};
 use serde::Deserialize;
@@ -245,32 +249,14 @@ impl<'a> Narrow<'a> {
 struct ToldRow<'a> {
     endpoint: &'a str,
     #[serde(borrow)]
-    tries: Vec<ToldTry<'a>>,
+    tries: Vec<ToldAttempt<'a>>,
     #[serde(borrow)]
-    lines: Vec<(&'a str, &'a str, u64)>,
+    lines: Vec<ToldLine<'a>>,
     zones: Vec<i16>,
     #[serde(borrow)]
-    found: Vec<ToldFound<'a>>,
+    found: Vec<ToldFinding<'a>>,
     found_zones: Vec<i16>,
 }
-
-/// Day, start, end, outcome, KB, category, rule, root code, terminal code.
-type ToldTry<'a> = (Day, i64, i64, &'a str, &'a str, &'a str, &'a str, u32, u32);
-
-/// Day, time, time or none, severity, KB, category, rule, root code, terminal code, object, how often.
-type ToldFound<'a> = (
-    Day,
-    i64,
-    Option<i64>,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    u32,
-    u32,
-    &'a str,
-    u32,
-);
 
 /// The rows of some machines.
 #[derive(Default)]
@@ -346,11 +332,19 @@ impl Rows {
         self.runs.push((machine, tries, found));
     }
 
-    fn each(&mut self, mut fold: impl FnMut(Machine<'_>)) {
+    async fn each(&mut self, mut fold: impl FnMut(Machine<'_>)) {
         self.runs
             .sort_unstable_by_key(|run| (run.0, run.1.start, run.2.start));
         let (mut tries, mut found) = (Vec::new(), Vec::new());
-        for runs in self.runs.chunk_by(|one, other| one.0 == other.0) {
+        for (number, runs) in self
+            .runs
+            .chunk_by(|one, other| one.0 == other.0)
+            .enumerate()
+        {
+            // Other pages go on meanwhile.
+            if number % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
             tries.clear();
             found.clear();
             for (_, of_tries, of_found) in runs {
@@ -377,6 +371,9 @@ fn zone(minutes: &[i16], at: usize) -> Zone {
 /// after others.
 const ROWS_AT_ONCE: u64 = 500_000;
 
+/// Machines that are folded at once before others have a turn: about a millisecond.
+const TURN: usize = 1_000;
+
 impl Store {
     /// Calls `fold` with each machine that tried something in the days of a page, or on which something was found, in no order. Whatever
     /// else the page is narrowed to is for [`Narrow`]: what a machine tried beside decides what its tries mean.
@@ -399,7 +396,7 @@ impl Store {
             for query in told.machine_rows(self, passes, pass) {
                 self.read_rows(told, words, &mut rows, query).await?;
             }
-            rows.each(|machine| fold(words, machine));
+            rows.each(|machine| fold(words, machine)).await;
         }
         Ok(())
     }
