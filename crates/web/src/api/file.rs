@@ -11,7 +11,6 @@ use axum::{
 use event::is_formula;
 use serde::Serialize;
 use serde_json::json;
-use std::convert::Infallible;
 use store::Action;
 
 /// Lines of a file: more than a fleet has machines, and some 20 MB of them.
@@ -55,22 +54,26 @@ pub(crate) struct Asking {
     /// Below `/api/v1`.
     address: Uri,
     reader: String,
-    /// A page elsewhere has it in itself, as a picture or a frame.
-    is_embedded: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asking {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let reader = parts.extensions.get::<Reader>();
+    /// Refused before anything is read where a page elsewhere has the file in itself, as a picture or a frame.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let said = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
+        let is_foreign = said("sec-fetch-site").is_some_and(|site| site == b"cross-site");
+        if is_foreign && said("sec-fetch-dest") != Some(b"document") {
+            return Err(ApiError::Request {
+                message: "another site's page asks for this file".to_owned(),
+                hint: "open the address itself",
+            });
+        }
+        let reader = parts.extensions.get::<Reader>();
         Ok(Self {
             is_csv: !parts.uri.path().ends_with(".ndjson"),
             address: parts.uri.clone(),
             reader: reader.map_or_else(|| "-".to_owned(), |reader| reader.0.clone()),
-            is_embedded: said("sec-fetch-site").is_some_and(|site| site == b"cross-site")
-                && said("sec-fetch-dest") != Some(b"document"),
         })
     }
 }
@@ -103,12 +106,6 @@ impl Asking {
         action: &str,
         told: &serde_json::Value,
     ) -> Result<(), ApiError> {
-        if self.is_embedded {
-            return Err(ApiError::Request {
-                message: "another site's page asks for this file".to_owned(),
-                hint: "open the address itself",
-            });
-        }
         let mut object = self.address.to_string();
         object.truncate(object.floor_char_boundary(ADDRESS_MAX));
         let action = Action {
