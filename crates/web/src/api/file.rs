@@ -166,7 +166,9 @@ fn csv_of<T: Line>(list: &List<T>, bytes_max: usize) -> Made {
     body.extend(csv_line(T::COLUMNS.iter().copied()));
     let mut rows = 0;
     for row in list.rows.iter().take(LINES_MAX) {
-        let line = csv_line(row.cells().iter().map(String::as_str));
+        let cells = row.cells();
+        debug_assert_eq!(cells.len(), T::COLUMNS.len());
+        let line = csv_line(cells.iter().map(String::as_str));
         if body.len() + line.len() > bytes_max {
             break;
         }
@@ -202,7 +204,8 @@ fn cell(text: &str) -> String {
             letter => letter,
         })
         .collect();
-    match is_formula(&text) {
+    // A line break before one is a blank by now, and not every program leaves blanks alone.
+    match is_formula(&text) || is_formula(text.trim_start()) {
         true => format!("'{text}"),
         false => text,
     }
@@ -279,12 +282,13 @@ mod tests {
             "中文\n",
             "-1",
             "＝1",
+            "\r\n=1",
         ];
-        let made = csv_of(&list(&names, Some(6)), BYTES_MAX);
-        assert!(!made.is_cut && made.rows == 6);
+        let made = csv_of(&list(&names, Some(7)), BYTES_MAX);
+        assert!(!made.is_cut && made.rows == 7);
         assert_eq!(
             text(&made),
-            "\u{feff}name,count\r\n'=1+1,1\r\n'@SUM(A1),1\r\n\"a\u{fffd}[2J,\"\"b\"\"\",1\r\n中文 ,1\r\n'-1,1\r\n'＝1,1\r\n"
+            "\u{feff}name,count\r\n'=1+1,1\r\n'@SUM(A1),1\r\n\"a\u{fffd}[2J,\"\"b\"\"\",1\r\n中文 ,1\r\n'-1,1\r\n'＝1,1\r\n'  =1,1\r\n"
         );
         let made = ndjson_of(&list(&["a\u{1b}b\n\u{202e}", "=1"], Some(2)), BYTES_MAX);
         assert!(!text(&made).contains(['\u{1b}', '\u{202e}']));
