@@ -10,7 +10,7 @@ use crate::{
 };
 use event::Code;
 use serde::Serialize;
-use store::{KbSummary, State, Trend};
+use store::{KbSummary, Machines, State, Trend};
 
 /// A line of a list of causes.
 #[derive(Serialize)]
@@ -124,11 +124,10 @@ impl Line for Cause {
     }
 }
 
-/// An update, in PCs; `failed` and `succeeded` are attempts.
+/// PCs that tried an update, by what became of it. `installed` are all that have it.
 #[derive(Serialize)]
-pub(super) struct Kb {
-    pub(super) kb: String,
-    tried: u64,
+pub(super) struct ByState {
+    pub(super) tried: u64,
     installed: u64,
     recovered: u64,
     superseded: u64,
@@ -136,6 +135,29 @@ pub(super) struct Kb {
     failing: u64,
     cancelled: u64,
     unknown: u64,
+}
+
+impl From<&Machines> for ByState {
+    fn from(machines: &Machines) -> Self {
+        Self {
+            tried: machines.tried(),
+            installed: machines.have(),
+            recovered: machines.of(State::Recovered),
+            superseded: machines.of(State::Superseded),
+            restart: machines.of(State::Restart),
+            failing: machines.of(State::Failing),
+            cancelled: machines.of(State::Cancelled),
+            unknown: machines.of(State::Unknown),
+        }
+    }
+}
+
+/// An update, in PCs; `failed` and `succeeded` are attempts.
+#[derive(Serialize)]
+pub(super) struct Kb {
+    pub(super) kb: String,
+    #[serde(flatten)]
+    pcs: ByState,
     failed: u64,
     succeeded: u64,
     first: Option<String>,
@@ -144,16 +166,8 @@ pub(super) struct Kb {
 
 impl Kb {
     pub(super) fn new(kb: KbSummary) -> Self {
-        let of = |state| kb.machines.of(state);
         Self {
-            tried: kb.machines.tried(),
-            installed: kb.machines.have(),
-            recovered: of(State::Recovered),
-            superseded: of(State::Superseded),
-            restart: of(State::Restart),
-            failing: of(State::Failing),
-            cancelled: of(State::Cancelled),
-            unknown: of(State::Unknown),
+            pcs: ByState::from(&kb.machines),
             failed: kb.failed,
             succeeded: kb.succeeded,
             first: day_of(kb.first),
@@ -181,15 +195,16 @@ impl Line for Kb {
     ];
 
     fn cells(&self) -> Vec<String> {
+        let pcs = &self.pcs;
         let counts = [
-            self.tried,
-            self.installed,
-            self.recovered,
-            self.superseded,
-            self.restart,
-            self.failing,
-            self.cancelled,
-            self.unknown,
+            pcs.tried,
+            pcs.installed,
+            pcs.recovered,
+            pcs.superseded,
+            pcs.restart,
+            pcs.failing,
+            pcs.cancelled,
+            pcs.unknown,
             self.failed,
             self.succeeded,
         ];

@@ -7,7 +7,7 @@ use super::{
     filter::AskedFilter,
     labels::Pairs,
     pages::AskedLines,
-    rows::{Cause, Kb},
+    rows::{ByState, Cause, Kb},
 };
 use crate::{
     error::{ApiError, Result},
@@ -104,22 +104,14 @@ pub(crate) async fn update(
     filter.kb = Some(kb.clone());
     let found = web.store.rollout(&filter).await?;
     let rules = web.rule_texts().await;
-    let of = |state| found.machines.of(state);
     let pcs = Pcs {
         seen: found.seen,
-        tried: found.machines.tried(),
-        installed: found.machines.have(),
-        recovered: of(State::Recovered),
-        superseded: of(State::Superseded),
-        restart: of(State::Restart),
-        failing: of(State::Failing),
-        cancelled: of(State::Cancelled),
-        unknown: of(State::Unknown),
         not_tried: found.seen.saturating_sub(found.machines.tried()),
+        by_state: ByState::from(&found.machines),
     };
     Ok(Json(Rollout {
         range: found.days.map(Days::from),
-        known: pcs.tried > 0 || found.first.is_some(),
+        known: pcs.by_state.tried > 0 || found.first.is_some(),
         kb,
         pcs,
         over_time: found.over_time.into_iter().map(OverTime::from).collect(),
@@ -152,18 +144,12 @@ pub(crate) struct Rollout {
     builds: Vec<BuildOut>,
 }
 
-/// PCs by their state for it.
+/// All PCs, those that tried it by their state for it.
 #[derive(Serialize)]
 struct Pcs {
     seen: u64,
-    tried: u64,
-    installed: u64,
-    recovered: u64,
-    superseded: u64,
-    restart: u64,
-    failing: u64,
-    cancelled: u64,
-    unknown: u64,
+    #[serde(flatten)]
+    by_state: ByState,
     not_tried: u64,
 }
 
