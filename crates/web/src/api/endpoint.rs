@@ -51,17 +51,7 @@ pub(crate) async fn endpoint(
         findings: place("findings", &asked.findings)?,
         codes: place("codes", &asked.codes)?,
     };
-    let detail = web
-        .store
-        .endpoint_from(&web.tenant, &id, &from, &VERDICT_MARKERS)
-        .await?;
-    let Some(detail) = detail else {
-        return Err(unknown(&web, &id).await?);
-    };
-    let judgement = match &detail.judged {
-        Some(judged) => Some(judge(&web, &id, judged).await?),
-        None => None,
-    };
+    let (detail, judgement) = judged(&web, &id, &from).await?;
     let (clones, held) = tokio::try_join!(
         web.store.clones_of(&web.tenant, &id),
         web.store.times_held(&web.tenant, &id, now()),
@@ -71,6 +61,26 @@ pub(crate) async fn endpoint(
         held: Held::new(held),
         ..Detail::new(&rules, detail, judgement, clones)
     }))
+}
+
+/// A machine with the verdict on it, where there is one.
+pub(super) async fn judged(
+    web: &Web,
+    id: &str,
+    from: &Lists<Place>,
+) -> std::result::Result<(EndpointDetail, Option<Judgement>), ApiError> {
+    let detail = web
+        .store
+        .endpoint_from(&web.tenant, id, from, &VERDICT_MARKERS)
+        .await?;
+    let Some(detail) = detail else {
+        return Err(unknown(web, id).await?);
+    };
+    let judgement = match &detail.judged {
+        Some(judged) => Some(judge(web, id, judged).await?),
+        None => None,
+    };
+    Ok((detail, judgement))
 }
 
 /// Why there is no page of an id.
@@ -89,11 +99,7 @@ pub(super) async fn unknown(web: &Web, id: &str) -> std::result::Result<ApiError
 }
 
 /// The verdict of `scan` on the same logs, and whether each finding still stands.
-pub(super) async fn judge(
-    web: &Web,
-    id: &str,
-    judged: &Judged,
-) -> std::result::Result<Judgement, ApiError> {
+async fn judge(web: &Web, id: &str, judged: &Judged) -> std::result::Result<Judgement, ApiError> {
     let of = |records| classify::judge(&judged.derivations, &judged.events, records);
     let enough = of(u64::MAX);
     // How many records there are decides only where nothing else does, and takes reading about every chunk.

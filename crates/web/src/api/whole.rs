@@ -2,7 +2,7 @@
 
 use super::{
     derived::{AttemptOut, FindingOut},
-    endpoint::{StreamOut, judge, standings, unknown},
+    endpoint::{StreamOut, judged, standings, unknown},
     file::{Asking, Line, List, or_empty},
     rows::CodeCount,
 };
@@ -11,7 +11,6 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use classify::VERDICT_MARKERS;
 use store::Lists;
 
 /// Attempts of a file: fifty a week for ten years.
@@ -47,18 +46,7 @@ pub(crate) async fn findings_file(
     asking: Asking,
 ) -> File {
     // As on its page: how each stands follows from all that the verdict looks at.
-    let first = Lists::default();
-    let detail = web
-        .store
-        .endpoint_from(&web.tenant, &id, &first, &VERDICT_MARKERS)
-        .await?;
-    let Some(detail) = detail else {
-        return Err(unknown(&web, &id).await?);
-    };
-    let judgement = match &detail.judged {
-        Some(judged) => Some(judge(&web, &id, judged).await?),
-        None => None,
-    };
+    let (detail, judgement) = judged(&web, &id, &Lists::default()).await?;
     let standings = standings(detail.judged.as_ref(), judgement.as_ref());
     let found = web.store.whole_findings(&web.tenant, &id, FINDINGS).await?;
     let rules = web.rule_texts().await;
