@@ -53,7 +53,14 @@ pub(crate) async fn codes_file(
     Query(pairs): Query<Pairs>,
     asking: Asking,
 ) -> std::result::Result<Response, ApiError> {
-    let found = web.store.overview(&filter.read(&pairs, &web)?).await?;
+    let filter = filter.read(&pairs, &web)?;
+    if !filter.labels.is_empty() {
+        return Err(ApiError::Request {
+            message: "records are not counted by label, so nobody knows these codes".to_owned(),
+            hint: "leave out `label=`, or ask for one PC with `endpoint=`",
+        });
+    }
+    let found = web.store.overview(&filter).await?;
     let codes = found.top_codes.into_iter();
     let rows: Vec<CodeCount> = codes
         .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))

@@ -130,6 +130,9 @@ async fn codes_and_alerts_are_files_too() {
         &objects(&codes.body),
         shown["top_codes"].as_array().unwrap()
     );
+    // An empty file would say that there are none.
+    let uncounted = get(pages, "/api/v1/codes.csv?label=ring:pilot").await;
+    assert_eq!(uncounted.status, 400, "{}", uncounted.body);
     let alerts = get(pages, "/api/v1/alerts.csv").await;
     assert_eq!((alerts.status, lines(&alerts.body).len()), (200, 0));
 }

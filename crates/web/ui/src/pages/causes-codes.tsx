@@ -18,7 +18,7 @@ export function Codes({ data, filters }: { data: Overview; filters: Filters }) {
     <Panel
       title={t.causes.codes}
       hint={t.overview.codesHint + (ofAllUpdates(filters) ? ` · ${t.overview.allUpdates}` : "")}
-      aside={<Files path="codes" query={queryOf(without(filters, "by"))} />}
+      aside={data.totals.events === null ? undefined : <Files path="codes" query={queryOf(without(filters, "by"))} />}
     >
       {data.top_codes.length === 0 && (
         <Empty text={data.totals.events === null ? t.labels.notCounted : t.overview.noCodes} />
