@@ -1,7 +1,7 @@
 //! What the page of alerts is told.
 
 use crate::harness::{ask, served};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{AlertDelivery, AlertEvaluation, AlertPhase, AlertState, DeliveryState};
 
 const TENANT: &str = "alerts";
@@ -175,4 +175,25 @@ async fn what_fires_what_fired_and_what_was_sent() {
         .map(|of| &of["ok"])
         .collect();
     assert_eq!(sent, [&json!(true), &json!(false)]);
+
+    let file = async |ending: &str| {
+        let path = format!("/api/v1/alerts.{ending}");
+        ask(pages, "GET", &path, &[("Host", "127.0.0.1")])
+            .await
+            .body
+    };
+    let lines = file("ndjson").await;
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .collect();
+    assert_eq!(lines, [&firing[..], &history[..]].concat());
+    let table = file("csv").await;
+    assert_eq!(table.lines().count(), 1 + 3);
+    for told in [
+        ",robot 2024-03-15T12:01:01.000Z made up: no such robot; team 2024-03-15T12:01:01.000Z\r\n",
+        ",team 2024-03-15T12:01:01.000Z; team 2024-03-15T12:01:01.000Z intended\r\n",
+    ] {
+        assert!(table.contains(told), "{told}: {table}");
+    }
 }

@@ -4,9 +4,10 @@ use crate::{
     harness::{Answer, ask, served},
     simulated::{TENANT, simulated},
 };
+use event::{Chunk, Format, LoggedAt, Source, StreamId, TextEncoding};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use store::AuditRow;
+use store::{AuditRow, Batch, ChunkRows};
 
 async fn get(pages: SocketAddr, path: &str) -> Answer {
     ask(pages, "GET", path, &[("Host", "localhost")]).await
@@ -90,6 +91,66 @@ async fn a_list_as_a_file_has_the_rows_of_its_pages_and_a_row_in_the_audit() {
     assert_eq!(row.action, "list.export");
     let told: Value = serde_json::from_str(&row.after).expect("JSON");
     assert_eq!((&told["rows"], &told["cut"]), (&json!(1), &json!(false)));
+}
+
+/// A piece of a log whose start never came, with the name of the machine that logged it.
+fn piece(stream: u64, day: &str, host: &str) -> ChunkRows {
+    let text = format!("{day} 10:00:00, Info                  CBS    made up\n");
+    let at = LoggedAt::parse(text.as_bytes().get(..19).expect("a time"));
+    let chunk = Chunk {
+        tenant: "holes".to_owned(),
+        endpoint: "pc-0001".to_owned(),
+        source: Source::Cbs,
+        stream: StreamId(stream),
+        path: "=made up, CBS.log".to_owned(),
+        offset: 500,
+        length: text.len() as u64,
+        encoding: TextEncoding::Utf8,
+        format: Format::Wds,
+        open: false,
+        sender: "test".to_owned(),
+        received_ms: 1_700_000_000_000,
+        text,
+    };
+    ChunkRows {
+        first: at,
+        last: at,
+        records: 1,
+        hosts: vec![host.to_owned()],
+        ..ChunkRows::new(chunk)
+    }
+}
+
+#[tokio::test]
+async fn holes_in_logs_and_ids_of_several_machines_are_files_with_rows() {
+    let store = served().await.connect().await;
+    let pieces = [
+        piece(1, "2022-08-10", "IMAGE-A"),
+        piece(2, "2022-08-11", "IMAGE-B"),
+        piece(3, "2022-08-12", "IMAGE-A"),
+    ];
+    let batch = Batch::new(1, 77, pieces.to_vec());
+    store.insert_batch(&batch).await.expect("rows are stored");
+    let pages = served().await.pages_for("holes", None).await;
+    let days = "from=2022-08-01&to=2022-08-31";
+    let shown = get(pages, &format!("/api/v1/coverage?{days}")).await.json();
+    assert_eq!(
+        (&shown["gaps_total"], &shown["clones_total"]),
+        (&json!(3), &json!(1))
+    );
+    for (list, rows, line) in [
+        (
+            "coverage",
+            "gaps",
+            r#"pc-0001,0000000000000003,cbs,"'=made up, CBS.log",0,500,not_received"#,
+        ),
+        ("clones", "clones", r#"pc-0001,"IMAGE-A, IMAGE-B""#),
+    ] {
+        let csv = get(pages, &format!("/api/v1/{list}.csv?{days}")).await;
+        assert_eq!(lines(&csv.body)[0], line, "{list}");
+        let ndjson = get(pages, &format!("/api/v1/{list}.ndjson?{days}")).await;
+        assert_eq!(json!(objects(&ndjson.body)), shown[rows], "{list}");
+    }
 }
 
 #[tokio::test]
