@@ -8,7 +8,10 @@ import { LogText } from "./log-text";
 export function HeldSentence({ held, good }: { held: HeldTimes; good: boolean }) {
   const { t } = useLang();
   if (held.from === null || held.to === null) return null;
-  const gaps = held.sources.reduce((sum, source) => sum + source.gaps_total, 0);
+  // That nothing comes any more of each kind is said once, and is no gap in between.
+  const silent = (source: HeldTimes["sources"][number]) =>
+    held.silent ? source.gaps.filter(({ reason }) => reason === "silent").length : 0;
+  const gaps = held.sources.reduce((sum, source) => sum + source.gaps_total - silent(source), 0);
   const text = t.held.sentence(minute(held.from), minute(held.to), held.whole ? 0 : gaps, held.silent);
   return <span className={good && !held.whole ? "strong partly" : "muted"}>{text}</span>;
 }
