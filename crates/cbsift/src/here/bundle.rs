@@ -333,10 +333,10 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
                 }
             };
         }
-        let (is_export, mut is_hidden) = (name.to_lowercase().ends_with(".reg"), false);
+        let (is_export, mut without_bytes) = (name.to_lowercase().ends_with(".reg"), WithoutBytes::default());
         match texts_of(facts) {
             Ok(texts) if is_export => {
-                let shown = texts.map(|text| text.map(|text| without_hex(&text, &mut is_hidden)));
+                let shown = texts.map(|text| text.map(|text| without_bytes.of(&text)));
                 self.add_texts(name, &from, shown)
             }
             Ok(texts) => self.add_texts(name, &from, texts),
@@ -451,15 +451,29 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
     }
 }
 
-/// A registry export without values that are written as bytes, whose names nobody sees. `is_hidden` = what stands before goes on in this line: one
-/// that Windows wrapped, or a long one that was cut into pieces.
-fn without_hex(text: &str, is_hidden: &mut bool) -> String {
-    let shown = text.split_inclusive('\n').filter(|line| {
-        let hides = *is_hidden || line.to_ascii_lowercase().contains("=hex");
-        *is_hidden = hides && (!line.ends_with('\n') || line.trim_end().ends_with('\\'));
-        !hides
-    });
-    shown.collect()
+/// Takes values that are written as bytes out of a registry export that comes in pieces: they name things that nobody sees in them.
+#[derive(Default)]
+struct WithoutBytes {
+    /// What stands before goes on in the next piece or line: a line that Windows wrapped, or a long one that was cut.
+    is_hidden: bool,
+    /// What was seen of the line that the last piece ended in goes on in the next line.
+    wraps: bool,
+}
+
+impl WithoutBytes {
+    fn of(&mut self, piece: &str) -> String {
+        let shown = piece.split_inclusive('\n').filter(|part| {
+            let hides = self.is_hidden || part.to_ascii_lowercase().contains("=hex");
+            if let Some(last) = part.trim_end().chars().next_back() {
+                self.wraps = last == '\\';
+            }
+            let is_whole = part.ends_with('\n');
+            self.is_hidden = hides && (!is_whole || self.wraps);
+            self.wraps &= !is_whole;
+            !hides
+        });
+        shown.collect()
+    }
 }
 
 /// What a file is called in a bundle.
@@ -510,8 +524,8 @@ mod tests {
         let bytes = text.find(":61").unwrap()..=text.find("\"b\"").unwrap();
         for at in bytes {
             let (first, second) = text.split_at(at);
-            let mut is_hidden = false;
-            let shown = without_hex(first, &mut is_hidden) + &without_hex(second, &mut is_hidden);
+            let mut without_bytes = WithoutBytes::default();
+            let shown = without_bytes.of(first) + &without_bytes.of(second);
             assert_eq!(shown, whole, "cut at {at}");
         }
     }
