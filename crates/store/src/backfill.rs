@@ -1,6 +1,7 @@
 //! Rows of older builds, copied into tables that came later.
 
 use crate::{
+    erase::Erasing,
     error::Result,
     news::OpenNews,
     rows::{Days, NewsRow},
@@ -14,6 +15,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// The name of the copy of `events` in `backfills`: that of the table it first went to.
 const INPUTS: &str = "inputs";
+
+/// The names of months that are to be counted again begin with it.
+const RECOUNT: &str = "recount";
 
 #[derive(Row, Serialize, Deserialize, Default)]
 struct Progress {
@@ -102,6 +106,37 @@ impl Store {
         };
         self.insert_rows::<Progress, _>("backfills", std::iter::once(done))
             .await
+    }
+
+    /// Notes that the sums of a month are to be counted again because an endpoint was erased, or that they are.
+    pub(crate) async fn note_recount(&self, of: &Erasing, month: Month, done: bool) -> Result<()> {
+        let noted = Progress {
+            name: format!("{RECOUNT} {} {}", of.tenant, month.yyyymm()),
+            tenant: of.tenant.clone(),
+            endpoint: String::new(),
+            done: done.into(),
+            step: of.at_ms.unsigned_abs() * 2 + u64::from(done),
+        };
+        self.insert_rows::<Progress, _>("backfills", std::iter::once(noted))
+            .await
+    }
+
+    /// Months that are to be counted again.
+    pub(crate) async fn months_to_count(&self, tenant: &str) -> Result<Vec<Month>> {
+        let names: Vec<String> = self
+            .fetch_all(
+                "read which months are to be counted again",
+                self.sql(
+                    "SELECT name FROM backfills FINAL WHERE tenant = {tenant:String} AND startsWith(name, {recount:String}) AND done = 0",
+                )
+                .param("tenant", tenant)
+                .param("recount", format!("{RECOUNT} ")),
+            )
+            .await?;
+        let months = names
+            .iter()
+            .filter_map(|name| name.rsplit(' ').next()?.parse().ok());
+        Ok(months.map(Month::from_yyyymm).collect())
     }
 
     /// Copies what these endpoints have, whether it was copied before or not: who derives one of them for new events must not wait for

@@ -173,7 +173,12 @@ impl Store {
         progress: &(dyn Fn(&str) + Sync),
     ) -> Result<ErasedRows> {
         let columns = self.known_columns().await?;
-        let months = self.months_counted(of).await?;
+        // Its records are gone before a month is counted again, so whoever is cut short between leaves word which months those are.
+        let mut months = self.months_counted(of).await?;
+        months.extend(self.months_to_count(&of.tenant).await?);
+        for &month in &months {
+            self.note_recount(of, month, false).await?;
+        }
         let mut rows = ErasedRows::new();
         // The names out of others first: they stand in what goes last.
         let (stay, go): (Vec<Table>, Vec<Table>) = TABLES
@@ -203,6 +208,7 @@ impl Store {
         for month in months {
             progress("events_seen");
             self.recount(&of.tenant, month).await?;
+            self.note_recount(of, month, true).await?;
         }
         Ok(rows)
     }

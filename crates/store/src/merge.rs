@@ -6,12 +6,12 @@ use crate::inputs::InputRow;
 use crate::news::{NEWS_NAMES, OpenNews};
 use crate::queries::messages::is_message;
 use crate::rows::{EventRow, LIVE_GENERATION, NewsRow, NoiseRow, StoredEvent, month_of};
-use crate::{error::Result, store::Store, version::rule_set_of};
+use crate::{StoreError, error::Result, store::Store, version::rule_set_of};
 use clickhouse::Row;
 use event::{Event, EventId, MESSAGE_PATH, Month, StreamId, Unit, UnitNews};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Whose rows become whose.
@@ -67,6 +67,9 @@ const EVENTS_READ: u64 = 10_000;
 
 /// Between two looks whether a deletion is done.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// For how long one may fail.
+const FAILS_FOR: Duration = Duration::from_secs(60);
 
 /// Tables of one endpoint's rows, in the order in which they go. The chunks, of which these are made, go after them and by themselves, so that
 /// a merge that was cut short in between makes all of it again.
@@ -485,12 +488,14 @@ impl Store {
 
     /// Waits until what was asked for of a table's rows is done.
     pub(crate) async fn mutations_done(&self, table: &str) -> Result<()> {
+        let mut fails_since: Option<Instant> = None;
         loop {
-            let left: u64 = self
+            let doing = "take rows away";
+            let (left, failed): (u64, String) = self
                 .fetch_one(
-                    "look whether rows are gone",
+                    doing,
                     self.sql(
-                        "SELECT count() FROM system.mutations \
+                        "SELECT count(), max(substringUTF8(splitByChar('\n', latest_fail_reason)[1], 1, 300)) FROM system.mutations \
                          WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done AND NOT is_killed",
                     )
                     .param("table", table),
@@ -498,6 +503,18 @@ impl Store {
                 .await?;
             if left == 0 {
                 return Ok(());
+            }
+            // One that fails is tried again by the engine, for ever.
+            fails_since = match failed.is_empty() {
+                true => None,
+                false => fails_since.or_else(|| Some(Instant::now())),
+            };
+            if fails_since.is_some_and(|since| since.elapsed() > FAILS_FOR) {
+                return Err(StoreError::config(
+                    doing,
+                    format!("a change of `{table}` fails again and again: {failed}"),
+                    "mend that, most often a full disk, and run the same command again; `system.mutations` shows every change that is left",
+                ));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -16,6 +16,7 @@ mod filter;
 mod groups;
 mod held;
 mod judged;
+pub(crate) mod kept;
 mod marks;
 pub(crate) mod messages;
 mod overview;

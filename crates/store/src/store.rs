@@ -3,6 +3,7 @@
 use crate::audit::Chain;
 use crate::gaps::{LostPart, part_of};
 use crate::hosts::KnownHosts;
+use crate::queries::kept::Kept;
 use crate::{Profile, StoreConfig, StoreError, error::Result, local};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, query::Query};
 use futures_util::future::BoxFuture;
@@ -28,6 +29,8 @@ pub struct Store {
     untold: Arc<Mutex<Option<Untold>>>,
     /// Pages that read what all machines tried, at one time.
     folding: Arc<Semaphore>,
+    /// What machines tried, as pages last read it.
+    kept: Arc<Kept>,
     /// Host names that this process has stored.
     hosts: Arc<Mutex<KnownHosts>>,
     /// Where the audit of this process stands.
@@ -171,6 +174,7 @@ impl Store {
             unreadable: Arc::default(),
             untold: Arc::default(),
             folding: Arc::new(Semaphore::new(FOLDING)),
+            kept: Arc::default(),
             hosts: Arc::default(),
             chain: Arc::default(),
         };
@@ -197,6 +201,13 @@ impl Store {
                 .reads
                 .with_setting("select_sequential_consistency", "1");
         }
+        self
+    }
+
+    /// Keeps so many rows of what machines tried between questions, some 80 bytes each, and shares them with none of its clones.
+    #[must_use]
+    pub fn keeping(mut self, rows: u64) -> Self {
+        self.kept = Arc::new(Kept::up_to(rows));
         self
     }
 
@@ -410,6 +421,11 @@ impl Store {
     pub(crate) async fn turn_to_fold(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
         self.folding.acquire().await.ok()
+    }
+
+    /// What machines tried, as pages last read it.
+    pub(crate) fn kept_rows(&self) -> &Kept {
+        &self.kept
     }
 
     /// What is remembered of rows that tell nothing.

@@ -78,12 +78,19 @@ impl Erasing {
             .collect()
     }
 
-    /// Finds a name that is no part of a longer one. An id is another machine's in another case.
+    /// Whether a name is looked for as it is written: an id is another machine's in another case, but a host name is the same in any.
+    fn is_exact(&self, name: &str) -> bool {
+        let lower = name.to_lowercase();
+        let mut hosts = self.names.hosts.iter();
+        self.names.ids.contains(name) && !hosts.any(|host| host.to_lowercase() == lower)
+    }
+
+    /// Finds a name that is no part of a longer one.
     fn pattern(&self) -> String {
         let quoted: Vec<String> = self
             .words()
             .into_iter()
-            .map(|name| match self.names.ids.contains(name) {
+            .map(|name| match self.is_exact(name) {
                 true => escape(name),
                 false => format!("(?i:{})", escape(name)),
             })
@@ -99,7 +106,7 @@ impl Erasing {
     pub(super) fn words_of(&self) -> Vec<(String, bool)> {
         let words = self.words().into_iter();
         words
-            .map(|name| (name.to_owned(), self.names.ids.contains(name)))
+            .map(|name| (name.to_owned(), self.is_exact(name)))
             .collect()
     }
 }
@@ -121,7 +128,7 @@ pub(super) fn mention(column: &str) -> String {
     // As text whatever it is: lists and maps are written with all they hold.
     let text = format!("ifNull(toString({column}), '')");
     format!(
-        "(multiSearchAnyCaseInsensitive({text}, {{names:Array(String)}}) AND match({text}, {{named:String}}))"
+        "(multiSearchAnyCaseInsensitiveUTF8({text}, {{names:Array(String)}}) AND match({text}, {{named:String}}))"
     )
 }
 

@@ -317,12 +317,14 @@ impl Store {
             };
             let (first, last) = days_of(month);
             let told = self.told(&everything, first, last.min(latest)).await?;
-            let last: Option<Day> = self
-                .fetch_optional(
-                    "read the last day that holds derived data",
-                    told.last_day(self, month),
-                )
-                .await?;
+            let last: Option<Day> = match self.kept(&told).await? {
+                Some(kept) => kept.last_day(told.days()),
+                None => {
+                    let doing = "read the last day that holds derived data";
+                    self.fetch_optional(doing, told.last_day(self, month))
+                        .await?
+                }
+            };
             if last.is_some() {
                 return Ok(last);
             }

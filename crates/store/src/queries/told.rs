@@ -5,6 +5,7 @@
 
 use super::{
     Day, Filter,
+    kept::boundless,
     overview::{AHEAD_S, SILENT_DAYS, days_of},
 };
 use crate::{
@@ -124,8 +125,11 @@ pub(super) const FINDINGS: Kind = Kind {
 };
 
 /// Months whose sets may have rows on the days that are asked for.
-const MONTHS: &str =
+pub(super) const MONTHS: &str =
     "month BETWEEN toYYYYMM(toDate({from:UInt16})) AND toYYYYMM(toDate({end:UInt16}))";
+
+/// What a row of `derivations` tells, as a number. Rows of a build that told less are others.
+pub(super) const DIGEST: &str = "cityHash64(`set`, version, told, length(told_lines), length(told_zones), length(told_finding_zones))";
 
 /// What a page asks many endpoints for.
 #[derive(Clone)]
@@ -349,17 +353,18 @@ impl<'a> Told<'a> {
             )
     }
 
-    /// The last day that current sets of a month have rows of, if any has one.
+    /// The last day on which current sets of a month have a try, or a finding that pages count, if any has one.
     pub(super) fn last_day(&self, store: &Store, month: u32) -> Query {
         let mut sql = "SELECT toUInt16(max(last)) FROM (\
-             SELECT arrayMax(arrayFilter(day -> day <= toDate({to:UInt16}), arrayConcat(told_attempts.1, told_findings.1))) AS last FROM derivations FINAL \
+             SELECT arrayMax(arrayFilter(day -> day <= toDate({to:UInt16}), arrayConcat(told_attempts.1, \
+               arrayMap(found -> found.1, arrayFilter(found -> found.4 != 'info', told_findings))))) AS last FROM derivations FINAL \
              WHERE tenant = {tenant:String} AND generation = 0 AND told = 1 AND attempts + findings > 0 AND month = {month:UInt32}"
             .to_owned();
         if self.untold {
-            for kind in [&ATTEMPTS, &FINDINGS] {
+            for (kind, narrow) in [(&ATTEMPTS, ""), (&FINDINGS, " AND severity != 'info'")] {
                 let _ = write!(
                     sql,
-                    " UNION ALL SELECT day AS last FROM {} FINAL WHERE day <= toDate({{to:UInt16}}) AND {}",
+                    " UNION ALL SELECT day AS last FROM {} FINAL WHERE day <= toDate({{to:UInt16}}){narrow} AND {}",
                     kind.table,
                     self.of_untold()
                 );
@@ -379,6 +384,23 @@ impl<'a> Told<'a> {
         !self.endpoints.is_empty()
     }
 
+    /// Those.
+    pub(super) fn few(&self) -> &[&'a str] {
+        &self.endpoints
+    }
+
+    /// A question about the endpoints that have the labels of the page; nothing where it asks for none.
+    pub(super) fn labelled(&self, store: &Store) -> Option<Query> {
+        if self.filter.labels.is_empty() {
+            return None;
+        }
+        let sql = format!(
+            "SELECT DISTINCT endpoint FROM endpoint_labels WHERE tenant = {{tenant:String}}{}",
+            labelled(self.filter)
+        );
+        Some(boundless(self.ask(store, &sql)))
+    }
+
     /// Whether some rows of the days tell nothing, so that their sets are read.
     pub(super) fn has_untold(&self) -> bool {
         self.untold
@@ -393,13 +415,12 @@ impl<'a> Told<'a> {
         self.ask(store, &sql)
     }
 
-    /// A row for each endpoint and month: `tries`, their `lines`, and `found`, as they are stored.
-    pub(super) fn told_rows(&self, part: &str) -> String {
+    /// A row for each endpoint and month of some: `digest`, `tries`, their `lines`, and `found`, as they are stored.
+    pub(super) fn told_rows(&self, narrow: &str) -> String {
         format!(
-            "SELECT endpoint, told_attempts AS tries, told_lines AS lines, told_zones AS zones, \
+            "SELECT endpoint, {DIGEST} AS digest, told_attempts AS tries, told_lines AS lines, told_zones AS zones, \
                told_findings AS found, told_finding_zones AS found_zones FROM derivations FINAL \
-             WHERE tenant = {{tenant:String}} AND generation = 0 AND {MONTHS}{}{part} AND attempts + findings > 0",
-            self.of_endpoints()
+             WHERE tenant = {{tenant:String}} AND generation = 0 AND attempts + findings > 0 AND {narrow}"
         )
     }
 
@@ -440,7 +461,7 @@ impl<'a> Told<'a> {
             ),
         };
         format!(
-            "SELECT endpoint, {tries} AS tries, {lines} AS lines, CAST([] AS Array(Int16)) AS zones, {found} AS found, \
+            "SELECT endpoint, toUInt64(0) AS digest, {tries} AS tries, {lines} AS lines, CAST([] AS Array(Int16)) AS zones, {found} AS found, \
                CAST([] AS Array(Int16)) AS found_zones FROM {} FINAL \
              WHERE {} AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}){part} GROUP BY endpoint",
             kind.table,

@@ -5,7 +5,8 @@
 
 use super::{
     Day, Filter,
-    told::{ATTEMPTS, FINDINGS, Told, has_cause},
+    kept::boundless,
+    told::{ATTEMPTS, FINDINGS, MONTHS, Told, has_cause},
 };
 use crate::{
     error::Result,
@@ -15,8 +16,11 @@ use crate::{
 use clickhouse::{Row, query::Query};
 use event::{Code, Outcome, Severity};
 use serde::Deserialize;
-use std::collections::HashMap;
-use std::ops::Range;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// A word of a few that many rows have: a KB, a rule, an object. Those of one [`Words`] are equal where their texts are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,19 +68,24 @@ impl CauseWords<'_> {
     }
 }
 
-/// The words and causes of rows, each once.
-pub(super) struct Words {
-    known: HashMap<Box<str>, Word>,
-    texts: Vec<Box<str>>,
+/// The words and causes of rows, each once. Cheap to clone; of two clones each learns for itself.
+#[derive(Clone, Default)]
+pub(super) struct Words(Arc<Known>);
+
+#[derive(Clone)]
+struct Known {
+    words: HashMap<Arc<str>, Word>,
+    texts: Vec<Arc<str>>,
     causes: HashMap<Cause, CauseAt>,
     all_causes: Vec<Cause>,
 }
 
-impl Default for Words {
+impl Default for Known {
     fn default() -> Self {
+        let empty: Arc<str> = "".into();
         Self {
-            known: HashMap::from([("".into(), Word::EMPTY)]),
-            texts: vec!["".into()],
+            words: HashMap::from([(Arc::clone(&empty), Word::EMPTY)]),
+            texts: vec![empty],
             causes: HashMap::new(),
             all_causes: Vec::new(),
         }
@@ -84,13 +93,19 @@ impl Default for Words {
 }
 
 impl Words {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.texts.len()
+    }
+
     fn word(&mut self, text: &str) -> Word {
-        if let Some(&word) = self.known.get(text) {
+        if let Some(&word) = self.0.words.get(text) {
             return word;
         }
-        let word = Word(self.texts.len() as u32);
-        self.known.insert(text.into(), word);
-        self.texts.push(text.into());
+        let known = Arc::make_mut(&mut self.0);
+        let (word, text) = (Word(known.texts.len() as u32), Arc::from(text));
+        known.words.insert(Arc::clone(&text), word);
+        known.texts.push(text);
         word
     }
 
@@ -100,16 +115,18 @@ impl Words {
             rule: self.word(rule),
             root,
         };
-        let next = CauseAt(self.all_causes.len() as u32);
-        let at = *self.causes.entry(cause).or_insert(next);
-        if at == next {
-            self.all_causes.push(cause);
+        if let Some(&at) = self.0.causes.get(&cause) {
+            return at;
         }
+        let known = Arc::make_mut(&mut self.0);
+        let at = CauseAt(known.all_causes.len() as u32);
+        known.causes.insert(cause, at);
+        known.all_causes.push(cause);
         at
     }
 
     pub(super) fn text(&self, word: Word) -> &str {
-        self.texts.get(word.0 as usize).map_or("", |text| text)
+        self.0.texts.get(word.0 as usize).map_or("", |text| text)
     }
 
     /// Whether it stands for a text.
@@ -119,19 +136,51 @@ impl Words {
 
     /// The category of a cause.
     pub(super) fn category(&self, at: CauseAt) -> Word {
-        let cause = self.all_causes.get(at.0 as usize);
+        let cause = self.0.all_causes.get(at.0 as usize);
         cause.map_or(Word::EMPTY, |cause| cause.category)
     }
 
     /// A cause as it is told.
     pub(super) fn told(&self, at: CauseAt) -> CauseWords<'_> {
-        let cause = self.all_causes.get(at.0 as usize);
+        let cause = self.0.all_causes.get(at.0 as usize);
         let text = |word: fn(&Cause) -> Word| cause.map_or("", |cause| self.text(word(cause)));
         CauseWords {
             category: text(|cause| cause.category),
             rule: text(|cause| cause.rule),
             root: cause.map_or(0, |cause| cause.root),
         }
+    }
+}
+
+/// The names of machines, by number.
+#[derive(Clone, Default)]
+pub(super) struct Names {
+    numbers: HashMap<Arc<str>, u32>,
+    names: Vec<Arc<str>>,
+}
+
+impl Names {
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    /// The number of one, given to it where it has none.
+    pub(super) fn add(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.number(name) {
+            return number;
+        }
+        let (number, name) = (self.names.len() as u32, Arc::from(name));
+        self.numbers.insert(Arc::clone(&name), number);
+        self.names.push(name);
+        number
+    }
+
+    pub(super) fn all(&self) -> Range<u32> {
+        0..self.names.len() as u32
+    }
+
+    fn name(&self, number: u32) -> &str {
+        self.names.get(number as usize).map_or("", |name| name)
     }
 }
 
@@ -167,6 +216,7 @@ impl Try {
 /// A finding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
+    pub(super) day: Day,
     pub(super) at: i64,
     /// Graver than something to look at.
     pub(super) is_wrong: bool,
@@ -246,8 +296,9 @@ impl<'a> Narrow<'a> {
 
 /// What a month's row tells of a machine, as it is stored.
 #[derive(Row, Deserialize)]
-struct ToldRow<'a> {
-    endpoint: &'a str,
+pub(super) struct ToldRow<'a> {
+    pub(super) endpoint: &'a str,
+    digest: u64,
     #[serde(borrow)]
     tries: Vec<ToldAttempt<'a>>,
     #[serde(borrow)]
@@ -258,23 +309,19 @@ struct ToldRow<'a> {
     found_zones: Vec<i16>,
 }
 
-/// The rows of some machines.
-#[derive(Default)]
-struct Rows {
-    endpoints: HashMap<Box<str>, u32>,
-    names: Vec<Box<str>>,
-    tries: Vec<Try>,
-    found: Vec<Found>,
-    /// Of which machine each run of rows is: its number among `names`.
-    runs: Vec<(u32, Range<usize>, Range<usize>)>,
+/// What such a row tells, of the days that are asked for.
+pub(super) struct Held {
+    pub(super) digest: u64,
+    tries: Box<[Try]>,
+    found: Box<[Found]>,
 }
 
-impl Rows {
-    fn add(&mut self, words: &mut Words, (from, to): (Day, Day), row: &ToldRow<'_>) {
-        let (tries, found) = (self.tries.len(), self.found.len());
+impl Held {
+    pub(super) fn of(words: &mut Words, row: &ToldRow<'_>, is_asked: impl Fn(Day) -> bool) -> Self {
+        let (mut tries, mut found) = (Vec::new(), Vec::new());
         for (at, told) in row.tries.iter().enumerate() {
             let &(day, start, end, outcome, kb, category, rule, root, terminal) = told;
-            if !(from..=to).contains(&day) {
+            if !is_asked(day) {
                 continue;
             }
             let outcome = Outcome::from_name(outcome).unwrap_or(Outcome::Unknown);
@@ -285,7 +332,7 @@ impl Rows {
             };
             // Rows of a build that told less have fewer.
             let (package, line, version) = row.lines.get(at).copied().unwrap_or_default();
-            self.tries.push(Try {
+            tries.push(Try {
                 day,
                 start,
                 end,
@@ -302,10 +349,11 @@ impl Rows {
         for (place, told) in row.found.iter().enumerate() {
             let &(day, at, _, severity, kb, category, rule, root, terminal, object, repeats) = told;
             let severity = Severity::from_name(severity).unwrap_or(Severity::Info);
-            if !(from..=to).contains(&day) || severity == Severity::Info {
+            if !is_asked(day) || severity == Severity::Info {
                 continue;
             }
-            self.found.push(Found {
+            found.push(Found {
+                day,
                 at,
                 is_wrong: severity >= Severity::Error,
                 kb: words.word(kb),
@@ -316,48 +364,56 @@ impl Rows {
                 zone: zone(&row.found_zones, place),
             });
         }
-        let (tries, found) = (tries..self.tries.len(), found..self.found.len());
-        if tries.is_empty() && found.is_empty() {
-            return;
+        Self {
+            digest: row.digest,
+            tries: tries.into(),
+            found: found.into(),
         }
-        let machine = match self.endpoints.get(row.endpoint) {
-            Some(&machine) => machine,
-            None => {
-                let machine = self.names.len() as u32;
-                self.endpoints.insert(row.endpoint.into(), machine);
-                self.names.push(row.endpoint.into());
-                machine
-            }
-        };
-        self.runs.push((machine, tries, found));
     }
 
-    async fn each(&mut self, mut fold: impl FnMut(Machine<'_>)) {
-        self.runs
-            .sort_unstable_by_key(|run| (run.0, run.1.start, run.2.start));
-        let (mut tries, mut found) = (Vec::new(), Vec::new());
-        for (number, runs) in self
-            .runs
-            .chunk_by(|one, other| one.0 == other.0)
-            .enumerate()
-        {
-            // Other pages go on meanwhile.
-            if number % TURN == TURN - 1 {
-                tokio::task::yield_now().await;
-            }
-            tries.clear();
-            found.clear();
-            for (_, of_tries, of_found) in runs {
-                tries.extend_from_slice(self.tries.get(of_tries.clone()).unwrap_or_default());
-                found.extend_from_slice(self.found.get(of_found.clone()).unwrap_or_default());
-            }
-            let name = runs.first().and_then(|run| self.names.get(run.0 as usize));
-            fold(Machine {
-                endpoint: name.map_or("", |name| name),
-                tries: &tries,
-                found: &found,
-            });
+    /// The last of some days on which anything stands.
+    pub(super) fn last_day(&self, (from, to): (Day, Day)) -> Option<Day> {
+        let tries = self.tries.iter().map(|tried| tried.day);
+        let found = self.found.iter().map(|found| found.day);
+        let days = tries.chain(found);
+        days.filter(|day| (from..=to).contains(day)).max()
+    }
+
+    /// Tries and findings.
+    pub(super) fn rows(&self) -> u64 {
+        (self.tries.len() + self.found.len()) as u64
+    }
+}
+
+/// Calls `fold` with what some machines tried, and what was found on them, within some days.
+async fn each<'a, I: Iterator<Item = &'a Held>>(
+    names: &Names,
+    machines: impl Iterator<Item = u32>,
+    held: impl Fn(u32) -> I,
+    (from, to): (Day, Day),
+    mut fold: impl FnMut(Machine<'_>),
+) {
+    let (mut tries, mut found) = (Vec::new(), Vec::new());
+    for (count, machine) in machines.enumerate() {
+        // Other pages go on meanwhile.
+        if count % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
         }
+        tries.clear();
+        found.clear();
+        for held in held(machine) {
+            let is_asked = |day: Day| (from..=to).contains(&day);
+            tries.extend(held.tries.iter().filter(|tried| is_asked(tried.day)));
+            found.extend(held.found.iter().filter(|found| is_asked(found.day)));
+        }
+        if tries.is_empty() && found.is_empty() {
+            continue;
+        }
+        fold(Machine {
+            endpoint: names.name(machine),
+            tries: &tries,
+            found: &found,
+        });
     }
 }
 
@@ -367,8 +423,8 @@ fn zone(minutes: &[i16], at: usize) -> Zone {
     Some(i64::from(*minutes) * 60)
 }
 
-/// Tries and findings that are held at once, some 60 bytes each; of a fleet that has more in the days of a page some machines are read
-/// after others.
+/// Tries and findings that are held at once where they are not kept, some 80 bytes each; of a fleet that has more in the days of a page
+/// some machines are read after others.
 const ROWS_AT_ONCE: u64 = 500_000;
 
 /// Machines that are folded at once before others have a turn: about a millisecond.
@@ -376,13 +432,22 @@ const TURN: usize = 1_000;
 
 impl Store {
     /// Calls `fold` with each machine that tried something in the days of a page, or on which something was found, in no order. Whatever
-    /// else the page is narrowed to is for [`Narrow`]: what a machine tried beside decides what its tries mean.
+    /// else the page is narrowed to is for [`Narrow`]: what a machine tried beside decides what its tries mean. `words` are those of what
+    /// `fold` is called with.
     pub(super) async fn each_machine(
         &self,
         told: &Told<'_>,
         words: &mut Words,
         mut fold: impl FnMut(&Words, Machine<'_>),
     ) -> Result<()> {
+        if let Some(kept) = self.kept(told).await? {
+            *words = kept.words.clone();
+            let machines = self.numbers(told, kept.names()).await?;
+            let fold = |machine: Machine<'_>| fold(words, machine);
+            let held = |machine: u32| kept.of(machine);
+            each(kept.names(), machines.into_iter(), held, told.days(), fold).await;
+            return Ok(());
+        }
         let passes = match told.is_of_few() {
             true => 1,
             false => self.rows_told(told).await?.div_ceil(ROWS_AT_ONCE).max(1),
@@ -392,27 +457,61 @@ impl Store {
             false => self.turn_to_fold().await,
         };
         for pass in 0..passes {
-            let mut rows = Rows::default();
+            let (mut names, mut rows) = (Names::default(), Vec::new());
             for query in told.machine_rows(self, passes, pass) {
-                self.read_rows(told, words, &mut rows, query).await?;
+                self.read_rows(told, words, (&mut names, &mut rows), query)
+                    .await?;
             }
-            rows.each(|machine| fold(words, machine)).await;
+            let held = |machine: u32| rows.get(machine as usize).into_iter().flatten();
+            let fold = |machine: Machine<'_>| fold(words, machine);
+            each(&names, names.all(), held, told.days(), fold).await;
         }
         Ok(())
     }
 
+    /// The machines that a page asks for, among some.
+    async fn numbers(&self, told: &Told<'_>, names: &Names) -> Result<Vec<u32>> {
+        let mut numbers: Vec<u32> = match told.is_of_few() {
+            true => {
+                let few = told.few().iter();
+                few.filter_map(|name| names.number(name)).collect()
+            }
+            false => names.all().collect(),
+        };
+        if let Some(labelled) = told.labelled(self) {
+            let names_of: Vec<String> = self
+                .fetch_all("read which endpoints have a label", labelled)
+                .await?;
+            let labelled: HashSet<u32> = names_of
+                .iter()
+                .filter_map(|name| names.number(name))
+                .collect();
+            numbers.retain(|number| labelled.contains(number));
+        }
+        Ok(numbers)
+    }
+
+    /// Adds what rows tell to what is held of each machine.
     async fn read_rows(
         &self,
         told: &Told<'_>,
         words: &mut Words,
-        rows: &mut Rows,
+        (names, rows): (&mut Names, &mut Vec<Vec<Held>>),
         query: Query,
     ) -> Result<()> {
+        let (from, to) = told.days();
         let doing = "read what machines tried";
         self.within(doing, async {
             let mut cursor = query.fetch::<ToldRow<'_>>()?;
             while let Some(row) = cursor.next().await? {
-                rows.add(words, told.days(), &row);
+                let held = Held::of(words, &row, |day| (from..=to).contains(&day));
+                let number = names.add(row.endpoint) as usize;
+                if rows.len() <= number {
+                    rows.resize_with(number + 1, Vec::new);
+                }
+                if let Some(of_machine) = rows.get_mut(number) {
+                    of_machine.push(held);
+                }
             }
             Ok(())
         })
@@ -431,18 +530,14 @@ impl<'a> Told<'a> {
     fn machine_rows(&self, store: &Store, passes: u64, pass: u64) -> Vec<Query> {
         let part =
             " AND ({passes:UInt64} = 1 OR cityHash64(endpoint) % {passes:UInt64} = {pass:UInt64})";
-        let mut all = vec![self.told_rows(part)];
+        let mut all = vec![self.told_rows(&format!("{MONTHS}{}{part}", self.of_endpoints()))];
         if self.has_untold() {
             all.extend([&ATTEMPTS, &FINDINGS].map(|kind| self.untold_rows(kind, part)));
         }
         all.iter()
             .map(|sql| {
-                self.ask(store, sql)
-                    .param("passes", passes)
-                    .param("pass", pass)
-                    // As many as there are machines, and as long as what is held at once.
-                    .with_setting("max_result_rows", "0")
-                    .with_setting("max_result_bytes", "0")
+                let query = self.ask(store, sql);
+                boundless(query.param("passes", passes).param("pass", pass))
             })
             .collect()
     }
@@ -488,6 +583,7 @@ pub(super) mod testing {
 
     pub(in super::super) fn found(words: &mut Words, at: i64, rule: &str) -> Found {
         Found {
+            day: 0,
             at,
             is_wrong: true,
             kb: words.word(""),

@@ -4,10 +4,12 @@
 //! - `made_up`: what the fleet did
 //! - `fleet`: the store it is in
 //! - `plainly`: states and causes as they are defined
+//! - `kept`: what is kept between pages against what is read anew
 //! - `overview`, `records`, `causes`, `updates`: pages against that
 
 mod causes;
 mod fleet;
+mod kept;
 mod made_up;
 mod overview;
 mod plainly;
@@ -71,6 +73,7 @@ async fn pages_say_what_plain_sql_says_slowly() {
         updates::compare(&fleet, filter).await;
     }
     compare_lists(&fleet).await;
+    kept::compare(&fleet).await;
     fleet.grow_old().await;
     let fleet = fleet;
     for filter in &filters {
