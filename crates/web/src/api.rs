@@ -3,6 +3,7 @@
 mod alerts;
 mod attempt;
 mod causes;
+mod changes;
 mod codes;
 mod coverage;
 mod derived;
@@ -28,6 +29,7 @@ mod whole;
 pub(crate) use alerts::{alerts, alerts_file};
 pub(crate) use attempt::attempt;
 pub(crate) use causes::{cause, causes, causes_file};
+pub(crate) use changes::{Changes, changes};
 pub(crate) use codes::{code, codes_file};
 pub(crate) use coverage::{clones_file, coverage, coverage_file};
 pub(crate) use endpoint::endpoint;

@@ -14,6 +14,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use store::Store;
+use tokio_util::sync::CancellationToken;
 
 /// Everything the pages read from.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct Web {
     pub(crate) disk_full: Arc<AtomicBool>,
     pub(crate) file_system_full: Arc<AtomicBool>,
     pub(crate) turns: Arc<Kinds>,
+    pub(crate) changes: Arc<api::Changes>,
+    pub(crate) ending: CancellationToken,
 }
 
 impl Web {
@@ -51,7 +54,16 @@ impl Web {
             disk_full: Arc::default(),
             file_system_full: Arc::default(),
             turns: Arc::default(),
+            changes: Arc::default(),
+            ending: CancellationToken::new(),
         }
+    }
+
+    /// Whoever waits for a change is answered when `ending` is cancelled: a stop need not wait for him.
+    #[must_use]
+    pub fn until(mut self, ending: CancellationToken) -> Self {
+        self.ending = ending;
+        self
     }
 
     /// A flag for whoever keeps the disk in bounds: while it is set, every page says that the disk is full.
@@ -127,7 +139,9 @@ pub fn router(web: Web) -> Router {
     });
     let search = Router::new().route("/search", get(api::search));
     // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
-    let status = Router::new().route("/status", get(api::status));
+    let status = Router::new()
+        .route("/status", get(api::status))
+        .route("/changes", get(api::changes));
     let api = in_turn(|kinds| &kinds.overview, overview)
         .merge(status)
         .merge(in_turn(|kinds| &kinds.fleet, fleet))

@@ -87,7 +87,8 @@ pub(crate) async fn up(
         TENANT,
         settings.max_disk,
         &settings.web,
-    );
+    )
+    .until(stop.clone());
     let keeper = Keeper {
         keep_audit_days: settings.keep_audit_days,
         store: store.clone(),

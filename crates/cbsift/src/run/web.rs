@@ -37,7 +37,8 @@ pub(crate) async fn web(
         return servers.run().await;
     };
     // A ClickHouse elsewhere has its own bound on disk.
-    let web = ::web::Web::new(store, Rules::shipped(), TENANT, 0, &settings.web);
+    let web =
+        ::web::Web::new(store, Rules::shipped(), TENANT, 0, &settings.web).until(stop.clone());
     let page_url = page_door.url()?;
     let pages = tokens::behind(::web::router(web), readers.as_ref());
     servers.add("the pages", |stop| page_door.serve(pages, stop));

@@ -374,3 +374,28 @@ async fn a_code_has_its_meaning_its_equivalents_and_where_it_was_seen() {
     );
     assert_eq!(served.get("/api/v1/codes/hello").await.status, 400);
 }
+
+#[tokio::test]
+async fn who_waits_for_a_change_hears_of_it() {
+    let served = served().await;
+    let mark = |found: &serde_json::Value| found["derived"].as_u64().expect("a mark");
+    let known = mark(&served.get("/api/v1/changes").await.json());
+    let other = format!("/api/v1/changes?since={}", known + 1_000_000);
+    assert!(mark(&served.get(&other).await.json()) >= known);
+    let path = format!("/api/v1/changes?since={known}");
+    let store = served.connect().await;
+    let label = |value: &str| store::LabelChange {
+        endpoint: "pc-0001".to_owned(),
+        label: "made-up".to_owned(),
+        value: value.to_owned(),
+    };
+    let change = async {
+        let labels = [label("a")];
+        store.put_labels("a tenant of its own", &labels, "test", 0).await
+    };
+    let (waited, changed) = tokio::join!(served.get(&path), change);
+    changed.expect("a label");
+    assert!(mark(&waited.json()) > known);
+    let wrong = served.get("/api/v1/changes?since=now").await;
+    assert_eq!(wrong.status, 400);
+}

@@ -30,11 +30,13 @@ const status = () => ({
   disk: DISK,
   last_log: MODE === "empty" ? null : new Date(Date.now() - 12_000).toISOString(),
   trouble: Number(MODE === "full") + Number(MODE === "behind"),
+  derived: 1,
 });
 
 function answer(path, query) {
   const parts = path.split("/").slice(3).map(decodeURIComponent);
   if (parts[0] === "status") return status();
+  if (parts[0] === "changes") return { derived: status().derived };
   if (parts[0] === "labels") return MODE === "empty" ? { labels: [] } : labelList();
   if (parts[0] === "overview") return overview(query, { empty: MODE === "empty", disk: DISK });
   if (parts[0] === "codes") return /^0x[0-9a-f]{8}$/.test(parts[1]) ? codeDetail(parts[1]) : null;
@@ -113,7 +115,8 @@ createServer(async (request, response) => {
   );
   response.setHeader("x-content-type-options", "nosniff");
   if (url.pathname.startsWith("/api/")) {
-    const wait = { slow: 60_000, late: 3_000 }[MODE];
+    // Nothing is ever derived here.
+    const wait = url.pathname === "/api/v1/changes" ? 20_000 : { slow: 60_000, late: 3_000 }[MODE];
     if (wait) await new Promise((done) => setTimeout(done, wait));
     const [, logOf] = /^\/api\/v1\/endpoints\/([^/]+)\/log$/.exec(url.pathname) ?? [];
     if (logOf) {

@@ -3,6 +3,7 @@
 import { Suspense, useEffect, useRef, useState } from "react";
 import type { Status } from "./api";
 import { LangContext, MESSAGES, type Lang, pickLang, tagOf, useLang } from "./i18n";
+import { useChanges } from "./changes";
 import { useApi } from "./load";
 import { Link, go, useAddress } from "./nav";
 import {
@@ -43,6 +44,7 @@ export function App() {
   const lastFilters = useRef("");
   if (route.page === "overview") lastFilters.current = queryOf(route.filters);
   const status = useApi<Status>("/api/v1/status", () => POLL_MS);
+  useChanges(status.data?.derived, status.reload);
 
   useEffect(() => {
     document.documentElement.lang = tagOf(lang);
@@ -121,7 +123,7 @@ function Page({ route, derived }: { route: Route; derived: number | undefined })
     case "endpoints":
       return <EndpointsPage view={route.view} />;
     case "endpoint":
-      return <EndpointPage key={route.id} id={route.id} places={route.places} />;
+      return <EndpointPage key={route.id} id={route.id} places={route.places} derived={derived} />;
     case "attempt":
       return <AttemptPage key={`${route.id} ${route.attempt}`} id={route.id} attempt={route.attempt} />;
     case "report":

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ApiError, afterFailure, standingOf } from "./load";
 
-const answer = { path: "/api/v1/overview", data: 1, at: 5 };
+const answer = { path: "/api/v1/overview", data: 1, at: 5, took: 1 };
 const away = new ApiError(0, "", null);
 
 test("figures of another address never pass for those asked for", () => {

@@ -36,6 +36,8 @@ export interface Answer<T> {
   path: string;
   data: T;
   at: number;
+  /** Milliseconds from the question to its answer. */
+  took: number;
 }
 
 export interface Loaded<T> {
@@ -47,6 +49,8 @@ export interface Loaded<T> {
   of: string | null;
   /** When `data` came, in milliseconds of this machine's clock. */
   at: number | null;
+  /** How long it was on its way, in milliseconds. */
+  took: number | null;
   reload: () => void;
 }
 
@@ -104,10 +108,11 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const load = () => {
+      const asked = Date.now();
       get<T>(path, abort.signal).then(
         (data) => {
           if (abort.signal.aborted) return;
-          const answer = { path, data, at: Date.now() };
+          const answer = { path, data, at: Date.now(), took: Date.now() - asked };
           keep(answer);
           renewed(path, answer.at);
           setState({ answer, error: null, of: path });
@@ -147,6 +152,7 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
     standing: standingOf(answer, path, error),
     of: answer?.path ?? null,
     at: answer?.at ?? null,
+    took: answer?.took ?? null,
     reload,
   };
 }

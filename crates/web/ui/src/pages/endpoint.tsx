@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import type { EndpointDetail, ListName } from "../api";
 import { titleOfFinding } from "../case";
+import { useRenewal } from "../changes";
 import { attemptOf, latestFailure, sorted } from "../findings";
 import { bytes, count, duration } from "../format";
 import { type Messages, useLang, word } from "../i18n";
@@ -23,12 +24,17 @@ import { Attempts } from "./endpoint-attempts";
 import { Facts } from "./endpoint-facts";
 import { Problems, Updates } from "./endpoint-problems";
 
-/** An open endpoint page follows a machine that is still sending, and shows another name or label within this time. */
+/** Where nothing says whether there is anything new, an open endpoint page is asked again this often. */
 const POLL_MS = 5_000;
 
-export function EndpointPage({ id, places }: { id: string; places: Places }) {
+/** Else this often: how much of its logs has come. */
+const SLOW_MS = 30_000;
+
+export function EndpointPage({ id, places, derived }: { id: string; places: Places; derived: number | undefined }) {
   const { t } = useLang();
-  const loaded = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => POLL_MS);
+  const every = derived === undefined ? POLL_MS : SLOW_MS;
+  const loaded = useApi<EndpointDetail>(`/api/v1${endpointUrl(id, places)}`, () => every);
+  useRenewal(derived, loaded);
   const { data, error, reload } = loaded;
 
   if (!data) return error ? <Failed error={error} onRetry={reload} /> : <Skeleton lines={10} />;

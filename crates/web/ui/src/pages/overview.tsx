@@ -1,8 +1,9 @@
 // The first page: what is broken now, on how many PCs, with what cause, where.
 
-import { useEffect, useMemo, useRef } from "react";
+import { useMemo } from "react";
 import type { Overview } from "../api";
 import { coloursOf } from "../categories";
+import { useRenewal } from "../changes";
 import { useLang } from "../i18n";
 import { type Loaded, useApi } from "../load";
 import { Link } from "../nav";
@@ -34,12 +35,7 @@ export function OverviewPage({ filters, derived }: { filters: Filters; derived: 
   const loaded = useApi<Overview>(`/api/v1/overview${queryOf(filters)}`, ({ pcs }) =>
     tells && pcs.seen > 0 ? SLOW_MS : POLL_MS,
   );
-  const before = useRef(derived);
-  const { reload } = loaded;
-  useEffect(() => {
-    if (before.current !== undefined && derived !== before.current) reload();
-    before.current = derived;
-  }, [derived, reload]);
+  useRenewal(derived, loaded);
   const { data, error } = loaded;
   if (!data) return error ? <Failed error={error} onRetry={loaded.reload} /> : <Skeleton lines={9} />;
   if (data.pcs.seen === 0 && !data.totals.events && Object.keys(filters).length === 0) return <NoDataYet />;

@@ -1,0 +1,69 @@
+//! `/changes`: answers once something was derived or labelled, so that an open page shows it without asking every moment.
+
+use super::shown;
+use crate::{
+    error::{ApiError, Result},
+    json::Json,
+    server::Web,
+};
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use store::Store;
+use tokio::{sync::Mutex, time::Instant};
+
+/// A question waits so long for a change: what stands between browser and pages takes a silence of a minute for a dead connection.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Between two looks, one for all who wait.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// When somebody last looked, and what was seen.
+#[derive(Default)]
+pub(crate) struct Changes(Mutex<Option<(Instant, u64)>>);
+
+impl Changes {
+    async fn mark(&self, store: &Store) -> Result<u64, ApiError> {
+        let mut seen = self.0.lock().await;
+        if let Some((at, mark)) = *seen
+            && at.elapsed() < LOOK
+        {
+            return Ok(mark);
+        }
+        let mark = store.derived_mark().await?;
+        *seen = Some((Instant::now(), mark));
+        Ok(mark)
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    since: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Changed {
+    /// As `/status` has it.
+    derived: u64,
+}
+
+pub(crate) async fn changes(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<Changed> {
+    let since = match &asked.since {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| ApiError::Request {
+            message: format!("`since={}` is no number", shown(text)),
+            hint: "give it what `derived` of the last answer was",
+        })?),
+    };
+    let until = Instant::now() + WAIT;
+    loop {
+        let derived = web.changes.mark(&web.store).await?;
+        if since != Some(derived) || Instant::now() >= until || web.ending.is_cancelled() {
+            return Ok(Json(Changed { derived }));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = web.ending.cancelled() => {}
+        }
+    }
+}
