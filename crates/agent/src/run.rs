@@ -7,6 +7,8 @@ use crate::{enrol, own_log, pattern, status};
 use anyhow::Context;
 use notify::{RecursiveMode, Watcher};
 use send::Uplink;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -50,6 +52,7 @@ pub(crate) fn run(config: &Config, schedule: &Arc<Schedule>) -> anyhow::Result<(
         places: RwLock::new(Vec::new()),
         bandwidth: Bandwidth::new(config.bandwidth),
         watched: RwLock::new(Vec::new()),
+        said_wrong: Mutex::default(),
     });
     let mut watcher = watcher(&running, schedule);
     // Those that start together begin at moments of chance.
@@ -88,6 +91,8 @@ struct Running {
     bandwidth: Bandwidth,
     /// Folders and whose they are.
     watched: RwLock<Vec<(PathBuf, usize)>>,
+    /// What was wrong when places were last looked for: it is said once.
+    said_wrong: Mutex<Vec<String>>,
 }
 
 /// The token that is shown, and the intake with it.
@@ -99,6 +104,30 @@ struct Shown {
 }
 
 impl Running {
+    /// Watches the paths of a place.
+    fn watch(
+        &self,
+        paths: &[PathBuf],
+        index: usize,
+        mut watcher: Option<&mut notify::RecommendedWatcher>,
+    ) {
+        for path in paths {
+            // A file is watched by its folder: it may be another one tomorrow. What cannot be watched is looked at slowly.
+            let folder = if path.is_dir() {
+                Some(path.as_path())
+            } else {
+                path.parent()
+            };
+            if let (Some(folder), Some(watcher)) = (folder, watcher.as_deref_mut()) {
+                if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                    tracing::debug!(%error, "not watched");
+                }
+                let mut watched = self.watched.write().unwrap_or_else(PoisonError::into_inner);
+                watched.push((folder.to_owned(), index));
+            }
+        }
+    }
+
     /// Where the token was refused and its file holds another one by now, that one is shown.
     fn renew(&self, config: &Config, place: &mut Follower) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,8 +172,12 @@ fn work(
         let Some(place) = place else { return };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         running.renew(config, &mut place);
-        let next = place.turn(now.clone(), config.poll, &running.bandwidth, &|| {
-            schedule.is_ending()
+        let is_ending = || schedule.is_ending();
+        let turn = || place.turn(now.clone(), config.poll, &running.bandwidth, &is_ending);
+        let next = catch_unwind(AssertUnwindSafe(turn)).unwrap_or_else(|_| {
+            // A machine that is never looked at again would be missed by nobody; whoever started the agent starts it again.
+            tracing::error!("a defect ends the agent");
+            std::process::abort()
         });
         schedule.give_back(index, next);
     }
@@ -178,27 +211,34 @@ fn look_for_places(
     spread: Duration,
 ) {
     let places = pattern::places(config);
-    for wrong in &places.wrong {
-        tracing::warn!("{wrong}");
+    {
+        let mut said = running
+            .said_wrong
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for wrong in places.wrong.iter().filter(|wrong| !said.contains(wrong)) {
+            tracing::warn!("{wrong}");
+        }
+        said.clone_from(&places.wrong);
     }
     status::say_wrong(&config.state, &places.wrong);
-    let known: Vec<String> = {
-        let places = running
-            .places
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let name = |place: &Arc<Mutex<Follower>>| {
-            place
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .site
-                .name
-                .clone()
-        };
-        places.iter().map(name).collect()
+    let known: Vec<Arc<Mutex<Follower>>> = running
+        .places
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let lock = |index: usize| {
+        let place = known.get(index)?;
+        Some(place.lock().unwrap_or_else(PoisonError::into_inner))
     };
+    let numbers: HashMap<String, usize> = (0..known.len())
+        .filter_map(|index| Some((lock(index)?.site.name.clone(), index)))
+        .collect();
     for site in places.found {
-        if known.contains(&site.name) {
+        if let Some(&index) = numbers.get(&site.name) {
+            // Of a share that was away when this machine was found.
+            let added = lock(index).map_or(Vec::new(), |mut place| place.add_paths(&site.paths));
+            running.watch(&added, index, watcher.as_deref_mut());
             continue;
         }
         let (own, generation) = {
@@ -211,24 +251,7 @@ fn look_for_places(
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let index = all.len();
-        for path in &site.paths {
-            // A file is watched by its folder: it may be another one tomorrow. What cannot be watched is looked at slowly.
-            let folder = if path.is_dir() {
-                Some(path.as_path())
-            } else {
-                path.parent()
-            };
-            if let (Some(folder), Some(watcher)) = (folder, watcher.as_deref_mut()) {
-                if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
-                    tracing::debug!(%error, "not watched");
-                }
-                let mut watched = running
-                    .watched
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                watched.push((folder.to_owned(), index));
-            }
-        }
+        running.watch(&site.paths, index, watcher.as_deref_mut());
         let mut follower = Follower::new(site, &config.state, own);
         follower.generation = generation;
         follower.is_token_in_file = matches!(config.token, TokenFrom::File(_));

@@ -5,12 +5,15 @@ use crate::schedule::Bandwidth;
 use crate::status::{self, State};
 use follow::{Body, CheckpointError, Place, PlaceOptions, Points};
 use send::{ClientError, Part, Uplink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// First and longest wait after a failure; each doubles. An intake that is back is not met by all at once.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// How much longer than others a log waits whose body the intake failed on.
+const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// A token that is refused may be approved or renewed; nobody is served by asking often.
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
@@ -128,6 +131,10 @@ impl Follower {
                         self.is_refused = error.is_of_the_token();
                         let wait = self.wait_for(&error);
                         self.not_before = now() + wait;
+                        if !error.is_of_the_moment() && !error.is_of_the_token() {
+                            // It may be this body alone: others have their turn before it.
+                            self.place.hold(&body, self.not_before + GIVES_WAY);
+                        }
                         next = Next::NotBefore(self.wait_from(now()));
                         break;
                     }
@@ -145,6 +152,15 @@ impl Follower {
         self.save(now());
         self.state.write(&self.place, now());
         next
+    }
+
+    /// Follows paths that it has not followed yet; returns those.
+    pub(crate) fn add_paths(&mut self, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let is_new = |path: &&PathBuf| !self.site.paths.contains(path);
+        let added: Vec<PathBuf> = paths.iter().filter(is_new).cloned().collect();
+        self.site.paths.extend(added.iter().cloned());
+        self.place.add_paths(added.clone());
+        added
     }
 
     /// Another token is shown from now on, at once.

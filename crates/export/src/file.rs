@@ -38,9 +38,14 @@ impl NewFile {
         let name = path
             .file_name()
             .with_context(|| format!("`{}` names no file", path.display()))?;
-        let mut temporary = name.to_owned();
-        temporary.push(format!(".{}.part", std::process::id()));
-        let temporary = path.with_file_name(temporary);
+        // In a container every process has the number of the one that was killed.
+        let temporary = |number: u32| {
+            let mut temporary = name.to_owned();
+            temporary.push(format!(".{}-{number}.part", std::process::id()));
+            path.with_file_name(temporary)
+        };
+        let free = (0..100).map(temporary).find(|path| !path.exists());
+        let temporary = free.unwrap_or_else(|| temporary(100));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -45,6 +45,11 @@ pub(super) fn reasons() -> impl Iterator<Item = &'static str> {
     .chain(cab::REASONS)
 }
 
+/// Whether a member is not read because it is a link.
+pub(super) fn is_link(reason: &str) -> bool {
+    reason == zip::SYMLINK
+}
+
 /// How much one archive may make us do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {

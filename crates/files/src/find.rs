@@ -145,6 +145,15 @@ pub struct SkippedFile {
     pub reason: &'static str,
 }
 
+impl SkippedFile {
+    /// Whether nobody looked at what is in it, so that logs may stand there: an archive inside an archive, an encrypted member, a folder too
+    /// deep.
+    pub fn is_unread(&self) -> bool {
+        let is_nothing = [SYMLINK, NOT_REGULAR, EMPTY_ARCHIVE].contains(&self.reason);
+        self.encoding.is_none() && !is_nothing && !archive::is_link(self.reason)
+    }
+}
+
 /// A file or folder that could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} `{}`: {source}", harmless::line(&path.to_string_lossy()))]

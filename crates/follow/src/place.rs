@@ -224,6 +224,11 @@ impl Place {
         self.turn += 1;
     }
 
+    /// Follows these paths too. One that is gone stays: it may be a share that is away.
+    pub fn add_paths(&mut self, paths: Vec<PathBuf>) {
+        self.options.paths.extend(paths);
+    }
+
     /// Lets go of what was set aside: the intake is asked in another way.
     pub fn release(&mut self) {
         for log in &mut self.logs {

@@ -147,7 +147,7 @@ impl ClientError {
     }
 
     /// Whether the intake is away or has no room, whatever is sent.
-    fn is_of_the_moment(&self) -> bool {
+    pub fn is_of_the_moment(&self) -> bool {
         match self {
             Self::Transport { .. } => true,
             Self::Untrusted { .. } => false,

@@ -71,7 +71,13 @@ fn service_main(_: Vec<OsString>) {
     };
     say(ServiceState::Running, 0);
     let path = CONFIG.get().cloned().unwrap_or_else(machine::config_file);
-    let result = Config::load(&path).and_then(|config| {
+    let loaded = Config::load(&path);
+    if loaded.is_err() {
+        // Which log it would be nobody knows; this is the usual one.
+        let beside = path.parent().unwrap_or(&path);
+        let _ = own_log::start(Some(&machine::state_folder(beside).join("agent.log")));
+    }
+    let result = loaded.and_then(|config| {
         let log = config
             .log
             .clone()
@@ -137,6 +143,8 @@ pub(crate) fn install(config: &Path) -> anyhow::Result<()> {
         command: None,
         actions: Some(vec![restart.clone(), restart.clone(), restart]),
     });
+    // One that ended because it could not start is started again, too.
+    let _ = service.set_failure_actions_on_non_crash_failures(true);
     let state = service.query_status().map(|status| status.current_state);
     let is_running = matches!(
         state,

@@ -106,20 +106,28 @@ async fn erase(store: &Store, arguments: &Arguments) -> anyhow::Result<()> {
     let bar = Progress::of_parts(arguments.quiet);
     let done = take_away(store, &erasing, &key, &bar).await;
     bar.end();
-    let gone = done.context("erase\nhint: run the same command again; it goes on where it was")?;
+    let again = again(arguments, &erasing.names);
+    let hint = |doing: &str| format!("{doing}\nhint: `{again}` goes on where it was");
+    let gone = done.with_context(|| hint("erase"))?;
     let (searched, found) = store
         .search_erased(&erasing, &|table| bar.at(table))
         .await
-        .context("search the store for what was erased")?;
+        .with_context(|| hint("search the store for what was erased"))?;
     note(store, &erasing, "endpoint.erased", &gone, &found).await?;
     let parts = match arguments.no_wait {
         true => store.replaced_parts().await?,
         false => parts_left(store).await?,
     };
     super::print(&proof(&erasing, &gone, searched, &found, parts))?;
+    if is_erased && arguments.also.is_empty() {
+        super::print(
+            "an erasure has run before: what the machine was called beside its id is known no more, and was looked for only as far as it stands above; name it with --also NAME\n",
+        )?;
+    }
     if !found.is_empty() {
         bail!(
-            "names of the machine are left in {}",
+            "names of the machine are left in {}: rows of other machines whose text names it, or rows that came meanwhile\nhint: \
+             `{again}` takes away what came meanwhile and looks again",
             counted(found.len() as u64, "column", "columns")
         );
     }
@@ -155,6 +163,19 @@ async fn take_away(
     bail!(
         "rows of the machine come again and again\nhint: some pipeline is of an older build; upgrade it"
     )
+}
+
+/// The command that goes on with an erasure: names that it takes away itself are not known to a second run.
+fn again(arguments: &Arguments, names: &ErasedNames) -> String {
+    let mut command = format!("cbsift erase --endpoint {}", arguments.endpoint);
+    for name in names.aliases.iter().chain(&names.hosts) {
+        let _ = write!(
+            command,
+            " --also '{}'",
+            harmless::name(name).replace('\'', "")
+        );
+    }
+    command
 }
 
 fn random_key() -> anyhow::Result<String> {
@@ -299,7 +320,6 @@ fn proof(
             {
                 let _ = writeln!(out, "  {rows:>10}  {table}.{column}");
             }
-            out.push_str("these are rows of other machines whose text names it, or rows that came meanwhile: run the command again to tell them apart\n");
         }
     }
     match parts {
@@ -312,7 +332,8 @@ fn proof(
             );
         }
     }
-    out.push_str("kept: hashes by which what it logged before is refused, and rows of the audit without its names\n");
+    out.push_str("kept: hashes by which what it logged before is refused, rows of the audit without its names, and, until a hundred later changes of a table, what the \
+         engine lists of this one in `system.mutations`\n");
     out
 }
 

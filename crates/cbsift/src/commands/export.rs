@@ -5,7 +5,8 @@ use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::progress::Progress;
 use crate::report::counted;
-use crate::run::TENANT;
+use crate::run::{TENANT, stop_on_signal};
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use event::LoggedAt;
 use std::path::PathBuf;
@@ -174,7 +175,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let (user, now) = (user(), now_ms());
         patiently(|| store.audit(TENANT, &user, now, std::slice::from_ref(&action))).await?;
         let bar = Progress::of_parts(arguments.quiet);
-        let written = export::write(
+        let stop = stop_on_signal();
+        let write = export::write(
             store,
             arguments.kind(),
             &filter,
@@ -184,8 +186,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 bar.at(&counted(so_far.rows, "row", "rows"));
                 bar.reach(so_far.done, so_far.parts);
             },
-        )
-        .await;
+        );
+        let written = tokio::select! {
+            written = write => written,
+            // What was written so far goes with the question.
+            () = stop.cancelled() => Err(anyhow!("stopped, and no file is left")),
+        };
         bar.end();
         let written = written?;
         super::print(&format!(

@@ -23,7 +23,7 @@ const DIRECTORY_BYTES: u64 = 8 << 20;
 const ENCRYPTED: &str =
     "encrypted: unpack the archive with its password, then scan or send its folder";
 const METHOD: &str = "compressed by a method that is not read here (stored and deflate are); unpack the archive and scan its folder";
-const SYMLINK: &str = "symbolic link inside an archive: never followed";
+pub(super) const SYMLINK: &str = "symbolic link inside an archive: never followed";
 const SAME_NAMES: &str = "several members have the same name: only the last of them is read";
 pub(super) const REASONS: [&str; 4] = [ENCRYPTED, METHOD, SYMLINK, SAME_NAMES];
 

@@ -53,6 +53,11 @@ impl Following {
             .collect()
     }
 
+    /// Follows another folder too.
+    fn add(&mut self, folder: &Path) {
+        self.place.add_paths(vec![folder.to_owned()]);
+    }
+
     fn gaps(&self) -> Vec<Gap> {
         self.place.logs().iter().filter_map(|log| log.gap).collect()
     }
@@ -434,4 +439,21 @@ fn more_files_than_are_looked_at_are_told() {
     following.place.poll(Duration::ZERO).unwrap();
     let problems: Vec<_> = following.place.problems().collect();
     assert!(problems.len() == 1 && problems[0].what.contains("more than 4096 files"));
+}
+
+#[test]
+fn a_folder_that_comes_later_is_followed_beside_the_first() {
+    let world = tempfile::tempdir().unwrap();
+    let (first, second) = (world.path().join("a"), world.path().join("b"));
+    fs::create_dir_all(&first).unwrap();
+    fs::write(first.join("CBS.log"), LINE).unwrap();
+    let mut following = Following::of(&first, world.path());
+    assert_eq!(following.streams(5), [LINE]);
+    fs::create_dir_all(&second).unwrap();
+    fs::write(second.join("dism.log"), LINE.replace("CBS", "DISM")).unwrap();
+    assert_eq!(following.streams(5), [LINE]);
+    following.add(&second);
+    let streams = following.streams(5);
+    assert_eq!(streams.len(), 2, "{streams:?}");
+    assert_eq!(following.gaps(), []);
 }

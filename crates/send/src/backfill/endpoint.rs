@@ -136,7 +136,12 @@ impl Work<'_> {
     fn unit(&mut self, path: &Path) {
         let found = find(&[path.to_owned()]);
         for file in found.skipped {
-            self.skip(file.path, file.bytes, file.reason);
+            if file.is_unread() {
+                self.done.of.files.failed.add(file.bytes);
+                self.fail(file.path, file.reason.to_owned(), 0);
+            } else {
+                self.skip(file.path, file.bytes, file.reason);
+            }
         }
         for error in found.failed {
             self.done.of.files.failed.add(0);

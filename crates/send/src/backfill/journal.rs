@@ -186,6 +186,10 @@ impl Journal {
     fn read(mut self, to: &str) -> Result<Self, JournalError> {
         let io = self.io("read");
         let mut reader = BufReader::new(File::open(&self.path).map_err(&io)?);
+        let head = line_of(&Head {
+            version: VERSION,
+            to: to.to_owned(),
+        });
         let (mut offset, mut is_first, mut is_ended) = (0, true, true);
         let mut line = Vec::new();
         loop {
@@ -198,6 +202,11 @@ impl Journal {
                 break;
             }
             is_ended = line.ends_with(b"\n");
+            if is_first && !is_ended && head.starts_with(&line) {
+                // The power went as it was begun: nothing was noted yet.
+                self.empty()?;
+                break;
+            }
             if is_first {
                 self.check_head(&line, to)?;
                 is_first = false;
@@ -210,11 +219,7 @@ impl Journal {
             offset += read;
         }
         if is_first {
-            let head = Head {
-                version: VERSION,
-                to: to.to_owned(),
-            };
-            self.append(&line_of(&head))?;
+            self.append(&head)?;
             self.sync_folder()?;
         } else if !is_ended {
             // A kill cut the last line; the next one begins on its own.
@@ -282,6 +287,14 @@ impl Journal {
         file.write_all(bytes)
             .and_then(|()| file.sync_data())
             .map_err(self.io("write"))
+    }
+
+    fn empty(&self) -> Result<(), JournalError> {
+        let Some(writer) = &self.writer else {
+            return Ok(());
+        };
+        let file = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        file.set_len(0).map_err(self.io("write"))
     }
 
     /// A new file is durable with its folder. Windows knows no such call, and its file systems journal names.

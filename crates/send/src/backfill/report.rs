@@ -279,10 +279,11 @@ impl Report {
         }
     }
 
-    /// Whether something that likely is of an endpoint did not get in.
+    /// Whether something that likely is of an endpoint did not get in, or no endpoint was found at all.
     pub fn is_incomplete(&self) -> bool {
         let is_trouble = |left: &Left| left.why.is_trouble();
         self.stopped.is_some()
+            || self.endpoints_found == 0
             || self.failed.count() > 0
             || self.left.more > 0
             || self.left.listed.iter().any(is_trouble)

@@ -139,6 +139,8 @@ impl Walk {
                 }
             } else if let Some(captured) = captured
                 && (is_folder || !way.pattern.is_of_folders())
+                // The first pattern that fits counts: below a folder that it goes on into a later one has no say.
+                && deeper.is_empty()
             {
                 return self.unit(path, &captured);
             }
@@ -193,5 +195,31 @@ fn leave_clashes(units: &mut Units) {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(tree: &Path, patterns: &[&str]) -> Vec<String> {
+        let patterns: Vec<Pattern> = patterns
+            .iter()
+            .map(|text| Pattern::parse(text).unwrap())
+            .collect();
+        let units = units(&[tree.to_owned()], &patterns, Case::Keep).unwrap();
+        units.by_endpoint.into_keys().collect()
+    }
+
+    #[test]
+    fn the_first_pattern_that_fits_counts_however_deep_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["2019/PC-1", "2020/PC-2", "PC-3"] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        let years_first = ["20*/{endpoint}/", "{endpoint}/"];
+        assert_eq!(found(folder.path(), &years_first), ["PC-1", "PC-2", "PC-3"]);
+        let years_last = ["{endpoint}/", "20*/{endpoint}/"];
+        assert_eq!(found(folder.path(), &years_last), ["2019", "2020", "PC-3"]);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Tree {
     /// The same bytes of the same endpoint under another path.
     pub(crate) twice: u64,
     pub(crate) no_logs: u64,
-    /// Files that cannot be read, or not to their end.
+    /// Files that cannot be read, or not to their end, and archives that are not opened.
     pub(crate) damaged: u64,
     pub(crate) wrong_names: u64,
     /// Folders that differ in case alone.
@@ -126,6 +126,14 @@ impl Tree {
                 self.taken += 2;
                 self.endpoints.insert(name, vec![path]);
             }
+            // An archive in an archive: nobody looks into it, so nobody knows that no log is there.
+            8 => {
+                let inner = zip_of(&[("dism.log", text())]);
+                let members = [("CBS.log", text().into_bytes()), ("older.zip", inner)];
+                put(&path.join("bundle.zip"), &zip_of(&members));
+                (self.taken, self.damaged) = (self.taken + 1, self.damaged + 1);
+                self.endpoints.insert(name, vec![path]);
+            }
             _ => {
                 put(&path.join("CBS.log"), text().as_bytes());
                 self.taken += 1;
@@ -146,12 +154,12 @@ fn event(host: &str, minute: u32) -> String {
     )
 }
 
-fn zip_of(members: &[(&str, String)]) -> Vec<u8> {
+fn zip_of(members: &[(&str, impl AsRef<[u8]>)]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, text) in members {
+    for (name, bytes) in members {
         let options = SimpleFileOptions::default();
         writer.start_file(*name, options).unwrap();
-        writer.write_all(text.as_bytes()).unwrap();
+        writer.write_all(bytes.as_ref()).unwrap();
     }
     writer.finish().unwrap().into_inner()
 }

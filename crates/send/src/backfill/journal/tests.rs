@@ -25,7 +25,6 @@ fn wherever_a_kill_cuts_it_the_lines_before_are_there_and_others_follow() {
         entry("PC-2", "电脑\n", 2),
         entry("PC-1", "a", 3),
     ];
-    let head = std::fs::metadata(&path).unwrap().len() as usize;
     let mut ends = Vec::new();
     for entry in &entries {
         journal.note(entry).unwrap();
@@ -37,7 +36,7 @@ fn wherever_a_kill_cuts_it_the_lines_before_are_there_and_others_follow() {
     ));
     drop(journal);
     let bytes = std::fs::read(&path).unwrap();
-    for cut in head..=bytes.len() {
+    for cut in 0..=bytes.len() {
         std::fs::write(&path, &bytes[..cut]).unwrap();
         let journal = Journal::open(&path, TO).unwrap();
         let is_there = |number: usize| cut >= ends[number];
