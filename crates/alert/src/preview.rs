@@ -90,3 +90,27 @@ fn fired(rule: &Rule, sample: &Sample, titles: &CauseTitles) -> Option<AlertStat
     state.page = text::page(rule, &state.labels);
     Some(state)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rules;
+
+    #[test]
+    fn a_rule_that_compares_says_with_what() {
+        let rules = Rules::load(&Rules::shipped_files()).unwrap();
+        let rule = rules.get("update_worse_than_before").unwrap();
+        let message = preview(rule, Words::shipped(), "", Status::Firing).unwrap();
+        let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+        assert_eq!(
+            first(&message.body.en),
+            "100 of 5000 PCs that tried KB5031356 fail; KB5000000 before it had 1.0 % when it was as old. \
+             First of them: PC-0001, PC-0002, PC-0003 and 97 more"
+        );
+        assert_eq!(
+            first(&message.body.zh),
+            "尝试安装 KB5031356 的 5000 台电脑中有 100 台失败；上一个更新 KB5000000 在相同天数时为 1.0 %。\
+             例如：PC-0001、PC-0002、PC-0003等共 100 台"
+        );
+    }
+}
