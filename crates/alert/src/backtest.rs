@@ -71,7 +71,7 @@ pub async fn backtest(
             let now = ended(day);
             let mut asked = Asked::new(store, &setting.tenant, now, 0.0, words).until(day);
             let counted = asked.count(of_tries()).await;
-            (day, counted, asked.into_titles())
+            (day, counted, asked.into_known().0)
         });
         for (day, mut counted, of_day) in futures_util::future::join_all(counts).await {
             out.days += 1;
@@ -96,7 +96,11 @@ pub async fn backtest(
                     let fired_before = before.is_some_and(|before| {
                         before.phase == AlertPhase::Firing && before.episode == state.episode
                     });
-                    note(&mut out, rule, &state, fired_before, day, &titles);
+                    let title = || {
+                        let before = sample.and_then(|sample| sample.before.as_ref());
+                        text::filled(&rule.title, &state, before, &titles)
+                    };
+                    note(&mut out, &state, fired_before, day, title);
                     changed.push((key, state));
                 }
                 states.extend(changed);
@@ -129,17 +133,16 @@ fn by_days(rule: &Rule) -> Rule {
 
 fn note(
     out: &mut Backtest,
-    rule: &Rule,
     state: &AlertState,
     fired_before: bool,
     day: Day,
-    titles: &CauseTitles,
+    title: impl FnOnce() -> Text,
 ) {
     if state.phase == AlertPhase::Firing && !fired_before {
         out.firings.push(Firing {
-            rule: rule.name.clone(),
+            rule: state.rule.clone(),
             labels: state.labels.clone(),
-            title: text::filled(&rule.title, state, titles),
+            title: title(),
             from: day,
             to: None,
             peak: state.peak,

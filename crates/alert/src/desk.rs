@@ -8,7 +8,7 @@ mod outbox;
 
 use crate::{
     compose::Composer,
-    measure::{self, Asked, Counted},
+    measure::{self, Asked, Baselines, Counted},
     message::{Message, Receivers, Status, Text},
     rule::Rule,
     rules::Rules,
@@ -95,6 +95,8 @@ pub struct Desk {
     /// When what goes by days was last counted.
     slow_mark: Option<i64>,
     titles: CauseTitles,
+    /// What updates are compared with, as it was last asked.
+    baselines: Option<Baselines>,
     shown: Vec<AlertEvaluation>,
     /// Who says again what fires.
     tell: Option<watch::Sender<Vec<Message>>>,
@@ -128,6 +130,7 @@ impl Desk {
             fleet_mark: None,
             slow_mark: None,
             titles: CauseTitles::new(),
+            baselines: None,
             shown: Vec::new(),
             tell: None,
         };
@@ -254,7 +257,8 @@ impl Desk {
             .map(Arc::as_ref)
             .chain([self.shipped])
             .collect();
-        let mut asked = Asked::new(&self.store, &self.setting.tenant, now, lag_s, &words);
+        let mut asked = Asked::new(&self.store, &self.setting.tenant, now, lag_s, &words)
+            .knowing(self.baselines.take());
         let mut all: BTreeMap<String, Counted> = BTreeMap::new();
         for rule in self.rules.iter().filter(|rule| measure::is_of_fleet(rule)) {
             let is_known = match measure::is_slow(rule) {
@@ -279,7 +283,9 @@ impl Desk {
             })
             .collect();
         let is_whole = all.values().all(Result::is_ok);
-        self.titles.extend(asked.into_titles());
+        let (titles, baselines) = asked.into_known();
+        self.titles.extend(titles);
+        self.baselines = baselines;
         self.fleet = fleet;
         if !is_fresh {
             self.fleet_mark = is_whole.then_some((mark, now.utc_ms));
@@ -316,7 +322,7 @@ impl Desk {
             for (labels, sample) in measure::groups(samples, open) {
                 let before = self.states.get(&(rule.name.clone(), labels.clone()));
                 if let Some(state) = advance(rule, before, sample, now) {
-                    changed.push(self.worded(rule, state, sample.is_some()));
+                    changed.push(self.worded(rule, state, sample));
                 }
             }
         }
@@ -338,11 +344,12 @@ impl Desk {
         (changed, errors)
     }
 
-    fn worded(&self, rule: &Rule, mut state: AlertState, is_counted: bool) -> AlertState {
+    fn worded(&self, rule: &Rule, mut state: AlertState, sample: Option<&Sample>) -> AlertState {
         // Without a sample there is nothing new to say, and its cause may have no title any more.
-        if is_counted {
-            let title = text::filled(&rule.title, &state, &self.titles);
-            let body = text::filled(&rule.text, &state, &self.titles);
+        if let Some(sample) = sample {
+            let before = sample.before.as_ref();
+            let title = text::filled(&rule.title, &state, before, &self.titles);
+            let body = text::filled(&rule.text, &state, before, &self.titles);
             state.title = (title.en, title.zh);
             state.body = (body.en, body.zh);
             state.page = text::page(rule, &state.labels);
@@ -411,7 +418,7 @@ impl Desk {
             state: state.to_owned(),
             groups: u32::try_from(open.len()).unwrap_or(u32::MAX),
             value: greatest.map(|sample| sample.value),
-            threshold: greatest.map(|sample| rule.threshold.of(sample.of)),
+            threshold: greatest.map(|sample| sample.must_reach(rule)),
             error,
             at_ms: now.utc_ms,
             title: pair(&title),

@@ -27,7 +27,7 @@ pub use message::{Item, Message, Nobody, Outcome, Receivers, Status as MessageSt
 pub use metrics::Status;
 pub use preview::preview;
 pub use publish::{Did, RulesError, publish, publish_shipped};
-pub use rule::{Figure, Narrow, Rule, Severity, Threshold, by_name};
+pub use rule::{Baseline, Figure, Narrow, Rule, Severity, Threshold, by_name};
 pub use rules::Rules;
 pub use state::Now;
 pub use trial::{Broken, Case, Step};

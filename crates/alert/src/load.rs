@@ -2,7 +2,7 @@
 
 use crate::{
     message::Text,
-    rule::{Figure, Narrow, Rule, Severity, Threshold, by_name},
+    rule::{Baseline, Figure, Narrow, Rule, Severity, Threshold, by_name},
     text,
     trial::{ALL, Case, Step},
 };
@@ -27,6 +27,7 @@ struct RawRule {
     #[serde(default)]
     group_by: Vec<String>,
     threshold: RawThreshold,
+    baseline: Option<RawBaseline>,
     #[serde(default)]
     r#for: Option<String>,
     #[serde(default)]
@@ -68,6 +69,14 @@ struct RawThreshold {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawBaseline {
+    against: String,
+    factor: f64,
+    at_least: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawCase {
     case: String,
     steps: Vec<RawStep>,
@@ -80,6 +89,8 @@ struct RawStep {
     of: Option<f64>,
     #[serde(default)]
     values: BTreeMap<String, f64>,
+    #[serde(default)]
+    before: BTreeMap<String, f64>,
     #[serde(default)]
     late: bool,
     firing: BTreeSet<String>,
@@ -229,6 +240,7 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
             "nobody knows of how many this is a share; use `at_least` alone",
         );
     }
+    let baseline = raw.baseline.map(|raw| baseline(&raw, faults));
     let mut duration = |key: &str, text: Option<String>| match text {
         None => Duration::ZERO,
         Some(text) => quantity::time(&text).unwrap_or_else(|| {
@@ -243,6 +255,25 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
     let keep_firing = duration("keep_firing_for", raw.keep_firing_for);
     let after = duration("after", raw.r#where.after.clone());
     let narrow = narrow(raw.r#where, after, figure, faults);
+    if baseline.is_some() {
+        if figure != Figure::Failing || group_by != [AlertBy::Kb] {
+            faults.add(
+                "baseline:",
+                "an update is compared with the one before: count must be failing, and group_by [kb]",
+            );
+        }
+        let of_updates = Narrow {
+            kb: narrow.kb.clone(),
+            except_kbs: narrow.except_kbs.clone(),
+            ..Narrow::default()
+        };
+        if narrow != of_updates {
+            faults.add(
+                "where:",
+                "of the update before all PCs and failures are counted: with `baseline` there are `kb` and `except_kbs` alone",
+            );
+        }
+    }
     for (key, text) in [
         ("title:", &raw.title),
         ("about:", &raw.about),
@@ -259,13 +290,14 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
                 let is_known = match field {
                     "of" | "share" => has_of,
                     "pcs" => figure.is_of_tries() || figure.is_of_reports(),
+                    text::BEFORE => baseline.is_some(),
                     _ => {
                         text::FIELDS.contains(&field)
                             || group_by.iter().any(|by| by_name(by) == field)
                     }
                 };
                 if !is_known || key == "about:" {
-                    faults.add(key, format!("no field `{{{field}}}` here; there are value, threshold, what it groups by, and where they are known pcs, of, share"));
+                    faults.add(key, format!("no field `{{{field}}}` here; there are value, threshold, what it groups by, where they are known pcs, of, share, and with `baseline` before"));
                 }
             }
         }
@@ -276,7 +308,7 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
     for name in OWN.iter().filter(|name| raw.labels.contains_key(**name)) {
         faults.add("labels:", format!("`{name}` is the rule's own label"));
     }
-    let tests = tests(raw.tests, &group_by, faults);
+    let tests = tests(raw.tests, &group_by, baseline.is_some(), faults);
     let text = |raw: RawText| Text {
         en: raw.en.trim().to_owned(),
         zh: raw.zh.trim().to_owned(),
@@ -291,12 +323,39 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
         narrow,
         group_by,
         threshold,
+        baseline,
         hold,
         keep_firing,
         labels: raw.labels,
         runbook: raw.runbook,
         receivers: raw.receivers,
         tests,
+    }
+}
+
+fn baseline(raw: &RawBaseline, faults: &mut Faults<'_>) -> Baseline {
+    if raw.against != "previous_update" {
+        let said = format!(
+            "nothing is compared with `{}`; known: previous_update",
+            raw.against
+        );
+        faults.add("baseline:", said);
+    }
+    if !(raw.factor >= 1.0 && raw.factor.is_finite()) {
+        faults.add(
+            "baseline:",
+            "`factor` must be 1 or more: what is better than before is no alert",
+        );
+    }
+    if !(raw.at_least > 0.0 && raw.at_least.is_finite()) {
+        faults.add(
+            "baseline:",
+            "`at_least` must be more than 0: of an update that nobody failed every share is greater",
+        );
+    }
+    Baseline {
+        factor: raw.factor,
+        at_least: raw.at_least,
     }
 }
 
@@ -438,7 +497,12 @@ fn narrow(raw: RawNarrow, after: Duration, figure: Figure, faults: &mut Faults<'
     }
 }
 
-fn tests(raw: Vec<RawCase>, group_by: &[AlertBy], faults: &mut Faults<'_>) -> Vec<Case> {
+fn tests(
+    raw: Vec<RawCase>,
+    group_by: &[AlertBy],
+    compares: bool,
+    faults: &mut Faults<'_>,
+) -> Vec<Case> {
     let mut cases = Vec::new();
     let (mut fires, mut stays_quiet) = (false, false);
     for case in raw {
@@ -465,9 +529,29 @@ fn tests(raw: Vec<RawCase>, group_by: &[AlertBy], faults: &mut Faults<'_>) -> Ve
                 .values
                 .keys()
                 .chain(&step.firing)
+                .chain(step.before.keys())
                 .find(|group| !is_group(group))
             {
                 faults.add("values:", format!("`{group}` is no group of this rule; write the values of what it groups by with `/` between, or `all` where it groups by nothing"));
+            }
+            if !step.before.is_empty() && !compares {
+                faults.add(
+                    "before:",
+                    "without `baseline` nothing is compared with an update before",
+                );
+            }
+            if step
+                .before
+                .values()
+                .any(|share| !(0.0..=1.0).contains(share))
+            {
+                faults.add(
+                    "before:",
+                    "a share of the update before is from 0 to 1, such as 0.01",
+                );
+            }
+            if compares && !step.before.is_empty() && step.of.is_none() {
+                faults.add("before:", "without `of` nobody knows what share fails");
             }
             fires |= !step.firing.is_empty();
             stays_quiet |= step.values.keys().any(|group| !step.firing.contains(group));
@@ -475,6 +559,7 @@ fn tests(raw: Vec<RawCase>, group_by: &[AlertBy], faults: &mut Faults<'_>) -> Ve
                 at,
                 of: step.of,
                 values: step.values,
+                before: step.before,
                 is_late: step.late,
                 firing: step.firing,
             });

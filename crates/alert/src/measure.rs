@@ -3,14 +3,14 @@
 use crate::{
     message::Text,
     rule::{Figure, Rule, by_name},
-    state::{Now, Sample},
+    state::{Before, Now, Sample},
     text::CauseTitles,
 };
 use classify::Rules as Words;
 use std::collections::{BTreeMap, btree_map::Entry};
 use store::{
-    AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached, CauseId, Day, Filter,
-    Hearing, OpenNewsState, State, Store, StoreError, Trend,
+    AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached,
+    CauseId, Day, Filter, Hearing, OpenNewsState, State, Store, StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -29,9 +29,30 @@ pub(crate) struct Asked<'a> {
     news: Option<OpenNewsState>,
     hearing: Option<Hearing>,
     titles: CauseTitles,
+    baselines: Option<Baselines>,
     /// For how long nothing was evaluated.
     lag_s: f64,
 }
+
+/// What updates are compared with, as it was asked once.
+pub(crate) struct Baselines {
+    /// When.
+    asked: Now,
+    of_kb: BTreeMap<String, Option<AlertBaseline>>,
+}
+
+impl Baselines {
+    /// Whether they still hold, and know of these updates.
+    fn hold_for(&self, now: Now, kbs: &[&str]) -> bool {
+        let day = |now: Now| now.logged.div_euclid(86_400);
+        (0..BASELINES_MS).contains(&(now.utc_ms - self.asked.utc_ms))
+            && day(now) == day(self.asked)
+            && kbs.iter().all(|kb| self.of_kb.contains_key(*kb))
+    }
+}
+
+/// How updates before went out changes little within a day, and is read of two months and more: it is asked once in so long.
+const BASELINES_MS: i64 = 3_600_000;
 
 /// Topics' gaps of so long count, in milliseconds; they are noted for good.
 const GAPS_MS: i64 = 86_400_000;
@@ -41,8 +62,12 @@ const LOST_S: i64 = 7 * 86_400;
 
 fn reached(rule: &Rule) -> AlertReached {
     AlertReached {
-        at_least: rule.threshold.at_least,
-        share: rule.threshold.share.unwrap_or_default(),
+        at_least: rule.must_reach_anyhow(),
+        // What is compared may have to reach less.
+        share: match rule.baseline {
+            Some(_) => 0.0,
+            None => rule.threshold.share.unwrap_or_default(),
+        },
     }
 }
 
@@ -92,8 +117,16 @@ impl<'a> Asked<'a> {
             news: None,
             hearing: None,
             titles: CauseTitles::new(),
+            baselines: None,
             lag_s,
         }
+    }
+
+    /// With what an earlier evaluation asked updates to be compared with.
+    #[must_use]
+    pub(crate) fn knowing(mut self, baselines: Option<Baselines>) -> Self {
+        self.baselines = baselines;
+        self
     }
 
     /// The same as if a day were the last one.
@@ -103,9 +136,9 @@ impl<'a> Asked<'a> {
         self
     }
 
-    /// What causes are called that were met.
-    pub(crate) fn into_titles(self) -> CauseTitles {
-        self.titles
+    /// What causes are called that were met, and what updates are compared with.
+    pub(crate) fn into_known(self) -> (CauseTitles, Option<Baselines>) {
+        (self.titles, self.baselines)
     }
 
     fn filter(&self) -> Filter {
@@ -244,9 +277,44 @@ impl<'a> Asked<'a> {
         let filter = self.filter();
         let all = self.store.alert_machines(&filter, clock, &asked).await?;
         for ((rule, _), groups) in wanted.iter().zip(all) {
-            counted.insert(rule.name.clone(), self.samples(rule, groups));
+            let mut samples = self.samples(rule, groups);
+            if rule.baseline.is_some() {
+                self.compare(rule, &mut samples).await?;
+            }
+            counted.insert(rule.name.clone(), samples);
         }
         Ok(counted)
+    }
+
+    /// Gives groups the update before theirs, where there is one. Where none reaches what it must in any case nothing is asked.
+    async fn compare(&mut self, rule: &Rule, samples: &mut [Sample]) -> Result<(), StoreError> {
+        let least = rule.must_reach_anyhow();
+        let mut reach: Vec<&mut Sample> = samples
+            .iter_mut()
+            .filter(|sample| sample.value >= least)
+            .collect();
+        let kbs: Vec<&str> = reach.iter().filter_map(|sample| kb(sample)).collect();
+        if kbs.is_empty() {
+            return Ok(());
+        }
+        let known = self.baselines.take();
+        let known = known.filter(|known| known.hold_for(self.now, &kbs));
+        let known = match known {
+            Some(known) => known,
+            None => Baselines {
+                asked: self.now,
+                of_kb: self.store.alert_baselines(&self.filter()).await?,
+            },
+        };
+        for sample in &mut reach {
+            let before = kb(sample).and_then(|kb| known.of_kb.get(kb)?.as_ref());
+            sample.before = before.map(|before| Before {
+                kb: before.kb.clone(),
+                share: before.failing as f64 / before.tried as f64,
+            });
+        }
+        self.baselines = Some(known);
+        Ok(())
     }
 
     /// Causes by which a PC must fail to be counted; none where any will do.
@@ -370,7 +438,14 @@ fn sample(rule: &Rule, group: AlertGroup, has_failed: bool) -> Sample {
         of: (group.of > 0).then_some(group.of as f64),
         newest: has_failed.then_some(group.newest),
         pcs: group.first,
+        before: None,
     }
+}
+
+/// The update that a sample counts.
+fn kb(sample: &Sample) -> Option<&str> {
+    let kb = sample.labels.iter().find(|(name, _)| name == "kb");
+    kb.map(|(_, kb)| kb.as_str())
 }
 
 /// Whether a rule's figure is asked of the whole fleet: where something was derived, and else by the clock.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use store::AlertBy;
 
 /// Which language of rules this build speaks. Raise it when a rule may say more than before: a build evaluates no set of a greater one.
-pub(crate) const LANGUAGE: u32 = 2;
+pub(crate) const LANGUAGE: u32 = 3;
 
 /// What a rule counts. All of them are figures of the pages or of the store's own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,6 +172,22 @@ impl Threshold {
     }
 }
 
+/// What a figure must reach where it is known how the update before fared when it was as old: the greater of both, in place of the threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Baseline {
+    /// So many times the share of that one.
+    pub factor: f64,
+    /// So much.
+    pub at_least: f64,
+}
+
+impl Baseline {
+    /// What the figure must reach where so many tried and this share of those that tried the update before failed.
+    fn of(self, of: f64, before: f64) -> f64 {
+        self.at_least.max(self.factor * before * of)
+    }
+}
+
 /// A rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -193,6 +209,8 @@ pub struct Rule {
     pub group_by: Vec<AlertBy>,
     /// When it is met.
     pub threshold: Threshold,
+    /// What it is compared with in place of that, where there is something to compare with.
+    pub baseline: Option<Baseline>,
     /// It must be met for so long before it fires.
     pub hold: Duration,
     /// It must not be met for so long before it is resolved.
@@ -205,6 +223,24 @@ pub struct Rule {
     pub receivers: Vec<String>,
     /// Its own tests.
     pub tests: Vec<Case>,
+}
+
+impl Rule {
+    /// What its figure must reach where so many tried; `before` is the share of those that failed the update before, where it is known.
+    pub fn must_reach(&self, of: Option<f64>, before: Option<f64>) -> f64 {
+        match (self.baseline, of, before) {
+            (Some(baseline), Some(of), Some(before)) => baseline.of(of, before),
+            _ => self.threshold.of(of),
+        }
+    }
+
+    /// What its figure must reach in any case.
+    pub(crate) fn must_reach_anyhow(&self) -> f64 {
+        let baseline = self.baseline.map(|baseline| baseline.at_least);
+        baseline.map_or(self.threshold.at_least, |baseline| {
+            baseline.min(self.threshold.at_least)
+        })
+    }
 }
 
 /// The name of what a rule groups by, as labels of its groups have it.

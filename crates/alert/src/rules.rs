@@ -107,6 +107,20 @@ mod tests {
     }
 
     #[test]
+    fn every_runbook_of_a_shipped_rule_is_there() {
+        let runbooks = include_str!("../../../docs/runbooks.md");
+        let headings: Vec<String> = runbooks
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .map(|heading| format!("docs/runbooks.md#{}", heading.to_lowercase()))
+            .collect();
+        let rules = Rules::load(&Rules::shipped_files()).unwrap();
+        for rule in rules.iter().filter(|rule| !rule.runbook.is_empty()) {
+            assert!(headings.contains(&rule.runbook), "{}", rule.runbook);
+        }
+    }
+
+    #[test]
     fn a_digest_is_of_names_and_texts() {
         let load = |files: &[(String, String)]| Rules::load(files).unwrap().digest().to_owned();
         let shipped = Rules::shipped_files();

@@ -20,6 +20,24 @@ pub(crate) struct Sample {
     pub(crate) newest: Option<i64>,
     /// The first ten PCs.
     pub(crate) pcs: Vec<String>,
+    /// What it is compared with, where the rule compares and there is something.
+    pub(crate) before: Option<Before>,
+}
+
+/// The update before the one that is counted, when it was as old.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Before {
+    /// Which.
+    pub(crate) kb: String,
+    /// The share that failed of those that had tried it.
+    pub(crate) share: f64,
+}
+
+impl Sample {
+    /// What the figure must reach.
+    pub(crate) fn must_reach(&self, rule: &Rule) -> f64 {
+        rule.must_reach(self.of, self.before.as_ref().map(|before| before.share))
+    }
 }
 
 /// When it is.
@@ -43,7 +61,7 @@ impl Now {
 
 /// Whether a figure reaches what the rule asks for.
 pub(crate) fn is_met(rule: &Rule, sample: &Sample) -> bool {
-    sample.value > 0.0 && sample.value >= rule.threshold.of(sample.of)
+    sample.value > 0.0 && sample.value >= sample.must_reach(rule)
 }
 
 /// What the group is in now; nothing where that is what it was in.
@@ -169,7 +187,7 @@ fn seen(before: &AlertState, sample: &Sample, rule: &Rule, now: Now) -> AlertSta
         value: sample.value,
         peak: before.peak.max(sample.value),
         of: sample.of,
-        threshold: rule.threshold.of(sample.of),
+        threshold: sample.must_reach(rule),
         evidence: before.evidence.max(newest(sample, now)),
         pcs: sample.pcs.clone(),
         ..before.clone()

@@ -3,6 +3,7 @@
 use crate::{
     message::Text,
     rule::{Figure, Rule},
+    state::Before,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,9 @@ pub(crate) type CauseTitles = BTreeMap<String, Text>;
 
 /// Fields that every rule's texts may name beside what it groups by.
 pub(crate) const FIELDS: [&str; 5] = ["value", "threshold", "of", "share", "pcs"];
+
+/// The field of rules that compare: the update before, as a part of a sentence.
+pub(crate) const BEFORE: &str = "before";
 
 /// Names in braces of a text.
 pub(crate) fn fields(text: &str) -> Vec<&str> {
@@ -60,10 +64,19 @@ enum Language {
     Zh,
 }
 
-/// A rule's text with what an episode knows.
-pub(crate) fn filled(text: &Text, state: &AlertState, causes: &CauseTitles) -> Text {
-    let fill =
-        |text: &str, language| with_fields(text, |field| value_of(field, state, causes, language));
+/// A rule's text with what an episode knows, and the update that it was compared with.
+pub(crate) fn filled(
+    text: &Text,
+    state: &AlertState,
+    before: Option<&Before>,
+    causes: &CauseTitles,
+) -> Text {
+    let fill = |text: &str, language| {
+        with_fields(text, |field| match field {
+            BEFORE => of_before(before, language),
+            field => value_of(field, state, causes, language),
+        })
+    };
     Text {
         en: fill(&text.en, Language::En),
         zh: fill(&text.zh, Language::Zh),
@@ -76,7 +89,7 @@ fn value_of(field: &str, state: &AlertState, causes: &CauseTitles, language: Lan
         "threshold" => number(state.threshold.ceil()),
         "of" => number(state.of.unwrap_or_default()),
         "share" => match state.of {
-            Some(of) if of > 0.0 => format!("{:.1} %", 100.0 * state.value / of),
+            Some(of) if of > 0.0 => percent(state.value / of),
             _ => "?".to_owned(),
         },
         "pcs" => pcs(state, language),
@@ -92,6 +105,24 @@ fn value_of(field: &str, state: &AlertState, causes: &CauseTitles, language: Lan
             }
         }
     }
+}
+
+/// What an update was compared with.
+fn of_before(before: Option<&Before>, language: Language) -> String {
+    match (before, language) {
+        (Some(Before { kb, share }), Language::En) => {
+            format!("{kb} before it had {} when it was as old", percent(*share))
+        }
+        (Some(Before { kb, share }), Language::Zh) => {
+            format!("上一个更新 {kb} 在相同天数时为 {}", percent(*share))
+        }
+        (None, Language::En) => "there is no update before it to compare with".to_owned(),
+        (None, Language::Zh) => "没有可比较的上一个更新".to_owned(),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 /// The first ten PCs, and how many there are beside them.

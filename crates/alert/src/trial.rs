@@ -2,7 +2,7 @@
 
 use crate::{
     rule::{Rule, by_name},
-    state::{Now, Sample, advance},
+    state::{Before, Now, Sample, advance},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct Step {
     pub of: Option<f64>,
     /// By group: its values with `/` between, `all` where there are no groups.
     pub values: BTreeMap<String, f64>,
+    /// By group: the share of those that tried the update before that failed it; of others it is not known.
+    pub before: BTreeMap<String, f64>,
     /// Nothing of it was logged later than the step before.
     pub is_late: bool,
     /// Groups that fire then.
@@ -78,6 +80,10 @@ fn first_broken(rule: &Rule, case: &Case) -> Option<Broken> {
                     seconds
                 }),
                 pcs: Vec::new(),
+                before: step.before.get(&group).map(|&share| Before {
+                    kb: String::new(),
+                    share,
+                }),
             });
             if let Some(state) = advance(rule, states.get(&group), sample.as_ref(), now) {
                 states.insert(group, state);

@@ -7,6 +7,7 @@ mod causes;
 mod changes;
 mod codes;
 mod coverage;
+mod curve;
 mod derived;
 mod endpoint;
 mod endpoints;
@@ -35,7 +36,8 @@ mod updates_of;
 mod whole;
 
 pub use alerts::{
-    AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached, Hearing,
+    AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached,
+    Hearing,
 };
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};

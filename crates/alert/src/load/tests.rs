@@ -116,6 +116,81 @@ fn what_a_figure_cannot_tell_is_refused() {
     }
 }
 
+/// A rule that compares, with a text that says with what.
+fn comparing() -> String {
+    let baseline = "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n  tests:";
+    GOOD.replace("  tests:", baseline)
+        .replace("'{share} of {of}'", "'{share}; {before}'")
+        .replace("KB2: 3 },", "KB2: 4 }, before: { KB2: 0.01 },")
+}
+
+#[test]
+fn a_rule_that_compares_goes_by_its_threshold_where_there_is_nothing_to_compare_with() {
+    let rules = load(&[("x.yaml".to_owned(), comparing())]).unwrap();
+    for (of, before, reached) in [
+        (Some(100.0), None, 50.0),
+        (Some(100.0), Some(0.1), 20.0),
+        // More than the threshold, where so many failed the one before.
+        (Some(100.0), Some(0.4), 80.0),
+        (Some(100.0), Some(0.0), 4.0),
+        (None, Some(0.1), 3.0),
+    ] {
+        assert_eq!(
+            rules[0].must_reach(of, before),
+            reached,
+            "{of:?} {before:?}"
+        );
+    }
+    assert_eq!(rules[0].must_reach_anyhow(), 3.0);
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let good = comparing();
+    for (from, to, said) in [
+        ("previous_update", "last_year", "known: previous_update"),
+        ("factor: 2", "factor: 0.5", "`factor` must be 1 or more"),
+        (
+            "at_least: 4",
+            "at_least: 0",
+            "`at_least` must be more than 0",
+        ),
+        ("group_by: [kb]", "group_by: [label:ring]", "group_by [kb]"),
+        ("count: failing", "count: restart", "count must be failing"),
+        (
+            "  group_by: [kb]",
+            "  where: { tries: 2 }\n  group_by: [kb]",
+            "`kb` and `except_kbs` alone",
+        ),
+        (
+            "  group_by: [kb]",
+            "  where: { labels: { ring: pilot } }\n  group_by: [kb]",
+            "`kb` and `except_kbs` alone",
+        ),
+        ("KB2: 0.01", "KB2: 1.01", "from 0 to 1"),
+        ("of: 4, ", "", "without `of`"),
+        ("{ KB2: 0.01 }", "{ KB2/x: 0.01 }", "`KB2/x` is no group"),
+        (
+            "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
+            "",
+            "no field `{before}`",
+        ),
+        (
+            "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
+            "",
+            "without `baseline` nothing is compared",
+        ),
+    ] {
+        let text = good.replace(from, to);
+        assert_ne!(text, good);
+        let faults = faults(&text);
+        assert!(
+            faults.iter().any(|fault| fault.contains(said)),
+            "{said}: {faults:#?}"
+        );
+    }
+}
+
 #[test]
 fn text_that_is_no_yaml_is_a_fault_with_its_line() {
     let faults = faults("- name: [\n");

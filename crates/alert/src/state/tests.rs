@@ -25,6 +25,7 @@ fn rule(hold_s: u64, keep_s: u64) -> Rule {
             at_least: 10.0,
             share: None,
         },
+        baseline: None,
         hold: Duration::from_secs(hold_s),
         keep_firing: Duration::from_secs(keep_s),
         labels: Default::default(),

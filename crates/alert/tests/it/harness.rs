@@ -45,6 +45,8 @@ pub(crate) struct Tried {
     pub(crate) cause: Cause,
     /// Minutes ahead of UTC, where its logs show it.
     pub(crate) zone: Option<i32>,
+    /// Its version among cumulative updates; 0 where it is none.
+    pub(crate) rollup: u16,
 }
 
 /// Rule, category and code.
@@ -60,7 +62,12 @@ impl Tried {
             ended,
             cause: MADE_UP,
             zone: Some(0),
+            rollup: 0,
         }
+    }
+
+    pub(crate) fn of_rollup(self, rollup: u16) -> Self {
+        Self { rollup, ..self }
     }
 
     pub(crate) fn by(self, cause: Cause) -> Self {
@@ -98,7 +105,10 @@ pub(crate) fn derived(
         .enumerate()
         .map(|(number, tried)| Attempt {
             id: EventId(number as u64 + 1),
-            package: format!("Package_for_{}~made~up", tried.kb),
+            package: match tried.rollup {
+                0 => format!("Package_for_{}~made~up", tried.kb),
+                rollup => format!("Package_for_RollupFix~made~up~~19041.{rollup}.1.1"),
+            },
             kb: tried.kb.to_owned(),
             client: "WindowsUpdateAgent".to_owned(),
             session: String::new(),

@@ -145,6 +145,13 @@ fn condition(rule: &Rule) -> String {
     if let Some(share) = rule.threshold.share {
         let _ = write!(text, " and {} % of all", share * 100.0);
     }
+    if let Some(baseline) = rule.baseline {
+        let _ = write!(
+            text,
+            ", or where the update before is known >= {} and {} times its share",
+            baseline.at_least, baseline.factor
+        );
+    }
     for (word, time) in [("for", rule.hold), ("until quiet for", rule.keep_firing)] {
         if !time.is_zero() {
             let _ = write!(text, ", {word} {}", short(time));

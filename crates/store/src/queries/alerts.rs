@@ -1,5 +1,6 @@
 //! Figures that alerts count. They are those of the pages: machines by state, causes and their trends, machines that are silent.
 
+mod baseline;
 mod hearing;
 mod machines;
 
@@ -11,6 +12,7 @@ use super::{
     tries::{CauseAt, Words},
 };
 use crate::{error::Result, store::Store};
+pub use baseline::AlertBaseline;
 use clickhouse::Row;
 use event::Code;
 pub use hearing::Hearing;

@@ -3,16 +3,16 @@
 use super::{
     Day, Filter,
     causes::{Cause, CauseCounts, by_cause},
+    curve::{Curve, Curves, MONTH_BEFORE},
     endpoints::{BUILD, SEEN, machines},
     figures::Ask,
     overview::{CHART_DAYS, KbSummary, TOP, kbs},
     states::{Machines, Stands, State, States, Tried},
-    told::{ATTEMPTS, Told},
-    tries::{Narrow, Try, Words},
+    told::Told,
+    tries::{Narrow, Words},
 };
 use crate::{error::Result, store::Store};
 use clickhouse::Row;
-use event::Outcome;
 use serde::Deserialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -20,14 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 /// Builds of one answer: a fleet has a dozen.
 const BUILDS: usize = 50;
 
-/// How long before the days of a page the update before is looked for: they come by the month.
-const MONTH_BEFORE: Day = 45;
-
 /// Days of a curve that another one is compared with.
 const CURVE: usize = 100;
-
-/// The first part of a version, as `told_lines` has it.
-const BRANCH: &str = "bitShiftRight(line_version, 48)";
 
 /// The updates of the days.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,6 +60,8 @@ pub struct Rollout {
 pub struct RolloutDay {
     /// Which.
     pub day: Day,
+    /// Machines that have tried it.
+    pub tried: u64,
     /// Machines on which a try has succeeded.
     pub installed: u64,
     /// Machines on which a try has failed and none succeeded.
@@ -184,55 +180,17 @@ impl Store {
         self.fetch_all("read the builds of endpoints", query).await
     }
 
-    /// The update before the filter's one: of its line and its branch the greatest version below, with how it went out.
+    /// The update before the filter's one, with how it went out.
     async fn before(&self, filter: &Filter, from: Day, to: Day) -> Result<Option<(String, Curve)>> {
         let wide = self
             .told(filter, from.saturating_sub(MONTH_BEFORE), to)
             .await?;
-        let lines = wide.whole(&ATTEMPTS, &["kb", "line", "line_version"]);
-        // An update may have packages of several branches: its own is the one of most tries.
-        let sql = format!(
-            "SELECT toString(line) AS of_line, {BRANCH} AS branch, max(line_version) AS version FROM {lines} \
-             WHERE kb = {{kb:String}} AND line != '' GROUP BY of_line, branch ORDER BY count() DESC, of_line, branch LIMIT 1"
-        );
-        let own: Option<(String, u64, u64)> = self
-            .fetch_optional("read the line of an update", wide.ask(self, &sql))
+        let (mut words, mut curves) = (Words::default(), Curves::of(&wide));
+        self.each_machine(&wide, &mut words, |_, machine| curves.add(machine))
             .await?;
-        let Some((line, branch, version)) = own else {
-            return Ok(None);
-        };
-        let sql = format!(
-            "SELECT toString(kb) AS name FROM {lines} WHERE kb NOT IN ('', {{kb:String}}) AND line = {{line:String}} \
-               AND {BRANCH} = {{branch:UInt64}} AND line_version < {{version:UInt64}} \
-             GROUP BY name ORDER BY max(line_version) DESC, name LIMIT 1"
-        );
-        let query = wide
-            .ask(self, &sql)
-            .param("line", line)
-            .param("branch", branch)
-            .param("version", version);
-        let found: Option<String> = self
-            .fetch_optional("look for the update before", query)
-            .await?;
-        let Some(kb) = found else {
-            return Ok(None);
-        };
-        let other = Filter {
-            kb: Some(kb.clone()),
-            ..filter.clone()
-        };
-        let told = self
-            .told(&other, from.saturating_sub(MONTH_BEFORE), to)
-            .await?;
-        let (from, to) = told.days();
-        let (narrow, mut words) = (Narrow::of(&told), Words::default());
-        let mut curve = Curve::new(from, to);
-        self.each_machine(&told, &mut words, |words, machine| {
-            let tries = machine.tries.iter();
-            curve.add(tries.filter(|tried| narrow.is_of_kb(words, tried.kb)));
-        })
-        .await?;
-        Ok(Some((kb, curve)))
+        let own = filter.kb.as_deref().and_then(|kb| curves.kb(&words, kb));
+        let before = own.and_then(|own| curves.before(&words, own));
+        Ok(before.and_then(|kb| Some((words.text(kb).to_owned(), curves.take(kb)?))))
     }
 }
 
@@ -255,59 +213,4 @@ fn builds_of(facts: Vec<BuildRow>, mut states: HashMap<String, State>) -> Vec<Bu
     builds.sort_by_key(|one| Reverse((one.machines.of(State::Failing), one.machines.tried())));
     builds.truncate(BUILDS);
     builds
-}
-
-/// How an update went out: machines by the days on which a try first succeeded and first failed.
-struct Curve {
-    from: Day,
-    to: Day,
-    first: Option<Day>,
-    machines: BTreeMap<(Option<Day>, Option<Day>), u64>,
-}
-
-impl Curve {
-    fn new(from: Day, to: Day) -> Self {
-        Self {
-            from,
-            to,
-            first: None,
-            machines: BTreeMap::new(),
-        }
-    }
-
-    /// Counts a machine's tries of the update; nothing where there are none.
-    fn add<'t>(&mut self, tries: impl Iterator<Item = &'t Try>) {
-        let (mut good, mut bad, mut first) = (None, None, None);
-        let least = |known: Option<Day>, day: Day| Some(known.map_or(day, |known| known.min(day)));
-        for tried in tries {
-            // A try that begins in the days may end after them.
-            let ended = tried.end.div_euclid(86_400);
-            let ended = ended.clamp(self.from.into(), self.to.into()) as Day;
-            match tried.outcome {
-                Outcome::Succeeded => good = least(good, ended),
-                Outcome::Failed | Outcome::RolledBack => bad = least(bad, ended),
-                _ => {}
-            }
-            first = least(first, tried.day);
-        }
-        if let Some(first) = first {
-            self.first = least(self.first, first);
-            *self.machines.entry((good, bad)).or_default() += 1;
-        }
-    }
-
-    /// Where the update stands at the end of a day.
-    fn at_end(&self, day: Day) -> RolloutDay {
-        let by = |at: Option<Day>| at.is_some_and(|at| at <= day);
-        let sum = |is: fn(bool, bool) -> bool| {
-            let machines = self.machines.iter();
-            let those = machines.filter(|((good, bad), _)| is(by(*good), by(*bad)));
-            those.map(|(_, machines)| machines).sum()
-        };
-        RolloutDay {
-            day,
-            installed: sum(|good, _| good),
-            failing: sum(|good, bad| bad && !good),
-        }
-    }
 }

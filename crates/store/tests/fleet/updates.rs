@@ -52,17 +52,19 @@ fn compare_curve(rollout: &store::Rollout, plain: &plainly::Fleet, filter: &Filt
         first.map_or_else(Vec::new, |first| (first..=filter.to.unwrap()).collect());
     assert_eq!(days.collect::<Vec<_>>(), expected, "{kb} of {filter:?}");
     for at in &rollout.over_time {
-        let (installed, failing) = counts(&tries, at.day, filter.to.unwrap());
         assert_eq!(
-            (at.installed, at.failing),
-            (installed, failing),
+            (at.tried, at.installed, at.failing),
+            counts(&tries, at.day, filter.to.unwrap()),
             "{kb} on {} of {filter:?}",
             at.day
         );
     }
 }
 
-fn counts(tries: &[&Try], day: Day, last: Day) -> (u64, u64) {
+/// Who has tried it, has it, and failed it and has it not.
+fn counts(tries: &[&Try], day: Day, last: Day) -> (u64, u64, u64) {
+    let begun = tries.iter().filter(|one| one.day <= day);
+    let tried: BTreeSet<&str> = begun.map(|one| one.endpoint.as_str()).collect();
     // What ends after the days is told on their last one.
     let is_by = |one: &&&Try| (one.at / 86_400).min(i64::from(last)) <= i64::from(day);
     let done = tries.iter().filter(is_by);
@@ -76,7 +78,8 @@ fn counts(tries: &[&Try], day: Day, last: Day) -> (u64, u64) {
         let all = of_endpoint.values();
         all.filter(|both| is(both)).count() as u64
     };
-    (count(|both| both.0), count(|both| both.1 && !both.0))
+    let tried = tried.len() as u64;
+    (tried, count(|both| both.0), count(|both| both.1 && !both.0))
 }
 
 /// The update before it: of its line and branch that of the greatest version below.
@@ -119,7 +122,7 @@ async fn compare_before(fleet: &Fleet, rollout: &store::Rollout, filter: &Filter
     let last = filter.to.unwrap();
     for at in curve {
         let start = all.iter().map(|one| one.day).min().unwrap();
-        let told = (at.installed, at.failing);
+        let told = (at.tried, at.installed, at.failing);
         assert_eq!(
             told,
             counts(&all, start + at.day, last),

@@ -84,6 +84,20 @@ export const files = {
     shown: (shown: number, loaded: number) => `${count("en", shown)} of ${count("en", loaded)} loaded records`,
     none: "None of the loaded records matches; load earlier or later ones, or widen the filter",
   },
+  alertRule: {
+    title: "As a rule of alerts",
+    hint: "It fires when more PCs fail than now. Put it into a file of your folder of alert rules; cbsift alerts test and cbsift alerts publish do the rest.",
+    copy: "Copy the rule",
+    without: (what: string) => `Not in the rule, as rules know no such thing: ${what}`,
+    leftOut: {
+      days: "the days",
+      code: "the code",
+      endpoint: "the PC",
+      category: "a category that is not known",
+      cause: "a cause that is not known",
+      label: "a second value of a label",
+    },
+  },
   files: {
     download: "Download as",
     hint: "The whole list with these filters, as a file; it is noted who took it",

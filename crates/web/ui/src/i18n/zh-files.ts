@@ -81,6 +81,20 @@ export const files: typeof english = {
     shown: (shown, loaded) => `已加载 ${count("zh", loaded)} 条记录，显示 ${count("zh", shown)} 条`,
     none: "已加载的记录都不符合；请加载更早或更晚的记录，或放宽条件",
   },
+  alertRule: {
+    title: "生成告警规则",
+    hint: "失败电脑数超过当前值时告警。放入告警规则目录的文件中，再运行 cbsift alerts test 和 cbsift alerts publish。",
+    copy: "复制规则",
+    without: (what) => `规则无法表达，未写入：${what}`,
+    leftOut: {
+      days: "日期",
+      code: "错误码",
+      endpoint: "单台电脑",
+      category: "未知的类别",
+      cause: "未知的问题",
+      label: "同一标签的第二个值",
+    },
+  },
   files: {
     download: "下载为",
     hint: "按当前筛选条件下载整个列表；系统会记录由谁下载",

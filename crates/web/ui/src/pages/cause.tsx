@@ -6,6 +6,7 @@ import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
 import { Advice } from "../parts/advice";
+import { AlertRule } from "../parts/alert-rule";
 import { CauseStateTag } from "../parts/cause-row";
 import { Code } from "../parts/code";
 import { Bars } from "../parts/days";
@@ -257,6 +258,7 @@ function Pcs({ data, filters }: { data: CauseDetail; filters: Filters }) {
       ) : (
         <Skeleton lines={3} />
       )}
+      <AlertRule subject={{ cause: data.id, failing: data.pcs_now }} filters={filters} />
     </Panel>
   );
 }

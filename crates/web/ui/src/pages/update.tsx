@@ -5,6 +5,7 @@ import { addDays, count, daysBetween, percent } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link, useKept } from "../nav";
+import { AlertRule } from "../parts/alert-rule";
 import { CauseRows } from "../parts/cause-row";
 import { Lines } from "../parts/days";
 import { EndpointTable } from "../parts/endpoint-table";
@@ -249,6 +250,7 @@ function Why({ data, filters }: { data: UpdateDetail; filters: Filters }) {
       {causes.length === 0 && <Empty text={t.updates.noCauses} />}
       <CauseRows causes={shown(causes)} filters={{ ...filters, kb: data.kb }} />
       {more(causes)}
+      <AlertRule subject={{ kb: data.kb, failing: data.pcs.failing }} filters={filters} />
     </Panel>
   );
 }
