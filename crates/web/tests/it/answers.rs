@@ -391,7 +391,9 @@ async fn who_waits_for_a_change_hears_of_it() {
     };
     let change = async {
         let labels = [label("a")];
-        store.put_labels("a tenant of its own", &labels, "test", 0).await
+        store
+            .put_labels("a tenant of its own", &labels, "test", 0)
+            .await
     };
     let (waited, changed) = tokio::join!(served.get(&path), change);
     changed.expect("a label");
