@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Changes(Mutex<Option<(Instant, u64)>>);
 
 impl Changes {
-    async fn mark(&self, store: &Store) -> Result<u64, ApiError> {
+    async fn mark(&self, store: &Store) -> std::result::Result<u64, ApiError> {
         let mut seen = self.0.lock().await;
         if let Some((at, mark)) = *seen
             && at.elapsed() < LOOK
