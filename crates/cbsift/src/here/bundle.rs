@@ -333,7 +333,10 @@ impl<W: Write + io::Seek> Bundle<'_, W> {
                 }
             };
         }
-        let (is_export, mut without_bytes) = (name.to_lowercase().ends_with(".reg"), WithoutBytes::default());
+        let (is_export, mut without_bytes) = (
+            name.to_lowercase().ends_with(".reg"),
+            WithoutBytes::default(),
+        );
         match texts_of(facts) {
             Ok(texts) if is_export => {
                 let shown = texts.map(|text| text.map(|text| without_bytes.of(&text)));
