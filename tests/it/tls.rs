@@ -55,7 +55,7 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_certificates(folder.path());
     let hash = FileDigest(Sha256::digest(b"made-up-secret").into());
-    let readers = format!("reader ops sha256:{hash}\n");
+    let readers = format!("reader ops sha256:{hash}\nauditor board sha256:{hash}\n");
     fs::write(folder.path().join("readers"), readers).unwrap();
     folder
 }
@@ -151,6 +151,18 @@ fn logs_come_in_and_pages_go_out_over_tls_on_every_address() {
     let reader = "ops.made-up-secret";
     assert_eq!(get(&trusting, page, overview, reader).unwrap(), 200);
     assert_eq!(get(&trusting, page, "/", "wrong").unwrap(), 401);
+    // A role goes all the way: what an operator may see an auditor may not, and the other way round.
+    let auditor = "board.made-up-secret";
+    for (path, of_operator, of_auditor) in [
+        (overview, 200, 200),
+        ("/api/v1/unexplained", 200, 403),
+        ("/api/v1/audit", 403, 200),
+    ] {
+        for (token, status) in [(reader, of_operator), (auditor, of_auditor)] {
+            let answer = get(&trusting, page, path, token).unwrap();
+            assert_eq!(answer, status, "{path} {token}");
+        }
+    }
     // The sender's token opens no page.
     let sender = fs::read_to_string(folder.path().join("data/token")).unwrap();
     assert_eq!(get(&trusting, page, "/", sender.trim()).unwrap(), 401);

@@ -17,7 +17,7 @@ pub use event::{Event, EventId, Level, Marker, Noise, Source};
 pub use news::UnitNews;
 pub use time::{Day, LoggedAt, Month, UtcMillis};
 pub use token::{
-    Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason,
+    Enrolled, Enrolment, KnownEndpoint, RefuseReason, Role, SecretHash, TokenKind, WaitReason,
     endpoint_of_machine,
 };
 /// A code as records carry it: what [`Code::new`] makes of 32 bits.

@@ -13,19 +13,56 @@ pub enum TokenKind {
     Fleet,
     /// May name any endpoint of its tenant.
     Relay,
-    /// Sends nothing, and may look at the pages.
+    /// Sends nothing, and sees the pages as [`Role::Operator`].
     Reader,
-    /// A reader who may do more where there is more to do.
+    /// Sends nothing, and sees them as [`Role::Auditor`].
+    Auditor,
+    /// Sends nothing, and sees them as [`Role::Administrator`].
     Admin,
+}
+
+/// What somebody may see of the pages. Each role has one kind of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Looks after machines: pages, text of logs, files; not the audit.
+    Operator,
+    /// Checks who did what: the audit, and pages without text of logs.
+    Auditor,
+    /// Sees everything.
+    Administrator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Auditor, Self::Administrator];
+
+    /// The name on the command line and in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// The kind of its tokens. Two are older than roles are, so that tokens of before stay good.
+    pub fn kind(self) -> TokenKind {
+        match self {
+            Self::Operator => TokenKind::Reader,
+            Self::Auditor => TokenKind::Auditor,
+            Self::Administrator => TokenKind::Admin,
+        }
+    }
 }
 
 impl TokenKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Endpoint,
         Self::Fleet,
         Self::Relay,
         Self::Reader,
+        Self::Auditor,
         Self::Admin,
     ];
 
@@ -36,8 +73,14 @@ impl TokenKind {
             Self::Fleet => "fleet",
             Self::Relay => "relay",
             Self::Reader => "reader",
+            Self::Auditor => "auditor",
             Self::Admin => "admin",
         }
+    }
+
+    /// What it lets somebody see of the pages; nothing where it is no reader's.
+    pub fn role(self) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.kind() == self)
     }
 
     /// Back from [`TokenKind::name`].
@@ -287,6 +330,15 @@ mod tests {
     fn names_are_read_back_and_a_hash_is_not_shown() {
         for kind in TokenKind::ALL {
             assert_eq!(TokenKind::from_name(kind.name()), Some(kind));
+        }
+        for role in Role::ALL {
+            assert_eq!(role.kind().role(), Some(role));
+        }
+        // Tokens that were made before there were roles.
+        assert_eq!(TokenKind::Reader.role(), Some(Role::Operator));
+        assert_eq!(TokenKind::Admin.role(), Some(Role::Administrator));
+        for kind in [TokenKind::Endpoint, TokenKind::Fleet, TokenKind::Relay] {
+            assert_eq!(kind.role(), None);
         }
         for reason in WaitReason::ALL {
             assert_eq!(WaitReason::from_name(reason.name()), Some(reason));

@@ -9,7 +9,7 @@ mod refusal;
 mod room;
 mod traffic;
 
-pub use readers::{ReaderName, for_readers};
+pub use readers::for_readers;
 pub use traffic::Traffic;
 
 use crate::http::body::Coding;

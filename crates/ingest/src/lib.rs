@@ -10,6 +10,6 @@ pub mod sink;
 
 pub use config::{Config, RawConfig};
 pub use desk::{Callers, Desk};
-pub use http::{ReaderName, Traffic, for_readers, router};
+pub use http::{Traffic, for_readers, router};
 pub use offsets::{Import, Imported, Offsets};
 pub use sink::{ChunkSink, Pace, SinkError};

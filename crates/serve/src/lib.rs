@@ -14,4 +14,4 @@ pub use admission::{Admission, Limits, Place};
 pub use connection::{Peer, connection};
 pub use door::{Serving, serve};
 pub use tls::{Tls, TlsError, TlsFiles};
-pub use tokens::{Caller, Denied, Keyring, Owner, Tokens, TokensError};
+pub use tokens::{Caller, Denied, Keyring, Owner, Reader, Tokens, TokensError};

@@ -8,7 +8,7 @@ pub use keyring::{Keyring, Mark};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use event::{SecretHash, TokenKind, UtcMillis, is_endpoint_id};
+use event::{Role, SecretHash, TokenKind, UtcMillis, is_endpoint_id};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -51,6 +51,15 @@ pub struct Caller {
     pub owner: Owner,
     /// The token that was shown, for people: `relay:NAME` or `endpoint:ID`.
     pub sender: String,
+}
+
+/// Who reads the pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The token that was shown, for people and the audit: `reader:NAME`, `auditor:NAME` or `admin:NAME`.
+    pub name: String,
+    /// What he may see.
+    pub role: Role,
 }
 
 /// A token as it was shown.
@@ -205,7 +214,7 @@ fn caller(kind: TokenKind, id: &str, endpoint: Option<&str>) -> Result<Caller, D
         return Err(Denied::BadEndpoint);
     }
     let (endpoint, sender) = match (kind, endpoint) {
-        (TokenKind::Fleet | TokenKind::Reader | TokenKind::Admin, _) => {
+        (TokenKind::Fleet | TokenKind::Reader | TokenKind::Auditor | TokenKind::Admin, _) => {
             return Err(Denied::OtherKind);
         }
         (TokenKind::Endpoint, Some(named)) if named != id => return Err(Denied::OtherEndpoint),

@@ -15,8 +15,9 @@ use crate::{error::Result, store::Store};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 
 /// Something that is about to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,52 @@ pub struct AuditRow {
     pub previous: Vec<String>,
     /// Over all of it, in hex.
     pub hash: String,
+}
+
+/// Where a row stands in a list of all, which begins with the newest one; as text, to be handed back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditPlace {
+    at: i64,
+    writer: u64,
+    number: u32,
+    hash: String,
+}
+
+impl fmt::Display for AuditPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            writer,
+            number,
+            hash,
+        } = self;
+        write!(f, "{at}.{writer:016x}.{number}.{hash}")
+    }
+}
+
+/// A text that is no [`AuditPlace`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the audit")]
+pub struct NotAPlace;
+
+impl FromStr for AuditPlace {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NotAPlace> {
+        let mut parts = text.split('.');
+        let mut part = || parts.next().ok_or(NotAPlace);
+        let place = Self {
+            at: part()?.parse().map_err(|_| NotAPlace)?,
+            writer: u64::from_str_radix(part()?, 16).map_err(|_| NotAPlace)?,
+            number: part()?.parse().map_err(|_| NotAPlace)?,
+            hash: part()?.to_owned(),
+        };
+        let is_hash = place.hash.len() == 64 && place.hash.bytes().all(|it| it.is_ascii_hexdigit());
+        match is_hash && parts.next().is_none() {
+            true => Ok(place),
+            false => Err(NotAPlace),
+        }
+    }
 }
 
 /// Where the chain of a process stands.
@@ -114,6 +161,16 @@ impl AuditRow {
 }
 
 impl AuditRow {
+    /// Where it stands in the list that begins with the newest row.
+    pub fn place(&self) -> AuditPlace {
+        AuditPlace {
+            at: self.at,
+            writer: self.writer,
+            number: self.number,
+            hash: self.hash.clone(),
+        }
+    }
+
     /// The row without what it says of a machine: who did which thing when stays, and its hash, which other rows name.
     pub(crate) fn redacted(&self, mark: &str, names: &[(String, bool)]) -> Self {
         let is_named = names
@@ -241,6 +298,34 @@ impl Store {
                 return Ok(());
             }
         }
+    }
+
+    /// The newest rows, or those that follow a place in the list of them.
+    pub async fn newest_audit_rows(
+        &self,
+        tenant: &str,
+        after: Option<&AuditPlace>,
+        limit: usize,
+    ) -> Result<Vec<AuditRow>> {
+        const BEHIND: &str = "AND at <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') \
+             AND (toUnixTimestamp64Milli(at), writer, number, hash) < ({at:Int64}, {writer:UInt64}, {number:UInt32}, {hash:String})";
+        let behind = after.map_or("", |_| BEHIND);
+        let mut query = self
+            .page(&format!(
+                "SELECT DISTINCT ?fields FROM audit WHERE tenant = {{tenant:String}} {behind} \
+                 ORDER BY at DESC, writer DESC, number DESC, hash DESC LIMIT {{limit:UInt64}}"
+            ))
+            .param("tenant", tenant)
+            .param("limit", limit as u64);
+        if let Some(after) = after {
+            query = query
+                .param("at", after.at)
+                .param("writer", after.writer)
+                .param("number", after.number)
+                .param("hash", after.hash.as_str());
+        }
+        self.fetch_all("read the newest rows of the audit", query)
+            .await
     }
 
     /// Removes rows of months that ended before a day, in days since 1970; says how many. A row of its own tells of it, and keeps the

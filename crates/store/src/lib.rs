@@ -48,7 +48,7 @@ pub use alerts::{
 pub use aliases::{
     Alias, AliasKind, AliasState, Aliases, AliasesMark, MergedStream, renamed_stream,
 };
-pub use audit::{Action, AuditRow, Fault, Verifier};
+pub use audit::{Action, AuditPlace, AuditRow, Fault, Verifier};
 pub use batch::{Batch, Turns};
 pub use config::{Profile, Secret, StoreConfig};
 pub use day_parts::{DayMark, DayRow, StoredDay};

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attempt;
+mod audit;
 mod causes;
 mod changes;
 mod codes;
@@ -28,13 +29,14 @@ mod whole;
 
 pub(crate) use alerts::{alerts, alerts_file};
 pub(crate) use attempt::attempt;
+pub(crate) use audit::audit;
 pub(crate) use causes::{cause, causes, causes_file};
 pub(crate) use changes::{Changes, changes};
 pub(crate) use codes::{code, codes_file};
 pub(crate) use coverage::{clones_file, coverage, coverage_file};
 pub(crate) use endpoint::endpoint;
 pub(crate) use endpoints::{endpoints, endpoints_file};
-pub use file::Reader;
+pub(crate) use filter::now;
 pub(crate) use labels::labels;
 pub(crate) use log::log_file;
 pub(crate) use overview::overview;

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use event::Role;
 use serde::Serialize;
 use store::StoreError;
 
@@ -20,6 +21,13 @@ pub(crate) enum ApiError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The role of who asks does not allow it.
+    #[error("the role `{}` may not see {what}", role.name())]
+    Forbidden {
+        role: Role,
+        what: &'static str,
+        roles: &'static [Role],
+    },
     /// The audit could not be told that something leaves the store.
     #[error("nothing is given out before the audit has noted it, and it could not: {0}")]
     Unaudited(StoreError),
@@ -42,6 +50,9 @@ const COME_AGAIN_S: &str = "5";
 struct Body {
     error: String,
     hint: Option<String>,
+    /// Who may, where the role of who asks does not allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<&'static str>>,
 }
 
 impl IntoResponse for ApiError {
@@ -59,12 +70,27 @@ impl IntoResponse for ApiError {
                 let body = Json(Body {
                     error: text,
                     hint: Some(hint),
+                    roles: None,
                 });
                 let again = [(header::RETRY_AFTER, COME_AGAIN_S)];
                 return (StatusCode::SERVICE_UNAVAILABLE, again, body).into_response();
             }
+            Self::Forbidden { roles, .. } => {
+                let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+                let hint = format!(
+                    "{} may; a token of a role is made with `cbsift tokens create --role {}`",
+                    roles.join(" and "),
+                    roles.first().copied().unwrap_or_default()
+                );
+                let body = Json(Body {
+                    error: text,
+                    hint: Some(hint),
+                    roles: Some(roles),
+                });
+                return (StatusCode::FORBIDDEN, body).into_response();
+            }
             Self::Unaudited(error) => {
-                tracing::warn!(error = %text, retryable = error.is_retryable(), "a file was not given out");
+                tracing::warn!(error = %text, retryable = error.is_retryable(), "something was not given out");
                 let message = text.split("\nhint: ").next().unwrap_or_default();
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -98,7 +124,12 @@ impl IntoResponse for ApiError {
                 )
             }
         };
-        (status, Json(Body { error, hint })).into_response()
+        let body = Body {
+            error,
+            hint,
+            roles: None,
+        };
+        (status, Json(body)).into_response()
     }
 }
 

@@ -1,14 +1,15 @@
-//! What stands before and after every answer: the name asked for, a turn, the headers.
+//! What stands before and after every answer: the name asked for, the role of who asks, a turn, the headers.
 
 use crate::{
     error::ApiError,
     json::Json,
+    roles::{Asker, Gives},
     server::Web,
     turns::{Kinds, Turns},
 };
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -60,6 +61,36 @@ fn without_port(host: &str) -> &str {
         }
         _ => host,
     }
+}
+
+/// Refuses what the role of who asks does not allow, and looks that a page elsewhere would have in his name.
+pub(crate) async fn check_role(
+    State(gives): State<Gives>,
+    asker: Asker,
+    request: Request,
+    next: Next,
+) -> Response {
+    let checked = asker.check(gives).and_then(|()| match gives.is_noted() {
+        true => check_embedding(request.headers()),
+        false => Ok(()),
+    });
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Refused before anything is read where a page elsewhere has the answer in itself, as a picture or a frame.
+pub(crate) fn check_embedding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let said = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    let is_foreign = said("sec-fetch-site").is_some_and(|site| site == b"cross-site");
+    if is_foreign && said("sec-fetch-dest") != Some(b"document") {
+        return Err(ApiError::Request {
+            message: "another site's page asks for this".to_owned(),
+            hint: "open the address itself",
+        });
+    }
+    Ok(())
 }
 
 /// Answers a few questions of each kind at a time, each within a bound.

@@ -7,12 +7,14 @@ mod api;
 mod assets;
 mod guard;
 mod json;
+mod looks;
+mod roles;
 
 mod error;
 mod rule_texts;
 mod texts;
 mod turns;
 
-pub use api::Reader;
 pub use config::Config;
-pub use server::{Web, router};
+pub use roles::{Gives, Reader};
+pub use server::{Web, addresses, router};

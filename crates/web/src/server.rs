@@ -4,10 +4,15 @@ use crate::{
     api, assets,
     config::Config,
     guard,
+    looks::Looks,
+    roles::Gives,
     rule_texts::{Newest, RuleTexts},
     turns::Kinds,
 };
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router, middleware,
+    routing::{MethodRouter, get},
+};
 use classify::Rules;
 use std::sync::{
     Arc,
@@ -29,6 +34,7 @@ pub struct Web {
     pub(crate) turns: Arc<Kinds>,
     pub(crate) changes: Arc<api::Changes>,
     pub(crate) ending: CancellationToken,
+    pub(crate) looks: Arc<Looks>,
 }
 
 impl Web {
@@ -56,6 +62,7 @@ impl Web {
             turns: Arc::default(),
             changes: Arc::default(),
             ending: CancellationToken::new(),
+            looks: Arc::default(),
         }
     }
 
@@ -91,65 +98,115 @@ impl Web {
     }
 }
 
+/// An address of the API below `/api/v1`.
+struct Route {
+    path: String,
+    gives: Gives,
+    /// Whose turns it takes; nothing where it waits for nobody.
+    turn: Option<guard::Kind>,
+    answer: MethodRouter<Web>,
+}
+
 /// Every list comes in these forms too.
 const FILES: [&str; 2] = [".csv", ".ndjson"];
 
+/// Every address of the API, each with what it gives out.
+fn routes() -> Vec<Route> {
+    let overview: guard::Kind = |kinds| &kinds.overview;
+    let fleet: guard::Kind = |kinds| &kinds.fleet;
+    let machine: guard::Kind = |kinds| &kinds.machine;
+    let search: guard::Kind = |kinds| &kinds.search;
+    let mut routes = Vec::new();
+    let mut add =
+        |turn: Option<guard::Kind>, path: &str, gives: Gives, answer: MethodRouter<Web>| {
+            routes.push(Route {
+                path: path.to_owned(),
+                gives,
+                turn,
+                answer,
+            });
+        };
+    use Gives::{Audit, Figures, FiguresAndText, Text};
+    add(Some(overview), "/overview", Figures, get(api::overview));
+    // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
+    add(None, "/status", Figures, get(api::status));
+    // Waits for a change, and for nobody else.
+    add(None, "/changes", Figures, get(api::changes));
+    add(Some(search), "/search", Figures, get(api::search));
+    for (path, gives, answer) in [
+        ("/endpoints", Figures, get(api::endpoints)),
+        ("/labels", Figures, get(api::labels)),
+        ("/alerts", Figures, get(api::alerts)),
+        ("/system", Figures, get(api::system)),
+        ("/coverage", Figures, get(api::coverage)),
+        ("/unexplained", Text, get(api::unexplained)),
+        ("/codes/{code}", Figures, get(api::code)),
+        ("/causes", Figures, get(api::causes)),
+        ("/causes/{id}", FiguresAndText, get(api::cause)),
+        ("/updates", Figures, get(api::updates)),
+        ("/updates/{kb}", Figures, get(api::update)),
+        ("/audit", Audit, get(api::audit)),
+    ] {
+        add(Some(fleet), path, gives, answer);
+    }
+    for (path, gives, answer) in [
+        ("/endpoints/{id}", FiguresAndText, get(api::endpoint)),
+        (
+            "/endpoints/{id}/attempts/{attempt}",
+            FiguresAndText,
+            get(api::attempt),
+        ),
+        ("/endpoints/{id}/records", Text, get(api::records)),
+        ("/endpoints/{id}/log", Text, get(api::log_file)),
+    ] {
+        add(Some(machine), path, gives, answer);
+    }
+    for ending in FILES {
+        for (list, gives, answer) in [
+            ("/endpoints", Figures, get(api::endpoints_file)),
+            ("/causes", Figures, get(api::causes_file)),
+            ("/updates", Figures, get(api::updates_file)),
+            ("/codes", Figures, get(api::codes_file)),
+            ("/unexplained", Text, get(api::unexplained_file)),
+            ("/coverage", Figures, get(api::coverage_file)),
+            ("/clones", Figures, get(api::clones_file)),
+            ("/alerts", Figures, get(api::alerts_file)),
+        ] {
+            add(Some(fleet), &format!("{list}{ending}"), gives, answer);
+        }
+        for (list, gives, answer) in [
+            ("attempts", Figures, get(api::attempts_file)),
+            ("findings", Text, get(api::findings_file)),
+            ("codes", Figures, get(api::codes_of_file)),
+            ("logs", Figures, get(api::streams_file)),
+        ] {
+            let path = format!("/endpoints/{{id}}/{list}{ending}");
+            add(Some(machine), &path, gives, answer);
+        }
+    }
+    routes
+}
+
+/// Every address of the API below `/api/v1`, with what it gives out: what tests walk through.
+pub fn addresses() -> impl Iterator<Item = (String, Gives)> {
+    routes().into_iter().map(|route| (route.path, route.gives))
+}
+
 /// The pages and their API. Only GET and HEAD are answered.
 pub fn router(web: Web) -> Router {
-    let in_turn = |kind: guard::Kind, routes: Router<Web>| {
-        let state = (web.clone(), kind);
-        routes.route_layer(middleware::from_fn_with_state(state, guard::take_turn))
-    };
-    let overview = Router::new().route("/overview", get(api::overview));
-    let fleet = Router::new()
-        .route("/endpoints", get(api::endpoints))
-        .route("/labels", get(api::labels))
-        .route("/alerts", get(api::alerts))
-        .route("/system", get(api::system))
-        .route("/coverage", get(api::coverage))
-        .route("/unexplained", get(api::unexplained))
-        .route("/codes/{code}", get(api::code))
-        .route("/causes", get(api::causes))
-        .route("/causes/{id}", get(api::cause))
-        .route("/updates", get(api::updates))
-        .route("/updates/{kb}", get(api::update));
-    let fleet = FILES.iter().fold(fleet, |fleet, ending| {
-        fleet
-            .route(&format!("/endpoints{ending}"), get(api::endpoints_file))
-            .route(&format!("/causes{ending}"), get(api::causes_file))
-            .route(&format!("/updates{ending}"), get(api::updates_file))
-            .route(&format!("/codes{ending}"), get(api::codes_file))
-            .route(&format!("/unexplained{ending}"), get(api::unexplained_file))
-            .route(&format!("/coverage{ending}"), get(api::coverage_file))
-            .route(&format!("/clones{ending}"), get(api::clones_file))
-            .route(&format!("/alerts{ending}"), get(api::alerts_file))
-    });
-    let machine = Router::new()
-        .route("/endpoints/{id}", get(api::endpoint))
-        .route("/endpoints/{id}/attempts/{attempt}", get(api::attempt))
-        .route("/endpoints/{id}/records", get(api::records))
-        .route("/endpoints/{id}/log", get(api::log_file));
-    let machine = FILES.iter().fold(machine, |machine, ending| {
-        let of = |list: &str| format!("/endpoints/{{id}}/{list}{ending}");
-        machine
-            .route(&of("attempts"), get(api::attempts_file))
-            .route(&of("findings"), get(api::findings_file))
-            .route(&of("codes"), get(api::codes_of_file))
-            .route(&of("logs"), get(api::streams_file))
-    });
-    let search = Router::new().route("/search", get(api::search));
-    // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
-    let status = Router::new()
-        .route("/status", get(api::status))
-        .route("/changes", get(api::changes));
-    let api = in_turn(|kinds| &kinds.overview, overview)
-        .merge(status)
-        .merge(in_turn(|kinds| &kinds.fleet, fleet))
-        .merge(in_turn(|kinds| &kinds.machine, machine))
-        .merge(in_turn(|kinds| &kinds.search, search))
-        .fallback(api::unknown);
+    let mut api = Router::new();
+    for route in routes() {
+        let mut answer = route.answer;
+        if let Some(kind) = route.turn {
+            let state = (web.clone(), kind);
+            answer = answer.route_layer(middleware::from_fn_with_state(state, guard::take_turn));
+        }
+        // Outside of it: who may not ask takes nobody's turn.
+        let checked = middleware::from_fn_with_state(route.gives, guard::check_role);
+        api = api.route(&route.path, answer.route_layer(checked));
+    }
     Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", api.fallback(api::unknown))
         .route("/api/{*path}", get(api::unknown))
         .fallback(get(assets::serve))
         .layer(middleware::from_fn_with_state(

@@ -4,8 +4,8 @@ use crate::access::{patiently, user};
 use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::run::TENANT;
-use clap::{Args, Subcommand, ValueEnum};
-use event::{SecretHash, TokenKind, UtcMillis, WaitReason, is_endpoint_id};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use event::{Role, SecretHash, TokenKind, UtcMillis, WaitReason, is_endpoint_id};
 use serve::tokens::{hash, new_secret};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -29,10 +29,17 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Make a token; it is printed once, alone on standard output
+    ///
+    /// Machines have a --kind: cbsift tokens create --kind endpoint --id PC-0042
+    /// People have a --role: cbsift tokens create --role auditor --id j.doe --expires 90d
+    #[command(verbatim_doc_comment, group(ArgGroup::new("what").required(true)))]
     Create {
         /// What it is for
-        #[arg(long)]
-        kind: Kind,
+        #[arg(long, group = "what")]
+        kind: Option<Kind>,
+        /// What somebody may see of the pages, in place of a kind
+        #[arg(long, group = "what")]
+        role: Option<RoleName>,
         /// Its name; of an endpoint its id
         #[arg(long, value_name = "ID")]
         id: String,
@@ -90,10 +97,32 @@ enum Kind {
     Fleet,
     /// Sends the logs of any endpoint, and names it
     Relay,
-    /// Sees the pages
+    /// Sees the pages, as `--role operator`
     Reader,
-    /// Sees the pages, and may do more where there is more to do
+    /// Sees the pages, as `--role auditor`
+    Auditor,
+    /// Sees the pages, as `--role administrator`
     Admin,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RoleName {
+    /// Looks after PCs: pages, log text, files; not the audit
+    Operator,
+    /// Checks who did what: the audit, and pages without log text
+    Auditor,
+    /// All of it
+    Administrator,
+}
+
+impl RoleName {
+    fn role(self) -> Role {
+        match self {
+            Self::Operator => Role::Operator,
+            Self::Auditor => Role::Auditor,
+            Self::Administrator => Role::Administrator,
+        }
+    }
 }
 
 impl Kind {
@@ -103,6 +132,7 @@ impl Kind {
             Self::Fleet => TokenKind::Fleet,
             Self::Relay => TokenKind::Relay,
             Self::Reader => TokenKind::Reader,
+            Self::Auditor => TokenKind::Auditor,
             Self::Admin => TokenKind::Admin,
         }
     }
@@ -146,10 +176,14 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Create {
             kind,
+            role,
             id,
             expires,
             note,
-        } => create(store, kind.kind(), &id, expires.as_deref(), note).await,
+        } => {
+            let kind = kind_asked(kind, role)?;
+            create(store, kind, &id, expires.as_deref(), note).await
+        }
         Command::List { id, state, format } => list(store, &id, state, format).await,
         Command::Approve {
             id,
@@ -169,6 +203,13 @@ async fn apply(store: &Store, command: Command) -> anyhow::Result<()> {
             }
         },
     }
+}
+
+/// The kind of a token that is to be made; the command line has either.
+fn kind_asked(kind: Option<Kind>, role: Option<RoleName>) -> anyhow::Result<TokenKind> {
+    let of_role = role.map(|role| role.role().kind());
+    let kind = of_role.or(kind.map(Kind::kind));
+    kind.ok_or_else(|| misuse("`--kind` or `--role` is missing".to_owned()))
 }
 
 /// The tokens of an id.
@@ -255,7 +296,7 @@ async fn create(
         TokenKind::Relay => {
             "this is shown once; the relay sends with it and names endpoints: `cbsift send --token-file FILE --endpoint ID`"
         }
-        TokenKind::Reader | TokenKind::Admin => {
+        TokenKind::Reader | TokenKind::Auditor | TokenKind::Admin => {
             "this is shown once; a browser asks for it as the password of the pages, where `web.tokens_file` is set"
         }
     });
@@ -507,6 +548,9 @@ fn lines(tokens: &[StoredToken], hosts: &Hosts, now: i64) -> String {
             UtcMillis(token.created_ms),
             harmless::line(&token.made_by),
         );
+        if let Some(role) = token.kind.role() {
+            let _ = write!(out, "  role {}", role.name());
+        }
         if let Some(expires) = token.expires_ms {
             let _ = write!(out, "  expires {}", UtcMillis(expires));
         }
@@ -551,6 +595,7 @@ fn json(tokens: &[StoredToken], hosts: &Hosts, now: i64) -> serde_json::Value {
                 .collect();
             serde_json::json!({
                 "kind": token.kind.name(),
+                "role": token.kind.role().map(Role::name),
                 "id": token.id,
                 "secret_sha256": token.secret.to_string(),
                 "state": state(token, now),
@@ -571,6 +616,47 @@ fn json(tokens: &[StoredToken], hosts: &Hosts, now: i64) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    fn kind_of(line: &str) -> Result<TokenKind, String> {
+        let parsed = <Line as clap::Parser>::try_parse_from(line.split(' '));
+        match parsed.map_err(|error| error.to_string())?.command {
+            Command::Create { kind, role, .. } => Ok(kind_asked(kind, role).unwrap()),
+            _ => panic!("{line} makes no token"),
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_for_a_kind_or_for_a_role_and_the_help_tells_them_apart() {
+        for (asked, kind) in [
+            ("--kind endpoint", TokenKind::Endpoint),
+            ("--kind reader", TokenKind::Reader),
+            ("--role operator", TokenKind::Reader),
+            ("--role auditor", TokenKind::Auditor),
+            ("--role administrator", TokenKind::Admin),
+        ] {
+            assert_eq!(kind_of(&format!("tokens create --id x {asked}")), Ok(kind));
+        }
+        let neither = kind_of("tokens create --id x").unwrap_err();
+        assert!(
+            neither.contains("--kind") && neither.contains("--role"),
+            "{neither}"
+        );
+        let both = kind_of("tokens create --id x --kind reader --role auditor").unwrap_err();
+        assert!(both.contains("cannot be used with"), "{both}");
+        let help = kind_of("tokens create --help").unwrap_err();
+        for said in [
+            "Checks who did what: the audit, and pages without log text",
+            "cbsift tokens create --role auditor --id j.doe --expires 90d\n",
+        ] {
+            assert!(help.contains(said), "{help}");
+        }
+    }
 
     fn made(secret: u8, state: TokenState) -> StoredToken {
         StoredToken {
@@ -641,6 +727,14 @@ mod tests {
         let good = made(1, TokenState::Active);
         assert!(lines(std::slice::from_ref(&good), &hosts, 999).contains("  active  "));
         assert!(lines(&[good], &hosts, 1_000).contains("  expired  "));
-        assert_eq!(json(&[token], &hosts, 0)[0]["reason"], "other_host");
+        let shown = json(&[token], &hosts, 0);
+        assert_eq!(shown[0]["reason"], "other_host");
+        assert_eq!(shown[0]["role"], serde_json::Value::Null);
+        let reader = StoredToken {
+            kind: TokenKind::Reader,
+            ..made(1, TokenState::Active)
+        };
+        assert!(lines(std::slice::from_ref(&reader), &hosts, 0).contains("  role operator"));
+        assert_eq!(json(&[reader], &hosts, 0)[0]["role"], "operator");
     }
 }

@@ -325,11 +325,11 @@ pub(super) fn behind(pages: Router, readers: Option<&Believed>) -> Router {
     }
 }
 
-/// Tells the pages who reads: their crate knows no tokens, and the audit of what they give out names him.
+/// Tells the pages who reads: their crate knows no tokens, goes by his role, and the audit of what they give out names him.
 async fn named(mut request: Request) -> Request {
-    let name = request.extensions_mut().remove::<ingest::ReaderName>();
-    if let Some(ingest::ReaderName(name)) = name {
-        request.extensions_mut().insert(web::Reader(name));
+    let reader = request.extensions_mut().remove::<serve::Reader>();
+    if let Some(serve::Reader { name, role }) = reader {
+        request.extensions_mut().insert(web::Reader { name, role });
     }
     request
 }

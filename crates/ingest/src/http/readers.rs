@@ -9,15 +9,12 @@ use serve::{Denied, Keyring};
 
 /// Puts a router behind the tokens' readers: a browser asks for name and password, and the password is the token.
 ///
-/// Pages have no sessions and change nothing but the audit, which a file given out adds to; files they refuse to what a foreign page
-/// embeds. So there is nothing else that such a page could make a signed-in browser do.
+/// Pages have no sessions and change nothing but the audit, which log text and files given out add to; those they refuse to what a
+/// foreign page embeds. So there is nothing else that such a page could make a signed-in browser do.
+/// Every request that comes through holds who reads, as [`serve::Reader`] among its extensions.
 pub fn for_readers(router: Router, tokens: Keyring) -> Router {
     router.layer(from_fn_with_state(tokens, check))
 }
-
-/// Who reads, as `reader:NAME` or `admin:NAME`: stands in every request that comes through.
-#[derive(Clone, Debug)]
-pub struct ReaderName(pub String);
 
 async fn check(State(tokens): State<Keyring>, mut request: Request, next: Next) -> Response {
     let shown = request
@@ -25,11 +22,11 @@ async fn check(State(tokens): State<Keyring>, mut request: Request, next: Next) 
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match tokens.check_reader(shown) {
-        Ok(name) => {
+        Ok(reader) => {
             if let Some(peer) = request.extensions().get::<serve::Peer>() {
-                peer.trust(&name);
+                peer.trust(&reader.name);
             }
-            request.extensions_mut().insert(ReaderName(name));
+            request.extensions_mut().insert(reader);
             next.run(request).await
         }
         Err(denied) => refuse(denied),

@@ -9,9 +9,14 @@ use serve::{Keyring, Tokens};
 #[test]
 fn pages_behind_tokens_answer_readers_only() {
     let hash = digest_of(b"made-up-secret");
-    let file = format!("reader ops sha256:{hash}\nrelay gateway sha256:{hash}\n");
+    let file = format!(
+        "reader ops sha256:{hash}\nauditor board sha256:{hash}\nadmin root sha256:{hash}\nrelay gateway sha256:{hash}\n"
+    );
     let tokens = Keyring::new(Tokens::parse(&file).unwrap());
-    let page = axum::Router::new().route("/", axum::routing::get(|| async { "the page" }));
+    let said = |axum::Extension(reader): axum::Extension<serve::Reader>| async move {
+        format!("{} {}", reader.name, reader.role.name())
+    };
+    let page = axum::Router::new().route("/", axum::routing::get(said));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -33,17 +38,21 @@ fn pages_behind_tokens_answer_readers_only() {
             .starts_with("Basic"),
         "{refused:?}"
     );
-    for (token, status) in [
-        ("ops.made-up-secret", 200),
-        ("gateway.made-up-secret", 401),
-        ("ops.other", 401),
+    for (token, status, said) in [
+        ("ops.made-up-secret", 200, "reader:ops operator"),
+        ("board.made-up-secret", 200, "auditor:board auditor"),
+        ("root.made-up-secret", 200, "admin:root administrator"),
+        ("gateway.made-up-secret", 401, ""),
+        ("ops.other", 401, ""),
     ] {
         let answer = get
             .clone()
             .header("authorization", &format!("Bearer {token}"))
             .send(address);
         assert_eq!(answer.status, status, "{token}");
-        assert_eq!(answer.body == "the page", status == 200, "{token}");
+        if status == 200 {
+            assert_eq!(answer.body, said, "{token}");
+        }
     }
     runtime.shutdown_background();
 }

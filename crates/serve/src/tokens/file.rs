@@ -16,7 +16,7 @@ pub struct TokensError {
 
 impl Tokens {
     /// Reads a token file: one token a line as `KIND ID sha256:HEX`, where HEX is the SHA-256 of the secret and KIND is `relay`,
-    /// `endpoint`, `fleet`, `reader` or `admin`; behind it `expires=2027-01-31`, or `expires=2027-01-31T12:00:00Z`, in UTC.
+    /// `endpoint`, `fleet`, `reader`, `auditor` or `admin`; behind it `expires=2027-01-31`, or `expires=2027-01-31T12:00:00Z`, in UTC.
     ///
     /// Empty lines and `#` lines are skipped. An id may stand on several lines, so that a token can be replaced without a gap.
     pub fn parse(text: &str) -> Result<Self, Vec<TokensError>> {
@@ -67,7 +67,7 @@ fn parse_line(line: &str) -> Result<(&str, Token), &'static str> {
     let (kind, id, hash) = (words.next(), words.next(), words.next());
     let kind = kind
         .and_then(TokenKind::from_name)
-        .ok_or("expected `relay`, `endpoint`, `fleet`, `reader` or `admin` first")?;
+        .ok_or("expected `relay`, `endpoint`, `fleet`, `reader`, `auditor` or `admin` first")?;
     let id = id
         .filter(|id| is_endpoint_id(id))
         .ok_or("expected an id of 1 to 128 letters, digits, `.`, `_` or `-` that starts with a letter or digit")?;

@@ -1,6 +1,6 @@
 //! The tokens that a process believes now: those of its file, those of the store as it was read last, and those made since then.
 
-use super::{Caller, Denied, Shown, Token, Tokens, caller};
+use super::{Caller, Denied, Reader, Shown, Token, Tokens, caller};
 use event::{SecretHash, TokenKind, UtcMillis};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -98,24 +98,27 @@ impl Keyring {
         self.len() == 0
     }
 
-    /// Who reads, as `reader:NAME` or `admin:NAME`, where the value of `Authorization` shows such a token. Those of senders open no
-    /// pages: they lie about on many machines.
-    pub fn check_reader(&self, authorization: Option<&str>) -> Result<String, Denied> {
-        self.check(authorization, &[TokenKind::Reader, TokenKind::Admin])
+    /// Who reads, where the value of `Authorization` shows a token with a role. Those of senders have none and open no pages: they lie
+    /// about on many machines.
+    pub fn check_reader(&self, authorization: Option<&str>) -> Result<Reader, Denied> {
+        let (kind, name) = self.named(authorization)?;
+        let role = kind.role().ok_or(Denied::OtherKind)?;
+        Ok(Reader { name, role })
     }
 
     /// Who enrols, as `fleet:NAME`.
     pub fn check_fleet(&self, authorization: Option<&str>) -> Result<String, Denied> {
-        self.check(authorization, &[TokenKind::Fleet])
+        match self.named(authorization)? {
+            (TokenKind::Fleet, name) => Ok(name),
+            _ => Err(Denied::OtherKind),
+        }
     }
 
-    fn check(&self, authorization: Option<&str>, allowed: &[TokenKind]) -> Result<String, Denied> {
+    /// What a token is for that is good now, and its kind and id as `KIND:NAME`.
+    fn named(&self, authorization: Option<&str>) -> Result<(TokenKind, String), Denied> {
         let shown = Shown::of(authorization)?;
-        match self.find(&shown) {
-            None => Err(Denied::WrongToken),
-            Some(kind) if allowed.contains(&kind) => Ok(format!("{}:{}", kind.name(), shown.id)),
-            Some(_) => Err(Denied::OtherKind),
-        }
+        let kind = self.find(&shown).ok_or(Denied::WrongToken)?;
+        Ok((kind, format!("{}:{}", kind.name(), shown.id)))
     }
 
     /// Who speaks, given the values of `Authorization` and `Cbsift-Endpoint`.

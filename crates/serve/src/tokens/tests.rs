@@ -128,8 +128,8 @@ fn readers_send_nothing_and_senders_read_nothing() {
     let tokens = Keyring::new(Tokens::parse(&file).unwrap());
     let reader = "Bearer ops.made-up-secret";
     assert_eq!(
-        tokens.check_reader(Some(reader)).as_deref(),
-        Ok("reader:ops")
+        tokens.check_reader(Some(reader)),
+        Ok(of("reader:ops", Role::Operator))
     );
     assert_eq!(
         tokens.caller(Some(reader), Some("PC-01")),
@@ -146,11 +146,16 @@ fn readers_send_nothing_and_senders_read_nothing() {
     );
 }
 
+fn of(name: &str, role: Role) -> Reader {
+    let name = name.to_owned();
+    Reader { name, role }
+}
+
 #[test]
-fn fleet_tokens_only_enrol_and_admins_read() {
+fn fleet_tokens_only_enrol_and_admins_and_auditors_read() {
     let hash = hash("made-up-secret");
     let file = format!(
-        "fleet setup sha256:{hash}\nadmin root sha256:{hash}\nrelay gateway sha256:{hash}\n"
+        "fleet setup sha256:{hash}\nadmin root sha256:{hash}\nauditor board sha256:{hash}\nrelay gateway sha256:{hash}\n"
     );
     let tokens = Keyring::new(Tokens::parse(&file).unwrap());
     let shown = |id: &str| format!("Bearer {id}.made-up-secret");
@@ -167,10 +172,19 @@ fn fleet_tokens_only_enrol_and_admins_read() {
     assert_eq!(tokens.check_reader(Some(&fleet)), Err(Denied::OtherKind));
     let admin = shown("root");
     assert_eq!(
-        tokens.check_reader(Some(&admin)).as_deref(),
-        Ok("admin:root")
+        tokens.check_reader(Some(&admin)),
+        Ok(of("admin:root", Role::Administrator))
     );
-    for other in [&admin, &shown("gateway")] {
+    let auditor = shown("board");
+    assert_eq!(
+        tokens.check_reader(Some(&auditor)),
+        Ok(of("auditor:board", Role::Auditor))
+    );
+    assert_eq!(
+        tokens.caller(Some(&auditor), Some("PC-1")),
+        Err(Denied::OtherKind)
+    );
+    for other in [&admin, &auditor, &shown("gateway")] {
         assert_eq!(tokens.check_fleet(Some(other)), Err(Denied::OtherKind));
     }
 }

@@ -21,7 +21,7 @@ GRANT ON CLUSTER `cbsift` SELECT ON system.columns TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.tables TO cbsift_writer;
 GRANT ON CLUSTER `cbsift` SELECT ON system.disks TO cbsift_writer;
 
--- `cbsift web`: it reads, and notes in the audit what it gives out as files. Sums over a fleet must not take the server from its writers.
+-- `cbsift web`: it reads, and notes in the audit what text of logs and files it gives out. Sums over a fleet must not take the server from its writers.
 CREATE SETTINGS PROFILE IF NOT EXISTS cbsift_web ON CLUSTER `cbsift` SETTINGS max_execution_time = 60, max_memory_usage = 4000000000, max_result_rows = 1000000;
 CREATE USER IF NOT EXISTS cbsift_web ON CLUSTER `cbsift` IDENTIFIED WITH sha256_hash BY '0000000000000000000000000000000000000000000000000000000000000000' SETTINGS PROFILE 'cbsift_web';
 GRANT ON CLUSTER `cbsift` SELECT ON cbsift.* TO cbsift_web;

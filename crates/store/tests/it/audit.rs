@@ -1,7 +1,7 @@
 //! Who did what, in the table: whole, changed, thinned out, expired.
 
 use crate::harness::{client, store};
-use store::{Action, AuditRow, Fault, Store, StoreError, Verifier};
+use store::{Action, AuditPlace, AuditRow, Fault, Store, StoreError, Verifier};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -70,6 +70,43 @@ async fn rows_of_two_processes_are_whole_and_a_changed_one_is_found() {
         faults(&a, tenant).await,
         [Fault::Changed { writer, number }]
     );
+}
+
+#[tokio::test]
+async fn the_newest_rows_come_first_and_a_place_leads_on_even_past_rows_of_one_moment() {
+    let tenant = "audit-newest";
+    let (a, b) = (store().await, store().await);
+    act(&a, tenant, 1_700_000_000_000, &["PC-1", "PC-2"]).await;
+    act(&b, tenant, 1_700_000_000_000, &["PC-3", "PC-4"]).await;
+    act(&a, tenant, 1_700_000_100_000, &["PC-5"]).await;
+    // A repeat of a row is no other row.
+    let repeat =
+        "INSERT INTO audit SELECT * FROM audit WHERE tenant = 'audit-newest' AND object = 'PC-3'";
+    client().await.query(repeat).execute().await.unwrap();
+    let whole = a.newest_audit_rows(tenant, None, 10).await.unwrap();
+    let mut oldest_first = rows(&a, tenant).await;
+    oldest_first.reverse();
+    assert_eq!(whole, oldest_first);
+    assert_eq!((whole.len(), whole[0].object.as_str()), (5, "PC-5"));
+    for limit in [1, 2, 4] {
+        let mut seen: Vec<AuditRow> = Vec::new();
+        loop {
+            let place = seen.last().map(AuditRow::place);
+            // As it comes back from who asked.
+            let place = place.map(|place| place.to_string().parse().unwrap());
+            let some = a.newest_audit_rows(tenant, place.as_ref(), limit).await;
+            let some = some.unwrap();
+            assert!(some.len() <= limit);
+            if some.is_empty() {
+                break;
+            }
+            seen.extend(some);
+        }
+        assert_eq!(seen, whole, "{limit}");
+    }
+    for bad in ["", "1.2.3", "1.2.3.ab", "x.00000000000000ab.1.00"] {
+        assert!(bad.parse::<AuditPlace>().is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]

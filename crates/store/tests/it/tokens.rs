@@ -1,7 +1,9 @@
 //! Tokens and enrolments in the tables, with several intakes at once.
 
-use crate::harness::store;
-use event::{Enrolled, Enrolment, KnownEndpoint, RefuseReason, SecretHash, TokenKind, WaitReason};
+use crate::harness::{client, store};
+use event::{
+    Enrolled, Enrolment, KnownEndpoint, RefuseReason, Role, SecretHash, TokenKind, WaitReason,
+};
 use std::collections::BTreeSet;
 use store::{EnrolPolicy, Store, StoredToken, TOKENS_LISTED, TokenState, TokenVia};
 
@@ -254,4 +256,39 @@ async fn hosts_are_bounded_for_each_secret_and_the_first_one_is_kept() {
     for hosts in hosts.values() {
         assert_eq!((hosts.len(), hosts[0].host.as_str()), (8, "PC-50"));
     }
+}
+
+#[tokio::test]
+async fn tokens_of_before_there_were_roles_have_one_and_an_auditors_comes_back() {
+    let (store, tenant) = (store().await, "tokens-roles");
+    // As a build without roles wrote them, and one of a kind that only a newer build knows.
+    for (id, kind) in [("ops", "reader"), ("root", "admin"), ("later", "made-up")] {
+        let insert = format!(
+            "INSERT INTO tokens (tenant, id, secret_sha256, kind, state, created, made_by, via, version) \
+             VALUES ('{tenant}', '{id}', '{}', '{kind}', 'active', now64(3), 'made up', 'command', 1)",
+            "ab".repeat(32)
+        );
+        client().await.query(&insert).execute().await.unwrap();
+    }
+    let auditor = StoredToken {
+        kind: TokenKind::Auditor,
+        ..token(tenant, "board", 1, TokenState::Active)
+    };
+    let before = store.tokens_mark(tenant).await.unwrap();
+    store.put_tokens(&[auditor]).await.unwrap();
+    let after = store.tokens_mark(tenant).await.unwrap();
+    assert!(!after.is_same(&before), "an intake or a page reads it");
+    let tokens = store.tokens_in_use(tenant).await.unwrap();
+    let roles: Vec<(&str, Option<Role>)> = tokens
+        .iter()
+        .map(|token| (token.id.as_str(), token.kind.role()))
+        .collect();
+    assert_eq!(
+        roles,
+        [
+            ("board", Some(Role::Auditor)),
+            ("ops", Some(Role::Operator)),
+            ("root", Some(Role::Administrator)),
+        ]
+    );
 }

@@ -1,7 +1,7 @@
 //! `/endpoints/{id}/attempts/{attempt}`: one try as a ladder of records, from what started its failure to how it ended.
 
 use super::{
-    derived::{AttemptOut, FindingOut},
+    derived::{AttemptOut, FindingOut, places},
     endpoint, logged, name,
     records::{CodeAt, spelled},
     shown,
@@ -9,6 +9,8 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    looks::Look,
+    roles::Asker,
     server::Web,
     texts,
 };
@@ -27,6 +29,7 @@ const TEXT_MAX: usize = 4 << 10;
 pub(crate) async fn attempt(
     State(web): State<Web>,
     Path((id, attempt)): Path<(String, String)>,
+    asker: Asker,
 ) -> Result<Detail> {
     let asked = u64::from_str_radix(&attempt, 16)
         .ok()
@@ -65,10 +68,25 @@ pub(crate) async fn attempt(
     let changes = web.utc_changes_of(&id, &rungs);
     let (same, changes) = tokio::try_join!(same, changes)?;
     let rules = web.rule_texts().await;
-    let ladder = rungs
+    let of_rungs = rungs.iter().map(|(_, event)| {
+        let (from, to) = (event.offset, event.offset.saturating_add(event.length));
+        (event.stream, from..to)
+    });
+    let looks = Look::at(&id, of_rungs.chain(found.finding.iter().flat_map(places)));
+    let mut ladder: Vec<Rung> = rungs
         .into_iter()
         .map(|(rung, event)| Rung::new(rung, event, &found, &changes))
         .collect();
+    let finding = found.finding.clone();
+    let mut finding = finding.map(|finding| FindingOut::new(&rules, finding, None));
+    if asker.sees_text() {
+        web.note(&asker, &looks).await?;
+    } else {
+        finding = finding.map(FindingOut::without_text);
+        for rung in &mut ladder {
+            (rung.text, rung.codes) = (None, Vec::new());
+        }
+    }
     Ok(Json(Detail {
         endpoint: Head {
             id,
@@ -77,9 +95,7 @@ pub(crate) async fn attempt(
             build: Some(texts::build(&head.servicing_stack)).filter(|build| !build.is_empty()),
         },
         attempt: found.listed.into(),
-        finding: found
-            .finding
-            .map(|finding| FindingOut::new(&rules, finding, None)),
+        finding,
         ladder,
         noise: Vec::new(),
         same: Same {
@@ -152,7 +168,8 @@ struct Rung {
     path: Option<String>,
     logged: Option<String>,
     utc: Option<String>,
-    text: String,
+    /// Nothing where who asks may see no text of logs.
+    text: Option<String>,
     codes: Vec<CodeAt>,
 }
 
@@ -262,7 +279,7 @@ impl Rung {
             logged: logged(event.logged),
             utc: utc.map(|utc| utc.to_string()),
             codes: spelled(text),
-            text: text.to_owned(),
+            text: Some(text.to_owned()),
         }
     }
 }

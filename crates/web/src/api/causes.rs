@@ -3,7 +3,7 @@
 use super::{
     codes::Equivalent,
     day,
-    derived::FindingOut,
+    derived::{FindingOut, places},
     endpoints::{Days, Row, unknown},
     file::{Asking, List},
     filter::{AskedFilter, read_cause},
@@ -15,6 +15,8 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    looks::Look,
+    roles::Asker,
     server::Web,
     texts::{self, Text},
 };
@@ -102,12 +104,19 @@ pub(crate) async fn cause(
     Path(id): Path<String>,
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
+    asker: Asker,
 ) -> Result<CauseDetail> {
     let asked = read_cause(&id)?;
     let mut filter = filter.read(&pairs, &web)?;
     filter.cause = Some(asked.clone());
     let found = web.store.cause(&filter).await?;
     let rules = web.rule_texts().await;
+    if let Some((endpoint, finding)) = &found.sample
+        && asker.sees_text()
+    {
+        let looks = Look::at(endpoint, places(finding));
+        web.note(&asker, &looks).await?;
+    }
     let known = found.cause.is_some();
     // Of a cause that nothing in the days has, its name is told all the same.
     let rule = rules.get(&asked.word);
@@ -172,9 +181,15 @@ pub(crate) async fn cause(
                 count,
             })
             .collect(),
-        sample: found.sample.map(|(endpoint, finding)| Sample {
-            endpoint,
-            finding: FindingOut::new(&rules, finding, None),
+        sample: found.sample.map(|(endpoint, finding)| {
+            let finding = FindingOut::new(&rules, finding, None);
+            Sample {
+                endpoint,
+                finding: match asker.sees_text() {
+                    true => finding,
+                    false => finding.without_text(),
+                },
+            }
         }),
         common: found.common.into_iter().map(CommonOut::from).collect(),
         twins: found

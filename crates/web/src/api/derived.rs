@@ -1,13 +1,14 @@
 //! Attempts and findings as answers show them.
 
-use super::{logged, name};
+use super::{file::or_empty, logged, name};
 use crate::{
     rule_texts::RuleTexts,
     texts::{self, Text},
 };
 use classify::Standing;
-use event::Code;
+use event::{Code, StreamId};
 use serde::Serialize;
+use std::ops::Range;
 use store::{ListedAttempt, ListedFinding};
 
 #[derive(Serialize)]
@@ -85,7 +86,8 @@ pub(super) struct EvidenceOut {
     stream: String,
     offset: u64,
     length: u64,
-    text: String,
+    /// Nothing where who asks may see no text of logs.
+    text: Option<String>,
 }
 
 impl EvidenceOut {
@@ -95,12 +97,26 @@ impl EvidenceOut {
             self.source.to_owned(),
             self.stream.clone(),
             self.offset.to_string(),
-            self.text.clone(),
+            or_empty(self.text.as_ref()),
         ]
     }
 }
 
+/// Where the records stand that a finding shows.
+pub(super) fn places(finding: &ListedFinding) -> impl Iterator<Item = (StreamId, Range<u64>)> {
+    let evidence = finding.finding.evidence.iter();
+    evidence.map(|at| (at.stream, at.offset..at.offset.saturating_add(at.length)))
+}
+
 impl FindingOut {
+    /// For whoever may see no text of logs.
+    pub(super) fn without_text(mut self) -> Self {
+        for evidence in &mut self.evidence {
+            evidence.text = None;
+        }
+        self
+    }
+
     pub(crate) fn new(
         rules: &RuleTexts,
         ListedFinding { finding, place }: ListedFinding,
@@ -148,7 +164,7 @@ impl FindingOut {
                     stream: evidence.stream.to_string(),
                     offset: evidence.offset,
                     length: evidence.length,
-                    text: evidence.text,
+                    text: Some(evidence.text),
                 })
                 .collect(),
         }

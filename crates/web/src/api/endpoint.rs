@@ -1,7 +1,7 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
 use super::{
-    derived::{AttemptOut, FindingOut},
+    derived::{AttemptOut, FindingOut, places},
     endpoints::Days,
     filter::now,
     held::Held,
@@ -13,6 +13,8 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    looks::Look,
+    roles::Asker,
     rule_texts::RuleTexts,
     server::Web,
     texts::{self, Text},
@@ -44,6 +46,7 @@ pub(crate) async fn endpoint(
     State(web): State<Web>,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
+    asker: Asker,
 ) -> Result<Detail> {
     let from = Lists {
         streams: place("streams", &asked.streams)?,
@@ -57,10 +60,16 @@ pub(crate) async fn endpoint(
         web.store.times_held(&web.tenant, &id, now()),
     )?;
     let rules = web.rule_texts().await;
-    Ok(Json(Detail {
-        held: Held::new(held),
-        ..Detail::new(&rules, detail, judgement, clones)
-    }))
+    let looks = Look::at(&id, detail.findings.iter().flat_map(places));
+    let mut detail = Detail::new(&rules, detail, judgement, clones);
+    if asker.sees_text() {
+        web.note(&asker, &looks).await?;
+    } else {
+        let findings = detail.findings.into_iter();
+        detail.findings = findings.map(FindingOut::without_text).collect();
+    }
+    detail.held = Held::new(held);
+    Ok(Json(detail))
 }
 
 /// A machine with the verdict on it, where there is one.

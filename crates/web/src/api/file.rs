@@ -2,10 +2,10 @@
 //! its row in the audit before its first byte goes out.
 
 use super::filter::now;
-use crate::{error::ApiError, server::Web};
+use crate::{error::ApiError, guard, roles::Asker, server::Web};
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderValue, Uri, header, request::Parts},
+    http::{Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use event::is_formula;
@@ -44,36 +44,25 @@ impl<T> List<T> {
     }
 }
 
-/// Whoever asks, where the pages stand behind tokens: as the audit names him. For the binary, which checks tokens, to put into requests.
-#[derive(Clone, Debug)]
-pub struct Reader(pub String);
-
 /// What is asked for as a file, and by whom.
 pub(crate) struct Asking {
     is_csv: bool,
     /// Below `/api/v1`.
     address: Uri,
-    reader: String,
+    asker: Asker,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asking {
     type Rejection = ApiError;
 
-    /// Refused before anything is read where a page elsewhere has the file in itself, as a picture or a frame.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let said = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
-        let is_foreign = said("sec-fetch-site").is_some_and(|site| site == b"cross-site");
-        if is_foreign && said("sec-fetch-dest") != Some(b"document") {
-            return Err(ApiError::Request {
-                message: "another site's page asks for this file".to_owned(),
-                hint: "open the address itself",
-            });
-        }
-        let reader = parts.extensions.get::<Reader>();
+    /// Refused where a page elsewhere has the file in itself.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        guard::check_embedding(&parts.headers)?;
+        let Ok(asker) = Asker::from_request_parts(parts, state).await;
         Ok(Self {
             is_csv: !parts.uri.path().ends_with(".ndjson"),
             address: parts.uri.clone(),
-            reader: reader.map_or_else(|| "-".to_owned(), |reader| reader.0.clone()),
+            asker,
         })
     }
 }
@@ -106,24 +95,29 @@ impl Asking {
         action: &str,
         told: &serde_json::Value,
     ) -> Result<(), ApiError> {
-        let mut object = self.address.to_string();
-        object.truncate(object.floor_char_boundary(ADDRESS_MAX));
         let action = Action {
             action: action.to_owned(),
-            object,
+            object: as_object(&self.address),
             before: String::new(),
             after: told.to_string(),
         };
         web.store
             .audit(
                 &web.tenant,
-                &self.reader,
+                self.asker.name(),
                 now().0 * 1_000,
                 std::slice::from_ref(&action),
             )
             .await
             .map_err(ApiError::Unaudited)
     }
+}
+
+/// An address as the audit keeps it.
+pub(super) fn as_object(address: &Uri) -> String {
+    let mut object = address.to_string();
+    object.truncate(object.floor_char_boundary(ADDRESS_MAX));
+    object
 }
 
 /// An answer that a browser saves.

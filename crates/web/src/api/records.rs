@@ -4,13 +4,15 @@ use super::{logged, name, shown};
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    looks::Look,
+    roles::Asker,
     server::Web,
 };
 use axum::extract::{Path, Query, State};
 use classify::{Spelling, codes_in};
 use event::{StreamId, UtcAnchor};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 use store::{RawSlice, RawWindow};
 
 /// Neighbours each way unless asked for: a screenful.
@@ -42,6 +44,7 @@ pub(crate) async fn records(
     State(web): State<Web>,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
+    asker: Asker,
 ) -> Result<Records> {
     let stream: StreamId = asked.stream.parse().map_err(|_| ApiError::Request {
         message: format!("`stream={}` is no stream", shown(&asked.stream)),
@@ -89,7 +92,10 @@ pub(crate) async fn records(
             .store
             .utc_changes(&web.tenant, &id, stream, below)
             .await?;
-        return Ok(Json(shelf.take(&window, &changes, before, after)));
+        let records = shelf.take(&window, &changes, before, after);
+        let looks = Look::at(&id, records.bytes().map(|bytes| (stream, bytes)));
+        web.note(&asker, &looks).await?;
+        return Ok(Json(records));
     }
 }
 
@@ -236,6 +242,14 @@ pub(crate) struct Records {
     records: Vec<RecordOut>,
     more_before: bool,
     more_after: bool,
+}
+
+impl Records {
+    /// The source bytes from the first record to the last; nothing where there is none.
+    fn bytes(&self) -> Option<Range<u64>> {
+        let (first, last) = self.records.first().zip(self.records.last())?;
+        Some(first.offset..last.offset.saturating_add(last.length))
+    }
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,9 @@
 //! `/status`: what the header of every page asks for every few seconds, and no more.
 
 use super::system::Signs;
-use crate::{error::Result, json::Json, server::Web};
+use crate::{error::Result, json::Json, roles::Asker, server::Web};
 use axum::extract::State;
+use event::Role;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -17,6 +18,9 @@ pub(crate) struct Status {
     last_log: Option<String>,
     /// Sentences of `/system`.
     trouble: usize,
+    /// Of who asks; absent where the pages ask for no token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +43,7 @@ impl Disk {
     }
 }
 
-pub(crate) async fn status(State(web): State<Web>) -> Result<Status> {
+pub(crate) async fn status(State(web): State<Web>, asker: Asker) -> Result<Status> {
     let (news, used_bytes, derived, last_contact, trouble) = tokio::try_join!(
         web.store.open_news_state(),
         web.store.disk_used(),
@@ -55,5 +59,6 @@ pub(crate) async fn status(State(web): State<Web>) -> Result<Status> {
         derived,
         last_log: last_contact.map(|at| at.to_string()),
         trouble,
+        role: asker.role().map(Role::name),
     }))
 }

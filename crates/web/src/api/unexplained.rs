@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::Days,
-    file::{Asking, Line, List, or_empty},
+    file::{Asking, Line, List, as_object, or_empty},
     filter::AskedFilter,
     labels::Pairs,
     logged, name,
@@ -10,16 +10,19 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    looks::Look,
+    roles::Asker,
     server::Web,
 };
 use axum::{
     extract::{Query, State},
+    http::Uri,
     response::Response,
 };
 use classify::{Rules, broken_tests, template};
 use event::Code;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{UnexplainedCluster, UnexplainedSample};
 
 /// Bytes of a record in the answer: more is no line to write a rule from.
@@ -33,8 +36,16 @@ pub(crate) async fn unexplained(
     State(web): State<Web>,
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
+    address: Uri,
+    asker: Asker,
 ) -> Result<Unexplained> {
     let found = web.store.unexplained(&filter.read(&pairs, &web)?).await?;
+    let samples = found.clusters.iter().flat_map(|cluster| &cluster.samples);
+    let of: BTreeSet<&str> = samples.map(|sample| sample.endpoint.as_str()).collect();
+    if !of.is_empty() {
+        let look = Look::at_page(as_object(&address), of.into_iter().collect());
+        web.note(&asker, &[look]).await?;
+    }
     Ok(Json(Unexplained {
         range: found.days.map(Days::from),
         failed: found.failed,

@@ -1,8 +1,8 @@
 //! One engine for the process, a fleet of two machines in it, and the pages served over it.
 
 use classify::{CLASSIFIER_VERSION, Rules, StreamFacts, UnitInput, classify, derive};
-use embedded_clickhouse::testing::TestEngine;
-use event::{Chunk, Format, LoggedAt, Source, StreamId, TextEncoding, Unit};
+use embedded_clickhouse::testing::{TOKEN, TestEngine};
+use event::{Chunk, Format, LoggedAt, Role, Source, StreamId, TextEncoding, Unit};
 use serde_json::Value;
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::OnceLock};
 use store::{
@@ -35,7 +35,7 @@ const HEALTHY: &str = concat!(
 );
 
 /// A failure that only a rule of [`SITE_RULES`] knows.
-const GUARDED: &str = concat!(
+pub(crate) const GUARDED: &str = concat!(
     "2022-08-18 15:53:42, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 30980000_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616\r\n",
     "2022-08-18 15:53:46, Error                 CBS    The made-up guard refused to let go [HRESULT = 0x80070005 - E_ACCESSDENIED]\r\n",
     "2022-08-18 15:53:47, Info                  CBS    Exec: Processing complete.  Session: 30980000_1234567890, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.1889.1.7, Identifier: KB5016616 [HRESULT = 0x80070005 - E_ACCESSDENIED]\r\n",
@@ -167,7 +167,7 @@ async fn serve_router(router: axum::Router) -> SocketAddr {
 }
 
 /// What the pipeline does with a chunk, without its loops.
-async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: &str) {
+pub(crate) async fn fill(store: &Store, tenant: &str, endpoint: &str, rules: &Rules, text: &str) {
     let rule_set = 1;
     let chunk = Chunk {
         tenant: tenant.to_owned(),
@@ -270,16 +270,41 @@ impl Served {
         serve_pages(self.connect().await, tenant).await
     }
 
-    /// The same, asked by somebody whose token has this name.
+    /// The same, asked by an operator whose token has this name, or by anybody.
     pub(crate) async fn pages_for(&self, tenant: &str, reader: Option<&str>) -> SocketAddr {
+        let reader = reader.map(|name| (name, Role::Operator));
+        self.pages_as(tenant, reader).await
+    }
+
+    /// The same, asked by somebody whose token has this name and role, or by anybody.
+    pub(crate) async fn pages_as(&self, tenant: &str, reader: Option<(&str, Role)>) -> SocketAddr {
         let pages = pages(self.connect().await, tenant);
         let pages = match reader {
-            Some(name) => pages.layer(axum::Extension(web::Reader(name.to_owned()))),
+            Some((name, role)) => pages.layer(axum::Extension(web::Reader {
+                name: name.to_owned(),
+                role,
+            })),
             None => pages,
         };
         // The pages outlive the runtime of the test.
         let served = self.runtime.spawn(serve_router(pages));
         served.await.expect("pages are served")
+    }
+
+    /// Tells the engine something that the store has no word for.
+    pub(crate) async fn tell(&self, statement: &str) {
+        let query: String = statement
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect();
+        let path = format!("/?database=cbsift&query={query}");
+        let headers = [
+            ("Host", "127.0.0.1"),
+            ("X-ClickHouse-Key", TOKEN),
+            ("Content-Length", "0"),
+        ];
+        let answer = ask(self.engine.address(), "POST", &path, &headers).await;
+        assert_eq!(answer.status, 200, "{statement}: {}", answer.body);
     }
 
     /// Makes another set the newest one of the store, for every tenant.

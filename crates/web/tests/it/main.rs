@@ -9,6 +9,7 @@
 //! - `machines`: verdict, updates and attempts of one machine
 //! - `site_rules`: findings of a site's own rules have their titles
 //! - `protocol`: names, headers, caching, errors, methods
+//! - `roles`: who may see which address, and who looked at text of logs
 
 mod alerts;
 mod answers;
@@ -18,5 +19,6 @@ mod harness;
 mod lists;
 mod machines;
 mod protocol;
+mod roles;
 mod simulated;
 mod site_rules;

@@ -252,3 +252,26 @@ export function system(status) {
     trouble,
   };
 }
+
+/** Who did what: two pages of it. */
+export function audit(query) {
+  const row = (number, actor, action, object, after) => ({
+    at: new Date(Date.UTC(2024, 2, 15, 12, number)).toISOString(),
+    actor,
+    action,
+    object,
+    before: null,
+    after,
+    writer: "00000000000000ab",
+    number,
+    previous: [],
+    hash: String(number).padStart(64, "0"),
+  });
+  const rows = [
+    row(4, "reader:ops", "log.view", "PC-0042", { stream: "00000000c0ffee01", from: 0, to: 8_123 }),
+    row(3, "admin:root", "list.export", "/endpoints.csv", { rows: 240, bytes: 40_112, cut: false }),
+    row(2, "made-up (uid 1000)", "token.create", "ops", { kind: "reader", state: "active" }),
+    row(1, "made-up (uid 1000)", "endpoint.label", "PC-0042", { ring: "pilot" }),
+  ];
+  return query.get("after") ? { rows: rows.slice(2), next: null } : { rows: rows.slice(0, 2), next: "older" };
+}

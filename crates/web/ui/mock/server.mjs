@@ -8,7 +8,7 @@ import { extname, join, normalize } from "node:path";
 import { endpointList, labelList, overview } from "./fleet.mjs";
 import { attemptDetail } from "./case.mjs";
 import { endpointDetail, records } from "./machine.mjs";
-import { alerts, coverage, search, system, unexplained } from "./rest.mjs";
+import { alerts, audit, coverage, search, system, unexplained } from "./rest.mjs";
 import { causeDetail, causeList, updateDetail, updateList } from "./sections.mjs";
 import { codeDetail } from "./shared.mjs";
 
@@ -51,6 +51,7 @@ function answer(path, query) {
   if (parts[0] === "coverage") return coverage(query);
   if (parts[0] === "alerts") return alerts();
   if (parts[0] === "system") return system(status());
+  if (parts[0] === "audit") return audit(query);
   return null;
 }
 

@@ -153,7 +153,8 @@ export interface Finding {
   open?: boolean;
   /** The update that did, or null. */
   closed_by?: string | null;
-  evidence: { source: string; stream: string; offset: number; length: number; text: string }[];
+  /** Without text for whoever may see none. */
+  evidence: { source: string; stream: string; offset: number; length: number; text: string | null }[];
 }
 
 export interface Records {

@@ -97,7 +97,8 @@ export interface Rung {
   path?: string;
   logged: string | null;
   utc: string | null;
-  text: string;
+  /** Null for whoever may see no text of logs. */
+  text: string | null;
   codes: { code: string; name: string | null; at: number; end: number }[];
 }
 

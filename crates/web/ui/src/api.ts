@@ -34,6 +34,8 @@ export interface Status {
   last_log?: string | null;
   /** Sentences that the page of the system has to say. */
   trouble?: number;
+  /** Of the reader; absent where the pages ask for no token. */
+  role?: string;
 }
 
 export interface Overview {
@@ -91,6 +93,25 @@ export interface Group {
 export interface Label {
   label: string;
   value: string;
+}
+
+/** Who did what, the newest first. */
+export interface Audit {
+  rows: AuditRow[];
+  next: string | null;
+}
+
+export interface AuditRow {
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  before: unknown;
+  after: unknown;
+  /** Which process wrote it, and its which row. */
+  writer: string;
+  number: number;
+  hash: string;
 }
 
 /** What PCs can be narrowed and grouped by. */

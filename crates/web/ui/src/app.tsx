@@ -9,6 +9,7 @@ import { Link, go, useAddress } from "./nav";
 import {
   AlertsPage,
   AttemptPage,
+  AuditPage,
   CausePage,
   CausesPage,
   CodePage,
@@ -28,6 +29,7 @@ import { Broken } from "./parts/broken";
 import { TipLayer } from "./parts/code";
 import { Header } from "./parts/header";
 import { Note, Skeleton } from "./parts/states";
+import { RoleContext } from "./roles";
 import { type Route, queryOf, routeOf } from "./url";
 import { visible } from "./visible";
 
@@ -98,7 +100,9 @@ export function App() {
         {/* A page whose script is on its way; the address and the head are its own already, so nothing of the one before may stay. */}
         <Broken key={route.page}>
           <Suspense fallback={<Skeleton lines={9} />}>
-            <Page route={route} derived={status.data?.derived} />
+            <RoleContext.Provider value={status.data?.role ?? null}>
+              <Page route={route} derived={status.data?.derived} />
+            </RoleContext.Provider>
           </Suspense>
         </Broken>
       </main>
@@ -149,6 +153,8 @@ function Page({ route, derived }: { route: Route; derived: number | undefined })
       return <AlertsPage />;
     case "system":
       return <SystemPage />;
+    case "audit":
+      return <AuditPage key={route.after} after={route.after} />;
     case "unknown":
       return (
         <Note title={t.common.notFound} text={t.common.notFoundHint}>

@@ -19,4 +19,5 @@ export const UnexplainedPage = lazy(() =>
 );
 export const CoveragePage = lazy(() => import("./pages/coverage").then((page) => ({ default: page.CoveragePage })));
 export const AlertsPage = lazy(() => import("./pages/alerts").then((page) => ({ default: page.AlertsPage })));
+export const AuditPage = lazy(() => import("./pages/audit").then((page) => ({ default: page.AuditPage })));
 export const SystemPage = lazy(() => import("./pages/system").then((page) => ({ default: page.SystemPage })));

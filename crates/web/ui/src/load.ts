@@ -9,6 +9,8 @@ export class ApiError extends Error {
     readonly status: number,
     message: string,
     readonly hint: string | null,
+    /** Who may, where the reader's role does not allow it. */
+    readonly roles: readonly string[] = [],
   ) {
     super(message);
   }
@@ -25,8 +27,8 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   }
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok || body === null) {
-    const { error, hint } = (body ?? {}) as { error?: string; hint?: string };
-    throw new ApiError(response.status, error ?? `HTTP ${response.status}`, hint ?? null);
+    const { error, hint, roles } = (body ?? {}) as { error?: string; hint?: string; roles?: string[] };
+    throw new ApiError(response.status, error ?? `HTTP ${response.status}`, hint ?? null, roles);
   }
   return body as T;
 }

@@ -153,10 +153,13 @@ function chainOf(lang: Lang, attempt: AttemptDetail | null, finding: AttemptDeta
       head: [word(t.attempt.rungs, rung.rung), whenOf(rung.logged, rung.utc), place(rung.source, rung.offset)]
         .filter(Boolean)
         .join(" · "),
-      text: rung.text,
+      text: rung.text ?? t.roles.withheld,
     }));
   }
-  return (finding?.evidence ?? []).map(({ source, offset, text }) => ({ head: place(source, offset), text }));
+  return (finding?.evidence ?? []).map(({ source, offset, text }) => ({
+    head: place(source, offset),
+    text: text ?? t.roles.withheld,
+  }));
 }
 
 /** What looks like an error beside it and is none. */

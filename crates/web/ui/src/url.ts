@@ -64,6 +64,7 @@ export type Route =
   | { page: "search"; q: string }
   | { page: "unexplained" | "coverage"; filters: Filters }
   | { page: "alerts" | "system" }
+  | { page: "audit"; after: string }
   | { page: "endpoints"; view: ListView }
   | { page: "endpoint"; id: string; places: Places }
   | { page: "records"; id: string; stream: string; offset: number }
@@ -175,6 +176,7 @@ export function routeOf(pathname: string, search: string): Route {
     return { page: parts[0], filters: without(filtersOf(search), "by") };
   }
   if (parts.length === 1 && (parts[0] === "alerts" || parts[0] === "system")) return { page: parts[0] };
+  if (parts[0] === "audit" && parts.length === 1) return { page: "audit", after: query.get("after") ?? "" };
   if (parts[0] === "search" && parts.length === 1)
     return { page: "search", q: searchable(query.get("q") ?? "").trim() };
   if (parts[0] === "codes" && parts.length === 2) return { page: "code", code: parts[1]!.toLowerCase() };
@@ -200,6 +202,8 @@ export const logFileUrl = (id: string, stream: string) =>
 export const attemptUrl = (id: string, attempt: string) => `${endpointUrl(id)}/attempts/${encodeURIComponent(attempt)}`;
 export const reportUrl = (id: string, attempt: string | null) =>
   `${endpointUrl(id)}/report${attempt === null ? "" : `?attempt=${encodeURIComponent(attempt)}`}`;
+/** A page of the audit, for the reader and for the API alike. */
+export const auditUrl = (after = "") => `/audit${after === "" ? "" : `?after=${encodeURIComponent(after)}`}`;
 export const searchUrl = (q: string) => `/search?q=${encodeURIComponent(searchable(q).trim())}`;
 
 /** The page of an update or a cause keeps the days and the labels, which are what a reader chose on the page before. */

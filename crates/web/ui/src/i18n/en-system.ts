@@ -15,6 +15,7 @@ export const system = {
     coverage: "Coverage",
     alerts: "Alerts",
     system: "System",
+    audit: "Audit",
     main: "Main",
     trouble: (sentences: number) => s(sentences, "thing") + " to see to",
   },

@@ -1,6 +1,7 @@
 // Every word on the pages, in English.
 
 import { count } from "../format";
+import { audit } from "./en-audit";
 import { casework } from "./en-case";
 import { files } from "./en-files";
 import { fleet } from "./en-fleet";
@@ -77,6 +78,7 @@ export const en = {
   ...system,
   ...names,
   ...files,
+  ...audit,
 };
 
 /** The shape of a language: the same keys, any texts. */

@@ -15,6 +15,7 @@ export const system: typeof english = {
     coverage: "覆盖",
     alerts: "告警",
     system: "系统",
+    audit: "审计",
     main: "主导航",
     trouble: (sentences) => `${z(sentences)} 项需要处理`,
   },

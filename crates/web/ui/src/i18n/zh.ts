@@ -2,6 +2,7 @@
 
 import { count } from "../format";
 import type { Messages } from "./en";
+import { audit } from "./zh-audit";
 import { casework } from "./zh-case";
 import { files } from "./zh-files";
 import { fleet } from "./zh-fleet";
@@ -77,4 +78,5 @@ export const zh: Messages = {
   ...system,
   ...names,
   ...files,
+  ...audit,
 };

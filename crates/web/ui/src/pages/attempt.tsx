@@ -13,7 +13,7 @@ import { Advice } from "../parts/advice";
 import { CaseButtons } from "../parts/case-buttons";
 import { Code } from "../parts/code";
 import { Held, Standing } from "../parts/held";
-import { LogText } from "../parts/log-text";
+import { LogText, RecordText } from "../parts/log-text";
 import { Outcome } from "../parts/outcome";
 import { Copy, Time } from "../parts/small";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
@@ -123,7 +123,8 @@ function RungLine({ rung, endpoint }: { rung: Rung; endpoint: string }) {
         </Link>
       </p>
       <p className="rung-text mono">
-        {segments(rung.text, rung.codes).map((piece, index) =>
+        {rung.text === null && <RecordText text={null} />}
+        {segments(rung.text ?? "", rung.codes).map((piece, index) =>
           piece.code === null ? (
             <LogText key={index} text={piece.text} />
           ) : (

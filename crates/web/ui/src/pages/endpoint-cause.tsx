@@ -7,7 +7,7 @@ import { useLang, word } from "../i18n";
 import { Link } from "../nav";
 import { Advice } from "../parts/advice";
 import { Code } from "../parts/code";
-import { LogText } from "../parts/log-text";
+import { LogText, RecordText } from "../parts/log-text";
 import { Category, Copy, Time } from "../parts/small";
 import { attemptUrl, causeUrl, recordUrl, updateUrl } from "../url";
 import { visible } from "../visible";
@@ -176,7 +176,7 @@ export function Evidence({ finding, endpoint, open }: { finding: Finding; endpoi
           <li key={`${line.stream} ${line.offset}`}>
             <Link href={recordUrl(endpoint, line.stream, line.offset)} title={t.common.opensRecord}>
               <span className="evidence-text mono">
-                <LogText text={line.text} />
+                <RecordText text={line.text} />
               </span>
               <span className="evidence-place">
                 {word(t.sources, line.source)} · {t.records.at(line.offset)} →

@@ -11,6 +11,7 @@ import { LogText } from "../parts/log-text";
 import { PcStateBadge } from "../parts/pc-state";
 import { useShown } from "../parts/shown";
 import { Empty, Panel } from "../parts/states";
+import { seesText, useRole } from "../roles";
 import { causeUrl, listPath, updateUrl } from "../url";
 import { visible } from "../visible";
 import { CauseCard } from "./endpoint-cause";
@@ -24,7 +25,7 @@ export function Problems({ data, pager }: { data: EndpointDetail; pager: ReactNo
     <Panel
       title={t.pc.failing}
       hint={failing.length > 1 ? t.pc.failingHint : undefined}
-      aside={<Files path={listPath(id, "findings")} />}
+      aside={seesText(useRole()) ? <Files path={listPath(id, "findings")} /> : undefined}
       className="findings"
     >
       {pager}

@@ -6,6 +6,7 @@ import { tagOf, useLang } from "../i18n";
 import { pause, useLive } from "../live";
 import type { Loaded } from "../load";
 import { Link } from "../nav";
+import { readsAudit, seesText } from "../roles";
 import type { Route } from "../url";
 import { SearchBox } from "./search-box";
 import { StatusLine } from "./status-line";
@@ -20,8 +21,14 @@ const PLACES: { place: Place; href: string; pages: Route["page"][] }[] = [
   { place: "coverage", href: "/coverage", pages: ["coverage"] },
   { place: "alerts", href: "/alerts", pages: ["alerts"] },
   { place: "system", href: "/system", pages: ["system"] },
+  { place: "audit", href: "/audit", pages: ["audit"] },
 ];
-type Place = "overview" | "updates" | "causes" | "endpoints" | "unexplained" | "coverage" | "alerts" | "system";
+type Place =
+  "overview" | "updates" | "causes" | "endpoints" | "unexplained" | "coverage" | "alerts" | "system" | "audit";
+
+/** Pages that the reader's role shows. */
+const isFor = (role: string | null, place: Place): boolean =>
+  place === "audit" ? readsAudit(role) : place !== "unexplained" || seesText(role);
 
 export function Header(props: {
   route: Route;
@@ -33,13 +40,14 @@ export function Header(props: {
   const { lang, t } = useLang();
   const { page } = props.route;
   const trouble = props.status.data?.trouble ?? 0;
+  const role = props.status.data?.role ?? null;
   return (
     <header className="top">
       <Link href="/" className="brand" aria-label={`cbsift, ${t.nav.overview}`}>
         <Mark /> cbsift
       </Link>
       <nav aria-label={t.nav.main}>
-        {PLACES.map(({ place, href, pages }) => (
+        {PLACES.filter(({ place }) => isFor(role, place)).map(({ place, href, pages }) => (
           <Link
             key={place}
             href={place === "overview" ? props.home : href}

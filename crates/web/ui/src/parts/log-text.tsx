@@ -7,6 +7,12 @@ import { pieces, written } from "../visible";
 /** Marks drawn as such in one text; of a text that is full of them the rest is written plainly, so that it cannot fill the page. */
 const DRAWN = 100;
 
+/** The text of a record, or that the reader's role does not show it. */
+export function RecordText({ text }: { text: string | null }) {
+  const { t } = useLang();
+  return text === null ? <span className="muted">{t.roles.withheld}</span> : <LogText text={text} />;
+}
+
 /**
  * A text as text, with a mark for every character that has no shape or would turn the line round.
  *

@@ -2,9 +2,11 @@
 
 import type { ReactNode } from "react";
 
-import { useLang } from "../i18n";
+import { type Messages, useLang, word } from "../i18n";
 import type { ApiError } from "../load";
 import { LogText } from "./log-text";
+
+const FORBIDDEN = 403;
 
 /** A titled part of a page. `aside` stands at the right of the title. */
 export function Panel(props: {
@@ -60,15 +62,23 @@ export function Skeleton({ lines = 6 }: { lines?: number }) {
   );
 }
 
+/** Who may see what the reader may not. */
+export const forbiddenText = (t: Messages, roles: readonly string[]): string =>
+  t.roles.may(roles.map((role) => word(t.roles.names, role)).join(t.roles.and));
+
 /** A failed request in a sentence. */
 export function Failure({ error }: { error: ApiError }) {
   const { t } = useLang();
+  if (error.status === FORBIDDEN) return t.roles.refused;
   return error.status === 0 ? t.error.unreachable : <LogText text={error.message} />;
 }
 
 /** A request that failed, in the server's own words where it has some. */
 export function Failed({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
   const { t } = useLang();
+  // A role is nothing to try again about.
+  if (error.status === FORBIDDEN && error.roles.length > 0)
+    return <Note title={t.roles.refused} text={forbiddenText(t, error.roles)} />;
   const unreachable = error.status === 0;
   const title = unreachable ? t.error.unreachable : error.status === 404 ? t.error.gone : t.error.title;
   return (
