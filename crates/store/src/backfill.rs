@@ -110,12 +110,20 @@ impl Store {
 
     /// Notes that the sums of a month are to be counted again because an endpoint was erased, or that they are.
     pub(crate) async fn note_recount(&self, of: &Erasing, month: Month, done: bool) -> Result<()> {
+        let name = format!("{RECOUNT} {} {}", of.tenant, month.yyyymm());
+        let before: u64 = self
+            .fetch_one(
+                "read which months are to be counted again",
+                self.sql("SELECT max(step) FROM backfills WHERE name = {name:String}")
+                    .param("name", &name),
+            )
+            .await?;
         let noted = Progress {
-            name: format!("{RECOUNT} {} {}", of.tenant, month.yyyymm()),
+            name,
             tenant: of.tenant.clone(),
             endpoint: String::new(),
             done: done.into(),
-            step: of.at_ms.unsigned_abs() * 2 + u64::from(done),
+            step: before + 1,
         };
         self.insert_rows::<Progress, _>("backfills", std::iter::once(noted))
             .await

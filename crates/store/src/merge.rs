@@ -11,7 +11,7 @@ use clickhouse::Row;
 use event::{Event, EventId, MESSAGE_PATH, Month, StreamId, Unit, UnitNews};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Whose rows become whose.
@@ -68,8 +68,8 @@ const EVENTS_READ: u64 = 10_000;
 /// Between two looks whether a deletion is done.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// For how long one may fail.
-const FAILS_FOR: Duration = Duration::from_secs(60);
+/// So many seconds may lie between two failures of one, by the engine's clock.
+const FAILS_FOR_S: u32 = 60;
 
 /// Tables of one endpoint's rows, in the order in which they go. The chunks, of which these are made, go after them and by themselves, so that
 /// a merge that was cut short in between makes all of it again.
@@ -488,14 +488,15 @@ impl Store {
 
     /// Waits until what was asked for of a table's rows is done.
     pub(crate) async fn mutations_done(&self, table: &str) -> Result<()> {
-        let mut fails_since: Option<Instant> = None;
+        let mut fails_since: Option<u32> = None;
         loop {
             let doing = "take rows away";
-            let (left, failed): (u64, String) = self
+            let (left, failed, failed_at): (u64, String, u32) = self
                 .fetch_one(
                     doing,
                     self.sql(
-                        "SELECT count(), max(substringUTF8(splitByChar('\n', latest_fail_reason)[1], 1, 300)) FROM system.mutations \
+                        "SELECT count(), argMax(substringUTF8(splitByChar('\n', latest_fail_reason)[1], 1, 300), latest_fail_time), \
+                           toUInt32(max(latest_fail_time)) FROM system.mutations \
                          WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done AND NOT is_killed",
                     )
                     .param("table", table),
@@ -504,12 +505,12 @@ impl Store {
             if left == 0 {
                 return Ok(());
             }
-            // One that fails is tried again by the engine, for ever.
+            // One that fails is tried again by the engine, for ever, and each time later than before.
             fails_since = match failed.is_empty() {
                 true => None,
-                false => fails_since.or_else(|| Some(Instant::now())),
+                false => fails_since.or(Some(failed_at)),
             };
-            if fails_since.is_some_and(|since| since.elapsed() > FAILS_FOR) {
+            if fails_since.is_some_and(|since| failed_at.saturating_sub(since) > FAILS_FOR_S) {
                 return Err(StoreError::config(
                     doing,
                     format!("a change of `{table}` fails again and again: {failed}"),

@@ -22,7 +22,7 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct Look {
     /// The machine, or the address of a page that shows text of several.
     object: String,
-    /// Which log of it; empty where it is a page of several.
+    /// Which log of it, or the machines of a page of several.
     log: String,
     told: Value,
 }
@@ -51,7 +51,8 @@ impl Look {
     pub(crate) fn at_page(address: String, endpoints: Vec<&str>) -> Self {
         Self {
             object: address,
-            log: String::new(),
+            // Text of another machine is another look.
+            log: endpoints.join(" "),
             told: json!({ "endpoints": endpoints }),
         }
     }

@@ -201,9 +201,10 @@ async fn nothing_is_compared_whose_age_nobody_knows() {
     try_it(&store, tenant, KB1, NOW - 50 * DAY_S, (0, 200), 2).await;
     try_it(&store, tenant, KB2, NOW, (0, 800), 24).await;
     for (from, is_known) in [
-        // The one before was tried on the first day that is looked at, 45 days before those of the page, and may have been before.
+        // The one before was tried within the first week that is looked at, 45 days before those of the page, and may have been before.
         (-5, false),
-        (-6, true),
+        (-11, false),
+        (-12, true),
         (-20, true),
         // It was tried before the days of the page.
         (1, false),

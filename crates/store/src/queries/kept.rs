@@ -2,8 +2,8 @@
 //!
 //! A row of `derivations` names its set by content, so one whose digest is known tells nothing new. Before each answer the digests of
 //! every month whose parts are others than last time are compared: an answer is never older than its question, and what was erased,
-//! merged or made again by other rules is gone from it. Months of more rows than are kept are read for each question, as are those of
-//! one machine that nobody has asked the fleet for.
+//! merged or made again by other rules is gone from it. Months of more rows than are kept are read for each question, as is one
+//! machine of a month that is not kept as it stands in the store.
 
 use super::{
     Day,
@@ -16,14 +16,19 @@ use serde::Deserialize;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// Rows that are kept, of tries, findings and machines in a month, some 80 bytes each: 100,000 machines of which each tries ten updates
 /// within 120 days have 1.5 million.
 const KEPT_ROWS: u64 = 2_000_000;
 
-/// Words that those of a tenant may have. Beyond that all of them are forgotten: what findings name is named by whoever writes logs.
-const KEPT_WORDS: usize = 500_000;
+/// What their words and causes may take, about: what findings name is named by whoever writes logs. Beyond that nothing is kept of the
+/// tenant for a while.
+const KEPT_WORD_BYTES: usize = 64 << 20;
+
+/// For so long.
+const BARRED: Duration = Duration::from_secs(600);
 
 /// Machines that are read again by their names, in one question.
 const NAMED_AT_ONCE: usize = 500;
@@ -65,6 +70,8 @@ struct Tenant {
     names: Arc<Names>,
     words: Words,
     months: BTreeMap<u32, KeptMonth>,
+    /// Nothing is kept of it until then.
+    barred_until: Option<Instant>,
 }
 
 /// By the number of each machine.
@@ -175,38 +182,54 @@ impl KeptMonth {
 }
 
 impl Store {
-    /// What machines tried in the months of a question, where it is kept.
+    /// What machines tried in the months of a question, where it is kept or may be. For some machines nothing is read: without the others
+    /// they are found by themselves.
     pub(super) async fn kept(&self, told: &Told<'_>) -> Result<Option<KeptRows>> {
+        self.kept_as(told, !told.is_of_few()).await
+    }
+
+    /// The same; `may_read` = what is not kept, or not as it stands in the store now, is read.
+    pub(super) async fn kept_as(
+        &self,
+        told: &Told<'_>,
+        may_read: bool,
+    ) -> Result<Option<KeptRows>> {
         if told.has_untold() {
             return Ok(None);
         }
         let Kept { bound, tenants } = self.kept_rows();
-        let mut tenants = match told.is_of_few() {
-            // Nobody waits for months of a fleet to see one machine.
-            true => match tenants.try_lock() {
-                Ok(tenants) => tenants,
-                Err(_) => return Ok(None),
-            },
-            false => tenants.lock().await,
+        let mut tenants = match (may_read, tenants.try_lock()) {
+            (_, Ok(tenants)) => tenants,
+            (true, Err(_)) => tenants.lock().await,
+            (false, Err(_)) => return Ok(None),
         };
         let name = told.tenant();
         let stamps = self.stamps(told).await?;
         tenants.asked += 1;
         let asked = tenants.asked;
         let tenant = tenants.all.entry(name.to_owned()).or_default();
-        let kept = tenant.rows(&stamps);
-        let is_new = stamps
-            .keys()
-            .any(|month| !tenant.months.contains_key(month));
-        if is_new && told.is_of_few() {
+        let is_barred = |until: Instant| until > Instant::now();
+        if tenant.barred_until.is_some_and(is_barred) {
             return Ok(None);
         }
-        let wanted = match is_new {
-            true => self.rows_of_months(told, &stamps, tenant).await?,
-            false => 0,
+        let is_fresh = |(month, stamp): (&u32, &u64)| {
+            let kept = tenant.months.get(month);
+            *stamp != 0 && kept.is_some_and(|kept| kept.stamp == *stamp)
         };
-        if kept + wanted > *bound {
+        if !may_read && !stamps.iter().all(is_fresh) {
+            return Ok(None);
+        }
+        let kept = tenant.rows(&stamps);
+        if kept > *bound {
             tenant.months.retain(|month, _| !stamps.contains_key(month));
+            return Ok(None);
+        }
+        let wanted = match stamps.keys().all(|month| tenant.months.contains_key(month)) {
+            true => 0,
+            false => self.rows_of_months(told, &stamps, tenant).await?,
+        };
+        // What narrower questions live on stays.
+        if kept + wanted > *bound {
             return Ok(None);
         }
         tenants.make_room(*bound, name, &stamps, kept + wanted);
@@ -216,21 +239,25 @@ impl Store {
             if !tenant.months.get(&month).is_some_and(is_same) {
                 self.look_again(told, tenant, month).await?;
             }
+            if tenant.words.bytes() > KEPT_WORD_BYTES {
+                let barred = Tenant {
+                    barred_until: Some(Instant::now() + BARRED),
+                    ..Tenant::default()
+                };
+                tenants.all.insert(name.to_owned(), barred);
+                return Ok(None);
+            }
             if let Some(kept) = tenant.months.get_mut(&month) {
                 kept.stamp = stamp;
                 kept.asked = asked;
             }
         }
         let months = stamps.keys().filter_map(|month| tenant.months.get(month));
-        let rows = KeptRows {
+        Ok(Some(KeptRows {
             names: Arc::clone(&tenant.names),
             words: tenant.words.clone(),
             months: months.map(|kept| Arc::clone(&kept.slots)).collect(),
-        };
-        if rows.words.len() > KEPT_WORDS {
-            tenants.all.remove(name);
-        }
-        Ok(Some(rows))
+        }))
     }
 
     /// The months of a question that any rows stand in, each with a number that is another one once rows have come or gone; 0 where nothing
@@ -265,7 +292,7 @@ impl Store {
             .copied()
             .filter(|month| !tenant.months.contains_key(month))
             .collect();
-        let sql = "SELECT toUInt64(sum(attempts) + sum(findings) + countIf(attempts + findings > 0)) FROM derivations \
+        let sql = "SELECT toUInt64(sum(attempts) + sum(findings) + countIf(attempts + findings > 0)) FROM derivations FINAL \
              WHERE tenant = {tenant:String} AND generation = 0 AND month IN {months:Array(UInt32)}";
         let query = told.ask(self, sql).param("months", missing);
         self.fetch_one("count what machines tried", query).await
@@ -360,6 +387,9 @@ impl Store {
             while let Some(row) = cursor.next().await? {
                 let held = Held::of(&mut tenant.words, &row, |_| true);
                 read.push((tenant.place(row.endpoint), held));
+                if tenant.words.bytes() > KEPT_WORD_BYTES {
+                    break;
+                }
             }
             Ok(())
         })

@@ -273,7 +273,7 @@ impl Store {
             None => {
                 let today = filter.now.map(day_at);
                 let latest = filter.now.map_or(Day::MAX, latest_day);
-                let last = self.last_day(&filter.tenant, latest).await?;
+                let last = self.last_day(filter, latest).await?;
                 last.map(|last| match today {
                     Some(today) if last + DEFAULT_DAYS > today => last.max(today),
                     _ => last,
@@ -293,7 +293,10 @@ impl Store {
     }
 
     /// The last day, none after `latest`, that holds something derived, else an event.
-    async fn last_day(&self, tenant: &str, latest: Day) -> Result<Option<Day>> {
+    async fn last_day(&self, filter: &Filter, latest: Day) -> Result<Option<Day>> {
+        let tenant = filter.tenant.as_str();
+        // Who asks for one machine does not wait until the fleet is read.
+        let may_read = filter.endpoint.is_none();
         // Nearly always the last month has a current set: no other is asked for.
         let mut before = day_start(latest).month().yyyymm() + 1;
         loop {
@@ -317,7 +320,7 @@ impl Store {
             };
             let (first, last) = days_of(month);
             let told = self.told(&everything, first, last.min(latest)).await?;
-            let last: Option<Day> = match self.kept(&told).await? {
+            let last: Option<Day> = match self.kept_as(&told, may_read).await? {
                 Some(kept) => kept.last_day(told.days()),
                 None => {
                     let doing = "read the last day that holds derived data";

@@ -78,7 +78,11 @@ struct Known {
     texts: Vec<Arc<str>>,
     causes: HashMap<Cause, CauseAt>,
     all_causes: Vec<Cause>,
+    bytes: usize,
 }
+
+/// What a word or a cause takes beside its text, about: its places in a map and in a list.
+const PLACES: usize = 64;
 
 impl Default for Known {
     fn default() -> Self {
@@ -88,14 +92,15 @@ impl Default for Known {
             texts: vec![empty],
             causes: HashMap::new(),
             all_causes: Vec::new(),
+            bytes: 0,
         }
     }
 }
 
 impl Words {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.texts.len()
+    /// What they take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes
     }
 
     fn word(&mut self, text: &str) -> Word {
@@ -103,6 +108,7 @@ impl Words {
             return word;
         }
         let known = Arc::make_mut(&mut self.0);
+        known.bytes += PLACES + text.len();
         let (word, text) = (Word(known.texts.len() as u32), Arc::from(text));
         known.words.insert(Arc::clone(&text), word);
         known.texts.push(text);
@@ -119,6 +125,7 @@ impl Words {
             return at;
         }
         let known = Arc::make_mut(&mut self.0);
+        known.bytes += PLACES;
         let at = CauseAt(known.all_causes.len() as u32);
         known.causes.insert(cause, at);
         known.all_causes.push(cause);

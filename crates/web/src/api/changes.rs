@@ -12,8 +12,11 @@ use std::time::Duration;
 use store::Store;
 use tokio::{sync::Mutex, time::Instant};
 
-/// A question waits so long for a change: what stands between browser and pages takes a silence of a minute for a dead connection.
-const WAIT: Duration = Duration::from_secs(20);
+/// A question waits so long for a change: a browser has six connections to a server, for all of its windows.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Where the store does not answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Between two looks, one for all who wait.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,7 +60,11 @@ pub(crate) async fn changes(State(web): State<Web>, Query(asked): Query<Asked>) 
     };
     let until = Instant::now() + WAIT;
     loop {
-        let derived = web.changes.mark(&web.store).await?;
+        let mark = web.changes.mark(&web.store);
+        let Ok(mark) = tokio::time::timeout(ANSWER_WITHIN, mark).await else {
+            return Err(ApiError::Slow(ANSWER_WITHIN.as_secs()));
+        };
+        let derived = mark?;
         if since != Some(derived) || Instant::now() >= until || web.ending.is_cancelled() {
             return Ok(Json(Changed { derived }));
         }

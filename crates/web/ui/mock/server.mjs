@@ -117,7 +117,7 @@ createServer(async (request, response) => {
   response.setHeader("x-content-type-options", "nosniff");
   if (url.pathname.startsWith("/api/")) {
     // Nothing is ever derived here.
-    const wait = url.pathname === "/api/v1/changes" ? 20_000 : { slow: 60_000, late: 3_000 }[MODE];
+    const wait = url.pathname === "/api/v1/changes" ? 5_000 : { slow: 60_000, late: 3_000 }[MODE];
     if (wait) await new Promise((done) => setTimeout(done, wait));
     const [, logOf] = /^\/api\/v1\/endpoints\/([^/]+)\/log$/.exec(url.pathname) ?? [];
     if (logOf) {

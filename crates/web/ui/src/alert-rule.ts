@@ -72,7 +72,9 @@ export function alertRule(subject: Subject, filters: Filters): AlertRule {
         en: ["{cause}: {value} PCs", "One cause, as its page showed it when this rule was made."],
         zh: ["{cause}：{value} 台电脑", "由某个问题的页面按当时的筛选条件生成。"],
       };
-  const yaml = `- name: ${nameOf(words)}
+  const isWhole = where.length <= 1;
+  const name = isWhole ? nameOf(words) : `${nameOf(words)}_${hashOf(where.join())}`;
+  const yaml = `- name: ${name}
   title:
     en: "${what.en[0]}"
     zh: "${what.zh[0]}"
@@ -109,6 +111,13 @@ function nameOf(words: string[]): string {
     .replace(/^[^a-z]+/, "")
     .replace(/_$/, "");
   return name.slice(0, 100) || "from_a_page";
+}
+
+/** Tells apart what no letters of a name can: 上海 and 北京, or `site:a` and `ring:a`. FNV-1a. */
+function hashOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash.toString(36);
 }
 
 const isCategory = (name: string) => Object.hasOwn(MESSAGES.en.categories, name);

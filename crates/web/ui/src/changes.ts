@@ -7,8 +7,11 @@ import { type Loaded, get } from "./load";
 /** A page that nobody sees, or that is paused, looks this often whether it is seen again. */
 const UNSEEN_MS = 1_000;
 
-/** After a failure, and between two answers that say the same: a server that is ending answers at once. */
-const PAUSE_MS = 2_000;
+/** Between two answers that say the same: a server that is ending answers at once. */
+const PAUSE_MS = 250;
+
+/** After a failure; and after an answer that says something new, if the status does not bring it before. */
+const LATER_MS = 10_000;
 
 /** Calls `changed` when the server knows another mark than `derived`. */
 export function useChanges(derived: number | undefined, changed: () => void): void {
@@ -24,10 +27,11 @@ export function useChanges(derived: number | undefined, changed: () => void): vo
       get<{ derived: number }>(`/api/v1/changes?since=${derived}`, abort.signal).then(
         (now) => {
           if (abort.signal.aborted) return;
-          if (now.derived !== derived) changed();
-          later(PAUSE_MS);
+          if (now.derived === derived) return later(PAUSE_MS);
+          changed();
+          later(LATER_MS);
         },
-        () => later(PAUSE_MS),
+        () => later(LATER_MS),
       );
     };
     wait();
@@ -49,21 +53,25 @@ export function useRenewal(derived: number | undefined, loaded: Loaded<unknown>)
   const before = useRef(derived);
   const last = useRef({ at: 0, took: 0 });
   last.current = { at: loaded.at ?? 0, took: loaded.took ?? 0 };
-  const { reload } = loaded;
+  const { reload, isAsking } = loaded;
   useEffect(() => {
     const isKnown = before.current !== undefined;
     if (!isKnown || derived === before.current) {
       before.current = derived;
       return;
     }
-    const { at, took } = last.current;
-    const timer = setTimeout(
-      () => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const renew = () => {
+      const { at, took } = last.current;
+      const rest = at + restAfter(took) - Date.now();
+      // An answer that is on its way is waited for, and rested after.
+      if (rest > 0 || isAsking()) timer = setTimeout(renew, Math.max(rest, PAUSE_MS));
+      else {
         before.current = derived;
         reload();
-      },
-      Math.max(0, at + restAfter(took) - Date.now()),
-    );
+      }
+    };
+    renew();
     return () => clearTimeout(timer);
-  }, [derived, reload]);
+  }, [derived, reload, isAsking]);
 }

@@ -54,6 +54,8 @@ export interface Loaded<T> {
   /** How long it was on its way, in milliseconds. */
   took: number | null;
   reload: () => void;
+  /** Whether a question is under way. */
+  isAsking: () => boolean;
 }
 
 /**
@@ -101,16 +103,20 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
     error: null,
     of: path,
   });
-  const [round, setRound] = useState(0);
   const interval = useRef(every);
   interval.current = every;
+  /** Asks now, or, where a question is under way, once more behind it: an answer that is on its way is never given up for a newer one. */
+  const ask = useRef<() => void>(() => undefined);
+  const asking = useRef(false);
 
   useEffect(() => {
     if (path === null) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isWanted = false;
     const load = () => {
       const asked = Date.now();
+      asking.current = true;
       get<T>(path, abort.signal).then(
         (data) => {
           if (abort.signal.aborted) return;
@@ -118,7 +124,7 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
           keep(answer);
           renewed(path, answer.at);
           setState({ answer, error: null, of: path });
-          again(interval.current?.(data) ?? null);
+          ended(interval.current?.(data) ?? null);
         },
         (error: unknown) => {
           if (abort.signal.aborted) return;
@@ -129,22 +135,36 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
             error: known,
             of: path,
           }));
-          if (interval.current) again(AFTER_FAILURE_MS);
+          ended(interval.current ? AFTER_FAILURE_MS : null);
         },
       );
+    };
+    const ended = (wait: number | null) => {
+      asking.current = false;
+      const isBehind = isWanted;
+      isWanted = false;
+      if (isBehind) load();
+      else again(wait);
     };
     const again = (wait: number | null) => {
       if (wait === null) return;
       timer = setTimeout(() => (document.hidden || isPaused() ? again(wait) : load()), wait);
     };
+    ask.current = () => {
+      clearTimeout(timer);
+      if (asking.current) isWanted = true;
+      else load();
+    };
     load();
     return () => {
       abort.abort();
       clearTimeout(timer);
+      ask.current = () => undefined;
     };
-  }, [path, round]);
+  }, [path]);
 
-  const reload = useCallback(() => setRound((now) => now + 1), []);
+  const reload = useCallback(() => ask.current(), []);
+  const isAsking = useCallback(() => asking.current, []);
   // Worked out while drawing: the first picture of a new address already says whose figures it shows.
   const answer = path === null ? null : remembered(path, state.answer);
   const error = state.of === path ? state.error : null;
@@ -156,6 +176,7 @@ export function useApi<T>(path: string | null, every?: (data: T) => number | nul
     at: answer?.at ?? null,
     took: answer?.took ?? null,
     reload,
+    isAsking,
   };
 }
 

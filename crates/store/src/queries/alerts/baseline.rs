@@ -28,10 +28,14 @@ pub struct AlertBaseline {
     pub tried: u64,
 }
 
+/// Days at the beginning of what is looked at in which nobody tried an update that begins after them.
+const QUIET: u16 = 7;
+
 impl Store {
     /// For each update that machines tried in the days of a page, or a month before, the one before it. Nothing where there is none, where
     /// fewer than twenty machines had tried it when it was as old, and where nobody knows how old one of both is: an update that was first
-    /// tried before the days of the page, one before it that was tried on the first day that is looked at, or was not the first of both.
+    /// tried before the days of the page, one before it that was tried within the first week that is looked at, where stragglers of an old one would pass for its first tries, or
+    /// was not the first of both.
     ///
     /// Of the last day that is looked at only a part may have gone by; of the one before the whole day is told.
     pub async fn alert_baselines(
@@ -53,7 +57,7 @@ impl Store {
             let first = curves.curve(kb)?.first.filter(|first| *first >= from)?;
             let curve = curves.curve(before)?;
             let began = curve.first?;
-            if began == first_looked_at || began >= first {
+            if began < first_looked_at.saturating_add(QUIET) || began >= first {
                 return None;
             }
             let then = curve.at_end(began.saturating_add(today.saturating_sub(first)));
