@@ -23,6 +23,8 @@ pub(crate) struct Asked<'a> {
     now: Now,
     /// The last day that is looked at, where that is not today.
     to: Option<Day>,
+    /// First and last day that are looked at, once they are known.
+    days: Option<(Day, Day)>,
     words: &'a [&'a Words],
     causes: Option<BTreeMap<u64, AlertCause>>,
     trends: Option<BTreeMap<String, Trend>>,
@@ -111,6 +113,7 @@ impl<'a> Asked<'a> {
             tenant,
             now,
             to: None,
+            days: None,
             words,
             causes: None,
             trends: None,
@@ -141,15 +144,24 @@ impl<'a> Asked<'a> {
         (self.titles, self.baselines)
     }
 
-    fn filter(&self) -> Filter {
-        Filter {
+    /// The days of the pages, which are asked for once.
+    async fn filter(&mut self) -> Result<Filter, StoreError> {
+        let filter = Filter {
             tenant: self.tenant.to_owned(),
             // As pages have it: a month up to the last day.
             from: self.to.map(|to| to.saturating_sub(29)),
             to: self.to,
             now: Some(event::LoggedAt(self.now.logged)),
             ..Filter::default()
+        };
+        if self.days.is_none() {
+            self.days = self.store.shown_days(&filter).await?;
         }
+        Ok(Filter {
+            from: self.days.map(|(from, _)| from),
+            to: self.days.map(|(_, to)| to),
+            ..filter
+        })
     }
 
     /// What some rules count now, each by its name. Of those that count what PCs tried one question is asked.
@@ -196,7 +208,7 @@ impl<'a> Asked<'a> {
         let hearing = self.hearing().await?;
         let filter = Filter {
             labels: rule.narrow.labels.clone(),
-            ..self.filter()
+            ..self.filter().await?
         };
         let is_ahead = rule.figure == Figure::ClockAhead;
         let groups = self
@@ -274,7 +286,7 @@ impl<'a> Asked<'a> {
             // Days that are looked back at are those of machines.
             Some(_) => AlertClock::Logged,
         };
-        let filter = self.filter();
+        let filter = self.filter().await?;
         let all = self.store.alert_machines(&filter, clock, &asked).await?;
         for ((rule, _), groups) in wanted.iter().zip(all) {
             let mut samples = self.samples(rule, groups);
@@ -303,7 +315,10 @@ impl<'a> Asked<'a> {
             Some(known) => known,
             None => Baselines {
                 asked: self.now,
-                of_kb: self.store.alert_baselines(&self.filter()).await?,
+                of_kb: {
+                    let filter = self.filter().await?;
+                    self.store.alert_baselines(&filter).await?
+                },
             },
         };
         for sample in &mut reach {
@@ -406,7 +421,8 @@ impl<'a> Asked<'a> {
 
     async fn causes(&mut self) -> Result<&BTreeMap<u64, AlertCause>, StoreError> {
         if self.causes.is_none() {
-            let causes = self.store.alert_causes(&self.filter()).await?;
+            let filter = self.filter().await?;
+            let causes = self.store.alert_causes(&filter).await?;
             self.causes = Some(causes.into_iter().map(|cause| (cause.key, cause)).collect());
         }
         Ok(self.causes.get_or_insert_default())
@@ -414,7 +430,8 @@ impl<'a> Asked<'a> {
 
     async fn trends(&mut self) -> Result<&BTreeMap<String, Trend>, StoreError> {
         if self.trends.is_none() {
-            let trends = self.store.alert_trends(&self.filter()).await?;
+            let filter = self.filter().await?;
+            let trends = self.store.alert_trends(&filter).await?;
             let trends = trends.into_iter();
             self.trends = Some(
                 trends

@@ -262,6 +262,11 @@ impl Store {
         })
     }
 
+    /// First and last day of a page with this filter; nothing where nothing is stored.
+    pub async fn shown_days(&self, filter: &Filter) -> Result<Option<(Day, Day)>> {
+        self.range(filter).await
+    }
+
     /// The range a page shows: what was asked for, else the last days until now; where all data is older, those up to the last day that
     /// holds some.
     pub(crate) async fn range(&self, filter: &Filter) -> Result<Option<(Day, Day)>> {
