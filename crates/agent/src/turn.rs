@@ -47,6 +47,8 @@ pub(crate) struct Follower {
     /// … which may hold another one tomorrow.
     pub(crate) is_token_in_file: bool,
     not_before: Duration,
+    /// A log that the intake failed on is tried again then.
+    gives_way_until: Duration,
     polled_at: Option<Duration>,
     saved_at: Duration,
     /// Turns in a row that sent nothing though something waited.
@@ -80,6 +82,7 @@ impl Follower {
             generation: 0,
             is_token_in_file: false,
             not_before: Duration::ZERO,
+            gives_way_until: Duration::ZERO,
             polled_at: None,
             saved_at: Duration::ZERO,
             idle: 0,
@@ -133,7 +136,8 @@ impl Follower {
                         self.not_before = now() + wait;
                         if !error.is_of_the_moment() && !error.is_of_the_token() {
                             // It may be this body alone: others have their turn before it.
-                            self.place.hold(&body, self.not_before + GIVES_WAY);
+                            self.gives_way_until = self.not_before + GIVES_WAY;
+                            self.place.hold(&body, self.gives_way_until);
                         }
                         next = Next::NotBefore(self.wait_from(now()));
                         break;
@@ -148,6 +152,13 @@ impl Follower {
         if next == Next::Within(poll) && self.place.is_waiting() {
             self.idle = if is_moved { 0 } else { self.idle + 1 };
             next = Next::Within(if self.idle < 6 { SOON } else { LATER.min(poll) });
+        }
+        // The log that gave way is not asked for by what it waits for, but by the clock.
+        let left = self.gives_way_until.saturating_sub(now());
+        if let Next::Within(wait) = next
+            && !left.is_zero()
+        {
+            next = Next::Within(wait.min(left));
         }
         self.save(now());
         self.state.write(&self.place, now());

@@ -5,8 +5,9 @@
 #[expect(dead_code, reason = "shared with the larger binary")]
 mod harness;
 
-use harness::{client, store};
-use store::{Action, AuditRow, Erased, ErasedNames, Erasing, Store, StoreError, Verifier};
+use harness::{client, put, store};
+use std::sync::Arc;
+use store::{Action, AuditRow, Erased, ErasedNames, Erasing, Store, StoreError, Verifier, testing};
 
 /// A tenant of its own: others read whole tables of theirs.
 const TENANT: &str = "erase";
@@ -321,4 +322,54 @@ async fn what_was_erased_is_known_and_not_named() {
         .unwrap();
     let erasures = store.erasures().await.unwrap();
     assert_eq!(erasures.until(tenant, "PC-1"), Some(9_000));
+}
+
+#[tokio::test]
+async fn sums_that_a_cut_run_emptied_are_counted_by_the_next() {
+    const OWN: &str = "erase-sums";
+    let (store, client) = (store().await, client().await);
+    for endpoint in ["sums-gone", "sums-stays"] {
+        let text = format!("2026-01-05 08:00:00 bad of {endpoint} 0x80070005\n");
+        let mut rows = testing::rows(endpoint, 0, &text, false);
+        Arc::make_mut(&mut rows.chunk).tenant = OWN.to_owned();
+        assert_eq!(rows.events.len(), 1);
+        put(&store, vec![rows]).await;
+    }
+    let number = async |statement: &str| -> u64 {
+        let answer = client.query(statement).fetch_one().await;
+        answer.unwrap_or_else(|error| panic!("{error}: {statement}"))
+    };
+    let seen = format!(
+        "SELECT uniqCombined64Merge(12)(endpoints) FROM events_seen WHERE tenant = '{OWN}' AND kb = '' AND code = 0"
+    );
+    let left = format!("SELECT count() FROM backfills FINAL WHERE tenant = '{OWN}' AND done = 0");
+    let erasing = Erasing {
+        tenant: OWN.to_owned(),
+        names: ErasedNames {
+            ids: ["sums-gone".to_owned()].into(),
+            ..ErasedNames::default()
+        },
+        mark: "erased:4567".to_owned(),
+        actor: "made up (uid 1)".to_owned(),
+        at_ms: 1_700_000_000_000,
+    };
+    assert_eq!(number(&seen).await, 2);
+    store.erase(&erasing, &|_| {}).await.unwrap();
+    assert_eq!((number(&seen).await, number(&left).await), (1, 0));
+
+    // Whoever was cut between the sums that go and those that come: its rows are gone, so nothing but that word tells of the month.
+    for statement in [
+        format!(
+            "INSERT INTO backfills (name, tenant, endpoint, done, step) \
+             SELECT name, tenant, endpoint, 0, step + 1 FROM backfills FINAL WHERE tenant = '{OWN}'"
+        ),
+        format!("ALTER TABLE events_seen DELETE WHERE tenant = '{OWN}'"),
+    ] {
+        let query = client.query(&statement);
+        let done = query.with_setting("mutations_sync", "2").execute().await;
+        done.unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+    assert_eq!((number(&seen).await, number(&left).await), (0, 1));
+    store.erase(&erasing, &|_| {}).await.unwrap();
+    assert_eq!((number(&seen).await, number(&left).await), (1, 0));
 }

@@ -17,6 +17,19 @@ const GOOD: &str = "
         - { at: 0s, of: 4, values: { KB1: 1, KB2: 3 }, firing: [KB2] }
 ";
 
+/// Each change of a good text has a fault that says so.
+fn refuses(good: &str, changes: &[(&str, &str, &str)]) {
+    for (from, to, said) in changes {
+        let text = good.replace(from, to);
+        assert_ne!(text, good);
+        let faults = faults(&text);
+        assert!(
+            faults.iter().any(|fault| fault.contains(said)),
+            "{said}: {faults:#?}"
+        );
+    }
+}
+
 fn faults(text: &str) -> Vec<String> {
     let loaded = load(&[("x.yaml".to_owned(), text.to_owned())]);
     let faults = loaded.expect_err("refused");
@@ -76,44 +89,39 @@ fn updates_are_known_however_their_letters_are_written() {
 
 #[test]
 fn what_a_figure_cannot_tell_is_refused() {
-    for (from, to, said) in [
-        ("count: failing", "count: dead_letters", "cannot be grouped"),
-        ("count: failing", "count: new_cause", "must be [cause]"),
-        (
-            "group_by: [kb]",
-            "group_by: [kb, label:ring, cause, label:site]",
-            "at most 3",
-        ),
-        (
-            "group_by: [kb]",
-            "group_by: [kb, cause]",
-            "of how many this is a share",
-        ),
-        ("at_least: 3", "at_least: 0", "more than 0"),
-        (
-            "group_by: [kb]",
-            "group_by: [label:alertname]",
-            "cannot group by `label:alertname`",
-        ),
-        (
-            "  group_by: [kb]",
-            "  labels: { severity: page }\n  group_by: [kb]",
-            "`severity` is the rule's own",
-        ),
-        (
-            "  group_by: [kb]",
-            "  where: { causes: [x] }\n  group_by: [kb]",
-            "`x` is no cause",
-        ),
-    ] {
-        let text = GOOD.replace(from, to);
-        assert_ne!(text, GOOD);
-        let faults = faults(&text);
-        assert!(
-            faults.iter().any(|fault| fault.contains(said)),
-            "{said}: {faults:#?}"
-        );
-    }
+    refuses(
+        GOOD,
+        &[
+            ("count: failing", "count: dead_letters", "cannot be grouped"),
+            ("count: failing", "count: new_cause", "must be [cause]"),
+            (
+                "group_by: [kb]",
+                "group_by: [kb, label:ring, cause, label:site]",
+                "at most 3",
+            ),
+            (
+                "group_by: [kb]",
+                "group_by: [kb, cause]",
+                "of how many this is a share",
+            ),
+            ("at_least: 3", "at_least: 0", "more than 0"),
+            (
+                "group_by: [kb]",
+                "group_by: [label:alertname]",
+                "cannot group by `label:alertname`",
+            ),
+            (
+                "  group_by: [kb]",
+                "  labels: { severity: page }\n  group_by: [kb]",
+                "`severity` is the rule's own",
+            ),
+            (
+                "  group_by: [kb]",
+                "  where: { causes: [x] }\n  group_by: [kb]",
+                "`x` is no cause",
+            ),
+        ],
+    );
 }
 
 /// A rule that compares, with a text that says with what.
@@ -147,48 +155,43 @@ fn a_rule_that_compares_goes_by_its_threshold_where_there_is_nothing_to_compare_
 #[test]
 fn what_cannot_be_compared_is_refused() {
     let good = comparing();
-    for (from, to, said) in [
-        ("previous_update", "last_year", "known: previous_update"),
-        ("factor: 2", "factor: 0.5", "`factor` must be 1 or more"),
-        (
-            "at_least: 4",
-            "at_least: 0",
-            "`at_least` must be more than 0",
-        ),
-        ("group_by: [kb]", "group_by: [label:ring]", "group_by [kb]"),
-        ("count: failing", "count: restart", "count must be failing"),
-        (
-            "  group_by: [kb]",
-            "  where: { tries: 2 }\n  group_by: [kb]",
-            "`kb` and `except_kbs` alone",
-        ),
-        (
-            "  group_by: [kb]",
-            "  where: { labels: { ring: pilot } }\n  group_by: [kb]",
-            "`kb` and `except_kbs` alone",
-        ),
-        ("KB2: 0.01", "KB2: 1.01", "from 0 to 1"),
-        ("of: 4, ", "", "without `of`"),
-        ("{ KB2: 0.01 }", "{ KB2/x: 0.01 }", "`KB2/x` is no group"),
-        (
-            "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
-            "",
-            "no field `{before}`",
-        ),
-        (
-            "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
-            "",
-            "without `baseline` nothing is compared",
-        ),
-    ] {
-        let text = good.replace(from, to);
-        assert_ne!(text, good);
-        let faults = faults(&text);
-        assert!(
-            faults.iter().any(|fault| fault.contains(said)),
-            "{said}: {faults:#?}"
-        );
-    }
+    refuses(
+        &good,
+        &[
+            ("previous_update", "last_year", "known: previous_update"),
+            ("factor: 2", "factor: 0.5", "`factor` must be 1 or more"),
+            (
+                "at_least: 4",
+                "at_least: 0",
+                "`at_least` must be more than 0",
+            ),
+            ("group_by: [kb]", "group_by: [label:ring]", "group_by [kb]"),
+            ("count: failing", "count: restart", "count must be failing"),
+            (
+                "  group_by: [kb]",
+                "  where: { tries: 2 }\n  group_by: [kb]",
+                "`kb` and `except_kbs` alone",
+            ),
+            (
+                "  group_by: [kb]",
+                "  where: { labels: { ring: pilot } }\n  group_by: [kb]",
+                "`kb` and `except_kbs` alone",
+            ),
+            ("KB2: 0.01", "KB2: 1.01", "from 0 to 1"),
+            ("of: 4, ", "", "without `of`"),
+            ("{ KB2: 0.01 }", "{ KB2/x: 0.01 }", "`KB2/x` is no group"),
+            (
+                "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
+                "",
+                "no field `{before}`",
+            ),
+            (
+                "  baseline: { against: previous_update, factor: 2, at_least: 4 }\n",
+                "",
+                "without `baseline` nothing is compared",
+            ),
+        ],
+    );
 }
 
 #[test]

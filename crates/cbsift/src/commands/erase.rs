@@ -172,7 +172,7 @@ fn again(arguments: &Arguments, names: &ErasedNames) -> String {
         let _ = write!(
             command,
             " --also '{}'",
-            harmless::name(name).replace('\'', "")
+            harmless::name(name).replace('\'', r"'\''")
         );
     }
     command

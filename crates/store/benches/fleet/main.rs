@@ -222,6 +222,24 @@ async fn ask(of: &Fleet<'_>) {
             "{what}"
         );
     }
+    let updates = of
+        .page("updates", 300.0, async || store.updates(&fleet).await)
+        .await;
+    assert!(!updates.updates.is_empty());
+    let one = Filter {
+        kb: Some(kb(3)),
+        ..fleet.clone()
+    };
+    let rollout = of
+        .page("an update, against the one before", 300.0, async || {
+            store.rollout(&one).await
+        })
+        .await;
+    assert!(rollout.machines.tried() > 0);
+    let causes = of
+        .page("causes", 300.0, async || store.causes(&fleet).await)
+        .await;
+    assert_eq!(causes.total, month.causes_total);
     let failing = Some(Wanted::In(State::Failing));
     for (what, search, wanted, sort) in [
         ("endpoints", "", None, Sort::Name),

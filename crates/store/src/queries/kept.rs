@@ -182,8 +182,8 @@ impl KeptMonth {
 }
 
 impl Store {
-    /// What machines tried in the months of a question, where it is kept or may be. For some machines nothing is read: without the others
-    /// they are found by themselves.
+    /// What machines tried in the months of a question, where it is kept or may be. For a question of some machines nothing is read: who
+    /// asks finds their rows by their names.
     pub(super) async fn kept(&self, told: &Told<'_>) -> Result<Option<KeptRows>> {
         self.kept_as(told, !told.is_of_few()).await
     }
@@ -194,7 +194,9 @@ impl Store {
         told: &Told<'_>,
         may_read: bool,
     ) -> Result<Option<KeptRows>> {
-        if told.has_untold() {
+        // What another replica may change is never known to be as it stands in the store.
+        let is_knowable = may_read || matches!(self.profile(), Profile::Embedded);
+        if told.has_untold() || !is_knowable {
             return Ok(None);
         }
         let Kept { bound, tenants } = self.kept_rows();

@@ -5,7 +5,7 @@
 use crate::{
     error::Result,
     queries::{
-        Filter,
+        Day, Filter,
         curve::{Curves, MONTH_BEFORE},
         overview::day_at,
         tries::Words,
@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 
 /// Of fewer machines a share says nothing: one of them is a twentieth. A guess.
 const FEW: u64 = 20;
+
+/// An update whose first try is seen within so many days of the first one that is looked at may be an old one, tried by stragglers.
+const QUIET: Day = 7;
 
 /// The update before one, at the end of the day on which it was as old, in days since its own first try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +31,11 @@ pub struct AlertBaseline {
     pub tried: u64,
 }
 
-/// Days at the beginning of what is looked at in which nobody tried an update that begins after them.
-const QUIET: u16 = 7;
-
 impl Store {
     /// For each update that machines tried in the days of a page, or a month before, the one before it. Nothing where there is none, where
     /// fewer than twenty machines had tried it when it was as old, and where nobody knows how old one of both is: an update that was first
-    /// tried before the days of the page, one before it that was tried within the first week that is looked at, where stragglers of an old one would pass for its first tries, or
-    /// was not the first of both.
+    /// tried before the days of the page, one before it that was tried within the first week that is looked at, or was not the first of
+    /// both.
     ///
     /// Of the last day that is looked at only a part may have gone by; of the one before the whole day is told.
     pub async fn alert_baselines(

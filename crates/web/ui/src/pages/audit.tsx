@@ -5,7 +5,7 @@ import { stamp } from "../format";
 import { useLang } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
-import { LogText } from "../parts/log-text";
+import { RowsTable } from "../parts/rows-table";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { auditUrl } from "../url";
 
@@ -36,34 +36,15 @@ export function AuditPage({ after }: { after: string }) {
 function Rows({ rows }: { rows: AuditRow[] }) {
   const { t } = useLang();
   const heads = [t.audit.when, t.audit.who, t.audit.action, t.audit.object, t.audit.before, t.audit.after];
-  return (
-    <div className="scroll" tabIndex={0} role="group" aria-label={t.nav.audit}>
-      <table className="grid">
-        <caption className="sr">{t.nav.audit}</caption>
-        <thead>
-          <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.hash}>
-              <td className="mono nowrap">{stamp(row.at)}</td>
-              {[row.actor, row.action, row.object, written(row.before), written(row.after)].map((cell, index) => (
-                <td key={index} className="wrap">
-                  <LogText text={cell} />
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const cells = (row: AuditRow) => [
+    stamp(row.at),
+    row.actor,
+    row.action,
+    row.object,
+    written(row.before),
+    written(row.after),
+  ];
+  return <RowsTable title={t.nav.audit} head={heads} rows={rows.map(cells)} />;
 }
 
 /** What was JSON when it was written; a text that was none stands as it is. */

@@ -8,6 +8,7 @@ import { useApi } from "../load";
 import { Link } from "../nav";
 import { Held, Standing } from "../parts/held";
 import { LogText } from "../parts/log-text";
+import { RowsTable } from "../parts/rows-table";
 import { Empty, Failed, Panel, Skeleton } from "../parts/states";
 import { endpointUrl } from "../url";
 import { Jobs } from "./system-jobs";
@@ -173,31 +174,7 @@ function Rows<T>(props: { title: string; list: Counted<T>; head: string[]; row: 
       {list.total === 0 ? (
         <Empty text={t.system.nothing} />
       ) : (
-        <div className="scroll" tabIndex={0} role="group" aria-label={title}>
-          <table className="grid">
-            <caption className="sr">{title}</caption>
-            <thead>
-              <tr>
-                {head.map((text) => (
-                  <th key={text} scope="col">
-                    {text}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {list.rows.map((each, index) => (
-                <tr key={index}>
-                  {row(each).map((cell, at) => (
-                    <td key={at} className={at === 0 ? "mono nowrap" : "wrap"}>
-                      {typeof cell === "string" ? <LogText text={cell} /> : cell}
-                    </td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <RowsTable title={title} head={head} rows={list.rows.map(row)} />
       )}
     </Panel>
   );
