@@ -45,40 +45,54 @@ const fn column(name: &'static str, told: &'static str, stored: &'static str) ->
     Column { name, told, stored }
 }
 
-/// One that is folded from what is told, and selected only where a row tells nothing.
-const fn of_set(name: &'static str, stored: &'static str) -> Column {
-    column(name, "", stored)
-}
-
 pub(super) const ATTEMPTS: Kind = Kind {
     table: "attempts",
     columns: &[
         column("day", "told_attempts.1", "day"),
-        column("kb", "told_attempts.5", "kb"),
-        of_set(
+        column(
             "start_at",
+            "told_attempts.2",
             "toInt64(coalesce(start, `end`, toDateTime64(day, 0, 'UTC')))",
         ),
-        of_set(
+        column(
             "end_at",
+            "told_attempts.3",
             "toInt64(coalesce(`end`, start, toDateTime64(day, 0, 'UTC')))",
         ),
+        column("outcome", "told_attempts.4", "outcome"),
+        column("kb", "told_attempts.5", "kb"),
         // Of a failure that nothing explains it says so.
-        of_set(
+        column(
             "category",
+            "arrayMap((words, outcome) -> multiIf(words != '', toString(words), outcome IN ('failed', 'rolled_back'), 'unclassified', ''), \
+               told_attempts.6, told_attempts.4)",
             "multiIf(category != '', toString(category), outcome IN ('failed', 'rolled_back'), 'unclassified', '')",
         ),
-        of_set("root", "ifNull(root_code, 0)"),
-        of_set("terminal", "ifNull(terminal_code, 0)"),
-        of_set("package_of", "if(kb = '', package, '')"),
-        of_set(
+        column("rule", "told_attempts.7", "rule"),
+        column("root", "told_attempts.8", "ifNull(root_code, 0)"),
+        column("terminal", "told_attempts.9", "ifNull(terminal_code, 0)"),
+        column(
+            "package_of",
+            "arrayResize(told_lines.1, length(told_attempts.1))",
+            "if(kb = '', package, '')",
+        ),
+        column(
             "line",
+            "arrayResize(told_lines.2, length(told_attempts.1))",
             "extract(package, '^(Package_for_RollupFix|Package_for_DotNetRollup|Package_for_ServicingStack)')",
         ),
-        of_set(
+        column(
             "line_version",
+            "arrayResize(told_lines.3, length(told_attempts.1))",
             "arraySum((part, at) -> bitShiftLeft(toUInt64(ifNull(toUInt16OrNull(part), 0)), at), \
                arrayResize(splitByChar('.', if(position(package, '~') > 0, splitByChar('~', package)[-1], '')), 4, ''), [48, 32, 16, 0])",
+        ),
+        // Where the attempt itself stands.
+        column("of_set", "arrayMap(day -> `set`, told_attempts.1)", "`set`"),
+        column(
+            "ordinal_of",
+            "arrayMap(at -> at - 1, arrayEnumerate(told_attempts.1))",
+            "ordinal",
         ),
     ],
 };
@@ -98,6 +112,8 @@ pub(super) const FINDINGS: Kind = Kind {
         column("rule", "told_findings.7", "rule"),
         column("root", "told_findings.8", "ifNull(root_code, 0)"),
         column("terminal", "told_findings.9", "ifNull(terminal_code, 0)"),
+        column("named", "told_findings.10", "object"),
+        column("repeats", "told_findings.11", "count"),
         // Where the finding itself stands.
         column("of_set", "arrayMap(day -> `set`, told_findings.1)", "`set`"),
         column(
