@@ -35,7 +35,7 @@ disk: ui libchdb ## The bound on the disk at CBSIFT_DISK_MIB (default 300) on a 
 	CBSIFT_DISK_MIB="$${CBSIFT_DISK_MIB:-300}" $(CARGO) test -p cbsift --test it disk:: -- --nocapture --test-threads 1
 
 corpus: corpus-there headers ui libchdb kafka-libs ## Check and measure on real logs in CORPUS (default ../shared/data)
-	CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p parse -p windows-error-codes -p cbsift --features parse/corpus,windows-error-codes/corpus,cbsift/corpus --test corpus -- --nocapture
+	CORPUS="$(abspath $(CORPUS))" $(CARGO) test --workspace --test corpus -- --nocapture
 
 bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPUS, each checked against its answer; what one more record costs with months behind it
 	CORPUS="$(abspath $(CORPUS))" $(CARGO) bench -p cbsift --bench throughput
@@ -48,7 +48,7 @@ bench: corpus-there ui libchdb kafka-libs ## MB/s per core of every leg on CORPU
 
 check: ui deny-there ## Formatting, lints, docs, and what dependencies may be; warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --features parse/corpus,windows-error-codes/corpus,cbsift/corpus -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(DENY) --locked check --hide-inclusion-graph licenses bans sources
 	cd crates/web/ui && npm run check --silent
@@ -67,7 +67,7 @@ wine: windows ## Wine for the tests of those programs
 test-windows: wine ## The programs for Windows under Wine, on our own fixtures, and with CORPUS on the given files
 	$(CARGO) test -p agent --features wine --test windows
 	$(CARGO) test -p cbsift --features wine --test windows
-	@if test -d "$(CORPUS)"; then CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p cbsift --features corpus,wine --test corpus windows -- --nocapture; fi
+	@if test -d "$(CORPUS)"; then CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p cbsift --features wine --test corpus windows -- --nocapture; fi
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py

@@ -1,7 +1,7 @@
 //! The tables against the given code tables, both ways, every row.
 //!
 //! They are not part of the repository: `CORPUS` names their folder. A missing folder fails, so that a run that checked
-//! nothing is never mistaken for one that passed. `cargo test -p windows-error-codes --features corpus`.
+//! nothing is never mistaken for one that passed. `CORPUS=FOLDER cargo test -p windows-error-codes --test corpus`.
 
 use std::path::PathBuf;
 use windows_error_codes::{Code, Space, decode, lookup_all, names};
