@@ -5,6 +5,7 @@
 //! | `harness.rs` | starts and stops the processes |
 //! | `load.rs` | senders that go on, and their self-describing logs |
 //! | `truth.rs` | what the store must hold, known from what was sent |
+//! | `alerts.rs` | two evaluators, one of which is killed, Kafka and the store away: what a real Alertmanager hears |
 //! | `alike.rs` | three senders, two intakes, two pipelines, and what they must answer; `make corpus` does the same with real logs |
 //! | `agent.rs` | the agent as a process, and its machine's logs |
 //! | `agents.rs` | agents that stay: how soon an append is on a page, and that deaths, outages and a revoked token change no answer |
@@ -29,6 +30,7 @@
 
 mod agent;
 mod agents;
+mod alerts;
 mod alike;
 mod answers;
 mod dead_letters;
