@@ -22,6 +22,7 @@ struct RawRule {
     text: RawText,
     severity: String,
     count: String,
+    sql: Option<String>,
     #[serde(default)]
     r#where: RawNarrow,
     #[serde(default)]
@@ -48,7 +49,7 @@ struct RawText {
     zh: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawNarrow {
     kb: Option<String>,
@@ -211,7 +212,11 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
         );
         Figure::Failing
     });
-    let group_by = group_by(&raw.group_by, figure, faults);
+    let group_by = match figure {
+        Figure::Sql => columns(&raw.group_by, faults),
+        _ => group_by(&raw.group_by, figure, faults),
+    };
+    let sql = question(raw.sql, figure, &raw.r#where, faults);
     let by_cause = group_by.contains(&AlertBy::Cause);
     let threshold = Threshold {
         at_least: raw.threshold.at_least,
@@ -289,7 +294,9 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
             for field in text::fields(text) {
                 let is_known = match field {
                     "of" | "share" => has_of,
-                    "pcs" => figure.is_of_tries() || figure.is_of_reports(),
+                    "pcs" => {
+                        figure.is_of_tries() || figure.is_of_reports() || figure == Figure::Sql
+                    }
                     text::BEFORE => baseline.is_some(),
                     _ => {
                         text::FIELDS.contains(&field)
@@ -321,6 +328,7 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
         text: text(raw.text),
         figure,
         narrow,
+        sql,
         group_by,
         threshold,
         baseline,
@@ -423,6 +431,71 @@ fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<Aler
         );
     }
     by
+}
+
+/// Columns of a rule's own question that tell groups apart.
+fn columns(raw: &[String], faults: &mut Faults<'_>) -> Vec<AlertBy> {
+    let mut by: Vec<AlertBy> = Vec::new();
+    for name in raw {
+        let is_name = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && name.starts_with(|first: char| !first.is_ascii_digit());
+        let one = match name.as_str() {
+            "kb" => AlertBy::Kb,
+            "cause" => AlertBy::Cause,
+            _ => AlertBy::Label(name.clone()),
+        };
+        if !is_name || ["value", "pcs"].contains(&name.as_str()) || OWN.contains(&name.as_str()) {
+            faults.add(
+                "group_by:",
+                format!("`{name}` is no column to group by; a rule with `sql` names columns of its question, such as kb or site"),
+            );
+        } else if by.contains(&one) {
+            faults.add("group_by:", format!("`{name}` stands there twice"));
+        } else {
+            by.push(one);
+        }
+    }
+    if by.len() > GROUPS_MAX {
+        faults.add("group_by:", format!("at most {GROUPS_MAX} things"));
+    }
+    by
+}
+
+/// A rule's own question. Whether the store can answer it is seen when it is published.
+fn question(
+    raw: Option<String>,
+    figure: Figure,
+    narrow: &RawNarrow,
+    faults: &mut Faults<'_>,
+) -> String {
+    let sql = raw.unwrap_or_default().trim().to_owned();
+    match (figure == Figure::Sql, sql.is_empty()) {
+        (true, true) => faults.add("count:", "`count: sql` needs the question, in `sql`"),
+        (false, false) => faults.add(
+            "sql:",
+            format!(
+                "with `sql` the figure is its own: `count: sql`, not `{}`",
+                figure.name()
+            ),
+        ),
+        _ => {}
+    }
+    let first = sql.split_whitespace().next().unwrap_or_default();
+    if !sql.is_empty() && !["select", "with"].contains(&first.to_ascii_lowercase().as_str()) {
+        faults.add(
+            "sql:",
+            "`sql` is one SELECT, and begins with SELECT or WITH",
+        );
+    }
+    if figure == Figure::Sql && *narrow != RawNarrow::default() {
+        faults.add(
+            "where:",
+            "what narrows a rule's own question stands in its `sql`",
+        );
+    }
+    sql
 }
 
 fn narrow(raw: RawNarrow, after: Duration, figure: Figure, faults: &mut Faults<'_>) -> Narrow {

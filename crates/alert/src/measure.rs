@@ -9,8 +9,9 @@ use crate::{
 use classify::Rules as Words;
 use std::collections::{BTreeMap, btree_map::Entry};
 use store::{
-    AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached,
-    CauseId, Day, Filter, Hearing, OpenNewsState, State, Store, StoreError, Trend,
+    AlertAnswer, AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines,
+    AlertQuestion, AlertReached, CauseId, Day, Filter, Hearing, OpenNewsState, State, Store,
+    StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -189,9 +190,10 @@ impl<'a> Asked<'a> {
             }
         }
         for rule in others {
-            let counted = match rule.figure.is_of_reports() {
-                true => self.reports(rule).await,
-                false => self.own(rule.figure).await.map(|value| {
+            let counted = match rule.figure {
+                Figure::Sql => self.question(rule).await,
+                figure if figure.is_of_reports() => self.reports(rule).await,
+                figure => self.own(figure).await.map(|value| {
                     vec![Sample {
                         value,
                         ..Sample::default()
@@ -217,6 +219,24 @@ impl<'a> Asked<'a> {
             .await?;
         let groups = groups.into_iter();
         Ok(groups.map(|group| sample(rule, group, false)).collect())
+    }
+
+    /// What a question of the site's own answers.
+    async fn question(&self, rule: &Rule) -> Counted {
+        let by: Vec<&str> = rule.group_by.iter().map(by_name).collect();
+        let asked = question(rule, &by, self.now);
+        let answers = self.store.alert_question(self.tenant, asked).await?;
+        let sample = |answer: AlertAnswer| Sample {
+            labels: by
+                .iter()
+                .map(|name| (*name).to_owned())
+                .zip(answer.key)
+                .collect(),
+            value: answer.value,
+            pcs: answer.pcs,
+            ..Sample::default()
+        };
+        Ok(answers.into_iter().map(sample).collect())
     }
 
     /// Figures of the store's own state.
@@ -443,6 +463,21 @@ impl<'a> Asked<'a> {
     }
 }
 
+fn question<'q>(rule: &'q Rule, by: &'q [&'q str], now: Now) -> AlertQuestion<'q> {
+    AlertQuestion {
+        sql: &rule.sql,
+        by,
+        now: now.utc_ms.div_euclid(1_000),
+    }
+}
+
+/// Whether the store can answer a rule's own question.
+pub(crate) async fn check(store: &Store, rule: &Rule) -> Result<(), StoreError> {
+    let by: Vec<&str> = rule.group_by.iter().map(by_name).collect();
+    let asked = question(rule, &by, Now::at(0));
+    store.check_alert_question("", asked).await.map(drop)
+}
+
 fn cause_id(cause: &AlertCause) -> String {
     CauseId::of(&cause.rule, &cause.category, cause.root_code).to_string()
 }
@@ -472,7 +507,9 @@ pub(crate) fn is_of_fleet(rule: &Rule) -> bool {
 
 /// Whether it goes by days, so that it is asked by the clock alone, whatever was derived.
 pub(crate) fn is_slow(rule: &Rule) -> bool {
-    rule.figure.is_of_trends() || rule.figure.is_of_reports() || rule.figure == Figure::NobodyHeard
+    rule.figure.is_of_trends()
+        || rule.figure.is_of_reports()
+        || matches!(rule.figure, Figure::NobodyHeard | Figure::Sql)
 }
 
 /// Groups with something counted, and those that go on, each with what is counted of it: what an evaluation looks at.

@@ -1,6 +1,10 @@
 //! Rules in the store: what an evaluator runs comes from there and from nowhere else.
 
-use crate::{rule::LANGUAGE, rules::Rules};
+use crate::{
+    measure,
+    rule::{Figure, LANGUAGE},
+    rules::Rules,
+};
 use classify::Fault;
 use store::{AlertRuleSet, NewAlertRuleSet, RuleSetOrigin, Store, StoreError};
 
@@ -13,6 +17,14 @@ pub enum RulesError {
     /// Some of their own tests do not hold.
     #[error("tests of alert rules do not hold: {0}\nhint: `cbsift alerts test` shows each of them")]
     Broken(String),
+    /// The store cannot answer a question that a rule asks itself.
+    #[error("rule `{rule}`: {error}")]
+    Question {
+        /// Which rule.
+        rule: String,
+        /// What the store said.
+        error: StoreError,
+    },
     /// A newer build published them.
     #[error(
         "alert rules {sequence} are of language {language}, this build speaks {LANGUAGE}\n\
@@ -60,6 +72,19 @@ pub async fn publish(
             "`{}`: {}",
             rule.name, broken.case
         )));
+    }
+    for rule in rules.iter().filter(|rule| rule.figure == Figure::Sql) {
+        match measure::check(store, rule).await {
+            Ok(()) => {}
+            // Nothing is wrong with the rule.
+            Err(error) if error.is_retryable() => return Err(error.into()),
+            Err(error) => {
+                return Err(RulesError::Question {
+                    rule: rule.name.clone(),
+                    error,
+                });
+            }
+        }
     }
     let before = store.alert_rules_mark().await?;
     let newest = store

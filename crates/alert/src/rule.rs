@@ -6,7 +6,7 @@ use std::time::Duration;
 use store::AlertBy;
 
 /// Which language of rules this build speaks. Raise it when a rule may say more than before: a build evaluates no set of a greater one.
-pub(crate) const LANGUAGE: u32 = 3;
+pub(crate) const LANGUAGE: u32 = 4;
 
 /// What a rule counts. All of them are figures of the pages or of the store's own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,11 +39,13 @@ pub enum Figure {
     LostParts,
     /// How long alerts have not been evaluated as a whole, in seconds.
     EvaluationLag,
+    /// What a question of the site's own answers.
+    Sql,
 }
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Failing,
         Self::Restart,
         Self::NewCause,
@@ -58,6 +60,7 @@ impl Figure {
         Self::TopicGaps,
         Self::LostParts,
         Self::EvaluationLag,
+        Self::Sql,
     ];
 
     /// The name in rules.
@@ -77,6 +80,7 @@ impl Figure {
             Self::TopicGaps => "topic_gaps",
             Self::LostParts => "lost_parts",
             Self::EvaluationLag => "evaluation_lag",
+            Self::Sql => "sql",
         }
     }
 
@@ -205,6 +209,8 @@ pub struct Rule {
     pub figure: Figure,
     /// What of it.
     pub narrow: Narrow,
+    /// The question of a rule that counts by SQL, and empty in all others.
+    pub sql: String,
     /// By what; none = all together.
     pub group_by: Vec<AlertBy>,
     /// When it is met.

@@ -36,8 +36,8 @@ mod updates_of;
 mod whole;
 
 pub use alerts::{
-    AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines, AlertReached,
-    Hearing,
+    AlertAnswer, AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines,
+    AlertQuestion, AlertReached, Hearing,
 };
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};

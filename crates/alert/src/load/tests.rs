@@ -199,3 +199,46 @@ fn text_that_is_no_yaml_is_a_fault_with_its_line() {
     let faults = faults("- name: [\n");
     assert!(faults[0].starts_with("x.yaml:"), "{faults:?}");
 }
+
+const QUESTION: &str = include_str!("../../test_data/question.yaml");
+
+#[test]
+fn a_question_of_the_sites_own_stands_alone() {
+    let rules = load(&[("x.yaml".to_owned(), QUESTION.to_owned())]).unwrap();
+    let sql = rules[0].sql.as_str();
+    assert!(QUESTION.contains(sql) && sql.ends_with("BY site"), "{sql}");
+    refuses(
+        QUESTION,
+        &[
+            ("count: sql", "count: failing", "its own: `count: sql`"),
+            (
+                "sql: |\n    SELECT",
+                "sql: |\n    DROP",
+                "begins with SELECT or WITH",
+            ),
+            (sql, "", "needs the question"),
+            (
+                "group_by: [site]",
+                "group_by: [value]",
+                "no column to group by",
+            ),
+            (
+                "group_by: [site]",
+                "group_by: ['a b']",
+                "no column to group by",
+            ),
+            ("group_by: [site]", "group_by: [site, site]", "twice"),
+            (
+                "threshold: { at_least: 3 }",
+                "threshold: { at_least: 3, share: 0.1 }",
+                "of how many this is a share",
+            ),
+            (
+                "threshold: { at_least: 3 }",
+                "threshold: { at_least: 3 }\n  where: { kb: KB1 }",
+                "stands in its `sql`",
+            ),
+            ("'{pcs}', zh", "'{of}', zh", "no field `{of}`"),
+        ],
+    );
+}

@@ -20,6 +20,7 @@ fn rule(hold_s: u64, keep_s: u64) -> Rule {
         text,
         figure: Figure::Failing,
         narrow: Narrow::default(),
+        sql: String::new(),
         group_by: Vec::new(),
         threshold: Threshold {
             at_least: 10.0,

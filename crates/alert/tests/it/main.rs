@@ -19,6 +19,7 @@ mod figures;
 mod harness;
 mod incident;
 mod pages;
+mod question;
 mod senders;
 mod silence;
 mod year;

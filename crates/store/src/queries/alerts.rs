@@ -3,6 +3,7 @@
 mod baseline;
 mod hearing;
 mod machines;
+mod sql;
 
 use super::{
     Cause, Filter, Trend,
@@ -18,6 +19,7 @@ use event::Code;
 pub use hearing::Hearing;
 use machines::Labels;
 use serde::Deserialize;
+pub use sql::{AlertAnswer, AlertQuestion};
 use std::collections::BTreeMap;
 
 /// What figures are told apart by.
