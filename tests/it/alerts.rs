@@ -241,6 +241,39 @@ fn the_workshop_lists_tests_previews_publishes_and_looks_back() {
         said(&["alerts", "preview", "update_failing", "--resolved"], 0)
             .contains("Over after 2 h 5 min; at most 50.")
     );
+    for (form, part) in [
+        ("alertmanager", "\"summary_zh\": \"KB5031356"),
+        ("webhook", "\"rule\": \"update_failing\""),
+        ("email", "Subject: "),
+        ("mail-page", "<html"),
+        ("dingtalk", "\"markdown\""),
+        ("feishu", "\"zh_cn\""),
+        ("wecom", "\"msgtype\""),
+        ("syslog", "rule=\"update_failing\""),
+        ("command", "\"total\": 1"),
+    ] {
+        let shown = said(&["alerts", "preview", "update_failing", "--as", form], 0);
+        assert!(shown.contains(part), "{form}: {shown}");
+    }
+    let own = tempfile::tempdir().unwrap();
+    let receivers = own.path().join("receivers.yaml");
+    std::fs::write(
+        &receivers,
+        "- name: sms\n  kind: webhook\n  url: https://sms.example/\n  template: '{\"sms\": \"{{title.zh}}\"}'\n",
+    )
+    .unwrap();
+    let by_name = |name: &str, code: i32| {
+        let output = cbsift()
+            .args(["alerts", "preview", "update_failing", "--receiver", name])
+            .env("CBSIFT__ALERTS__RECEIVERS", &receivers)
+            .output()
+            .unwrap();
+        let all = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{all}");
+        all
+    };
+    assert!(by_name("sms", 0).starts_with("{\"sms\": \"KB5031356"));
+    assert!(by_name("nobody", 2).contains("no receiver `nobody`\nhint: known: sms"));
     assert!(
         said(&["alerts", "preview", "nonsense"], 2).contains("there is no alert rule `nonsense`")
     );

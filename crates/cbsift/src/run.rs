@@ -9,7 +9,7 @@ mod ingest;
 mod intake;
 mod pipeline;
 mod process;
-mod receivers;
+pub(crate) mod receivers;
 mod tokens;
 mod up;
 mod web;

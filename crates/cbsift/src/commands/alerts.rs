@@ -6,10 +6,11 @@ use crate::alert_rules::files;
 use crate::keeper::now_ms;
 use crate::misuse::Misuse;
 use crate::report::{Language, counted};
-use crate::run::TENANT;
+use crate::run::{TENANT, receivers::Shown};
 use crate::{run, settings};
 use alert::{Did, MessageStatus, Rule, Rules, RulesError, Setting, by_name};
 use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use event::LoggedAt;
 use std::fmt::Write;
@@ -58,6 +59,12 @@ struct Preview {
     /// The message that it is over
     #[arg(long)]
     resolved: bool,
+    /// What any receiver of this kind is sent; `mail-page` is the page in a mail, for a browser
+    #[arg(long = "as", value_name = "KIND", value_parser = PossibleValuesParser::new(Shown::forms()))]
+    form: Option<String>,
+    /// What this receiver of `alerts.receivers` is sent, in its language and by its template
+    #[arg(long, value_name = "NAME", conflicts_with = "form")]
+    receiver: Option<String>,
     #[command(flatten)]
     site: super::Site,
 }
@@ -227,6 +234,11 @@ fn preview(of: &Preview) -> anyhow::Result<ExitCode> {
         true => MessageStatus::Resolved,
         false => MessageStatus::Firing,
     };
+    let shown = match (&of.form, &of.receiver) {
+        (_, Some(name)) => Some(Shown::receiver(&settings, name)?),
+        (Some(form), None) => Shown::form(form),
+        (None, None) => None,
+    };
     let mut out = String::new();
     for rule in rules.iter() {
         if of.rule.as_ref().is_some_and(|name| *name != rule.name) {
@@ -235,6 +247,10 @@ fn preview(of: &Preview) -> anyhow::Result<ExitCode> {
         let Some(message) = alert::preview(rule, classify::Rules::shipped(), &base, status) else {
             continue;
         };
+        if let Some(shown) = &shown {
+            let _ = writeln!(out, "{}", shown.of(&message).trim_end());
+            continue;
+        }
         let labels: Vec<String> = message
             .labels
             .iter()

@@ -17,13 +17,69 @@ const BELIEVED: Duration = Duration::from_secs(15 * 60);
 
 /// The receivers that a file names; nobody without one. Every fault is told at once.
 pub(super) fn receivers(settings: &Settings) -> anyhow::Result<Arc<dyn alert::Receivers>> {
+    Ok(Arc::new(Told(named(settings)?)))
+}
+
+fn named(settings: &Settings) -> anyhow::Result<receivers::Receivers> {
     let configs = match &settings.alerts.receivers {
         None => Vec::new(),
         Some(path) => read(path)?,
     };
-    let told = receivers::Receivers::from_config(&configs);
-    let told = told.map_err(|faults| refused(settings.alerts.receivers.as_deref(), &faults))?;
-    Ok(Arc::new(Told(told)))
+    let named = receivers::Receivers::from_config(&configs);
+    Ok(named.map_err(|faults| refused(settings.alerts.receivers.as_deref(), &faults))?)
+}
+
+/// Of a preview: who would be sent a message.
+pub(crate) enum Shown {
+    /// Any receiver of a kind, in both languages.
+    Kind(Kind),
+    /// Whoever opens a mail: its page.
+    MailPage,
+    /// A receiver of `alerts.receivers`.
+    Receiver(receivers::Receivers, String),
+}
+
+impl Shown {
+    /// What `--as` takes for the page of a mail, beside the names of kinds.
+    pub(crate) const MAIL_PAGE: &str = "mail-page";
+
+    /// What `--as` takes.
+    pub(crate) fn forms() -> Vec<&'static str> {
+        let kinds = Kind::ALL.map(Kind::name).into_iter();
+        kinds.chain([Self::MAIL_PAGE]).collect()
+    }
+
+    /// By one of these names.
+    pub(crate) fn form(name: &str) -> Option<Self> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+        match kind {
+            Some(kind) => Some(Self::Kind(kind)),
+            None => (name == Self::MAIL_PAGE).then_some(Self::MailPage),
+        }
+    }
+
+    /// A receiver by its name.
+    pub(crate) fn receiver(settings: &Settings, name: &str) -> anyhow::Result<Self> {
+        let named = named(settings)?;
+        if named.kind(name).is_none() {
+            let known = match named.names().join(", ") {
+                none if none.is_empty() => "`alerts.receivers` names nobody".to_owned(),
+                names => format!("known: {names}"),
+            };
+            return Err(Misuse(format!("there is no receiver `{name}`\nhint: {known}")).into());
+        }
+        Ok(Self::Receiver(named, name.to_owned()))
+    }
+
+    /// What would be sent, without a signature.
+    pub(crate) fn of(&self, message: &Message) -> String {
+        let message = told(message);
+        match self {
+            Self::Kind(kind) => receivers::preview(*kind, receivers::Language::Both, &message),
+            Self::MailPage => receivers::mail(receivers::Language::Both, &message).html,
+            Self::Receiver(named, name) => named.preview(name, &message).unwrap_or_default(),
+        }
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<ReceiverConfig>> {
