@@ -551,6 +551,20 @@ await check("a log is narrowed, jumped in, and taken home", async () => {
     log.ok() && (await log.text()).includes(text.split("\n")[0].slice(0, 40)),
     `the log as a file: ${log.status()}`,
   );
+  // Found from its beginning, wherever it is among what is loaded.
+  const place = new URL(here).searchParams.get("offset");
+  await page.goto(here.replace(/offset=\d+/, "offset=0"));
+  await page.locator(".record.target").waitFor();
+  await page.locator(".find input").fill(text.split("\n")[0].slice(0, 40));
+  await page.locator(".find button[type=submit]").click();
+  await page.waitForURL((url) => url.searchParams.get("offset") !== "0");
+  const met = new URL(page.url()).searchParams.get("offset");
+  assert(Number(met) > 0 && Number(met) <= Number(place), `found at ${met}`);
+  await page.locator(".record.target").waitFor();
+  assert(
+    (await page.locator(".find input").inputValue()) !== "",
+    "what is looked for is forgotten",
+  );
   await page.locator(".jump input").fill("0");
   await page.locator(".jump button").click();
   await page.waitForURL(/offset=0$/);

@@ -157,6 +157,7 @@ fn routes() -> Vec<Route> {
             get(api::attempt),
         ),
         ("/endpoints/{id}/records", Text, get(api::records)),
+        ("/endpoints/{id}/find", Text, get(api::find)),
         ("/endpoints/{id}/log", Text, get(api::log_file)),
     ] {
         add(Some(machine), path, gives, answer);

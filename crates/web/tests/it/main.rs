@@ -4,6 +4,7 @@
 //! - `answers`: what pages are told
 //! - `changes`: jobs and changes of rules, of which time logs are held, and a log as a file
 //! - `files`: lists as files, and who took them
+//! - `finding`: places in a log by text, level and time
 //! - `simulated`: a fleet of the simulator, judged by its logs alone
 //! - `lists`: causes, updates, search and the other pages of the fleet
 //! - `machines`: verdict, updates and attempts of one machine
@@ -15,6 +16,7 @@ mod alerts;
 mod answers;
 mod changes;
 mod files;
+mod finding;
 mod harness;
 mod lists;
 mod machines;

@@ -19,11 +19,12 @@ const WORDS: [&str; 3] = [
 const MACHINE: &str = "/api/v1/endpoints/pc-0001";
 
 /// Addresses that give out text of logs and nothing else, and the one that gives out the audit.
-const TEXT: [&str; 7] = [
+const TEXT: [&str; 8] = [
     "/unexplained",
     "/unexplained.csv",
     "/unexplained.ndjson",
     "/endpoints/{id}/records",
+    "/endpoints/{id}/find",
     "/endpoints/{id}/log",
     "/endpoints/{id}/findings.csv",
     "/endpoints/{id}/findings.ndjson",
@@ -51,9 +52,11 @@ fn filled(address: &str, attempt: &str, cause: &str) -> String {
         .replace("{kb}", "KB5016616")
         .replace("{code}", "0x80070570");
     assert!(!path.contains('{'), "nothing is known for {path}");
-    let query = match address.ends_with("/records") || address.ends_with("/log") {
-        true => format!("?stream={STREAM}"),
-        false => String::new(),
+    let last = address.rsplit('/').next().unwrap_or_default();
+    let query = match last {
+        "records" | "log" => format!("?stream={STREAM}"),
+        "find" => format!("?stream={STREAM}&text=CBS"),
+        _ => String::new(),
     };
     format!("/api/v1{path}{query}")
 }

@@ -229,6 +229,22 @@ export function endpointDetail(id, query) {
   };
 }
 
+export function find(id, query) {
+  const endpoint = endpoints.find((each) => each.id === id);
+  if (!endpoint) return null;
+  const all = log(endpoint.cause ?? { terminal: "0x80070002", object: "" });
+  const [from, text, level, time] = ["from", "text", "level", "time"].map((name) => query.get(name) ?? "");
+  const end = all.at(-1).offset + all.at(-1).length;
+  const has = (record) =>
+    record.text.toLowerCase().includes(text.toLowerCase()) && (level === "" || record.level === level);
+  const found = time
+    ? all.find((record) => record.logged >= time)
+    : query.get("way") === "previous"
+      ? all.findLast((record) => record.offset < Number(from) && has(record))
+      : all.find((record) => record.offset >= Number(from) && has(record));
+  return { offset: found?.offset ?? null, reached: found?.offset ?? end, more: Boolean(found), end };
+}
+
 export function records(id, query) {
   const endpoint = endpoints.find((each) => each.id === id);
   if (!endpoint) return null;

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { endpointList, labelList, overview } from "./fleet.mjs";
 import { attemptDetail } from "./case.mjs";
-import { endpointDetail, records } from "./machine.mjs";
+import { endpointDetail, find, records } from "./machine.mjs";
 import { alerts, audit, coverage, search, system, unexplained } from "./rest.mjs";
 import { causeDetail, causeList, updateDetail, updateList } from "./sections.mjs";
 import { codeDetail } from "./shared.mjs";
@@ -43,6 +43,7 @@ function answer(path, query) {
   if (parts[0] === "endpoints" && parts.length === 1) return endpointList(query);
   if (parts[0] === "endpoints" && parts.length === 2) return endpointDetail(parts[1], query);
   if (parts[0] === "endpoints" && parts[2] === "records") return records(parts[1], query);
+  if (parts[0] === "endpoints" && parts[2] === "find") return find(parts[1], query);
   if (parts[0] === "endpoints" && parts[2] === "attempts") return attemptDetail(parts[1], parts[3]);
   if (parts[0] === "updates") return parts[1] ? updateDetail(parts[1], query) : updateList(query);
   if (parts[0] === "causes") return parts[1] ? causeDetail(parts[1], query) : causeList(query);
