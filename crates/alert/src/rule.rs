@@ -6,7 +6,7 @@ use std::time::Duration;
 use store::AlertBy;
 
 /// Which language of rules this build speaks. Raise it when a rule may say more than before: a build evaluates no set of a greater one.
-pub(crate) const LANGUAGE: u32 = 3;
+pub(crate) const LANGUAGE: u32 = 4;
 
 /// What a rule counts. All of them are figures of the pages or of the store's own state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,10 @@ pub enum Figure {
     Silent,
     /// PCs whose newest log is of a time that no clock on earth shows yet.
     ClockAhead,
+    /// PCs of which a part of a log was lost for good, first told of within a day.
+    Gaps,
+    /// PCs that several machines send as, two of them within a week.
+    Clones,
     /// For how long no log of any PC has arrived, in seconds.
     NobodyHeard,
     /// Units that are left to derive.
@@ -43,13 +47,15 @@ pub enum Figure {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Failing,
         Self::Restart,
         Self::NewCause,
         Self::CauseBack,
         Self::Silent,
         Self::ClockAhead,
+        Self::Gaps,
+        Self::Clones,
         Self::NobodyHeard,
         Self::PendingUnits,
         Self::PendingSeconds,
@@ -69,6 +75,8 @@ impl Figure {
             Self::CauseBack => "cause_back",
             Self::Silent => "silent",
             Self::ClockAhead => "clock_ahead",
+            Self::Gaps => "gaps",
+            Self::Clones => "clones",
             Self::NobodyHeard => "nobody_heard",
             Self::PendingUnits => "pending_units",
             Self::PendingSeconds => "pending_seconds",
@@ -97,9 +105,12 @@ impl Figure {
         matches!(self, Self::NewCause | Self::CauseBack)
     }
 
-    /// Whether it counts PCs by when they were heard of.
+    /// Whether it counts PCs by how they report, and not by what they tried.
     pub fn is_of_reports(self) -> bool {
-        matches!(self, Self::Silent | Self::ClockAhead)
+        matches!(
+            self,
+            Self::Silent | Self::ClockAhead | Self::Gaps | Self::Clones
+        )
     }
 }
 

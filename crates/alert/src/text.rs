@@ -171,6 +171,11 @@ pub(crate) fn page(rule: &Rule, labels: &[(String, String)]) -> String {
             query.push("state=clock_ahead".to_owned());
             "/endpoints".to_owned()
         }
+        (Figure::Clones, ..) => {
+            query.push("state=cloned".to_owned());
+            "/endpoints".to_owned()
+        }
+        (Figure::Gaps, ..) => "/coverage".to_owned(),
         (figure, ..) if !figure.is_of_tries() => "/system".to_owned(),
         (_, Some(cause), _) => {
             query.extend(kb.map(|kb| format!("kb={}", encoded(&kb))));
