@@ -14,8 +14,10 @@
 //! | `foreign.rs` | topics in which shippers write one event a message |
 //! | `tokens.rs` | every kind of token on every route, revocation, a start while the store is away |
 //! | `enrolment.rs` | a fleet enrols through two intakes while the store is killed; `ENROLMENTS=10000` for the size of a large site |
+//! | `gaps.rs` | what agents say to be lost is on the pages once, whatever comes again |
 //! | `kcat.rs` | a Kafka client that is not ours shows readable log text |
 //! | `dead_letters.rs` | what a pipeline cannot process, and its way back through Kafka; rules and plans in the cluster's store |
+//! | `merge.rs` | two ids become one while both send and the merge is killed; a rewind brings the old one again |
 //! | `migrators.rs` | several `cbsift migrate` at once, and one that is cut off |
 //! | `owners.rs` | each endpoint is derived by one of two pipelines, and by the other once that is killed |
 //! | `quarantine.rs` | a chunk that ends the process again and again is kept, and what stands behind it flows |
@@ -40,10 +42,12 @@ mod faults;
 #[expect(dead_code, reason = "shared with the tests of one machine")]
 mod fixtures;
 mod foreign;
+mod gaps;
 mod harness;
 mod kcat;
 mod load;
 mod logs;
+mod merge;
 mod metrics;
 mod migrators;
 mod owners;

@@ -106,6 +106,7 @@ fn secrets_are_made_once_each_for_its_service_only() {
     let files = serve::TlsFiles {
         cert: path("ingest/cert.pem"),
         key: path("ingest/key.pem"),
+        client_ca: None,
     };
     serve::Tls::load(files).unwrap_or_else(|error| panic!("{error}"));
 

@@ -97,7 +97,40 @@ fn names_and_labels_show_on_the_pages_and_change_no_identity() {
     assert_eq!(listed(&up, "?q=counter"), ["pc-1"]);
     let overview = api(&up, "/overview?label=ring:pilot&by=ring");
     assert_eq!(overview["pcs"]["seen"], 2);
-    assert_eq!(overview["totals"]["events"], Value::Null);
+    // Records and codes are counted of those PCs alone.
+    let of = |endpoint: &str| api(&up, &format!("/overview?endpoint={endpoint}"));
+    let (one, two) = (of("pc-1"), of("pc-2"));
+    for figure in ["events", "noise"] {
+        let sum = [&one, &two].map(|of| of["totals"][figure].as_u64().unwrap());
+        assert_eq!(overview["totals"][figure], sum.iter().sum::<u64>());
+    }
+    let codes = |of: &Value| -> std::collections::BTreeMap<String, u64> {
+        let rows = of["top_codes"].as_array().unwrap().iter();
+        rows.map(|row| (row["code"].to_string(), row["events"].as_u64().unwrap()))
+            .collect()
+    };
+    let mut summed = codes(&one);
+    for (code, records) in codes(&two) {
+        *summed.entry(code).or_default() += records;
+    }
+    assert!(!summed.is_empty());
+    assert_eq!(codes(&overview), summed);
+    let one_code = format!(
+        "/overview?label=ring:pilot&code={}",
+        summed.keys().next().unwrap().trim_matches('"')
+    );
+    let narrowed = codes(&api(&up, &one_code));
+    assert!(!narrowed.is_empty() && narrowed.len() < summed.len().max(2));
+    for (code, records) in narrowed {
+        assert_eq!(summed.get(&code), Some(&records), "{code}");
+    }
+    let file = format!("{}api/v1/codes.csv?label=ring:pilot", up.page);
+    let (status, body) = get(&file);
+    assert_eq!(
+        (status, body.lines().count()),
+        (200, 1 + summed.len()),
+        "{body}"
+    );
     assert_eq!(overview["groups"][0]["value"], "pilot");
     assert_eq!(overview["groups"][0]["endpoints"], 2);
     assert!(api(&up, "/overview").get("groups").is_none());
@@ -300,6 +333,7 @@ fn two_ids_become_one_and_names_stand_for_an_endpoint() {
     let said = up.send(&[&log], "pc-2", &[]);
     assert!(said.contains("imported before"), "{said}");
 
+    assert!(does(&up, &["endpoints", "list", "--clones"]).is_empty());
     let held = does(&up, &["endpoints", "coverage", "pc-1"]);
     assert!(
         held.contains("cbs  ") && held.contains("nothing has come since"),

@@ -13,19 +13,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// Writes a made-up CA and a certificate for `localhost` with its key: `ca.pem`, `cert.pem`, `key.pem`.
+/// Writes a made-up CA, a certificate for `localhost` with its key, and one for a PC: `ca.pem`, `cert.pem`, `key.pem`, `pc.pem`, `pc.key`.
 fn write_certificates(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-    let path = folder.join("key.pem");
-    fs::write(&path, key.serialize_pem()).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, cert, key_file) in [
+        ("localhost", "cert.pem", "key.pem"),
+        ("PC-0002", "pc.pem", "pc.key"),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        fs::write(folder.join(cert), certificate.pem()).unwrap();
+        let path = folder.join(key_file);
+        fs::write(&path, key.serialize_pem()).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }
 
 /// `cbsift up` on all addresses of this machine, with TLS; returns the command and its ports of intake, pages and health.
@@ -46,6 +51,7 @@ fn up(folder: &Path) -> (Command, [u16; 3]) {
             .env(format!("CBSIFT__{table}__TLS_KEY"), folder.join("key.pem"));
     }
     command
+        .env("CBSIFT__INGEST__CLIENT_CA", folder.join("ca.pem"))
         .env("CBSIFT__ENGINE__LISTEN", "127.0.0.1:0")
         .env("CBSIFT__WEB__TOKENS_FILE", folder.join("readers"));
     (command, ports)
@@ -73,6 +79,7 @@ fn files_that_cannot_be_used_end_with_2_and_name_their_key() {
     let empty = |path: PathBuf| fs::write(path, "").unwrap();
     check(&empty, "cert.pem", "`ingest.tls_cert`");
     check(&empty, "key.pem", "`ingest.tls_key`");
+    check(&empty, "ca.pem", "`ingest.client_ca`");
     check(
         &|path| write_certificates_elsewhere(&path),
         "key.pem",
@@ -167,6 +174,31 @@ fn logs_come_in_and_pages_go_out_over_tls_on_every_address() {
     let sender = fs::read_to_string(folder.path().join("data/token")).unwrap();
     assert_eq!(get(&trusting, page, "/", sender.trim()).unwrap(), 401);
 
+    // A PC without a token sends by its certificate, and only for itself; that opens no page.
+    let send_as_pc = |arguments: &[&str]| {
+        let file = |name: &str| folder.path().join(name);
+        let mut command = cbsift();
+        command.args(["send", "--again", "--to"]);
+        command.arg(format!("https://localhost:{intake}"));
+        for (flag, name) in [
+            ("--ca", "ca.pem"),
+            ("--cert", "pc.pem"),
+            ("--key", "pc.key"),
+        ] {
+            command.arg(flag).arg(file(name));
+        }
+        command.args(arguments).arg(&log).output().unwrap()
+    };
+    let said = send_as_pc(&[]);
+    assert!(said.status.success(), "{}", text(&said.stderr));
+    up.until("its log is on its page", || {
+        let path = "/api/v1/endpoints/PC-0002";
+        get(&trusting, page, path, reader).ok() == Some(200)
+    });
+    let said = send_as_pc(&["--endpoint", "PC-0001"]);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(text(&said.stderr).contains("403"), "{}", text(&said.stderr));
+
     // A renewed certificate is taken on SIGHUP, without a restart.
     write_certificates(folder.path());
     let renewed = agent(&ca);
@@ -177,5 +209,8 @@ fn logs_come_in_and_pages_go_out_over_tls_on_every_address() {
             .iter()
             .all(|port| get(&renewed, *port, "/healthz", reader).is_ok())
     });
+    // So are the CAs of clients.
+    let said = send_as_pc(&[]);
+    assert!(said.status.success(), "{}", text(&said.stderr));
     up.stop();
 }

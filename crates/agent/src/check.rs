@@ -32,6 +32,10 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
         TokenFrom::File(ref path) => {
             format!("`{}` with the token of `{}`", config.intake, path.display())
         }
+        TokenFrom::Certificate(ref files) => {
+            let cert = files.cert.display();
+            format!("`{}` with the certificate `{cert}`", config.intake)
+        }
         TokenFrom::Fleet(_) => format!("`{}` with this machine's own token", config.intake),
     })?;
     println!(

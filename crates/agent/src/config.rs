@@ -2,6 +2,7 @@
 
 use crate::machine;
 use anyhow::{Context, bail};
+use send::CertificateFiles;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,8 @@ struct Raw {
     ca: Option<PathBuf>,
     token_file: Option<PathBuf>,
     fleet_token_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
     state: Option<PathBuf>,
     logs: Option<Vec<String>>,
     bandwidth: Option<String>,
@@ -52,6 +55,8 @@ pub(crate) enum TokenFrom {
     File(PathBuf),
     /// The machine enrols with the fleet's, and keeps its own secret.
     Fleet(PathBuf),
+    /// None: a certificate speaks in its place.
+    Certificate(CertificateFiles),
 }
 
 /// Where the name of a folder is the name of the machine.
@@ -77,11 +82,19 @@ impl Config {
         let raw: Raw = toml::from_str(text)?;
         let mut faults = Vec::new();
         let beside = |path: PathBuf| folder.join(path);
-        let token = match (raw.token_file, raw.fleet_token_file) {
-            (Some(path), None) => TokenFrom::File(beside(path)),
-            (None, Some(path)) => TokenFrom::Fleet(beside(path)),
+        let certificate = raw.cert_file.zip(raw.key_file);
+        let token = match (raw.token_file, raw.fleet_token_file, certificate) {
+            (Some(path), None, None) => TokenFrom::File(beside(path)),
+            (None, Some(path), None) => TokenFrom::Fleet(beside(path)),
+            (None, None, Some((cert, key))) => TokenFrom::Certificate(CertificateFiles {
+                cert: beside(cert),
+                key: beside(key),
+            }),
             _ => {
-                faults.push("one of `token_file` and `fleet_token_file` must be there".to_owned());
+                faults.push(
+                    "one of `token_file`, `fleet_token_file`, and `cert_file` with `key_file` must be there"
+                        .to_owned(),
+                );
                 TokenFrom::File(PathBuf::new())
             }
         };
@@ -198,6 +211,11 @@ mod tests {
             ("", "one of `token_file`"),
             (
                 "token_file = \"a\"\nfleet_token_file = \"b\"",
+                "one of `token_file`",
+            ),
+            ("cert_file = \"a\"", "one of `token_file`"),
+            (
+                "token_file = \"a\"\ncert_file = \"a\"\nkey_file = \"b\"",
                 "one of `token_file`",
             ),
             ("token_file = \"a\"\nlogs = []", "`logs` names nothing"),

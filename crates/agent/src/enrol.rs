@@ -3,7 +3,7 @@
 use crate::config::{Config, TokenFrom};
 use crate::machine;
 use anyhow::{Context, bail};
-use send::{Enrolling, SendOptions, Uplink};
+use send::{CertificateFiles, Enrolling, SendOptions, Uplink};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +19,9 @@ const ENDPOINT: &str = "endpoint";
 pub(crate) fn token(config: &Config, tell: &mut dyn FnMut(&str)) -> anyhow::Result<String> {
     match &config.token {
         TokenFrom::File(path) => read(path),
+        // Shown to nobody: that it is another one tells that the certificate was renewed.
+        TokenFrom::Certificate(CertificateFiles { cert, .. }) => fs::read_to_string(cert)
+            .with_context(|| format!("cannot read the certificate `{}`", cert.display())),
         TokenFrom::Fleet(path) => {
             let own = machine::guid()
                 .ok()
@@ -60,7 +63,14 @@ fn kept_name(
 
 /// The intake, with a token. Each request is made once: the agent waits by itself.
 pub(crate) fn uplink(config: &Config, token: &str) -> anyhow::Result<Uplink> {
-    let mut options = SendOptions::new(config.intake.clone(), token);
+    let mut options = match &config.token {
+        TokenFrom::Certificate(files) => {
+            let mut options = SendOptions::new(config.intake.clone(), "");
+            options.certificate = Some(files.clone());
+            options
+        }
+        TokenFrom::File(_) | TokenFrom::Fleet(_) => SendOptions::new(config.intake.clone(), token),
+    };
     options.ca.clone_from(&config.ca);
     options.patience = Duration::ZERO;
     Uplink::new(&options).map_err(anyhow::Error::from)

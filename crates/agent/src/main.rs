@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod enrol;
+mod lost;
 mod machine;
 mod own_log;
 mod pattern;

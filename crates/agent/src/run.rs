@@ -254,7 +254,8 @@ fn look_for_places(
         running.watch(&site.paths, index, watcher.as_deref_mut());
         let mut follower = Follower::new(site, &config.state, own);
         follower.generation = generation;
-        follower.is_token_in_file = matches!(config.token, TokenFrom::File(_));
+        follower.is_token_in_file =
+            matches!(config.token, TokenFrom::File(_) | TokenFrom::Certificate(_));
         all.push(Arc::new(Mutex::new(follower)));
         drop(all);
         // On a share each has its own moment.

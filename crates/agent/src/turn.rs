@@ -1,5 +1,6 @@
 //! One turn of one machine's logs: look, send until nothing is due, write the checkpoint and the status.
 
+use crate::lost::Told;
 use crate::pattern::Site;
 use crate::schedule::Bandwidth;
 use crate::status::{self, State};
@@ -39,6 +40,7 @@ pub(crate) struct Follower {
     place: Place,
     uplink: Uplink,
     state: State,
+    told: Told,
     failures: u32,
     /// The intake does not take the token.
     pub(crate) is_refused: bool,
@@ -77,6 +79,7 @@ impl Follower {
             place,
             uplink,
             state,
+            told: Told::default(),
             failures: 0,
             is_refused: false,
             generation: 0,
@@ -119,6 +122,8 @@ impl Follower {
                         self.state.clear_error();
                         self.state.clear_refused(body.log);
                         self.place.acknowledge(&body);
+                        // Before the next body: of a log that loses much only the last gaps are remembered.
+                        self.tell_lost(now());
                         if now() - self.saved_at >= SAVE_EVERY {
                             self.save(now());
                         }
@@ -131,7 +136,9 @@ impl Follower {
                         self.set_aside(&body, &error, now());
                     }
                     Err(error) => {
-                        self.is_refused = error.is_of_the_token();
+                        // A certificate that is not taken shows before anything is answered.
+                        self.is_refused = error.is_of_the_token()
+                            || matches!(error, ClientError::Untrusted { .. });
                         let wait = self.wait_for(&error);
                         self.not_before = now() + wait;
                         if !error.is_of_the_moment() && !error.is_of_the_token() {
@@ -149,6 +156,9 @@ impl Follower {
                 }
             }
         }
+        if !is_waiting && self.not_before <= now() {
+            self.tell_lost(now());
+        }
         if next == Next::Within(poll) && self.place.is_waiting() {
             self.idle = if is_moved { 0 } else { self.idle + 1 };
             next = Next::Within(if self.idle < 6 { SOON } else { LATER.min(poll) });
@@ -163,6 +173,11 @@ impl Follower {
         self.save(now());
         self.state.write(&self.place, now());
         next
+    }
+
+    fn tell_lost(&mut self, now: Duration) {
+        self.told
+            .tell(&self.place, &self.uplink, &self.site.name, now);
     }
 
     /// Follows paths that it has not followed yet; returns those.

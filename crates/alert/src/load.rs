@@ -404,6 +404,8 @@ fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<Aler
                 Figure::Restart,
                 Figure::Silent,
                 Figure::ClockAhead,
+                Figure::Gaps,
+                Figure::Clones,
             ],
         };
         let fits = allowed.contains(&figure);

@@ -10,8 +10,8 @@ use classify::Rules as Words;
 use std::collections::{BTreeMap, btree_map::Entry};
 use store::{
     AlertAnswer, AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines,
-    AlertQuestion, AlertReached, CauseId, Day, Filter, Hearing, OpenNewsState, State, Store,
-    StoreError, Trend,
+    AlertQuestion, AlertReached, AlertReport, CauseId, Day, Filter, Hearing, OpenNewsState, State,
+    Store, StoreError, Trend,
 };
 
 /// What one rule counts.
@@ -57,7 +57,10 @@ impl Baselines {
 /// How updates before went out changes little within a day, and is read of two months and more: it is asked once in so long.
 const BASELINES_MS: i64 = 3_600_000;
 
-/// Topics' gaps of so long count, in milliseconds; they are noted for good.
+/// Machines that send as one count for so long after two of them did, in seconds; their names are noted for good.
+const CLONES_S: i64 = 7 * 86_400;
+
+/// Gaps of so long count, of topics and of logs, in milliseconds; they are noted for good.
 const GAPS_MS: i64 = 86_400_000;
 
 /// Lost parts of so long count, in seconds.
@@ -205,17 +208,22 @@ impl<'a> Asked<'a> {
         all
     }
 
-    /// PCs by when they were heard of.
+    /// PCs by how they report.
     async fn reports(&mut self, rule: &Rule) -> Counted {
         let hearing = self.hearing().await?;
         let filter = Filter {
             labels: rule.narrow.labels.clone(),
             ..self.filter().await?
         };
-        let is_ahead = rule.figure == Figure::ClockAhead;
+        let report = match rule.figure {
+            Figure::ClockAhead => AlertReport::ClockAhead,
+            Figure::Gaps => AlertReport::LostSince(self.now.utc_ms - GAPS_MS),
+            Figure::Clones => AlertReport::ClonedSince(self.now.logged - CLONES_S),
+            _ => AlertReport::Silent,
+        };
         let groups = self
             .store
-            .alert_reporting(&filter, is_ahead, &rule.group_by, reached(rule), hearing)
+            .alert_reporting(&filter, report, &rule.group_by, reached(rule), hearing)
             .await?;
         let groups = groups.into_iter();
         Ok(groups.map(|group| sample(rule, group, false)).collect())

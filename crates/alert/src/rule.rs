@@ -23,6 +23,10 @@ pub enum Figure {
     Silent,
     /// PCs whose newest log is of a time that no clock on earth shows yet.
     ClockAhead,
+    /// PCs of which a part of a log was lost for good, first told of within a day.
+    Gaps,
+    /// PCs that several machines send as, two of them within a week.
+    Clones,
     /// For how long no log of any PC has arrived, in seconds.
     NobodyHeard,
     /// Units that are left to derive.
@@ -45,13 +49,15 @@ pub enum Figure {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Failing,
         Self::Restart,
         Self::NewCause,
         Self::CauseBack,
         Self::Silent,
         Self::ClockAhead,
+        Self::Gaps,
+        Self::Clones,
         Self::NobodyHeard,
         Self::PendingUnits,
         Self::PendingSeconds,
@@ -72,6 +78,8 @@ impl Figure {
             Self::CauseBack => "cause_back",
             Self::Silent => "silent",
             Self::ClockAhead => "clock_ahead",
+            Self::Gaps => "gaps",
+            Self::Clones => "clones",
             Self::NobodyHeard => "nobody_heard",
             Self::PendingUnits => "pending_units",
             Self::PendingSeconds => "pending_seconds",
@@ -101,9 +109,12 @@ impl Figure {
         matches!(self, Self::NewCause | Self::CauseBack)
     }
 
-    /// Whether it counts PCs by when they were heard of.
+    /// Whether it counts PCs by how they report, and not by what they tried.
     pub fn is_of_reports(self) -> bool {
-        matches!(self, Self::Silent | Self::ClockAhead)
+        matches!(
+            self,
+            Self::Silent | Self::ClockAhead | Self::Gaps | Self::Clones
+        )
     }
 }
 

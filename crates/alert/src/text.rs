@@ -174,6 +174,11 @@ pub(crate) fn page(rule: &Rule, labels: &[(String, String)]) -> String {
         (Figure::Sql, None, None) => return "/alerts".to_owned(),
         (Figure::Sql, None, Some(kb)) => return format!("/updates/{}", encoded(kb)),
         (Figure::Sql, Some(cause), _) => return format!("/causes/{}", encoded(cause)),
+        (Figure::Clones, ..) => {
+            query.push("state=cloned".to_owned());
+            "/endpoints".to_owned()
+        }
+        (Figure::Gaps, ..) => "/coverage".to_owned(),
         (figure, ..) if !figure.is_of_tries() => "/system".to_owned(),
         (_, Some(cause), _) => {
             query.extend(kb.map(|kb| format!("kb={}", encoded(&kb))));

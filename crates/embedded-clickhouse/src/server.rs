@@ -173,7 +173,7 @@ pub(crate) async fn serve(
                     // Small answers must not wait for an acknowledgement of earlier ones.
                     let _ = stream.set_nodelay(true);
                     let service = service((shared.clone(), of_clients.clone()));
-                    connections.spawn(::serve::connection(stream, service, place, HEAD_TIMEOUT, stop.clone()));
+                    connections.spawn(::serve::connection(stream, service, place, None, HEAD_TIMEOUT, stop.clone()));
                     continue;
                 }
                 Err(error) => {

@@ -5,6 +5,7 @@ pub mod civil;
 mod derived;
 mod endpoint;
 mod event;
+mod gap;
 mod news;
 mod time;
 mod token;
@@ -14,6 +15,7 @@ pub use chunk::{Chunk, Format, MESSAGE_PATH, StreamId, TextEncoding, UtcAnchor, 
 pub use derived::{Attempt, Derivation, Evidence, Finding, Outcome, Severity, Unit};
 pub use endpoint::{is_endpoint_id, is_formula, is_label_name, is_label_value};
 pub use event::{Event, EventId, Level, Marker, Noise, Source};
+pub use gap::{GAP_PATH, GapReason};
 pub use news::UnitNews;
 pub use time::{Day, LoggedAt, Month, UtcMillis};
 pub use token::{

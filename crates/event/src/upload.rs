@@ -17,6 +17,9 @@ pub const CHUNK_MIN: usize = 4 * 1024;
 /// Largest chunk, by definition of the word.
 pub const CHUNK_MAX: usize = 256 * 1024;
 
+/// Gaps that one body tells of at most: an event log that loses records all the time has some each minute.
+pub const GAPS_MAX: usize = 100;
+
 /// SHA-256 of a file's bytes; written as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileDigest(pub [u8; 32]);

@@ -6,12 +6,12 @@
 use crate::body::Body;
 use crate::disk::{self, Listed};
 use crate::home::Settled;
-use crate::log::{Container, Gap, GapReason};
+use crate::log::{Container, Gap};
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{PREFIX_BYTES, Print};
 use crate::settle::Role;
-use event::{Format, TextEncoding};
+use event::{Format, GapReason, TextEncoding};
 use files::LogFile;
 use parse::Cutter;
 use std::fs::File;

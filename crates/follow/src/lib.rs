@@ -26,7 +26,8 @@ mod zeros;
 
 pub use body::Body;
 pub use checkpoint::{CheckpointError, Checkpoints, Loaded};
-pub use log::{Container, Gap, GapReason, Log};
+pub use event::GapReason;
+pub use log::{Container, Gap, Log};
 pub use place::{Place, PlaceOptions, Problem};
 pub use points::{Points, Stopped};
 pub use print::{FileKey, Print};

@@ -2,7 +2,7 @@
 
 use crate::print::{FileKey, Hash, Print};
 use crate::zeros::Zeros;
-use event::{Format, Source, TextEncoding};
+use event::{Format, GapReason, Source, TextEncoding};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,36 +32,10 @@ pub enum Container {
     },
 }
 
-/// Why bytes are not sent, for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapReason {
-    /// Its file went away, and no file with the same content came.
-    Gone,
-    /// The cabinet is damaged from there on.
-    Damaged,
-    /// Records of an event log were overwritten; `from` and `to` are record numbers.
-    Overwritten,
-    /// Records of an event log stand there and cannot be read; numbers, too.
-    Unreadable,
-}
-
-impl GapReason {
-    /// For people.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Gone => "the file was removed or overwritten before it was read",
-            Self::Damaged => "the cabinet is damaged",
-            Self::Overwritten => "the event log overwrote these records before they were read",
-            Self::Unreadable => "these records of the event log cannot be read",
-        }
-    }
-}
-
 /// What was seen and is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// The first byte that is missing.
+    /// The first byte that is missing; of an event log the first record.
     pub from: u64,
     /// The end of what was seen.
     pub to: u64,
@@ -211,6 +185,17 @@ impl Log {
         before != (self.gap, self.earlier.clone())
     }
 
+    /// What of it is lost for good. What stands behind the newest record that is acknowledged of an event log is met again, and may grow or
+    /// close until then.
+    pub fn lost(&self) -> impl Iterator<Item = Gap> + '_ {
+        let settled = match self.container {
+            Container::EventLog { record } => record,
+            Container::Plain | Container::Cabinet { .. } => u64::MAX,
+        };
+        let gaps = self.earlier.iter().chain(&self.gap).copied();
+        gaps.filter(move |gap| gap.from <= settled)
+    }
+
     pub(crate) fn is_event_log(&self) -> bool {
         matches!(self.container, Container::EventLog { .. })
     }
@@ -250,6 +235,11 @@ mod tests {
             let at = record * 10;
             assert!(log.note_gaps(at - 1, [gap(at, at + 1)]));
         }
+        // Until something behind it is acknowledged nobody knows that it stays.
+        log.container = Container::EventLog { record: 285 };
+        assert_eq!(log.lost().last(), Some(gap(280, 281)));
+        log.container = Container::EventLog { record: 290 };
+        assert_eq!(log.lost().last(), Some(gap(290, 291)));
         assert_eq!(log.gaps_before, 22);
         assert_eq!(log.earlier.len(), GAPS_KEPT);
         assert_eq!(log.earlier.last(), Some(&gap(280, 281)));

@@ -3,13 +3,13 @@
 use crate::body::{self, Body, Cut, How};
 use crate::cabinet::{self, Reading};
 use crate::disk;
-use crate::log::{Container, Gap, GapReason};
+use crate::log::{Container, Gap};
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{Hash, PREFIX_BYTES, Print, TAIL_BYTES};
 use crate::settle::{Role, before, name_of};
 use crate::zeros::{Zeros, look_behind};
-use event::TextEncoding;
+use event::{GapReason, TextEncoding};
 use std::fs::File;
 use std::io;
 use std::time::Duration;

@@ -6,11 +6,12 @@
 use crate::Log;
 use crate::disk::{self, Listed};
 use crate::home;
-use crate::log::{Container, Gap, GapReason};
+use crate::log::{Container, Gap};
 use crate::next::is_same;
 use crate::place::Place;
 use crate::points::Stopped;
 use crate::print::{Hash, TAIL_BYTES};
+use event::GapReason;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;

@@ -18,6 +18,8 @@ pub struct RawConfig {
     pub tls_cert: String,
     /// PEM file of its key, or empty.
     pub tls_key: String,
+    /// PEM file of the CAs of clients that have certificates in place of tokens, or empty.
+    pub client_ca: String,
     /// File of tokens, or empty.
     pub tokens_file: String,
     /// What becomes of a known endpoint that enrols with another secret.
@@ -58,6 +60,7 @@ impl Default for RawConfig {
             listen: "127.0.0.1:7070".to_owned(),
             tls_cert: String::new(),
             tls_key: String::new(),
+            client_ca: String::new(),
             tokens_file: String::new(),
             enroll_known: KnownEndpoint::default().name().to_owned(),
             // A mass installation of 10,000 PCs takes a minute; a fleet token that got lost fills no disk before somebody looks. A guess.
@@ -229,8 +232,18 @@ impl Config {
             );
             KnownEndpoint::default()
         });
+        let client_ca = (!raw.client_ca.is_empty()).then(|| PathBuf::from(&raw.client_ca));
         let tls = match TlsFiles::check("ingest", &raw.tls_cert, &raw.tls_key) {
-            Ok(tls) => tls,
+            Ok(Some(files)) => Some(TlsFiles { client_ca, ..files }),
+            Ok(None) => {
+                if client_ca.is_some() {
+                    problems.push(
+                        "`ingest.client_ca` needs `ingest.tls_cert` and `ingest.tls_key`: certificates are shown over TLS alone"
+                            .to_owned(),
+                    );
+                }
+                None
+            }
             Err(error) => {
                 problems.push(error);
                 None

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 mod caller;
 mod enroll;
+mod gaps;
 mod prefixes;
 mod readers;
 mod refusal;
@@ -30,7 +31,7 @@ use axum::routing::{head, post, put};
 use event::upload::{
     CHUNK_MIN, FILE_DIGEST_HEADER, FILE_SIZE_HEADER, FileDigest, NEXT_OFFSET_HEADER,
 };
-use event::{Chunk, Format, Source, StreamId, TextEncoding};
+use event::{Chunk, Format, GAP_PATH, Source, StreamId, TextEncoding};
 use metrics::counter;
 use serde::Deserialize;
 use serve::Caller;
@@ -62,6 +63,7 @@ pub fn router<S: ChunkSink, O: Offsets>(
             put(put_stream::<S, O>).head(head_stream::<S, O>),
         )
         .route("/v1/imports/{digest}", head(head_import::<S, O>))
+        .route("/v1/gaps", put(gaps::put_gaps::<S, O>))
         .route("/v1/enroll", post(enroll::enroll::<S, O>))
         .with_state(Arc::new(intake))
 }
@@ -292,6 +294,12 @@ impl Cut {
             return Err(Refusal::bad_request(
                 "`offset` must be even, because a UTF-16 unit has two bytes",
             ));
+        }
+        if query.path.starts_with(GAP_PATH) {
+            return Err(Refusal::bad_request(format!(
+                "no log is at a `path` that starts with `{GAP_PATH}`"
+            ))
+            .hint("tell of what is lost with `PUT /v1/gaps`"));
         }
         if query.open > 1 {
             return Err(Refusal::bad_request("`open` must be 0 or 1"));

@@ -143,6 +143,7 @@ impl Deriver {
             // Its text may quote a record.
             job.all_again("the job panicked".to_owned());
         }
+        self.outbox.answered(&due, &job.stored());
         let (done, again) = job.outcome();
         self.outbox.done(&done);
         if !again.is_empty() {

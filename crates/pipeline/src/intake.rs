@@ -154,9 +154,14 @@ impl Handle {
 
 /// What a chunk adds to what was stored, or takes from it where it is refused.
 fn add(sums: &mut Counts, rows: &ChunkRows, change: fn(u64, u64) -> u64) {
+    // What is lost has no bytes that are stored.
+    let bytes = match rows.chunk.is_gap() {
+        true => 0,
+        false => rows.chunk.length,
+    };
     for (sum, own) in [
         (&mut sums.chunks, 1),
-        (&mut sums.bytes, rows.chunk.length),
+        (&mut sums.bytes, bytes),
         (&mut sums.events, rows.events.len() as u64),
         (&mut sums.noise, rows.noise.len() as u64),
         (&mut sums.orphans, rows.unread.orphans),

@@ -12,7 +12,9 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{JobState, Moving, OlderEvent, Selection, Store, renamed_event, renamed_stream};
+use store::{
+    JobState, Moving, NEWS_NAMES, OlderEvent, Selection, Store, renamed_event, renamed_stream,
+};
 
 /// What became of an endpoint's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +121,8 @@ pub async fn merge(
     }
 }
 
-/// Derives every month of an endpoint once all of it is stored.
+/// Derives every month of an endpoint once all of it is stored. Waits until each has an answer that knows it, and not until its news is closed:
+/// that stays open as long as more comes while it is derived, and whoever derives the endpoint closes it later.
 async fn derive_all(
     store: &Store,
     pipeline: &Pipeline,
@@ -127,13 +130,14 @@ async fn derive_all(
     endpoint: &str,
 ) -> anyhow::Result<()> {
     let name = RandomState::new().hash_one(endpoint);
+    pipeline.watch(name | NEWS_NAMES);
     let mut news = store.open_all_news(tenant, endpoint, name).await?;
     while !news.is_empty() {
         // Again and again: of a unit whose derivation runs no news is taken.
         pipeline.derive(&news);
         tokio::time::sleep(LOOK).await;
         let open = store.months_open(tenant, endpoint, name).await?;
-        news.retain(|news| open.contains(&news.unit.month));
+        news.retain(|news| open.contains(&news.unit.month) && !pipeline.has_answer(&news.unit));
     }
     Ok(())
 }

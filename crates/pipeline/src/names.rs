@@ -164,6 +164,17 @@ impl Names {
             let named = exact(chunk, &[hash], into);
             return Ok(named.unwrap_or_else(|| renamed_stream(into, chunk.stream)));
         }
+        if chunk.is_gap() {
+            // It may come before all of its log, and decides nothing about it.
+            return match chunk.stream {
+                StreamId(0) => Ok(chunk.stream),
+                stream => {
+                    let (tenant, endpoint) = (&chunk.tenant, &chunk.endpoint);
+                    self.asked_stream(store, tenant, endpoint, stream, into)
+                        .await
+                }
+            };
+        }
         let head = (chunk.offset == 0).then_some((chunk.format, chunk.text.as_str()));
         let of = Of {
             tenant: &chunk.tenant,

@@ -57,6 +57,8 @@ struct State {
     running: HashMap<Endpoint, BTreeMap<Month, Names>>,
     /// News that has ended since a sweep began, which may have read it as open; none where nobody sweeps.
     ended: Option<BTreeMap<Unit, BTreeSet<u64>>>,
+    /// News that somebody waits for, and the units of it of which an answer was stored since.
+    watched: Option<(u64, BTreeSet<Unit>)>,
 }
 
 /// Tenant and name.
@@ -192,6 +194,29 @@ impl Outbox {
     /// Takes news that somebody has just opened in the store.
     pub(crate) fn take(&self, open: &[OpenNews], now: Instant) {
         self.absorb_without(&BTreeMap::new(), open, now);
+    }
+
+    /// From here on it is noted of which units with news of this name an answer is stored, also where that is begun again because more has
+    /// come: of an endpoint that sends all the time news is closed only when it pauses.
+    pub(crate) fn watch(&self, name: u64) {
+        self.state().watched = Some((name, BTreeSet::new()));
+    }
+
+    /// Whether an answer was stored of a unit with the news that is watched: it knows all that was stored when that was opened.
+    pub(crate) fn has_answer(&self, unit: &Unit) -> bool {
+        let state = self.state();
+        let watched = state.watched.as_ref();
+        watched.is_some_and(|(_, units)| units.contains(unit))
+    }
+
+    /// A job has stored the answers of some units that it was given.
+    pub(crate) fn answered(&self, due: &[Due], stored: &BTreeSet<Unit>) {
+        if let Some((name, units)) = &mut self.state().watched {
+            let news = due.iter().flat_map(|due| &due.news);
+            let named = news.filter(|news| news.ids.contains(&*name));
+            let named = named.filter(|news| stored.contains(&news.unit));
+            units.extend(named.map(|news| news.unit.clone()));
+        }
     }
 
     /// Takes what a sweep has found, but for what has ended meanwhile.

@@ -9,6 +9,7 @@ use crate::{
     status::{Counters, Status},
 };
 use anyhow::Context;
+use event::Unit;
 use queue::Share;
 use std::{
     sync::Arc,
@@ -102,6 +103,17 @@ impl Pipeline {
     /// Derives units whose news was opened in the store.
     pub(crate) fn derive(&self, news: &[OpenNews]) {
         self.outbox.take(news, Instant::now());
+    }
+
+    /// Derives units whose news of this name was opened in the store, and tells of each whether it has an answer since: see
+    /// [`Pipeline::has_answer`].
+    pub(crate) fn watch(&self, name: u64) {
+        self.outbox.watch(name);
+    }
+
+    /// Whether a unit got an answer that knows all that was stored when the news that is watched was opened.
+    pub(crate) fn has_answer(&self, unit: &Unit) -> bool {
+        self.outbox.has_answer(unit)
     }
 
     /// Takes nothing more, stores and acknowledges what was taken, and ends within the grace period. What is not derived by

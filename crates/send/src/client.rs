@@ -44,7 +44,8 @@ const RATIO_MAX: usize = 90;
 pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
-    authorization: String,
+    /// None where the connection's certificate speaks.
+    authorization: Option<String>,
     endpoint: Option<String>,
     compress: bool,
     chunk_bytes: usize,
@@ -74,9 +75,7 @@ impl Client {
     pub(crate) fn enrol(&self, body: &str) -> Result<(u16, String), ClientError> {
         let url = format!("{}/v1/enroll", self.base);
         let request = self
-            .agent
-            .post(&url)
-            .header("authorization", &self.authorization)
+            .authorized(self.agent.post(&url))
             .header("content-type", "application/json");
         self.answer_of(request.send(body), &[StatusCode::OK, StatusCode::ACCEPTED])
             .and_then(|mut response| {
@@ -89,6 +88,17 @@ impl Client {
                     .map_err(|error| self.transport(&error))?;
                 Ok((status, text))
             })
+    }
+}
+
+impl Client {
+    /// Tells once what is lost; the intake keeps it, or says why not.
+    pub(crate) fn tell_gaps(&self, body: &str) -> Result<(), ClientError> {
+        let request = self
+            .with_caller(self.agent.put(format!("{}/v1/gaps", self.base)))
+            .header("content-type", "application/json");
+        self.answer_of(request.send(body), &[StatusCode::OK])
+            .map(drop)
     }
 }
 
@@ -144,6 +154,17 @@ impl ClientError {
                 matches!(status, 408 | 422 | 429 | 500 | 502 | 503 | 504 | 507)
             }
         }
+    }
+
+    /// Whether the intake is of a build that has no such address.
+    pub fn is_of_the_build(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 404 | 405,
+                ..
+            }
+        )
     }
 
     /// Whether the intake is away or has no room, whatever is sent.
@@ -226,17 +247,21 @@ impl Client {
             config = config.proxy(None);
         }
         if https {
-            let tls = trusted(options.ca.as_deref()).map_err(SendError::Options)?;
+            let tls = trusted(options.ca.as_deref(), options.certificate.as_ref())
+                .map_err(SendError::Options)?;
             config = config.tls_config(tls);
-        } else if options.ca.is_some() {
+        } else if options.ca.is_some() || options.certificate.is_some() {
             return Err(SendError::Options(format!(
-                "a CA was named, but `{base}` is not asked over TLS\nhint: use an https:// address"
+                "a CA or a certificate was named, but `{base}` is not asked over TLS\nhint: use an https:// address"
             )));
         }
         Ok(Self {
             agent: config.build().new_agent(),
             base,
-            authorization: format!("Bearer {}", options.token.trim()),
+            authorization: match options.token.trim() {
+                "" => None,
+                token => Some(format!("Bearer {token}")),
+            },
             endpoint: options.endpoint.clone(),
             compress: options.compress.unwrap_or(!loopback),
             chunk_bytes: options.chunk_bytes,
@@ -328,8 +353,15 @@ impl Client {
         })
     }
 
+    fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    }
+
     fn with_caller<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        let request = request.header("authorization", &self.authorization);
+        let request = self.authorized(request);
         match &self.endpoint {
             Some(endpoint) => request.header(ENDPOINT_HEADER, endpoint),
             None => request,
@@ -499,7 +531,7 @@ fn check_url(url: &str) -> Result<(bool, bool), String> {
 }
 
 /// The intake keeps 1 KiB of a path; more would only make its head too large.
-fn short(path: &str) -> &str {
+pub(crate) fn short(path: &str) -> &str {
     &path[..path.floor_char_boundary(1024)]
 }
 

@@ -12,5 +12,7 @@ pub use backfill::{
     OfEndpoint, Pattern, Report, Skipped, Step, Tallies, Tally, Why, backfill, state_beside,
 };
 pub use client::ClientError;
-pub use send::{Progress, SendError, SendFailure, SendOptions, SentFile, Summary, send};
-pub use uplink::{Enrolled, Enrolling, Part, Uplink, chance, new_secret};
+pub use send::{
+    CertificateFiles, Progress, SendError, SendFailure, SendOptions, SentFile, Summary, send,
+};
+pub use uplink::{Enrolled, Enrolling, Lost, Part, Uplink, chance, new_secret};

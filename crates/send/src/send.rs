@@ -19,8 +19,10 @@ pub(crate) const GIVEN_UP_MAX: usize = 3;
 pub struct SendOptions {
     /// Address of the intake, as `http://127.0.0.1:7070`.
     pub url: String,
-    /// The token; never printed.
+    /// The token; never printed. Empty where a certificate stands in its place.
     pub token: String,
+    /// The certificate that is shown to an https intake, if any.
+    pub certificate: Option<CertificateFiles>,
     /// PEM file of certificates to trust besides the system's; only https asks for it.
     pub ca: Option<PathBuf>,
     /// The endpoint the files belong to; needed with a relay token.
@@ -42,12 +44,22 @@ pub struct SendOptions {
     pub busy_patience: Option<Duration>,
 }
 
+/// A certificate of this sender's own: its DNS name is the endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// PEM file of the certificate, followed by those between it and its CA.
+    pub cert: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+}
+
 impl SendOptions {
     /// The usual way.
     pub fn new(url: impl Into<String>, token: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             token: token.into(),
+            certificate: None,
             ca: None,
             endpoint: None,
             chunk_bytes: CHUNK_MAX,

@@ -1,13 +1,18 @@
-//! Whom a sender trusts over https.
+//! Whom a sender trusts over https, and what it shows of itself.
 
+use crate::CertificateFiles;
+use rustls::AlertDescription as A;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use std::path::Path;
 use std::sync::Arc;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-/// The system's CAs and those of a PEM file. What companies install on their machines is trusted, as browsers do.
-pub(crate) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
+/// The system's CAs and those of a PEM file, and a certificate of the sender's own where it has one. What companies install on their machines is trusted, as browsers do.
+pub(crate) fn trusted(
+    ca: Option<&Path>,
+    own_certificate: Option<&CertificateFiles>,
+) -> Result<TlsConfig, String> {
     let own = match ca {
         Some(path) => certificates(path)
             .map_err(|error| format!("cannot read the CA `{}`: {error}", path.display()))?,
@@ -30,7 +35,25 @@ pub(crate) fn trusted(ca: Option<&Path>) -> Result<TlsConfig, String> {
     }
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(all)))
+        .client_cert(own_certificate.map(shown).transpose()?)
         .build())
+}
+
+/// A certificate with its key.
+fn shown(files: &CertificateFiles) -> Result<ClientCert, String> {
+    let CertificateFiles { cert, key } = files;
+    let chain = certificates(cert)
+        .map_err(|error| format!("cannot read the certificate `{}`: {error}", cert.display()))?;
+    let chain: Vec<Certificate<'static>> = chain
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect();
+    // Nobody's words quote the file.
+    let cannot = |why: &str| format!("cannot read the key `{}`: {why}", key.display());
+    let text = std::fs::read(key).map_err(|error| cannot(&error.to_string()))?;
+    let key = PrivateKey::from_pem(&text)
+        .map_err(|_| cannot("no private key in PEM text stands in it"))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 /// Every certificate of a PEM file; none is an error.
@@ -71,6 +94,16 @@ pub(crate) fn hint(error: &ureq::Error) -> Option<&'static str> {
             C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
         ) => "renew the intake's certificate, or set this machine's clock right",
         rustls::Error::InvalidCertificate(_) => "the intake's certificate cannot be used",
+        rustls::Error::AlertReceived(
+            A::CertificateExpired
+            | A::CertificateRevoked
+            | A::CertificateUnknown
+            | A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::UnknownCA,
+        ) => {
+            "the intake does not take the certificate that this sender shows: renew it, or let `ingest.client_ca` name its CA"
+        }
         rustls::Error::InvalidMessage(_) => "the intake speaks no TLS there: is it http://?",
         _ => return None,
     })

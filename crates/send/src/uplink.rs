@@ -1,9 +1,9 @@
 //! Parts of streams that are no files on this machine.
 
-use crate::client::{Client, ClientError, PutBody};
+use crate::client::{Client, ClientError, PutBody, short};
 use crate::{SendError, SendOptions};
 use event::upload::FileDigest;
-use event::{Format, SecretHash, Source, TextEncoding};
+use event::{Format, GapReason, SecretHash, Source, TextEncoding};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -35,6 +35,23 @@ pub struct Part<'a> {
     pub path: &'a str,
     /// The records.
     pub bytes: &'a [u8],
+}
+
+/// A part of a log that is lost for good.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost<'a> {
+    /// The kind of log.
+    pub source: Source,
+    /// The sender's half of the stream's identity, where a line of it was ever read.
+    pub first_record: Option<u64>,
+    /// Where the log is or was, for people.
+    pub path: &'a str,
+    /// The first byte that is missing, or the first record; see [`GapReason::is_of_records`].
+    pub from: u64,
+    /// The first one behind it.
+    pub to: u64,
+    /// Why.
+    pub reason: GapReason,
 }
 
 /// What a machine says to get a token of its own.
@@ -124,6 +141,25 @@ impl Uplink {
             is_active: said.state == "active",
             message: said.warning.or(said.message),
         })
+    }
+
+    /// Tells the intake once what is lost, at most [`event::upload::GAPS_MAX`] of it. Told again, it is the same.
+    pub fn tell_lost(&self, lost: &[Lost<'_>]) -> Result<(), ClientError> {
+        let gaps: Vec<serde_json::Value> = lost
+            .iter()
+            .map(|lost| {
+                serde_json::json!({
+                    "source": lost.source.name(),
+                    "stream": lost.first_record.map(|first| format!("{first:016x}")),
+                    "path": short(lost.path),
+                    "from": lost.from,
+                    "to": lost.to,
+                    "reason": lost.reason.name(),
+                })
+            })
+            .collect();
+        self.client
+            .tell_gaps(&serde_json::json!({ "gaps": gaps }).to_string())
     }
 
     /// Returns when the part is acknowledged, or when patience ends. May be called again after an error.

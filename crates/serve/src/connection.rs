@@ -30,22 +30,31 @@ const SINGLE: [HeaderName; 6] = [
 
 /// The connection that a request came on, among the request's extensions.
 #[derive(Clone)]
-pub struct Peer(Weak<Place>);
+pub struct Peer {
+    place: Weak<Place>,
+    names: Option<Arc<[String]>>,
+}
 
 impl Peer {
+    /// The DNS names of the certificate that the connection began with; nothing where it showed none.
+    pub fn certificate(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
     /// Its request has shown a good token, of `holder`: from now on it is no stranger.
     pub fn trust(&self, holder: &str) {
-        if let Some(place) = self.0.upgrade() {
+        if let Some(place) = self.place.upgrade() {
             place.trust(holder);
         }
     }
 }
 
-/// Serves a connection until it ends, until `shutdown` and the end of the request under way, or until it makes room for another.
+/// Serves a connection, of whose client a certificate with these names was verified, until it ends, until `shutdown` and the end of the request under way, or until it makes room for another.
 pub async fn connection<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: S,
     place: Place,
+    names: Option<Arc<[String]>>,
     head_timeout: Duration,
     shutdown: CancellationToken,
 ) where
@@ -59,8 +68,13 @@ pub async fn connection<S, B>(
     // Given back last, when the socket is closed.
     let place = Arc::new(place);
     let requests = Arc::clone(&place);
-    let service =
-        service_fn(move |request| answer(service.clone(), Arc::clone(&requests), request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer {
+            place: Arc::downgrade(&requests),
+            names: names.clone(),
+        });
+        answer(service.clone(), Arc::clone(&requests), request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
@@ -92,7 +106,7 @@ pub async fn connection<S, B>(
 async fn answer<S, B>(
     service: S,
     place: Arc<Place>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Answer<B>>, S::Error>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
@@ -106,9 +120,6 @@ where
         tracing::debug!(%name, "a request has a header twice");
         return Ok(refusal(StatusCode::BAD_REQUEST, under_way));
     }
-    request
-        .extensions_mut()
-        .insert(Peer(Arc::downgrade(&place)));
     let response = service.call(request).await?;
     Ok(response.map(|body| Answer {
         body: Some(body),

@@ -2,7 +2,7 @@
 
 use crate::admission::Admission;
 use crate::connection::connection;
-use crate::tls::Tls;
+use crate::tls::{Tls, names_of};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use hyper::{Request, Response};
@@ -74,7 +74,7 @@ where
         tasks.spawn(async move {
             let within = serving.head_timeout;
             let Some(tls) = serving.tls else {
-                return connection(stream, service, place, within, shutdown).await;
+                return connection(stream, service, place, None, within, shutdown).await;
             };
             let shaken = tokio::select! {
                 biased;
@@ -82,7 +82,8 @@ where
                 () = place.evicted() => None,
             };
             if let Some(stream) = shaken {
-                connection(stream, service, place, within, shutdown).await;
+                let names = names_of(stream.get_ref().1.peer_certificates());
+                connection(stream, service, place, names, within, shutdown).await;
             }
         });
     }

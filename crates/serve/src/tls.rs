@@ -1,11 +1,13 @@
-//! TLS of the listening side: a certificate and its key from PEM files, which may be read again while serving.
+//! TLS of the listening side: a certificate and its key from PEM files, and the CAs of clients that have certificates of their own; all of
+//! them may be read again while serving.
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{RootCertStore, ServerConfig};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +19,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// PEM file of its private key.
     pub key: PathBuf,
+    /// PEM file of the CAs of clients; without it nobody is asked for a certificate.
+    pub client_ca: Option<PathBuf>,
 }
 
 impl TlsFiles {
@@ -27,6 +31,7 @@ impl TlsFiles {
             (false, false) => Ok(Some(Self {
                 cert: PathBuf::from(cert),
                 key: PathBuf::from(key),
+                client_ca: None,
             })),
             _ => Err(format!(
                 "`{table}.tls_cert` and `{table}.tls_key` go together, but one of them is empty"
@@ -54,6 +59,14 @@ pub enum TlsError {
         /// What is wrong, with a way out where one is known.
         error: String,
     },
+    /// The CAs of clients cannot be read.
+    #[error("cannot read the CAs of clients `{}`: {error}\nhint: it must be a PEM file with the certificate of each CA", path.display())]
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: String,
+    },
     /// Each is fine by itself.
     #[error("the key `{}` does not fit the certificate `{}`: {error}", files.key.display(), files.cert.display())]
     Mismatch {
@@ -65,10 +78,11 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whose key of the configuration is at fault: `tls_cert` or `tls_key`.
+    /// Which key of the configuration is at fault.
     pub fn key(&self) -> &'static str {
         match self {
             Self::Cert { .. } => "tls_cert",
+            Self::ClientCa { .. } => "client_ca",
             Self::Key { .. } | Self::Mismatch { .. } => "tls_key",
         }
     }
@@ -78,40 +92,26 @@ impl TlsError {
 #[derive(Clone)]
 pub struct Tls {
     files: TlsFiles,
-    current: Arc<Current>,
-    config: Arc<ServerConfig>,
+    current: Arc<RwLock<Arc<ServerConfig>>>,
 }
 
 impl Tls {
     /// Reads the files and checks that they belong together.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let current = Arc::new(Current(RwLock::new(Arc::new(read(&files)?))));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .expect("ring has suites for both versions")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            files,
-            current,
-            config: Arc::new(config),
-        })
+        let current = Arc::new(RwLock::new(Arc::new(read(&files)?)));
+        Ok(Self { files, current })
     }
 
-    /// Reads the files again, for connections from now on. With an error the certificate before stays in use.
+    /// Reads the files again, for connections from now on. With an error what was read before stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         let read = Arc::new(read(&self.files)?);
-        *self
-            .current
-            .0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = read;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
     }
 
     pub(crate) fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
-        tokio_rustls::TlsAcceptor::from(Arc::clone(&self.config))
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        tokio_rustls::TlsAcceptor::from(Arc::clone(&current))
     }
 }
 
@@ -121,18 +121,21 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// One certificate for every name: who needs more puts all names into it.
-#[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current))
-    }
+/// The DNS names of a client's certificate, which was verified when the connection began; nothing where it showed none.
+pub(crate) fn names_of(certificates: Option<&[CertificateDer<'_>]>) -> Option<Arc<[String]>> {
+    let first = certificates?.first()?;
+    let names = match webpki::EndEntityCert::try_from(first) {
+        Ok(certificate) => certificate
+            .valid_dns_names()
+            .map(str::to_owned)
+            .collect::<Vec<_>>(),
+        Err(_) => Vec::new(),
+    };
+    Some(names.into())
 }
 
-fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
+/// One certificate for every name: who needs more puts all names into it.
+fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let certificates = certificates(&files.cert).map_err(|error| TlsError::Cert {
         path: files.cert.clone(),
         error,
@@ -141,12 +144,44 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         path: files.key.clone(),
         error,
     })?;
-    CertifiedKey::from_der(certificates, key, &ring::default_provider()).map_err(|error| {
+    let provider = Arc::new(ring::default_provider());
+    let key = CertifiedKey::from_der(certificates, key, &provider).map_err(|error| {
         TlsError::Mismatch {
             files: files.clone(),
             error: error.to_string(),
         }
-    })
+    })?;
+    let clients: Arc<dyn ClientCertVerifier> = match &files.client_ca {
+        None => Arc::new(NoClientAuth),
+        Some(path) => clients_of(path).map_err(|error| TlsError::ClientCa {
+            path: path.clone(),
+            error,
+        })?,
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .expect("ring has suites for both versions")
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if files.client_ca.is_some() {
+        // A session that is taken up again shows no certificate, and its own may have ended since.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(config)
+}
+
+/// Certificates of these CAs are taken, and none at all, because tokens are good beside them.
+fn clients_of(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// Every certificate of a PEM file; none is an error.

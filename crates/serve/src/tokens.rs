@@ -49,7 +49,7 @@ pub struct Owner {
 pub struct Caller {
     /// Whose data it is.
     pub owner: Owner,
-    /// The token that was shown, for people: `relay:NAME` or `endpoint:ID`.
+    /// The token that was shown, for people: `relay:NAME` or `endpoint:ID`; or `certificate:NAME`.
     pub sender: String,
 }
 
@@ -89,6 +89,15 @@ pub enum Denied {
     /// A relay's token, and no header.
     #[error("a relay token must name the endpoint")]
     EndpointMissing,
+    /// A certificate, and the header names an endpoint that it does not name.
+    #[error("the certificate names other endpoints than `Cbsift-Endpoint` does")]
+    OtherName,
+    /// A certificate without a name that can be an endpoint's.
+    #[error("the certificate has no DNS name that can be an endpoint's id")]
+    NoName,
+    /// A certificate of several endpoints, and no header.
+    #[error("the certificate names several endpoints, so `Cbsift-Endpoint` must name one of them")]
+    ManyNames,
     /// The header's value is no endpoint id.
     #[error("`Cbsift-Endpoint` is no endpoint id")]
     BadEndpoint,
@@ -228,6 +237,33 @@ fn caller(kind: TokenKind, id: &str, endpoint: Option<&str>) -> Result<Caller, D
             endpoint: endpoint.to_owned(),
         },
         sender,
+    })
+}
+
+/// Who a verified certificate with these DNS names speaks for, given the value of `Cbsift-Endpoint`: for the endpoints that are called so.
+pub fn certified(names: &[String], endpoint: Option<&str>) -> Result<Caller, Denied> {
+    // A wildcard is nobody's name.
+    let mut ids = names.iter().filter(|name| is_endpoint_id(name));
+    let id = match endpoint {
+        Some(named) if !is_endpoint_id(named) => return Err(Denied::BadEndpoint),
+        // DNS makes no difference between letters, and ids do: the certificate's spelling holds.
+        Some(named) => ids
+            .find(|id| id.eq_ignore_ascii_case(named))
+            .ok_or(Denied::OtherName)?,
+        None => {
+            let first = ids.next().ok_or(Denied::NoName)?;
+            if ids.next().is_some() {
+                return Err(Denied::ManyNames);
+            }
+            first
+        }
+    };
+    Ok(Caller {
+        owner: Owner {
+            tenant: TENANT.to_owned(),
+            endpoint: id.clone(),
+        },
+        sender: format!("certificate:{id}"),
     })
 }
 

@@ -67,7 +67,7 @@ impl Batch {
     fn facts(&self) -> Vec<EndpointFacts> {
         let mut facts: BTreeMap<(&str, &str), EndpointFacts> = BTreeMap::new();
         let mut names: BTreeMap<(&str, &str), (Option<LoggedAt>, &str)> = BTreeMap::new();
-        for rows in &self.chunks {
+        for rows in self.chunks.iter().filter(|rows| !rows.chunk.is_gap()) {
             let (tenant, endpoint) = (&rows.chunk.tenant, &rows.chunk.endpoint);
             let of_endpoint = facts
                 .entry((tenant, endpoint))
@@ -186,6 +186,7 @@ impl Store {
         );
         let inputs = self.insert_inputs(batch, None);
         try_join4(events, inputs, noise, news).await?;
+        self.insert_gaps(batch.chunks()).await?;
         self.insert_chunks(batch, None).await
     }
 
@@ -197,6 +198,7 @@ impl Store {
         self.insert_news(batch).await?;
         self.insert_facts(&batch.facts()).await?;
         self.insert_hosts(batch.chunks()).await?;
+        self.insert_gaps(batch.chunks()).await?;
         self.insert_chunks(batch, Some(turns)).await
     }
 
@@ -225,7 +227,7 @@ impl Store {
 
     async fn insert_chunks(&self, batch: &Batch, turns: Option<&Turns>) -> Result<()> {
         let mut by_month: BTreeMap<Month, Vec<&ChunkRows>> = BTreeMap::new();
-        for rows in &batch.chunks {
+        for rows in batch.chunks.iter().filter(|rows| !rows.chunk.is_gap()) {
             by_month.entry(rows.month()).or_default().push(rows);
         }
         let months: Vec<_> = by_month.values().collect();

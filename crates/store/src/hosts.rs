@@ -111,6 +111,23 @@ fn interleaving(hosts: &[(String, (i64, i64))]) -> Vec<String> {
     found.map(|(host, _)| host.clone()).collect()
 }
 
+/// From when to when names of endpoints were heard: `short`, one name as it is `shown`, `since` and `until`. A short name and one with its
+/// domain are of one machine.
+const SPANS: &str = "SELECT endpoint, lower(splitByChar('.', host)[1]) AS short, min(host) AS shown, \
+       toInt64(toUnixTimestamp64Second(assumeNotNull(min(named_first)))) AS since, \
+       toInt64(toUnixTimestamp64Second(assumeNotNull(max(named_last)))) AS until FROM endpoint_hosts \
+     WHERE tenant = {tenant:String} AND named_first IS NOT NULL AND named_last IS NOT NULL";
+
+/// A condition on endpoints that several machines send as, as [`Store::cloned_endpoints`] has it; `more` narrows it, by their `hosts`: triples
+/// of name, since and until.
+pub(crate) fn is_cloned(more: &str) -> String {
+    format!(
+        "endpoint IN (SELECT endpoint FROM (\
+           SELECT endpoint, groupArray((short, since, until)) AS hosts FROM ({SPANS} GROUP BY endpoint, short) GROUP BY endpoint HAVING count() > 1) \
+         WHERE arrayExists(one -> arrayExists(other -> other.1 != one.1 AND one.2 < other.3 AND other.2 < one.3, hosts), hosts){more})"
+    )
+}
+
 /// Endpoints with several names that are read at once: they are few, as a machine is renamed once in its life.
 const RENAMED_READ: u64 = 50_000;
 
@@ -192,19 +209,14 @@ impl Store {
         tenant: &str,
         endpoint: &str,
     ) -> Result<BTreeMap<String, Vec<String>>> {
-        // A short name and one with its domain are of one machine.
         let rows: Vec<SpansRow> = self
             .fetch_all(
                 "look for machines that send as one",
-                self.page(
-                    "SELECT endpoint, arraySort(groupArray((shown, since, until))) AS hosts FROM (\
-                       SELECT endpoint, lower(splitByChar('.', host)[1]) AS short, min(host) AS shown, \
-                         toInt64(toUnixTimestamp64Second(assumeNotNull(min(named_first)))) AS since, \
-                         toInt64(toUnixTimestamp64Second(assumeNotNull(max(named_last)))) AS until FROM endpoint_hosts \
-                       WHERE tenant = {tenant:String} AND ({endpoint:String} = '' OR endpoint = {endpoint:String}) \
-                         AND named_first IS NOT NULL AND named_last IS NOT NULL GROUP BY endpoint, short) \
-                     GROUP BY endpoint HAVING count() > 1 ORDER BY endpoint LIMIT {limit:UInt64}",
-                )
+                self.page(&format!(
+                    "SELECT endpoint, arraySort(groupArray((shown, since, until))) AS hosts FROM ({SPANS} \
+                       AND ({{endpoint:String}} = '' OR endpoint = {{endpoint:String}}) GROUP BY endpoint, short) \
+                     GROUP BY endpoint HAVING count() > 1 ORDER BY endpoint LIMIT {{limit:UInt64}}"
+                ))
                 .param("tenant", tenant)
                 .param("endpoint", endpoint)
                 .param("limit", RENAMED_READ),

@@ -73,7 +73,7 @@ const FAILS_FOR_S: u32 = 60;
 
 /// Tables of one endpoint's rows, in the order in which they go. The chunks, of which these are made, go after them and by themselves, so that
 /// a merge that was cut short in between makes all of it again.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "news",
     "events",
     "day_inputs",
@@ -81,6 +81,7 @@ const TABLES: [&str; 16] = [
     "noise_gone",
     "open_noise",
     "coverage",
+    "gaps",
     "imports",
     "dead_units",
     "endpoints",
@@ -335,6 +336,11 @@ impl Store {
              SELECT row.tenant, {{into:String}}, row.digest, row.source, {NEW_STREAM}, row.path, row.bytes \
              FROM (SELECT * FROM imports FINAL WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}}) AS row {RENAMED}"
         );
+        let gaps = format!(
+            "INSERT INTO gaps (tenant, endpoint, source, stream, path, reason, `from`, `to`, told) \
+             SELECT row.tenant, {{into:String}}, row.source, if(row.stream = 0, 0, {NEW_STREAM}), row.path, row.reason, row.`from`, row.`to`, row.told \
+             FROM (SELECT * FROM gaps WHERE tenant = {{tenant:String}} AND endpoint = {{from:String}}) AS row {RENAMED}"
+        );
         let endpoints = "INSERT INTO endpoints (tenant, endpoint, host, servicing_stack, first, last, named, contact) \
              SELECT tenant, {into:String}, host, servicing_stack, first, last, named, contact FROM endpoints \
              WHERE tenant = {tenant:String} AND endpoint = {from:String}";
@@ -343,6 +349,7 @@ impl Store {
              WHERE tenant = {tenant:String} AND endpoint = {from:String}";
         for (table, statement) in [
             ("imports", imports.as_str()),
+            ("gaps", gaps.as_str()),
             ("endpoints", endpoints),
             ("endpoint_hosts", hosts),
         ] {

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(18, "0018_aliases"),
     migration!(19, "0019_erasures"),
     migration!(20, "0020_zones"),
+    migration!(21, "0021_gaps"),
 ];
 
 /// The parameter of a statement that is run once for each month.

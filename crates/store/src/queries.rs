@@ -18,6 +18,7 @@ mod groups;
 mod held;
 mod judged;
 pub(crate) mod kept;
+mod lost;
 mod marks;
 pub(crate) mod messages;
 mod overview;
@@ -37,7 +38,7 @@ mod whole;
 
 pub use alerts::{
     AlertAnswer, AlertBaseline, AlertBy, AlertCause, AlertClock, AlertGroup, AlertMachines,
-    AlertQuestion, AlertReached, Hearing,
+    AlertQuestion, AlertReached, AlertReport, Hearing,
 };
 pub use attempt::{AttemptDetail, EndpointName};
 pub use cause::{CauseDay, CauseDetail, CauseKb, Common};
@@ -53,6 +54,7 @@ pub use filter::{CauseId, Filter, alike};
 pub use groups::Group;
 pub use held::{CoverageGap, MissingReason, SourceCoverage};
 pub use judged::Judged;
+pub use lost::LostPiece;
 pub use overview::{
     CHART_DAYS, CategoryBucket, KbSummary, OutcomeBucket, Overview, SILENT_DAYS, Step, TopCode,
     Totals,

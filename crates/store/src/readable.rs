@@ -5,7 +5,7 @@
 /// `migrations`), those that only derivations read (`day_inputs`, `day_parts`, and `inputs`, which held what an older build read), who may
 /// speak (`tokens`, `enrolments`, `enrolment_claims`), who did what (`audit`), what comes back no more (`erasures`), and how alerts are
 /// evaluated and sent (`alert_*` but for `alert_states`).
-pub const READABLE: [&str; 31] = [
+pub const READABLE: [&str; 32] = [
     "current_attempts",
     "current_events",
     "current_findings",
@@ -25,6 +25,7 @@ pub const READABLE: [&str; 31] = [
     "events",
     "events_seen",
     "findings",
+    "gaps",
     "imports",
     "job_steps",
     "jobs",

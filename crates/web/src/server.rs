@@ -170,6 +170,7 @@ fn routes() -> Vec<Route> {
             ("/codes", Figures, get(api::codes_file)),
             ("/unexplained", Text, get(api::unexplained_file)),
             ("/coverage", Figures, get(api::coverage_file)),
+            ("/lost", Figures, get(api::lost_file)),
             ("/clones", Figures, get(api::clones_file)),
             ("/alerts", Figures, get(api::alerts_file)),
         ] {

@@ -2,9 +2,13 @@
 //!
 //! - `agent.rs`: starts it, and asks it.
 //! - `life.rs`: checked, started, killed, refused, and what it sent.
+//! - `lost.rs`: what is lost is told.
 
 mod agent;
+#[path = "../../../follow/tests/it/evtx.rs"]
+mod evtx;
 mod life;
+mod lost;
 #[path = "../../../ingest/tests/it/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of the intake")]
 mod support;

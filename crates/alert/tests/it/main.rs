@@ -6,6 +6,7 @@
 //! - `baseline`: an update against the one before it, when that was as old
 //! - `clocks`: zones of machines, and clocks that are wrong
 //! - `silence`: PCs that are silent, and times in which nobody was heard
+//! - `lost`: PCs of which logs are lost, and ids that several machines send as
 //! - `away`: the store is away for a while: nothing false is told, and nothing lost
 //! - `pages`: rules that pages write are loaded
 //! - `cost`: what evaluation of a fleet takes
@@ -18,6 +19,7 @@ mod cost;
 mod figures;
 mod harness;
 mod incident;
+mod lost;
 mod pages;
 mod question;
 mod senders;

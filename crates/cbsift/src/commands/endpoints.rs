@@ -18,7 +18,7 @@ use event::{is_endpoint_id, is_label_name, is_label_value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use store::{Action, LABELS_OF_ENDPOINT, LabelChange, Labels, Store};
+use store::{Action, LABELS_OF_ENDPOINT, LabelChange, Labels, State, Store, Wanted};
 
 /// List endpoints, name them, label them, merge them and forget them
 ///
@@ -45,6 +45,9 @@ enum Command {
         /// Only those that fail now: the last try of some update failed, or a finding stands
         #[arg(long)]
         failing: bool,
+        /// Only those that several machines send as by turns: an image was copied with its id
+        #[arg(long, conflicts_with = "failing")]
+        clones: bool,
         #[arg(long, value_enum, default_value = "text")]
         format: list::Format,
     },
@@ -131,11 +134,17 @@ async fn apply(store: &Store, settings: &Settings, command: Command) -> anyhow::
             search,
             label,
             failing,
+            clones,
             format,
         } => {
             let labels: Result<Vec<_>, Misuse> =
                 label.iter().map(|text| read_label(text)).collect();
-            list::list(store, search.trim(), &labels?, failing, format).await
+            let wanted = match (failing, clones) {
+                (true, _) => Some(Wanted::In(State::Failing)),
+                (false, true) => Some(Wanted::Cloned),
+                (false, false) => None,
+            };
+            list::list(store, search.trim(), &labels?, wanted, format).await
         }
         Command::Rename { id, name, .. } => {
             let name = name.unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::progress::Progress as Bar;
 use crate::report::counted;
 use crate::settings;
 use clap::Args;
-use send::{Progress, SendOptions, send};
+use send::{CertificateFiles, Progress, SendOptions, send};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,6 +20,17 @@ pub(crate) struct Arguments {
     /// PEM file of the CA of an https intake, trusted besides the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// PEM file of a certificate to show in place of a token: its DNS name is the endpoint
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "key",
+        conflicts_with = "token_file"
+    )]
+    cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// Endpoint that the logs belong to
     #[arg(long, value_name = "ID")]
     endpoint: Option<String>,
@@ -48,8 +59,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(url) => url,
         None => intake(&settings)?,
     };
-    let token = super::sender_token(arguments.token_file.as_deref(), &settings)?;
+    let certificate = arguments
+        .cert
+        .zip(arguments.key)
+        .map(|(cert, key)| CertificateFiles { cert, key });
+    let token = match certificate {
+        // Only one of them can speak.
+        Some(_) => String::new(),
+        None => super::sender_token(arguments.token_file.as_deref(), &settings)?,
+    };
     let mut options = SendOptions::new(url, token);
+    options.certificate = certificate;
     options.ca = arguments.ca;
     options.endpoint = arguments.endpoint;
     options.chunk_bytes = usize::from(arguments.chunk_kib) * 1024;

@@ -39,7 +39,9 @@ pub(crate) async fn ingest(
         remote.clone().map(Shelf::Remote),
     )
     .await?;
-    if remote.is_none() && believed.keyring().is_empty() {
+    let tls = settings.ingest.tls.as_ref();
+    let takes_certificates = tls.is_some_and(|files| files.client_ca.is_some());
+    if remote.is_none() && believed.keyring().is_empty() && !takes_certificates {
         bail!(crate::misuse::Misuse(
             "`ingest.tokens_file` names no token, so nobody could send anything\nhint: write lines `relay NAME sha256:HEX` or `endpoint ID sha256:HEX` to a file and name it, or set `store.url` and make tokens with `cbsift tokens create`".to_owned()
         ));

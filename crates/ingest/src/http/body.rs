@@ -14,11 +14,11 @@
 use crate::Config;
 use crate::http::refusal::Refusal;
 use crate::http::room::Held;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::io::{self, BufRead, Read, Write};
@@ -138,6 +138,23 @@ pub(crate) async fn read(
             start += reach(room, covered * weight).await?;
         }
         bytes.extend_from_slice(&data);
+    }
+}
+
+/// Reads a small body whole, which is neither compressed nor waited for long.
+pub(crate) async fn small(body: Body, max: usize, within: Duration) -> Result<Bytes, Refusal> {
+    let read = Limited::new(body, max).collect();
+    match tokio::time::timeout(within, read).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {max} bytes"),
+        )),
+        Ok(Err(_)) => Err(Refusal::bad_request("the body ended early")),
+        Err(_) => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body is too slow",
+        )),
     }
 }
 

@@ -38,11 +38,17 @@ where
         refuse_twice(&parts.headers)?;
         let shown = authorization(&parts.headers);
         let endpoint = value(&parts.headers, ENDPOINT_HEADER);
-        let caller = intake
-            .callers
-            .check(shown, |keyring| keyring.caller(shown, endpoint))
-            .await?;
-        if let Some(peer) = parts.extensions.get::<serve::Peer>() {
+        let peer = parts.extensions.get::<serve::Peer>().cloned();
+        let names = peer.as_ref().and_then(|peer| peer.certificate());
+        let caller = match names.filter(|_| shown.is_none()) {
+            Some(names) => serve::tokens::certified(names, endpoint)?,
+            // Where a token is shown it decides, whatever the connection began with.
+            None => {
+                let judged = |keyring: &serve::Keyring| keyring.caller(shown, endpoint);
+                intake.callers.check(shown, judged).await?
+            }
+        };
+        if let Some(peer) = &peer {
             peer.trust(&caller.sender);
         }
         Ok(Self(caller))
@@ -86,10 +92,10 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::NoToken | Denied::WrongToken => Refusal::unauthorized(denied.to_string()),
-            Denied::OtherEndpoint | Denied::OtherKind => {
+            Denied::OtherEndpoint | Denied::OtherKind | Denied::OtherName | Denied::NoName => {
                 Refusal::new(StatusCode::FORBIDDEN, denied.to_string())
             }
-            Denied::EndpointMissing => Refusal::bad_request(denied.to_string())
+            Denied::EndpointMissing | Denied::ManyNames => Refusal::bad_request(denied.to_string())
                 .hint("name it in the header `Cbsift-Endpoint`"),
             Denied::BadEndpoint => Refusal::bad_request(denied.to_string())
                 .hint("1 to 128 letters, digits, `.`, `_` or `-` of ASCII are allowed, the first a letter or digit"),

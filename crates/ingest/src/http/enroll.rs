@@ -1,14 +1,13 @@
 //! `POST /v1/enroll`: a machine with a fleet token gets a token of its own.
 
 use super::caller::{authorization, refuse_twice};
-use super::{Intake, within};
+use super::{Intake, body, within};
 use crate::http::refusal::Refusal;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use event::{Enrolled, Enrolment, RefuseReason, SecretHash, TokenKind, endpoint_of_machine};
-use http_body_util::{BodyExt, Limited};
 use metrics::counter;
 use serde::Deserialize;
 use serve::tokens::{TENANT, Token, hash, new_secret};
@@ -117,23 +116,7 @@ pub(super) async fn enroll<S, O>(
 }
 
 async fn read(body: Body, within: Duration) -> Result<Asks, Refusal> {
-    let read = Limited::new(body, BODY_MAX).collect();
-    let bytes = match tokio::time::timeout(within, read).await {
-        Ok(Ok(bytes)) => bytes.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is larger than {BODY_MAX} bytes"),
-            ));
-        }
-        Ok(Err(_)) => return Err(Refusal::bad_request("the body ended early")),
-        Err(_) => {
-            return Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body is too slow",
-            ));
-        }
-    };
+    let bytes = body::small(body, BODY_MAX, within).await?;
     // Its words name a place and a field, and may quote a value, which can be no secret.
     serde_json::from_slice(&bytes).map_err(|error| {
         Refusal::bad_request(format!("the body is not what enrolment takes: {error}")).hint(

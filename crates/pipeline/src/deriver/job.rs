@@ -127,6 +127,11 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Units whose answers are stored.
+    pub(super) fn stored(&self) -> BTreeSet<Unit> {
+        self.stored.iter().cloned().collect()
+    }
+
     /// What has ended, and what is to be tried again.
     pub(super) fn outcome(self) -> (Vec<Due>, Vec<Due>) {
         if let Some(error) = &self.trouble {

@@ -113,7 +113,7 @@ impl Streams {
         let mut places: BTreeMap<StreamId, (&str, StreamPlace)> = BTreeMap::new();
         for chunk in rows.iter().map(|rows| &rows.chunk) {
             let is_known = state.seen.contains_key(&chunk.stream.0);
-            if is_known || chunk.path == MESSAGE_PATH {
+            if is_known || chunk.path == MESSAGE_PATH || chunk.is_gap() {
                 continue;
             }
             let (stream, offset) = (chunk.stream, chunk.offset);
@@ -137,7 +137,8 @@ impl Streams {
         let state = self.state();
         let is_of_now = ends.generation == state.generation;
         let mut streams: HashMap<u64, (Option<Seen>, Seen)> = HashMap::new();
-        for rows in rows {
+        // What is lost changes no answer that is derived, and is no place in a stream.
+        for rows in rows.iter_mut().filter(|rows| !rows.chunk.is_gap()) {
             let stream = rows.chunk.stream.0;
             let known = state.seen.get(&stream);
             let here = streams.get(&stream).map(|(_, last)| last).or(known);

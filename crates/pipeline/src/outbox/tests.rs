@@ -434,3 +434,32 @@ fn names_that_the_store_has_told_give_way_to_those_of_batches() {
     let job = news_of(outbox.take_due(now + LATEST, 9));
     assert_eq!(job[0].ids, batches.collect::<Vec<u64>>());
 }
+
+#[test]
+fn who_waits_for_an_answer_gets_it_though_its_news_stays_open() {
+    let (outbox, now) = (outbox(), Instant::now());
+    let news = |endpoint: &str, id| OpenNews {
+        unit: unit(endpoint),
+        ids: vec![id],
+        news: UnitNews::of_all_days(),
+    };
+    let stored = BTreeSet::from([unit("a"), unit("b")]);
+    // Of what runs already nobody knows what it has read.
+    outbox.take(&[news("a", 1), news("b", 2)], now);
+    let before = outbox.take_due(now, 9);
+    outbox.watch(7);
+    outbox.take(&[news("a", 7)], now);
+    outbox.answered(&before, &stored);
+    assert!(!outbox.has_answer(&unit("a")));
+    outbox.again(&before, now);
+    outbox.take(&[news("a", 7)], now);
+    let due = outbox.take_due(now, 9);
+    outbox.answered(&due, &BTreeSet::from([unit("b")]));
+    assert!(!outbox.has_answer(&unit("a")));
+    outbox.answered(&due, &stored);
+    outbox.again(&due, now);
+    assert!(outbox.has_answer(&unit("a")) && !outbox.has_answer(&unit("b")));
+    // Another name is waited for from its own beginning.
+    outbox.watch(8);
+    assert!(!outbox.has_answer(&unit("a")));
+}

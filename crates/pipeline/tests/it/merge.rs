@@ -2,7 +2,7 @@
 
 use crate::harness::{client, quick, store};
 use crate::logs::{cut, logs};
-use event::{Chunk, LoggedAt};
+use event::{Chunk, GAP_PATH, GapReason, LoggedAt};
 use pipeline::{Merged, Pipeline, merge};
 use simulate::LogFile;
 use std::sync::Arc;
@@ -27,6 +27,18 @@ fn chunks(tenant: &str, endpoint: &str, log: &LogFile) -> Vec<Chunk> {
         chunk.received_ms = 1_700_000_000_000;
     }
     chunks
+}
+
+/// What a sender says to be lost of a log, behind all that it has.
+fn gap(of_log: &Chunk, from: u64) -> Chunk {
+    Chunk {
+        path: format!("{GAP_PATH}{}", of_log.path),
+        offset: from,
+        length: 100,
+        open: false,
+        text: GapReason::Gone.name().to_owned(),
+        ..of_log.clone()
+    }
 }
 
 async fn put_alias(store: &Store, tenant: &str, alias: &str, endpoint: &str, state: AliasState) {
@@ -74,6 +86,16 @@ async fn answers(store: &Store, tenant: &str, endpoint: &str) -> String {
         })
         .collect();
     streams.sort();
+    let mut lost = store.lost_of(tenant, endpoint).await.unwrap();
+    let is_known = |lost: &store::LostPiece| {
+        let mut streams = detail.streams.iter();
+        streams.any(|stream| Some(stream.stream) == lost.stream)
+    };
+    assert!(lost.iter().all(is_known), "{lost:?}");
+    for piece in &mut lost {
+        piece.stream = None;
+    }
+    lost.sort_by_key(|piece| piece.from);
     let (mut attempts, mut findings) = store.derived(tenant, endpoint).await.unwrap();
     let mut attempts: Vec<String> = attempts
         .drain(..)
@@ -127,7 +149,7 @@ async fn answers(store: &Store, tenant: &str, endpoint: &str) -> String {
         .await
         .unwrap();
     format!(
-        "{:#?}\n{streams:#?}\n{attempts:#?}\n{findings:#?}\n{codes:#?}\n{:#?}\n{} {}\n{}\n{:?}\n{list:#?}\n{:?}\n{:?}\n{}\n",
+        "{:#?}\n{streams:#?}\n{lost:#?}\n{attempts:#?}\n{findings:#?}\n{codes:#?}\n{:#?}\n{} {}\n{}\n{:?}\n{list:#?}\n{:?}\n{:?}\n{}\n",
         detail.head,
         detail.hosts,
         detail.failed,
@@ -172,6 +194,9 @@ async fn two_endpoints_become_one_under_live_input() {
         assert!(!chunks.is_empty());
         live.handle().store(chunks).await.unwrap();
     }
+    let of_a_log = of_old[0][0].clone();
+    let told = vec![gap(&of_a_log, 1 << 40)];
+    live.handle().store(told.clone()).await.unwrap();
     settle(&store, LIVE).await;
     assert!(store.endpoint(LIVE, FROM).await.unwrap().is_some());
 
@@ -206,9 +231,18 @@ async fn two_endpoints_become_one_under_live_input() {
     for chunk in part(&of_old, false).into_iter().chain(part(&of_old, true)) {
         live.handle().store(vec![chunk]).await.unwrap();
     }
+    let later = vec![gap(&of_a_log, 1 << 41)];
+    for told in [told, later] {
+        live.handle().store(told).await.unwrap();
+    }
     put_alias(&store, LIVE, FROM, INTO, AliasState::Active).await;
     settle(&store, LIVE).await;
 
+    let twin_log = of(TWIN, INTO, &old)[0][0].clone();
+    for from in [1 << 40, 1 << 41] {
+        let told = vec![gap(&twin_log, from)];
+        live.handle().store(told).await.unwrap();
+    }
     let twin = [of(TWIN, INTO, &old), of(TWIN, INTO, &new)].concat();
     for chunks in twin {
         live.handle().store(chunks).await.unwrap();
@@ -220,6 +254,8 @@ async fn two_endpoints_become_one_under_live_input() {
     );
     similar(&found, &expected);
     assert!(expected.contains("Failed") || expected.contains("failed"));
+    assert_eq!(store.lost_of(LIVE, INTO).await.unwrap().len(), 2);
+    assert_eq!(store.lost_of(LIVE, FROM).await.unwrap(), []);
     let left = store.holdings(LIVE, FROM).await.unwrap();
     assert_eq!(left, store::Holdings::default());
     assert!(store.endpoint(LIVE, FROM).await.unwrap().is_none());

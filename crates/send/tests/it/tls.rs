@@ -14,13 +14,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A folder with a CA of its own and what it signs.
-struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    pub(crate) issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -29,12 +29,12 @@ impl Authority {
         Self { folder, issuer }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes `cert.pem` and `key.pem` for a name.
-    fn sign(&self, name: &str) -> TlsFiles {
+    pub(crate) fn sign(&self, name: &str) -> TlsFiles {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -47,6 +47,7 @@ impl Authority {
         TlsFiles {
             cert: self.path("cert.pem"),
             key: self.path("key.pem"),
+            client_ca: None,
         }
     }
 
@@ -56,12 +57,12 @@ impl Authority {
     }
 }
 
-fn write_key(path: &Path, text: &str) {
+pub(crate) fn write_key(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn url(server: &Server) -> String {
+pub(crate) fn url(server: &Server) -> String {
     format!("https://localhost:{}", server.address.port())
 }
 

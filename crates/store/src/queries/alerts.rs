@@ -8,11 +8,12 @@ mod sql;
 use super::{
     Cause, Filter, Trend,
     endpoints::machines,
+    lost::missing,
     overview::SILENT_DAYS,
     states::State,
     tries::{CauseAt, Words},
 };
-use crate::{error::Result, store::Store};
+use crate::{error::Result, hosts::is_cloned, store::Store};
 pub use baseline::AlertBaseline;
 use clickhouse::Row;
 use event::Code;
@@ -77,6 +78,19 @@ pub enum AlertClock {
     Utc,
     /// As logged.
     Logged,
+}
+
+/// What machines are counted for without a look at what they tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertReport {
+    /// They are silent, as pages have it, but for days on which nobody was heard.
+    Silent,
+    /// Their newest log is of a time that no clock on earth shows yet.
+    ClockAhead,
+    /// A part of a log of theirs is lost for good, and that was first told after this time, in UTC milliseconds.
+    LostSince(i64),
+    /// Several machines send as one of them, and two were heard of after this time, in seconds as logged.
+    ClonedSince(i64),
 }
 
 /// What a figure reaches: so much, and so much of those that tried; only orders what is told.
@@ -185,12 +199,11 @@ impl Store {
         self.grouped_machines(&told, clock, asked).await
     }
 
-    /// Counts machines that are silent, or whose clocks are ahead, of those heard of within 30 days; by labels alone. Silent as pages have
-    /// it, but for days on which nobody was heard.
+    /// Counts machines by how they report, of those heard of within 30 days; by labels alone.
     pub async fn alert_reporting(
         &self,
         filter: &Filter,
-        is_ahead: bool,
+        report: AlertReport,
         by: &[AlertBy],
         reached: AlertReached,
         hearing: Hearing,
@@ -198,9 +211,20 @@ impl Store {
         let (from, to) = self.range(filter).await?.unwrap_or_default();
         let told = self.told(filter, from, to).await?;
         let labels = Labels::by(by);
-        let hit = match is_ahead {
-            true => "ends > {ahead_from:Int64}",
-            false => "heard < {unheard_from:Int64}",
+        let (hit, since) = match report {
+            AlertReport::Silent => ("heard < {unheard_from:Int64}".to_owned(), 0),
+            AlertReport::ClockAhead => ("ends > {ahead_from:Int64}".to_owned(), 0),
+            AlertReport::LostSince(since) => {
+                let lost = format!(
+                    "endpoint IN (SELECT endpoint FROM {} WHERE at > {{since:Int64}})",
+                    missing("")
+                );
+                (lost, since)
+            }
+            AlertReport::ClonedSince(since) => {
+                let are_heard = " AND arrayCount(host -> host.3 > {since:Int64}, hosts) > 1";
+                (is_cloned(are_heard), since)
+            }
         };
         let sql = format!(
             "SELECT key, machines, of, newest, first FROM (\
@@ -216,10 +240,11 @@ impl Store {
             .reporting(told.ask(self, &sql))
             .param("unheard_from", hearing.silent_from)
             .param("heard_from", heard_from)
+            .param("since", since)
             .param("at_least", reached.at_least)
             .param("share", reached.share)
             .param("groups", GROUPS as u64);
-        self.fetch_all("count silent machines for alerts", labels.named(query))
+        self.fetch_all("count machines that report for alerts", labels.named(query))
             .await
     }
 }

@@ -7,7 +7,7 @@ use super::{
     told::Told,
     tries::Words,
 };
-use crate::{error::Result, labels::Label, store::Store};
+use crate::{error::Result, hosts::is_cloned, labels::Label, store::Store};
 use clickhouse::Row;
 use event::{Code, LoggedAt, UtcMillis};
 use serde::Deserialize;
@@ -82,6 +82,8 @@ pub enum Wanted {
     Silent,
     /// Those whose newest log is of a time that no clock on earth shows yet.
     ClockAhead,
+    /// Those that several machines send as, see [`Store::cloned_endpoints`].
+    Cloned,
 }
 
 impl Wanted {
@@ -91,6 +93,7 @@ impl Wanted {
             "not_tried" => Some(Self::NotTried),
             "silent" => Some(Self::Silent),
             "clock_ahead" => Some(Self::ClockAhead),
+            "cloned" => Some(Self::Cloned),
             state => State::from_name(state).map(Self::In),
         }
     }
@@ -173,6 +176,17 @@ const SEARCHED: &str = "({search:String} = '' OR positionCaseInsensitiveUTF8(end
      OR positionCaseInsensitiveUTF8(said, {search:String}) > 0 \
      OR endpoint IN (SELECT endpoint FROM endpoint_labels FINAL WHERE tenant = {tenant:String} AND label = 'name' \
        AND {search:String} != '' AND positionCaseInsensitiveUTF8(value, {search:String}) > 0))";
+
+/// The condition on [`machines`] of what is wanted, as far as they alone decide it.
+fn is_wanted(wanted: Option<Wanted>) -> String {
+    match wanted {
+        Some(Wanted::NotTried) => SEEN.to_owned(),
+        Some(Wanted::Silent) => "heard < {silent_from:Int64}".to_owned(),
+        Some(Wanted::ClockAhead) => "ends > {ahead_from:Int64}".to_owned(),
+        Some(Wanted::Cloned) => is_cloned(""),
+        Some(Wanted::In(_)) | None => "1".to_owned(),
+    }
+}
 
 /// An endpoint of a list.
 struct Line {
@@ -297,11 +311,7 @@ impl Store {
         let Listing { sort, limit, .. } = listing;
         let after = listing.after.unwrap_or("");
         let skip = skipped(listing);
-        let condition = match listing.wanted {
-            Some(Wanted::Silent) => "heard < {silent_from:Int64}",
-            Some(Wanted::ClockAhead) => "ends > {ahead_from:Int64}",
-            _ => "1",
-        };
+        let condition = is_wanted(listing.wanted);
         let sql = format!(
             "SELECT endpoint, total FROM (SELECT *, count() OVER () AS total FROM {machines} WHERE {condition} AND {SEARCHED}) \
              WHERE {sorted} OR endpoint > {{after:String}} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}",
@@ -417,12 +427,7 @@ impl Store {
         told: &Told<'_>,
         listing: Listing<'_>,
     ) -> Result<Vec<(String, i64)>> {
-        let condition = match listing.wanted {
-            Some(Wanted::NotTried) => SEEN,
-            Some(Wanted::Silent) => "heard < {silent_from:Int64}",
-            Some(Wanted::ClockAhead) => "ends > {ahead_from:Int64}",
-            _ => "1",
-        };
+        let condition = is_wanted(listing.wanted);
         let sql = format!(
             "SELECT endpoint, ends FROM {} WHERE {condition} AND {SEARCHED}",
             machines(told)

@@ -30,6 +30,27 @@ struct Records {
 /// Pieces of logs that are summed up of a fleet: some 100 ms (a guess from what an endpoint's take).
 const SUMMED_PIECES: u64 = 1_000_000;
 
+/// Records of machines with some labels that are counted while a page waits, a row that is passed over as a third of one. The sketches of the
+/// fleet know no machine. Of 6 million rows of 20,000 machines 5 % took 0.43 s of CPU, 25 % took 0.65 s and 69 % took 1.1 s: this is 0.7 s.
+const LABELLED_RECORDS: u64 = 4_000_000;
+
+/// Records of the page's days as the sketches have them, of some machines: `endpoint`, `id`, `code` and `is_noise`; code 0 stands for every
+/// record, whatever it carries.
+fn records_of_labelled(of_endpoints: &str) -> String {
+    let of = format!(
+        "tenant = {{tenant:String}} AND generation = 0 AND day BETWEEN toDate({{from:UInt16}}) AND toDate({{to:UInt16}}){of_endpoints}"
+    );
+    format!(
+        "(SELECT endpoint, id, arrayJoin(arrayConcat([toUInt32(0)], codes)) AS code, 0 AS is_noise FROM events \
+           WHERE {of} AND open = 0 AND ({{kb:String}} = '' OR kb = {{kb:String}}) \
+             AND (empty({{codes:Array(UInt32)}}) OR hasAny(codes, {{codes:Array(UInt32)}})) \
+         UNION ALL \
+         SELECT endpoint, id, arrayJoin(arrayDistinct([toUInt32(0), of_code])) AS code, 1 AS is_noise FROM (\
+           SELECT endpoint, code AS of_code, arrayJoin(ids) AS id FROM noise \
+           WHERE {of} AND {{kb:String}} = '' AND (empty({{codes:Array(UInt32)}}) OR code IN {{codes:Array(UInt32)}})))"
+    )
+}
+
 /// A time that is told, or none where that stands for none.
 fn told_at(at: LoggedAt) -> Option<LoggedAt> {
     (at != event::Month::FAR_OFF.start()).then_some(at)
@@ -220,17 +241,27 @@ impl Ask<'_> {
             .await
     }
 
-    /// How many records there are, and the codes that most of them carry. Narrowed to some codes it tells of these alone, whatever else
+    /// How many records there are, and the codes that most of them carry; nothing where labels leave too many to count. Narrowed to some codes it tells of these alone, whatever else
     /// their records carry.
     async fn records(&self) -> Result<(Option<u64>, Option<u64>, Vec<TopCode>)> {
-        if !self.filter.labels.is_empty() {
+        let is_labelled = !self.filter.labels.is_empty() && self.filter.endpoint.is_none();
+        if is_labelled && self.labelled_records().await? > LABELLED_RECORDS {
             return Ok((None, None, Vec::new()));
         }
         // Code 0 stands for all records: in the sketches too, unless they are narrowed to some codes.
         const ORDER: &str = " ORDER BY code = 0 DESC, records - least(records, noise) DESC, records DESC, code LIMIT 1 + {top:UInt64}";
         let is_narrow = !self.filter.codes.is_empty();
-        let sql = match (&self.filter.endpoint, is_narrow) {
-            (None, _) => [
+        let sql = match &self.filter.endpoint {
+            None if is_labelled => [
+                "SELECT code, uniqCombined64If(12)(id, is_noise = 0) AS events, uniqCombined64If(12)(id, is_noise = 1) AS noise, \
+                   uniqCombined64(12)(id) AS records, uniqCombined64(12)(endpoint) AS endpoints FROM ",
+                &records_of_labelled(&self.told.of_endpoints()),
+                if is_narrow { " WHERE code = 0 OR code IN {codes:Array(UInt32)}" } else { "" },
+                " GROUP BY code",
+                ORDER,
+            ]
+            .concat(),
+            None => [
                 "SELECT key AS code, finalizeAggregation(event_ids) AS events, finalizeAggregation(noise_ids) AS noise, \
                    finalizeAggregation(event_ids + noise_ids) AS records, endpoints FROM (\
                  SELECT ",
@@ -244,7 +275,7 @@ impl Ask<'_> {
                 ORDER,
             ]
             .concat(),
-            (Some(endpoint), _) => [
+            Some(endpoint) => [
                 "SELECT code, uniqExactIf(id, is_noise = 0) AS events, uniqExactIf(id, is_noise = 1) AS noise, \
                    uniqExact(id) AS records, toUInt64(1) AS endpoints FROM ",
                 &self
@@ -269,6 +300,20 @@ impl Ask<'_> {
             noise: row.noise.min(row.records),
         });
         Ok((Some(events), Some(noise), codes.take(TOP).collect()))
+    }
+
+    /// What counting the records of the machines with the page's labels costs, as [`LABELLED_RECORDS`] has it: of the rows of the days, those
+    /// machines have about as many as are their share of all machines. Read without reading any record.
+    async fn labelled_records(&self) -> Result<u64> {
+        let sql = format!(
+            "SELECT toUInt64(rows * labelled / greatest(machines, 1) + rows / 3) FROM \
+             (SELECT sum(rows) AS rows FROM system.parts WHERE database = currentDatabase() AND table IN ('events', 'noise') AND active \
+               AND toUInt32(partition) BETWEEN toYYYYMM(toDate({{from:UInt16}})) AND toYYYYMM(toDate({{to:UInt16}})) ) AS held, \
+             (SELECT uniqExact(endpoint) AS machines FROM endpoints WHERE tenant = {{tenant:String}}) AS all, \
+             (SELECT uniqExact(endpoint) AS labelled FROM endpoints WHERE tenant = {{tenant:String}}{}) AS some",
+            self.told.of_endpoints()
+        );
+        self.one("estimate records by label", &sql).await
     }
 
     /// Those that are not counted over time, and the codes that most records carry.

@@ -1,10 +1,10 @@
 //! From when to when the logs of an endpoint are or were held, and where they are not: without a log of its time nobody can say that nothing
 //! failed.
 
-use super::messages::is_message;
+use super::{lost::LostPiece, messages::is_message};
 use crate::{error::Result, gaps::TopicGap, store::Store};
 use clickhouse::Row;
-use event::{LoggedAt, MESSAGE_PATH, Source, StreamId};
+use event::{GapReason, LoggedAt, MESSAGE_PATH, Source, StreamId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub struct SourceCoverage {
 /// A time of which something is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoverageGap {
-    /// The log whose bytes are missing, or the first one after the gap.
-    pub stream: StreamId,
+    /// The log whose bytes are missing, or the first one after the gap; none of one of which no line was ever read.
+    pub stream: Option<StreamId>,
     /// Where its sender read it.
     pub path: String,
     /// The last head before it, as logged; none where nothing is.
@@ -38,6 +38,8 @@ pub struct CoverageGap {
     pub to: Option<LoggedAt>,
     /// Which bytes of the log, where that is known.
     pub bytes: Option<(u64, u64)>,
+    /// Which records of an event log, by their numbers.
+    pub records: Option<(u64, u64)>,
     /// Why.
     pub reason: MissingReason,
 }
@@ -55,6 +57,8 @@ pub enum MissingReason {
     NoLog,
     /// Nothing has come since.
     Silent,
+    /// Its sender says that it is lost, and why.
+    Lost(GapReason),
 }
 
 impl MissingReason {
@@ -66,6 +70,7 @@ impl MissingReason {
             Self::TopicLost => "topic_lost",
             Self::NoLog => "no_log",
             Self::Silent => "silent",
+            Self::Lost(reason) => reason.name(),
         }
     }
 }
@@ -121,24 +126,30 @@ impl Store {
         endpoint: &str,
         now: LoggedAt,
     ) -> Result<Vec<SourceCoverage>> {
-        let rows: Vec<RunRow> = self
-            .fetch_all(
-                "read what is held of an endpoint",
-                self.page(RUNS)
-                    .param("tenant", tenant)
-                    .param("endpoint", endpoint)
-                    .param("messages", MESSAGE_PATH)
-                    .param("limit", RUNS_READ),
-            )
-            .await?;
-        let (_, topic_gaps) = self.topic_gaps(TOPIC_GAPS).await?;
+        let runs = self.fetch_all(
+            "read what is held of an endpoint",
+            self.page(RUNS)
+                .param("tenant", tenant)
+                .param("endpoint", endpoint)
+                .param("messages", MESSAGE_PATH)
+                .param("limit", RUNS_READ),
+        );
+        let (rows, (_, topic_gaps), lost): (Vec<RunRow>, _, _) = tokio::try_join!(
+            runs,
+            self.topic_gaps(TOPIC_GAPS),
+            self.lost_of(tenant, endpoint)
+        )?;
         let mut by_source: BTreeMap<String, Vec<RunRow>> = BTreeMap::new();
         for row in rows {
             by_source.entry(row.source.clone()).or_default().push(row);
         }
+        for piece in &lost {
+            by_source.entry(piece.source.name().to_owned()).or_default();
+        }
         let sources = by_source.into_iter().filter_map(|(source, runs)| {
             let source = Source::from_name(&source)?;
-            Some(of_source(source, &runs, &topic_gaps, now))
+            let lost = lost.iter().filter(|piece| piece.source == source);
+            Some(of_source(source, &runs, &topic_gaps, lost, now))
         });
         Ok(sources.collect())
     }
@@ -182,10 +193,11 @@ impl Store {
 }
 
 /// `runs` by their earliest head.
-fn of_source(
+fn of_source<'a>(
     source: Source,
     runs: &[RunRow],
     topic_gaps: &[TopicGap],
+    lost: impl Iterator<Item = &'a LostPiece>,
     now: LoggedAt,
 ) -> SourceCoverage {
     let mut by_stream: BTreeMap<u64, Vec<&RunRow>> = BTreeMap::new();
@@ -240,6 +252,7 @@ fn of_source(
     {
         gaps.push(gap(run, Some(last), None, MissingReason::Silent, None));
     }
+    gaps.extend(lost.map(|piece| lost_gap(piece, runs)));
     gaps.sort_by_key(|gap| (gap.from.or(gap.to), gap.to, gap.stream));
     SourceCoverage {
         source,
@@ -259,12 +272,35 @@ fn gap(
     bytes: Option<(u64, u64)>,
 ) -> CoverageGap {
     CoverageGap {
-        stream: StreamId(run.stream),
+        stream: Some(StreamId(run.stream)),
         path: run.path.clone(),
         from,
         to,
         bytes,
+        records: None,
         reason,
+    }
+}
+
+/// What a sender knows to be lost: after the last head of its log that came before it, where its place says which that is, and before it
+/// was told of. The latter is UTC's, and may be as far from the machine's clock as that is from UTC.
+fn lost_gap(piece: &LostPiece, runs: &[RunRow]) -> CoverageGap {
+    let is_of_records = piece.reason.is_of_records();
+    let told = LoggedAt(piece.told.0.div_euclid(1_000));
+    let of_stream = runs
+        .iter()
+        .filter(|run| piece.stream == Some(StreamId(run.stream)))
+        .filter(|run| is_of_records || run.start < piece.from)
+        .filter_map(|run| run.latest);
+    let place = Some((piece.from, piece.to));
+    CoverageGap {
+        stream: piece.stream,
+        path: piece.path.clone(),
+        from: of_stream.max().map(|last| last.min(told)),
+        to: Some(told),
+        bytes: place.filter(|_| !is_of_records),
+        records: place.filter(|_| is_of_records),
+        reason: MissingReason::Lost(piece.reason),
     }
 }
 
@@ -300,7 +336,7 @@ mod tests {
 
     fn reasons(runs: &[RunRow], topic_gaps: &[TopicGap], now: &str) -> Vec<MissingReason> {
         let now = LoggedAt::parse(now.as_bytes()).expect("a time");
-        let held = of_source(Source::Cbs, runs, topic_gaps, now);
+        let held = of_source(Source::Cbs, runs, topic_gaps, std::iter::empty(), now);
         held.gaps.iter().map(|gap| gap.reason).collect()
     }
 
@@ -347,10 +383,56 @@ mod tests {
             Source::Cbs,
             &rotated,
             &[],
+            std::iter::empty(),
             LoggedAt::parse(now.as_bytes()).expect("a time"),
         );
         assert_eq!((held.logs, held.bytes), (3, 600));
         assert_eq!(held.gaps[0].from, LoggedAt::parse(b"2022-07-04 10:00:00"));
         assert_eq!(held.gaps[0].to, LoggedAt::parse(b"2022-08-01 10:00:00"));
+    }
+
+    #[test]
+    fn what_is_lost_lies_between_what_came_and_when_it_was_told() {
+        let at = |text: &str| LoggedAt::parse(text.as_bytes()).expect("a time");
+        let runs = [
+            run(1, (0, 200), "2022-08-01 10:00:00", "2022-08-02 10:00:00"),
+            run(2, (0, 900), "2022-08-01 10:00:00", "2022-08-05 10:00:00"),
+        ];
+        let piece = |stream: Option<u64>, reason| LostPiece {
+            endpoint: "e".to_owned(),
+            source: Source::Cbs,
+            stream: stream.map(StreamId),
+            path: "CBS.log".to_owned(),
+            from: 200,
+            to: 300,
+            reason,
+            told: event::UtcMillis(at("2022-08-06 10:00:00").0 * 1_000 + 999),
+        };
+        let lost = [
+            piece(Some(1), GapReason::Gone),
+            piece(None, GapReason::Overwritten),
+        ];
+        let now = at("2022-08-06 12:00:00");
+        let held = of_source(Source::Cbs, &runs, &[], lost.iter(), now);
+        let told: Vec<_> = held
+            .gaps
+            .iter()
+            .map(|gap| (gap.from, gap.to, gap.bytes, gap.records, gap.reason.name()))
+            .collect();
+        let noticed = Some(at("2022-08-06 10:00:00"));
+        let place = Some((200, 300));
+        assert_eq!(
+            told,
+            [
+                (
+                    Some(at("2022-08-02 10:00:00")),
+                    noticed,
+                    place,
+                    None,
+                    "gone"
+                ),
+                (None, noticed, None, place, "overwritten"),
+            ]
+        );
     }
 }

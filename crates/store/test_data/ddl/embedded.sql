@@ -1128,3 +1128,20 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 
 ALTER TABLE derivations
     ADD COLUMN IF NOT EXISTS told_zones Array(Int16) DEFAULT [] COMMENT 'of told_attempts, in their order: minutes ahead of UTC, 32767 where no log shows it',
     ADD COLUMN IF NOT EXISTS told_finding_zones Array(Int16) DEFAULT [] COMMENT 'the same of told_findings';
+
+-- What senders know to be lost of logs for good. Told again a gap is the same row; one that has grown has a later end.
+CREATE TABLE IF NOT EXISTS gaps
+(
+    tenant   LowCardinality(String),
+    endpoint String,
+    source   LowCardinality(String),
+    stream   UInt64 COMMENT '0: no line of the log was ever read',
+    path     String COMMENT 'where the log is or was',
+    reason   LowCardinality(String) COMMENT 'gone | damaged | overwritten | unreadable',
+    `from`   UInt64 COMMENT 'first byte that is missing; first record where the reason is overwritten or unreadable',
+    `to`     SimpleAggregateFunction(max, UInt64) COMMENT 'the first one behind it',
+    told     SimpleAggregateFunction(min, DateTime64(3, 'UTC')) COMMENT 'when the intake first heard of it'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (tenant, endpoint, source, stream, path, reason, `from`)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;

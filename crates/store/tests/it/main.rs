@@ -15,6 +15,7 @@
 //! - `dead_letters`: kept as they came, folded, sent back
 //! - `tokens`: states of tokens, enrolment by several intakes at once
 //! - `endpoints`: names, labels and host names, and pages that narrow by them
+//! - `lost`: what senders say to be lost, and ids of several machines
 //! - `audit`: who did what, whole or not
 //! - `replicas`: what a made-up server with replicas hears
 
@@ -27,6 +28,7 @@ mod endpoints;
 mod first_release;
 mod harness;
 mod lists;
+mod lost;
 mod news;
 mod open_records;
 mod pages;

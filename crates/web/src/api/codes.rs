@@ -54,13 +54,13 @@ pub(crate) async fn codes_file(
     asking: Asking,
 ) -> std::result::Result<Response, ApiError> {
     let filter = filter.read(&pairs, &web)?;
-    if !filter.labels.is_empty() {
+    let found = web.store.overview(&filter).await?;
+    if found.totals.events.is_none() {
         return Err(ApiError::Request {
-            message: "records are not counted by label, so nobody knows these codes".to_owned(),
-            hint: "leave out `label=`, or ask for one PC with `endpoint=`",
+            message: "there are too many records of these PCs to count their codes".to_owned(),
+            hint: "ask for fewer days with `from=` and `to=`, or for one PC with `endpoint=`",
         });
     }
-    let found = web.store.overview(&filter).await?;
     let codes = found.top_codes.into_iter();
     let rows: Vec<CodeCount> = codes
         .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))

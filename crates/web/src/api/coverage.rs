@@ -18,10 +18,13 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
-use store::LogGap;
+use store::{LogGap, LostPiece};
 
 /// Endpoints of several machines in one answer: one image that was rolled out with its identity may make thousands.
 const CLONES: usize = 50;
+
+/// Lost pieces of an answer.
+const LOST: u64 = 50;
 
 pub(crate) async fn coverage(
     State(web): State<Web>,
@@ -29,7 +32,11 @@ pub(crate) async fn coverage(
     Query(pairs): Query<Pairs>,
 ) -> Result<Coverage> {
     let filter = filter.read(&pairs, &web)?;
-    let (found, clones) = tokio::try_join!(web.store.coverage(&filter), web.store.clones(&filter))?;
+    let (found, clones, (lost, lost_total)) = tokio::try_join!(
+        web.store.coverage(&filter),
+        web.store.clones(&filter),
+        web.store.lost(&filter, LOST),
+    )?;
     let gaps_total = found.gaps.is_some().then_some(found.gaps_total);
     Ok(Json(Coverage {
         range: found.days.map(Days::from),
@@ -48,6 +55,8 @@ pub(crate) async fn coverage(
             .map(GapOut::from)
             .collect(),
         gaps_total,
+        lost: lost.into_iter().map(LostOut::from).collect(),
+        lost_total,
         clones_total: clones.len(),
         clones: clones.into_iter().take(CLONES).map(Cloned::from).collect(),
     }))
@@ -75,6 +84,22 @@ pub(crate) async fn coverage_file(
     asking.file(&web, "coverage", list).await
 }
 
+/// All that senders say to be lost.
+pub(crate) async fn lost_file(
+    State(web): State<Web>,
+    Query(filter): Query<AskedFilter>,
+    Query(pairs): Query<Pairs>,
+    asking: Asking,
+) -> std::result::Result<Response, ApiError> {
+    let filter = filter.read(&pairs, &web)?;
+    let (lost, total) = web.store.lost(&filter, LINES_MAX as u64).await?;
+    let list = List {
+        rows: lost.into_iter().map(LostOut::from).collect(),
+        total: Some(total),
+    };
+    asking.file(&web, "lost", list).await
+}
+
 /// All endpoints that several machines send as.
 pub(crate) async fn clones_file(
     State(web): State<Web>,
@@ -98,6 +123,9 @@ pub(crate) struct Coverage {
     gaps: Vec<GapOut>,
     /// In the same way.
     gaps_total: Option<u64>,
+    /// What senders say to be lost for good, first told of on these days where the filter names some.
+    lost: Vec<LostOut>,
+    lost_total: u64,
     clones: Vec<Cloned>,
     clones_total: usize,
 }
@@ -127,6 +155,62 @@ impl Line for Cloned {
 struct Reporting {
     t: String,
     pcs: u64,
+}
+
+/// A part of a log that is lost for good.
+#[derive(Serialize)]
+struct LostOut {
+    endpoint: String,
+    source: &'static str,
+    /// Nothing of a log of which no line was ever read.
+    stream: Option<String>,
+    path: String,
+    from: u64,
+    to: u64,
+    /// Of what `from` and `to` are places: `bytes` or `records`.
+    unit: &'static str,
+    reason: &'static str,
+    /// When it was first told, in UTC.
+    told: String,
+}
+
+impl From<LostPiece> for LostOut {
+    fn from(lost: LostPiece) -> Self {
+        Self {
+            endpoint: lost.endpoint,
+            source: lost.source.name(),
+            stream: lost.stream.map(|stream| stream.to_string()),
+            path: name(lost.path),
+            from: lost.from,
+            to: lost.to,
+            unit: match lost.reason.is_of_records() {
+                true => "records",
+                false => "bytes",
+            },
+            reason: lost.reason.name(),
+            told: lost.told.to_string(),
+        }
+    }
+}
+
+impl Line for LostOut {
+    const COLUMNS: &'static [&'static str] = &[
+        "endpoint", "source", "stream", "path", "from", "to", "unit", "reason", "told",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.endpoint.clone(),
+            self.source.to_owned(),
+            self.stream.clone().unwrap_or_default(),
+            self.path.clone(),
+            self.from.to_string(),
+            self.to.to_string(),
+            self.unit.to_owned(),
+            self.reason.to_owned(),
+            self.told.clone(),
+        ]
+    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! `/endpoints/{id}`: what failed on one machine, why, and the records that show it.
 
 use super::{
+    clock::clock_ahead,
     derived::{AttemptOut, FindingOut, places},
     endpoints::Days,
     filter::now,
@@ -164,6 +165,7 @@ impl Detail {
             },
         });
         let updates_total = detail.updates.len();
+        let clock_ahead_minutes = clock_ahead(&detail.streams, detail.head.contact_ms);
         let head = detail.head;
         let stack = Some(head.servicing_stack).filter(|stack| !stack.is_empty());
         let ends = detail.ends;
@@ -176,6 +178,7 @@ impl Detail {
                 hosts: detail.hosts.into_iter().map(HostOut::from).collect(),
                 clones,
                 contact: (head.contact_ms > 0).then(|| UtcMillis(head.contact_ms).to_string()),
+                clock_ahead_minutes,
                 build: stack.as_deref().map(texts::build),
                 servicing_stack: stack,
                 utc_offset: detail.utc_offset.map(UtcOffset::from),
@@ -292,6 +295,8 @@ struct Head {
     /// Host names of the machines that send as it by turns; none where it is one machine.
     clones: Vec<String>,
     contact: Option<String>,
+    /// So far its clock is ahead of ours, from an hour on, where a log shows its zone.
+    clock_ahead_minutes: Option<i64>,
     build: Option<String>,
     servicing_stack: Option<String>,
     utc_offset: Option<UtcOffset>,

@@ -37,11 +37,15 @@ struct GapOut {
     from: Option<String>,
     to: Option<String>,
     reason: &'static str,
-    stream: String,
+    /// Nothing of a log of which no line was ever read.
+    stream: Option<String>,
     path: String,
     /// Which bytes, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<[u64; 2]>,
+    /// Which records of an event log, by their numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<[u64; 2]>,
 }
 
 impl Held {
@@ -56,7 +60,10 @@ impl Held {
             .iter()
             .flat_map(|of| of.gaps.iter().map(|gap| (of.source, gap)));
         // One kind of log that is written no more is no silence of the machine: another kind may go on.
-        let is_silent = held.iter().all(|of| of.gaps.iter().any(is_silence));
+        // And what is only known to be lost is no silence either.
+        let mut kinds = held.iter().filter(|of| of.logs > 0);
+        let is_silent =
+            held.iter().any(|of| of.logs > 0) && kinds.all(|of| of.gaps.iter().any(is_silence));
         Some(Self {
             from: logged(first),
             to: logged(last),
@@ -103,9 +110,10 @@ impl From<CoverageGap> for GapOut {
             from: logged(gap.from),
             to: logged(gap.to),
             reason: gap.reason.name(),
-            stream: gap.stream.to_string(),
+            stream: gap.stream.map(|stream| stream.to_string()),
             path: name(gap.path),
             bytes: gap.bytes.map(|(from, to)| [from, to]),
+            records: gap.records.map(|(from, to)| [from, to]),
         }
     }
 }
@@ -113,7 +121,7 @@ impl From<CoverageGap> for GapOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::StreamId;
+    use event::{GapReason, StreamId};
 
     fn at(text: &str) -> Option<LoggedAt> {
         LoggedAt::parse(text.as_bytes())
@@ -129,11 +137,12 @@ mod tests {
             gaps: gaps
                 .iter()
                 .map(|&(from, to, reason)| CoverageGap {
-                    stream: StreamId(1),
+                    stream: Some(StreamId(1)),
                     path: "CBS.log".to_owned(),
                     from: at(from),
                     to: at(to),
                     bytes: None,
+                    records: None,
                     reason,
                 })
                 .collect(),
@@ -142,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_time_is_whole_where_nothing_in_it_is_missing() {
-        use MissingReason::{NoLog, Silent, StartMissing};
+        use MissingReason::{Lost, NoLog, Silent, StartMissing};
         let told = |held: Vec<SourceCoverage>| {
             let held = Held::new(held).expect("something is held");
             (held.whole, held.silent)
@@ -157,6 +166,15 @@ mod tests {
         let quiet = ("2024-03-20 10:00:00", "", Silent);
         assert_eq!(told(vec![of(Source::Cbs, &[hole])]), (false, false));
         assert_eq!(told(vec![of(Source::Cbs, &[quiet])]), (false, true));
+        // What its sender lost may have held the failure, also in an event log; not so before all that is held.
+        let gone = (
+            "2024-03-20 10:00:00",
+            "2024-03-21 10:00:00",
+            Lost(GapReason::Gone),
+        );
+        let early = ("", "2024-02-21 10:00:00", Lost(GapReason::Overwritten));
+        assert_eq!(told(vec![of(Source::EventLog, &[gone])]), (false, false));
+        assert_eq!(told(vec![of(Source::EventLog, &[early])]), (true, false));
         // DISM is written now and then, CBS whenever something is installed.
         let both = vec![of(Source::Cbs, &[]), of(Source::Dism, &[quiet])];
         assert_eq!(told(both), (true, false));

@@ -275,11 +275,12 @@ function rowsOf(query) {
   const q = (query.get("q") ?? "").toLowerCase();
   const state = query.get("state");
   const named = ["kb", "category", "cause", "code"].some((key) => query.get(key));
-  const beside = state === "silent" || state === "clock_ahead";
+  const beside = ["silent", "clock_ahead", "cloned"].includes(state);
+  const isBeside = (e) => (state === "cloned" ? e === endpoints[4] : e[state]);
   return endpoints
     .filter((e) => isNamed(query)(e) && (!named || beside || now.has(e)))
     .filter((e) => !q || [e.id, e.name, e.host].some((text) => text.toLowerCase().includes(q)))
-    .filter((e) => !beside || e[state])
+    .filter((e) => !beside || isBeside(e))
     .map((e) => row(e, now.get(e) ?? "not_tried", shown))
     .filter((r) => !state || beside || r.state === state || (state === "installed" && r.state === "recovered"))
     .sort(SORTS[query.get("sort")] ?? SORTS.name);

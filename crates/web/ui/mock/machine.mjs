@@ -179,6 +179,7 @@ export function endpointDetail(id, query) {
         { host: "MADE-UP-OLD", machine_guid: null, first: "2022-08-01 08:00:10", last: "2022-08-02 19:10:00" },
       ],
       clones: endpoint === endpoints[4] ? [endpoint.host, `${endpoint.host}-COPY`] : [],
+      clock_ahead_minutes: endpoint.clock_ahead ? 190 : null,
       contact: new Date(Date.now() - 12_000).toISOString(),
       build: endpoint.build,
       servicing_stack: `10.0.${endpoint.build.split(".")[0]}.1852`,

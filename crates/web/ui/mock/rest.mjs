@@ -111,6 +111,18 @@ export function coverage(query) {
       reason: "not_received",
     })),
     gaps_total: 3,
+    lost: seen.slice(1, 3).map((e, at) => ({
+      endpoint: e.id,
+      source: at === 0 ? "cbs" : "event_log",
+      stream: at === 0 ? "00000000c0ffee02" : null,
+      path: at === 0 ? "C:\\Windows\\Logs\\CBS\\CBS.log" : "C:\\Windows\\System32\\winevt\\Logs\\System.evtx",
+      from: at === 0 ? 1_048_576 : 4_711,
+      to: at === 0 ? 1_310_720 : 5_000,
+      unit: at === 0 ? "bytes" : "records",
+      reason: at === 0 ? "gone" : "overwritten",
+      told: "2022-08-18T08:30:00.000Z",
+    })),
+    lost_total: Math.min(2, Math.max(0, seen.length - 1)),
     clones: clonesOf(seen),
     clones_total: clonesOf(seen).length,
   };

@@ -63,6 +63,7 @@ const LISTS = {
   updates: "updates",
   unexplained: "clusters",
   coverage: "gaps",
+  lost: "lost",
   clones: "clones",
   alerts: "history",
   attempts: "attempts",
@@ -78,7 +79,7 @@ function fileOf(path, query) {
   if (!isOfPc) query.set("limit", "500");
   const whole = isOfPc
     ? of
-    : name === "clones"
+    : name === "clones" || name === "lost"
       ? `${of}/coverage`
       : name === "codes"
         ? `${of}/overview`

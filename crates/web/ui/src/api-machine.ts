@@ -15,6 +15,8 @@ export interface EndpointDetail {
     clones: string[];
     /** When we heard of it last, in UTC. */
     contact: string | null;
+    /** So far its clock is ahead, from an hour on, where a log shows its zone. */
+    clock_ahead_minutes: number | null;
     build: string | null;
     servicing_stack: string | null;
     /** The latest that any log shows. */
@@ -64,7 +66,14 @@ export interface HeldSource {
   first: string | null;
   last: string | null;
   /** The latest of them. */
-  gaps: { from: string | null; to: string | null; reason: string; path: string }[];
+  gaps: {
+    from: string | null;
+    to: string | null;
+    reason: string;
+    path: string;
+    bytes?: [number, number];
+    records?: [number, number];
+  }[];
   gaps_total: number;
 }
 

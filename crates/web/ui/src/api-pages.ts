@@ -150,6 +150,18 @@ export interface SearchAnswer {
   objects: { object: string; cause: string; pcs: number }[];
 }
 
+export interface LostPiece {
+  endpoint: string;
+  source: string;
+  stream: string | null;
+  path: string;
+  from: number;
+  to: number;
+  unit: "bytes" | "records";
+  reason: string;
+  told: string;
+}
+
 export interface Coverage {
   range: DayRange | null;
   seen: number;
@@ -159,6 +171,9 @@ export interface Coverage {
   reporting: { t: string; pcs: number }[] | null;
   gaps: { endpoint: string; stream: string; source: string; path: string; from: number; to: number; reason: string }[];
   gaps_total: number | null;
+  /** What agents say to be lost for good, the last first; `from` and `to` are bytes or numbers of records. */
+  lost: LostPiece[];
+  lost_total: number;
   /** Ids under which several machines send by turns, with the names of these. */
   clones: { endpoint: string; hosts: string[] }[];
   clones_total: number;

@@ -50,7 +50,7 @@ export interface Overview {
     failed: number;
     succeeded: number;
     other: number;
-    /** Null where labels narrow: records are not counted by label. */
+    /** Null where labels leave too many records to count while somebody waits. */
     events: number | null;
     noise: number | null;
     /** Null where a fleet has too many pieces of logs to sum up while somebody waits. */

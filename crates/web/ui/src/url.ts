@@ -23,8 +23,8 @@ export const FILTER_KEYS = ["from", "to", "kb", "category", "cause", "code", "en
 export type FilterKey = (typeof FILTER_KEYS)[number];
 
 /** What the list of endpoints can be narrowed to: a PC's state, or one of two things that stand beside it. */
-export const LIST_STATES = [...PC_STATES, "silent", "clock_ahead"] as const;
-export type ListState = PcState | "silent" | "clock_ahead";
+export const LIST_STATES = [...PC_STATES, "silent", "clock_ahead", "cloned"] as const;
+export type ListState = PcState | "silent" | "clock_ahead" | "cloned";
 
 /** Orders of the list; the first is what it has without being asked. */
 export const SORTS = ["name", "failed", "last_failure", "last_seen"] as const;

@@ -7,7 +7,7 @@ use crate::misuse::Misuse;
 use crate::report::counted;
 use crate::run::TENANT;
 use clap::ValueEnum;
-use event::LoggedAt;
+use event::{GapReason, LoggedAt};
 use std::fmt::Write;
 use store::{MissingReason, SourceCoverage, Store};
 
@@ -56,6 +56,16 @@ fn told(reason: MissingReason) -> &'static str {
             "no log of that time: none was written, or it was rotated away before it was sent"
         }
         MissingReason::Silent => "nothing has come since",
+        MissingReason::Lost(GapReason::Gone) => {
+            "the file was removed or overwritten before it was read"
+        }
+        MissingReason::Lost(GapReason::Damaged) => "the cabinet is damaged",
+        MissingReason::Lost(GapReason::Overwritten) => {
+            "the event log overwrote these records before they were read"
+        }
+        MissingReason::Lost(GapReason::Unreadable) => {
+            "these records of the event log cannot be read"
+        }
     }
 }
 
@@ -87,12 +97,11 @@ fn lines(held: &[SourceCoverage]) -> String {
                 time(gap.to),
                 told(gap.reason)
             );
-            if let Some((from, to)) = gap.bytes {
-                let _ = write!(
-                    out,
-                    "  bytes {from} to {to} of {}",
-                    harmless::line(&gap.path)
-                );
+            let bytes = gap.bytes.map(|place| ("bytes", place));
+            let records = gap.records.map(|place| ("records", place));
+            for (what, (from, to)) in bytes.into_iter().chain(records) {
+                let path = harmless::line(&gap.path);
+                let _ = write!(out, "  {what} {from} to {to} of {path}");
             }
             out.push('\n');
         }
@@ -110,11 +119,12 @@ fn json(held: &[SourceCoverage]) -> serde_json::Value {
         .map(|of| {
             let gaps = of.gaps.iter().map(|gap| {
                 serde_json::json!({
-                    "stream": gap.stream.to_string(),
+                    "stream": gap.stream.map(|stream| stream.to_string()),
                     "path": gap.path,
                     "from": time(gap.from),
                     "to": time(gap.to),
                     "bytes": gap.bytes.map(|(from, to)| [from, to]),
+                    "records": gap.records.map(|(from, to)| [from, to]),
                     "reason": gap.reason.name(),
                 })
             });
@@ -139,11 +149,12 @@ mod tests {
     #[test]
     fn a_gap_has_its_times_its_bytes_and_its_reason() {
         let gap = CoverageGap {
-            stream: StreamId(7),
+            stream: Some(StreamId(7)),
             path: "CBS\u{1b}.log".to_owned(),
             from: None,
             to: LoggedAt::parse(b"2022-08-18 15:53:46"),
             bytes: Some((0, 900)),
+            records: None,
             reason: MissingReason::StartMissing,
         };
         let held = SourceCoverage {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use event::{LoggedAt, is_formula};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use store::{EndpointSummary, EndpointsAsked, Filter, Label, Sort, State, Store, Wanted};
+use store::{EndpointSummary, EndpointsAsked, Filter, Label, Sort, Store, Wanted};
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Format {
@@ -26,7 +26,7 @@ pub(super) async fn list(
     store: &Store,
     search: &str,
     labels: &[Label],
-    failing: bool,
+    wanted: Option<Wanted>,
     format: Format,
 ) -> anyhow::Result<()> {
     let filter = Filter {
@@ -41,7 +41,7 @@ pub(super) async fn list(
         let asked = EndpointsAsked {
             filter: &filter,
             search,
-            wanted: failing.then_some(Wanted::In(State::Failing)),
+            wanted,
             sort: Sort::Name,
             limit: PAGE,
             after: after.as_deref(),

@@ -1,6 +1,6 @@
 // What leaves the pages as files, of which time logs are held, who sends as one, and who changed rules, in English.
 
-import { count } from "../format";
+import { count, exact } from "../format";
 
 export const files = {
   clones: {
@@ -10,6 +10,8 @@ export const files = {
     names: "Names",
     of: (machines: number) => `${count("en", machines)} machines send under this id by turns`,
     ofHint: "What stands below is told of all of them at once. Their names:",
+    clock: (ahead: string) => `Its clock is ${ahead} ahead.`,
+    clockHint: "What stands below has its times. Set it right, or look why it gets no time from its domain.",
   },
   held: {
     sentence: (from: string, to: string, gaps: number, silent: boolean) =>
@@ -24,7 +26,19 @@ export const files = {
       topic_lost: "bytes of the log never came; Kafka deleted records unread then",
       no_log: "no log of that time",
       silent: "nothing has come since",
+      gone: "lost: the file was removed or overwritten before it was read",
+      damaged: "lost: the cabinet is damaged",
+      overwritten: "lost: the event log overwrote records before they were read",
+      unreadable: "lost: records of the event log cannot be read",
     } as Record<string, string>,
+  },
+  lost: {
+    title: "Lost for good, as agents say",
+    hint: "What failed in them nobody can tell",
+    none: "No agent has told of anything lost",
+    told: "Told (UTC)",
+    records: (from: number, to: number) =>
+      to - from === 1 ? `record ${exact("en", from)}` : `records ${exact("en", from)} to ${exact("en", to - 1)}`,
   },
   jobs: {
     title: "Jobs of reprocess",

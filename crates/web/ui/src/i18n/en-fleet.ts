@@ -59,6 +59,7 @@ export const fleet = {
     not_tried: "Not tried",
     silent: "Silent",
     clock_ahead: "Clock ahead",
+    cloned: "One id, several machines",
   },
   causeStates: {
     new: "New",
@@ -165,7 +166,7 @@ export const fleet = {
     groups: (label: string) => `PCs by ${label}`,
     pcs: "PCs",
     share: "Share failing",
-    notCounted: "Records are not counted by label",
+    notCounted: "Too many records of these PCs to count while you wait: choose fewer days",
     host: "Host name",
     moreHosts: (hosts: number) => `and ${s(hosts, "name")} more`,
     labels: "Labels",

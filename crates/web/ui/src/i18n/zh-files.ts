@@ -1,6 +1,6 @@
 // What leaves the pages as files, of which time logs are held, who sends as one, and who changed rules, in Chinese.
 
-import { count } from "../format";
+import { count, exact } from "../format";
 import type { files as english } from "./en-files";
 
 export const files: typeof english = {
@@ -11,6 +11,8 @@ export const files: typeof english = {
     names: "主机名",
     of: (machines) => `有 ${count("zh", machines)} 台电脑轮流使用此标识发送日志`,
     ofHint: "下面的内容混合了这些电脑。它们的主机名：",
+    clock: (ahead) => `这台电脑的时钟超前 ${ahead}。`,
+    clockHint: "下面的时间以它的时钟为准。请校正时钟，或检查为何没有从域同步时间。",
   },
   held: {
     sentence: (from, to, gaps, silent) =>
@@ -24,7 +26,19 @@ export const files: typeof english = {
       topic_lost: "部分日志内容从未到达；当时 Kafka 删除了尚未读取的记录",
       no_log: "没有该时段的日志",
       silent: "此后没有日志",
+      gone: "已丢失：文件在读取前被删除或覆盖",
+      damaged: "已丢失：cab 文件损坏",
+      overwritten: "已丢失：事件日志在读取前覆盖了记录",
+      unreadable: "已丢失：事件日志中的记录无法读取",
     },
+  },
+  lost: {
+    title: "代理报告的永久丢失",
+    hint: "其中是否有失败无从得知",
+    none: "没有代理报告丢失",
+    told: "报告时间（UTC）",
+    records: (from, to) =>
+      to - from === 1 ? `记录 ${exact("zh", from)}` : `记录 ${exact("zh", from)} 至 ${exact("zh", to - 1)}`,
   },
   jobs: {
     title: "重新处理任务",

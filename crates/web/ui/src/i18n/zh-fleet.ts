@@ -54,6 +54,7 @@ export const fleet: typeof english = {
     not_tried: "未尝试",
     silent: "静默",
     clock_ahead: "时钟超前",
+    cloned: "多机共用标识",
   },
   causeStates: {
     new: "新出现",
@@ -152,7 +153,7 @@ export const fleet: typeof english = {
     groups: (label) => `按${label}统计的电脑`,
     pcs: "电脑数",
     share: "失败占比",
-    notCounted: "记录数不按标签统计",
+    notCounted: "这些电脑的记录过多，无法即时统计：请缩短时间范围",
     host: "主机名",
     moreHosts: (hosts) => `另有 ${z(hosts)} 个名称`,
     labels: "标签",

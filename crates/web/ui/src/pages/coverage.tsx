@@ -1,7 +1,7 @@
 // What the fleet's logs do not cover: who is silent, whose clock is ahead, and which parts of logs never came.
 
 import type { Coverage } from "../api";
-import { bytes, count } from "../format";
+import { bytes, count, stamp } from "../format";
 import { useLang, word } from "../i18n";
 import { useApi } from "../load";
 import { Link } from "../nav";
@@ -59,6 +59,7 @@ export function CoveragePage({ filters }: { filters: Filters }) {
           )}
         </Panel>
         <Gaps data={data} filters={filters} />
+        <Lost data={data} filters={filters} />
         <Clones data={data} filters={filters} />
       </Held>
     </>
@@ -110,6 +111,68 @@ function Gaps({ data, filters }: { data: Coverage; filters: Filters }) {
                     <small className="muted">{bytes(lang, gap.to - gap.from)}</small>
                   </td>
                   <td>{word(t.coverage.reasons, gap.reason)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+/** What agents know to be lost: no later log brings it back. */
+function Lost({ data, filters }: { data: Coverage; filters: Filters }) {
+  const { lang, t } = useLang();
+  const { lost, lost_total: total } = data;
+  const title = t.lost.title;
+  return (
+    <Panel
+      title={title}
+      hint={total > lost.length ? t.overview.cut(lost.length, total) : t.lost.hint}
+      aside={total === 0 ? undefined : <Files path="lost" query={queryOf(filters)} />}
+    >
+      {total === 0 ? (
+        <Empty text={t.lost.none} />
+      ) : (
+        <div className="scroll" tabIndex={0} role="group" aria-label={title}>
+          <table className="grid">
+            <caption className="sr">{title}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{t.endpoints.endpoint}</th>
+                <th scope="col">{t.coverage.log}</th>
+                <th scope="col">{t.coverage.missing}</th>
+                <th scope="col">{t.coverage.reason}</th>
+                <th scope="col">{t.lost.told}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {lost.map((piece) => (
+                <tr key={`${piece.endpoint} ${piece.source} ${piece.path} ${piece.reason} ${piece.from}`}>
+                  <th scope="row" className="wrap">
+                    <Link href={endpointUrl(piece.endpoint)}>
+                      <LogText text={piece.endpoint} />
+                    </Link>
+                  </th>
+                  <td>
+                    {word(t.sources, piece.source)}
+                    <small className="mono wrap muted">
+                      <LogText text={piece.path} />
+                    </small>
+                  </td>
+                  <td>
+                    {piece.unit === "records" ? (
+                      t.lost.records(piece.from, piece.to)
+                    ) : (
+                      <>
+                        {t.records.at(piece.from)}
+                        <small className="muted">{bytes(lang, piece.to - piece.from)}</small>
+                      </>
+                    )}
+                  </td>
+                  <td>{word(t.held.reasons, piece.reason)}</td>
+                  <td className="mono nowrap">{stamp(piece.told)}</td>
                 </tr>
               ))}
             </tbody>

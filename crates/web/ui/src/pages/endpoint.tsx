@@ -52,6 +52,7 @@ export function EndpointPage({ id, places, derived }: { id: string; places: Plac
       <Held loaded={loaded}>
         <Head id={id} data={data} />
         <Cloned hosts={data.endpoint.clones} />
+        <ClockAhead minutes={data.endpoint.clock_ahead_minutes} />
         <div className="columns endpoint-columns">
           <div className="stack">
             <Problems data={data} pager={pager("findings", t.endpoint.findings)} />
@@ -121,6 +122,17 @@ function Cloned({ hosts }: { hosts: string[] }) {
       <span className="mono wrap">
         <LogText text={hosts.join(", ")} />
       </span>
+    </div>
+  );
+}
+
+/** What it logs stands at times that have not come. */
+function ClockAhead({ minutes }: { minutes: number | null }) {
+  const { lang, t } = useLang();
+  if (minutes === null) return null;
+  return (
+    <div className="banner" role="status">
+      <strong>{t.clones.clock(duration(lang, minutes * 60_000))}</strong> {t.clones.clockHint}
     </div>
   );
 }

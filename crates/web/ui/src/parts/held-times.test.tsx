@@ -1,7 +1,7 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { expect, test } from "vitest";
 import type { HeldTimes } from "../api";
-import { HeldSentence } from "./held-times";
+import { HeldList, HeldSentence } from "./held-times";
 
 const held = (change: Partial<HeldTimes>): HeldTimes => ({
   from: "2022-08-01 08:00:10",
@@ -25,4 +25,18 @@ test("a good verdict beyond what logs cover says so, and any other one says of w
   expect(renderToStaticMarkup(<HeldSentence held={partly} good />)).toContain("strong");
   expect(renderToStaticMarkup(<HeldSentence held={partly} good={false} />)).not.toContain("strong");
   expect(shown(held({ from: null }), true)).toBe("");
+});
+
+test("what an agent lost is told with its reason, and of an event log with its records", () => {
+  const lost = { from: null, to: "2022-08-30 17:02:44", reason: "overwritten", path: "System.evtx" };
+  const gaps = [
+    { ...lost, records: [11, 41] as [number, number] },
+    { ...lost, records: [50, 51] as [number, number] },
+    { ...lost, reason: "gone", path: "CBS.log", bytes: [900, 1000] as [number, number] },
+  ];
+  const sources = [{ ...held({}).sources[0]!, gaps, gaps_total: 3 }];
+  const text = renderToStaticMarkup(<HeldList held={held({ whole: false, sources })} />).replace(/<[^>]*>/g, "");
+  expect(text).toContain("overwrote records before they were read: records 11 to 40");
+  expect(text).toContain(": record 50 ");
+  expect(text).toContain("lost: the file was removed or overwritten before it was read CBS.log");
 });

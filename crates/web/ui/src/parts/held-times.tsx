@@ -40,7 +40,8 @@ export function HeldList({ held }: { held: HeldTimes }) {
                   <span className="mono">
                     {gap.from ?? "…"} – {gap.to ?? "…"}
                   </span>{" "}
-                  {word(t.held.reasons, gap.reason)}{" "}
+                  {word(t.held.reasons, gap.reason)}
+                  {gap.records && `: ${t.lost.records(...gap.records)}`}{" "}
                   <small className="mono muted wrap">
                     <LogText text={gap.path} />
                   </small>
