@@ -107,7 +107,9 @@ pub fn classify(rules: &Rules, chunk: &Chunk) -> Classified {
         }
         // Nobody knows where a literal was broken in pasted text, and other copies have no words that are the same in every form of
         // them: there each record is looked at.
-        if hits.before(end) || chunk.format.is_pasted() || chunk.format.is_copied() {
+        let is_repaired =
+            chunk.format.is_pasted() || chunk.format.is_copied() || record.is_restored();
+        if hits.before(end) || is_repaired {
             let is_last = end == chunk.text.len();
             examiner.examine(&record, event, chunk.open && is_last, &mut out);
         }

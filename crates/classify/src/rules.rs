@@ -17,7 +17,7 @@ use std::sync::{LazyLock, OnceLock};
 
 /// Which rule language, extraction and derivation this build has; part of every rule set's digest. Raise it when the same
 /// rules would decide otherwise, or when rules may say more than before: a build runs no set of a greater version.
-pub const CLASSIFIER_VERSION: u32 = 6;
+pub const CLASSIFIER_VERSION: u32 = 7;
 
 /// The shipped rule files, by subject. What a code says alone comes first, so that no rule of a record answers for it.
 const SHIPPED: [(&str, &str); 16] = [

@@ -1,4 +1,5 @@
-//! What dism and sfc print on a console, in English and Chinese: the log of it is another file, and people copy this one.
+//! What dism and sfc print on a console, in English, Chinese and what other languages it was met in: the log of it is another file, and
+//! people copy this one.
 //!
 //! A record is one command's output. Its text begins with a line of ours that says how it ended, so that rules need not know languages:
 //!
@@ -15,8 +16,9 @@ struct Phrase {
     words: &'static [&'static str],
 }
 
-/// What a command ended with; the first that is found counts, so the graver stand first.
-const PHRASES: [Phrase; 10] = [
+/// What a command ended with; the first that is found counts, so the graver stand first. Sentences of other languages than English and
+/// Chinese are those of the two tools that people copy most.
+const PHRASES: [Phrase; 9] = [
     Phrase {
         outcome: "unrepaired",
         words: &[
@@ -24,6 +26,14 @@ const PHRASES: [Phrase; 10] = [
             "但其中有一些文件无法修复",
             "但无法修复其中的某些文件",
             "找到了损坏文件但无法修复",
+            "找到損毀的檔案，但無法修正其中部分檔案",
+            "konnte einige der Dateien nicht reparieren",
+            "n'a pas réussi à réparer tous les fichiers",
+            "pero no pudo reparar algunos de ellos",
+            "一部は修復できませんでした",
+            "не может восстановить некоторые из них",
+            "non è stato possibile correggerne alcuni",
+            "mas não pôde corrigir alguns",
         ],
     },
     Phrase {
@@ -35,6 +45,12 @@ const PHRASES: [Phrase; 10] = [
             "Windows 资源保护无法启动修复服务",
             "There is a system repair pending which requires reboot",
             "有一个系统修复处于挂起状态",
+            "konnte den angeforderten Vorgang nicht ausführen",
+            "konnte den Reparaturdienst nicht starten",
+            "n'a pas pu effectuer l'opération demandée",
+            "no pudo realizar la operación solicitada",
+            "要求された操作を実行できませんでした",
+            "не удается выполнить запрошенную операцию",
         ],
     },
     Phrase {
@@ -44,6 +60,11 @@ const PHRASES: [Phrase; 10] = [
             "并成功修复了它们",
             "并成功修复了这些文件",
             "并已成功修复",
+            "beschädigte Dateien gefunden und erfolgreich repariert",
+            "fichiers endommagés et les a réparés",
+            "archivos dañados y los reparó",
+            "正常に修復されました",
+            "успешно их восстановила",
         ],
     },
     Phrase {
@@ -51,15 +72,20 @@ const PHRASES: [Phrase; 10] = [
         words: &[
             "did not find any integrity violations",
             "未找到任何完整性冲突",
+            "hat keine Integritätsverletzungen gefunden",
+            "n'a trouvé aucune violation d'intégrité",
+            "no encontró ninguna infracción de integridad",
+            "整合性違反を検出しませんでした",
+            "не обнаружила нарушений целостности",
         ],
     },
     Phrase {
         outcome: "unrepairable",
-        words: &["The component store cannot be repaired", "无法修复组件存储"],
-    },
-    Phrase {
-        outcome: "failed",
-        words: &["\nError: ", "\n错误: ", "\n错误：", "\n错误:"],
+        words: &[
+            "The component store cannot be repaired",
+            "无法修复组件存储",
+            "Der Komponentenspeicher kann nicht repariert werden",
+        ],
     },
     Phrase {
         outcome: "repairable",
@@ -67,6 +93,7 @@ const PHRASES: [Phrase; 10] = [
             "The component store is repairable",
             "可以修复组件存储",
             "组件存储是可修复的",
+            "Der Komponentenspeicher kann repariert werden",
         ],
     },
     Phrase {
@@ -75,6 +102,7 @@ const PHRASES: [Phrase; 10] = [
             "The restore operation completed successfully",
             "还原操作已成功完成",
             "还原操作成功完成",
+            "Der Wiederherstellungsvorgang wurde erfolgreich abgeschlossen",
         ],
     },
     Phrase {
@@ -82,38 +110,83 @@ const PHRASES: [Phrase; 10] = [
         words: &[
             "No component store corruption detected",
             "未检测到组件存储损坏",
+            "Es wurde keine Komponentenspeicherbeschädigung erkannt",
         ],
     },
     Phrase {
         outcome: "done",
-        words: &["The operation completed successfully", "操作成功完成"],
+        words: &[
+            "The operation completed successfully",
+            "操作成功完成",
+            "Der Vorgang wurde erfolgreich beendet",
+        ],
     },
 ];
 
-/// What a tool prints first.
-const STARTS: [&str; 7] = [
+/// Where a code that a command ended with stands among [`PHRASES`]: sfc's own words say more than a code, a store's state says less.
+const BEFORE_CODE: usize = 5;
+
+/// What dism prints first, in the languages that it was met in.
+const DISM: [&str; 14] = [
     "Deployment Image Servicing and Management tool",
     "部署映像服务和管理工具",
     "部署映像服务与管理工具",
+    "部署映像服務與管理工具",
+    "部署映像服務和管理工具",
+    "Tool zur Imageverwaltung für die Bereitstellung",
+    "Outil Gestion et maintenance des images de déploiement",
+    "Herramienta Administración y mantenimiento de imágenes",
+    "Strumento Gestione e manutenzione immagini distribuzione",
+    "Ferramenta de Gerenciamento e Manutenção de Imagens",
+    "展開イメージのサービスと管理ツール",
+    "배포 이미지 서비스 및 관리 도구",
+    // With a Latin first letter, as Windows has it, or the Russian one.
+    "Cистема DISM",
+    "Система DISM",
+];
+
+/// What sfc prints first, or its result alone, as people type or copy it.
+const SFC: [&str; 13] = [
     "Beginning system scan",
     "开始系统扫描",
-    // A result alone, as people type or copy it.
-    "Windows Resource Protection ",
+    "Systemsuche wird gestartet",
+    "Windows Resource Protection",
     "Windows 资源保护",
+    "Windows 資源保護",
+    "Der Windows-Ressourcenschutz",
+    "Le programme de protection des ressources Windows",
+    "La protection des ressources Windows",
+    "Protección de recursos de Windows",
+    "Windows リソース保護",
+    "Защита ресурсов Windows",
+    "Protezione risorse",
 ];
 
 /// Whether one command's output starts at this line. A prompt before it is text between records.
 pub(crate) fn starts(line: &str) -> bool {
+    tool(line).is_some()
+}
+
+/// The tool whose output starts at this line.
+fn tool(line: &str) -> Option<&'static str> {
     // Not further in than what is seen of a line before a cut.
     let mut line = line;
     for _ in 0..MOST_INDENT {
-        line = line.strip_prefix([' ', '\t', '\u{FEFF}']).unwrap_or(line);
+        line = line.strip_prefix(MARKS).unwrap_or(line);
     }
-    STARTS.iter().any(|start| line.starts_with(start))
+    let is_of = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+    if is_of(&DISM) {
+        Some("dism")
+    } else if is_of(&SFC) {
+        Some("sfc")
+    } else {
+        None
+    }
 }
 
-/// Blanks before a first line.
+/// Blanks and marks of quotation before a first line.
 const MOST_INDENT: usize = 8;
+const MARKS: [char; 6] = [' ', '\t', '\u{FEFF}', '>', '|', '*'];
 
 /// Whether a text is such output.
 pub(crate) fn is_one(text: &str) -> bool {
@@ -135,16 +208,41 @@ pub(crate) fn read(record: &str) -> Option<(Head<'_>, usize)> {
 
 /// The output with what it says of itself before it.
 pub(crate) fn text(record: &str) -> String {
-    let phrase = PHRASES
+    let plain = record.replace('’', "'");
+    let lines: Vec<&str> = plain
+        .lines()
+        .map(|line| line.trim_start_matches(MARKS).trim_end())
+        .collect();
+    // Sentences are wrapped at the console's width: between words, or between any two letters of Chinese.
+    let words: Vec<&str> = lines
         .iter()
-        .find(|phrase| phrase.words.iter().any(|words| record.contains(words)));
-    let first = record.trim_start_matches('\u{FEFF}').trim_start();
-    let is_dism = STARTS.iter().take(3).any(|start| first.starts_with(start));
-    let tool = if is_dism { "dism" } else { "sfc" };
-    let outcome = phrase.map_or("unknown", |phrase| phrase.outcome);
+        .flat_map(|line| line.split_whitespace())
+        .collect();
+    let (folded, squeezed) = (words.join(" "), words.concat());
+    let says = |sentence: &str| {
+        folded.contains(sentence) || {
+            let sentence: String = sentence.split_whitespace().collect();
+            !sentence.is_ascii() && squeezed.contains(&sentence)
+        }
+    };
+    let found = PHRASES
+        .iter()
+        .position(|phrase| phrase.words.iter().any(|words| says(words)));
+    let code = lines.iter().find_map(|line| code(line)).or_else(|| {
+        folded
+            .match_indices(" Error: 0x")
+            .find_map(|(at, _)| code(folded.get(at..)?))
+    });
+    let outcome = match (found, code) {
+        (Some(at), Some(_)) if at >= BEFORE_CODE => "failed",
+        (None, Some(_)) => "failed",
+        (Some(at), _) => PHRASES.get(at).map_or("unknown", |phrase| phrase.outcome),
+        (None, None) => "unknown",
+    };
+    let tool = tool(record.trim_start()).unwrap_or("sfc");
     let mut text = format!("Console: tool={tool} outcome={outcome}");
     if outcome == "failed"
-        && let Some(code) = record.lines().find_map(code)
+        && let Some(code) = code
     {
         text.push_str(&format!(" code={code:#010x}"));
     }
@@ -153,13 +251,30 @@ pub(crate) fn text(record: &str) -> String {
     text
 }
 
-/// `Error: 0x800f081f`, `错误: 87`: a small number is an error of Windows, its result is 0x8007….
+/// What stands before a code, in the languages of [`DISM`].
+const ERROR: [&str; 11] = [
+    "Error",
+    "错误",
+    "錯誤",
+    "Fehler",
+    "Erreur",
+    "Errore",
+    "Erro",
+    "Ошибка",
+    "エラー",
+    "오류",
+    "Hata",
+];
+
+/// `Error: 0x800f081f`, `错误: 87`, `Erreur : 3`: a small number is an error of Windows, its result is 0x8007….
 fn code(line: &str) -> Option<u32> {
     let line = line.trim_start();
-    let rest = line
-        .strip_prefix("Error")
-        .or_else(|| line.strip_prefix("错误"))?;
-    let rest = rest.trim_start_matches([':', '：', ' ']);
+    let rest = ERROR.iter().find_map(|word| {
+        line.strip_prefix(word)?
+            .trim_start()
+            .strip_prefix([':', '：'])
+    })?;
+    let rest = rest.trim_start();
     let word = rest.split([' ', '\r', '。', '.', ',']).next()?;
     match word.strip_prefix("0x") {
         Some(hex) => u32::from_str_radix(hex, 16).ok(),
@@ -213,6 +328,34 @@ mod tests {
                 "Console: tool=sfc outcome=unrepaired",
             ),
             ("开始系统扫描。\n", "Console: tool=sfc outcome=unknown"),
+            (
+                "> Windows Resource Protection found\n> corrupt files but was unable to fix some\n> of them.\n",
+                "Console: tool=sfc outcome=unrepaired",
+            ),
+            (
+                "> Deployment Image Servicing and Management tool\n> Version: 10.0\n>\n> Error: 0x800f081f\n",
+                "Console: tool=dism outcome=failed code=0x800f081f",
+            ),
+            (
+                "Deployment Image Servicing and Management tool Version: 10.0 [==100.0%==] Error: 0x800f0906 The source files could not be downloaded.\n",
+                "Console: tool=dism outcome=failed code=0x800f0906",
+            ),
+            (
+                "Outil Gestion et maintenance des images de déploiement\nVersion : 10.0\n\nErreur : 0x800f0906\n",
+                "Console: tool=dism outcome=failed code=0x800f0906",
+            ),
+            (
+                "Cистема DISM\nВерсия: 10.0\n\nОшибка: 0x800f081f\n",
+                "Console: tool=dism outcome=failed code=0x800f081f",
+            ),
+            (
+                "Windows 资源保护找到了损坏文件但\n无法修复其中某些文件。\n",
+                "Console: tool=sfc outcome=unrepaired",
+            ),
+            (
+                "Le programme de protection des ressources Windows a trouvé des fichiers\nendommagés, mais n’a pas réussi à réparer tous les fichiers.\n",
+                "Console: tool=sfc outcome=unrepaired",
+            ),
         ] {
             assert_eq!(first_line(output), said);
         }

@@ -2,7 +2,8 @@
 
 use crate::facts::FactsForm;
 use crate::{
-    cmtrace, console, event_forms, event_json, evtx, formats, head, pasted, setup_diag, unread,
+    bare, cmtrace, console, event_forms, event_json, evtx, formats, head, pasted, setup_diag,
+    unread,
 };
 use chardetng::EncodingDetector;
 use event::{Format, Source, TextEncoding};
@@ -54,6 +55,7 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
     }
     let text = crate::cut::decode_all(encoding, head.get(bom..).unwrap_or_default());
     let (mut heads, mut without_stamp) = (Heads::default(), Heads::default());
+    let mut alone = Heads::default();
     let mut others = OTHERS.map(|other| (other, 0_usize));
     for line in text.lines() {
         if let Some((head, _)) = head::read(line) {
@@ -63,10 +65,14 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
             .find(|((format, _), _)| is_record(line, *format))
         {
             *count += 1;
-        } else if let Some((head, _)) = head::read_headless(line)
+        } else if let Some((head, _)) = head::without_stamp(line)
             && is_component(head.component)
         {
             without_stamp.count(head.component);
+        } else if bare::is_sure(line)
+            && let Some((head, _)) = bare::read(line)
+        {
+            alone.count(head.component);
         }
     }
     let judged = pasted::judge(&text, is_exact);
@@ -113,7 +119,17 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
         };
     }
     if holder.is_some() || heads.all() + without_stamp.all() == 0 {
+        let unread = || unread::by_text(&text, head.len());
         return match holder.or_else(|| copied(&text)) {
+            // Messages that stand alone, in a text that is nothing else.
+            None if alone.all() > 0 && unread::is_unknown(unread().0) => Detection {
+                source: Some(self::source(name, &alone)),
+                encoding,
+                bom,
+                format: Format::WdsHeadless,
+                reason: "",
+                facts: None,
+            },
             Some((format, source)) => Detection {
                 source: Some(source),
                 encoding,
@@ -121,11 +137,11 @@ pub fn detect(name: &str, head: &[u8]) -> Detection {
                 format,
                 reason: "",
                 facts: match format {
-                    Format::Console => unread::by_text(&text, head.len()).1,
+                    Format::Console => unread().1,
                     _ => None,
                 },
             },
-            None => none(unread::by_text(&text, head.len())),
+            None => none(unread()),
         };
     }
     let (format, heads) = if heads.all() > 0 {
@@ -189,7 +205,7 @@ fn is_exact(line: &str) -> bool {
     head::is_exact(line)
         || is_agent(Format::WindowsUpdate)
         || is_agent(Format::WindowsUpdateOld)
-        || head::read_headless(line).is_some_and(|(head, _)| is_component(head.component))
+        || head::without_stamp(line).is_some_and(|(head, _)| is_component(head.component))
 }
 
 /// Any line of JSON might start an event, so there a record must be read to be one.
@@ -204,6 +220,7 @@ fn is_record(line: &str, format: Format) -> bool {
 struct Heads {
     cbs: usize,
     dism: usize,
+    agent: usize,
     other: usize,
 }
 
@@ -212,12 +229,13 @@ impl Heads {
         match component {
             "CBS" | "CSI" => self.cbs += 1,
             "DISM" => self.dism += 1,
+            "Agent" => self.agent += 1,
             _ => self.other += 1,
         }
     }
 
     fn all(&self) -> usize {
-        self.cbs + self.dism + self.other
+        self.cbs + self.dism + self.agent + self.other
     }
 }
 
@@ -234,6 +252,8 @@ fn source(name: &str, heads: &Heads) -> Source {
         Source::Dism
     } else if name.starts_with("setupact") || name.starts_with("setuperr") {
         Source::Setup
+    } else if heads.agent > heads.cbs.max(heads.dism).max(heads.other) {
+        Source::WindowsUpdate
     } else if heads.cbs >= heads.dism.max(heads.other) {
         Source::Cbs
     } else if heads.dism >= heads.other {
@@ -410,6 +430,39 @@ mod tests {
             assert_eq!(detect("x.txt", text.as_bytes()).format, format, "{text}");
         }
         assert_eq!(detect("x.txt", lines.as_bytes()).format, Format::Pasted);
+    }
+
+    // Made-up values.
+    #[test]
+    fn messages_that_stand_alone_are_read_where_nothing_else_is() {
+        let message =
+            "Failed to resolve package 'Made-Up' [HRESULT = 0x800f0831 - CBS_E_STORE_CORRUPTION]\n";
+        for (text, source) in [
+            (message.to_owned(), Source::Cbs),
+            (format!("It says:\n\n  - {message}"), Source::Cbs),
+            (
+                "Error: 0x800f0922\n\nDISM failed.\n".to_owned(),
+                Source::Dism,
+            ),
+            (
+                "*FAILED* [80244022] Send request\n".to_owned(),
+                Source::WindowsUpdate,
+            ),
+            ("0xC1900101 - 0x30018\n".to_owned(), Source::Setup),
+        ] {
+            let found = detect("post.txt", text.as_bytes());
+            assert_eq!(
+                (found.source, found.format),
+                (Some(source), Format::WdsHeadless),
+                "{text}"
+            );
+        }
+        // A log's own lines go on to be read as they were.
+        let log = format!("{CBS}{message}");
+        assert_eq!(detect("x.log", log.as_bytes()).format, Format::Wds);
+        // A page stays one.
+        let page = format!("<!doctype html>\n{message}");
+        assert_eq!(detect("x.htm", page.as_bytes()).source, None);
     }
 
     #[test]

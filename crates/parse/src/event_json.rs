@@ -100,8 +100,17 @@ pub(crate) fn from_json<'a>(json: &Json<'a>) -> Option<WindowsEvent<'a>> {
     Some(event)
 }
 
-/// What stores and shippers put an event into: a hit of Elasticsearch, a log of Datadog, a message of a collector.
-const WRAPPERS: [&str; 6] = ["_source", "attributes", "content", "event", "body", "data"];
+/// What stores and shippers put an event into: a hit of Elasticsearch, its fields, a log of Datadog, a message of a collector, a row of Splunk.
+const WRAPPERS: [&str; 8] = [
+    "_source",
+    "attributes",
+    "content",
+    "event",
+    "body",
+    "data",
+    "result",
+    "fields",
+];
 
 /// How many of them may lie around each other: Datadog has two, a hit of what a shipper wrapped three.
 const WRAPPERS_DEEP: usize = 4;

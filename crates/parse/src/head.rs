@@ -8,6 +8,7 @@
 //!
 //! Fields are taken by column, never by splitting at blanks: half of the records of a Windows 11 log have a blank component.
 
+use crate::bare;
 use event::{Level, LoggedAt};
 
 const LEVEL: usize = 21;
@@ -152,8 +153,13 @@ fn unusual(line: &str) -> Option<(Head<'_>, usize)> {
     Some((head, message_at))
 }
 
-/// Reads a line of text without stamps, `Level [0x…] Component message`, as people paste it.
+/// Reads a line of text without stamps, `Level [0x…] Component message`, as people paste it, or a message that stands alone.
 pub(crate) fn read_headless(line: &str) -> Option<(Head<'_>, usize)> {
+    without_stamp(line).or_else(|| bare::read(line))
+}
+
+/// Reads `Level [0x…] Component message`.
+pub(crate) fn without_stamp(line: &str) -> Option<(Head<'_>, usize)> {
     let level_word = line.split(' ').next()?;
     if level(level_word) == Level::Unknown {
         return None;

@@ -10,6 +10,7 @@
     )
 )]
 
+mod bare;
 mod checksur;
 mod cmtrace;
 mod console;

@@ -5,7 +5,7 @@ use crate::event_forms::{self, elements};
 use crate::event_json::{self, WindowsEvent};
 use crate::formats;
 use crate::head::{self, Head};
-use crate::{cmtrace, console, pasted, setup_diag};
+use crate::{cmtrace, console, pasted, reporting_events, setup_diag};
 use event::{Format, LoggedAt, TextEncoding, UtcMillis};
 use memchr::memchr;
 use std::borrow::Cow;
@@ -220,6 +220,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Whether its text is not what stands in the log, letter by letter, though the format is that of a log: what is sought in the log is not found.
+    pub fn is_restored(&self) -> bool {
+        self.format == Format::ReportingEvents && reporting_events::is_copy(self.raw)
+    }
+
     /// Whether it is in the form that all events are brought into, as our own reader of event logs writes them.
     pub fn is_canonical(&self) -> bool {
         self.format == Format::EventJson && event_json::is_own(self.raw)
@@ -263,6 +268,11 @@ impl<'a> Record<'a> {
             Format::Console => return Cow::Owned(console::text(self.raw)),
             Format::SetupDiag => return Cow::Owned(setup_diag::text(self.raw)),
             Format::CmtraceCopied => return Cow::Borrowed(cmtrace::copied_message(self.raw)),
+            Format::ReportingEvents => {
+                if let Some(text) = reporting_events::restored(self.raw) {
+                    return Cow::Owned(text);
+                }
+            }
             _ => {}
         }
         self.message(self.read_untimed().map_or(0, |(_, at)| at))

@@ -8,7 +8,14 @@ use event::{Level, LoggedAt};
 
 /// What such a result starts with, or has near its start, as XML and as a log.
 const XML: [&str; 2] = ["<?xml", "<SetupDiag"];
-const LOG: [&str; 2] = ["Matching Profile found", "SetupDiag v"];
+/// A console shows each rule as it is tried, and what was found behind dots; PowerShell shows a result as a list.
+const LOG: [&str; 5] = [
+    "Matching Profile found",
+    "SetupDiag v",
+    "SetupDiag: processing rule: ",
+    "Error: SetupDiag reports ",
+    "ProfileName  ",
+];
 
 /// How a result in JSON names what it found; and the least of them that are there.
 const NAMES: [&str; 4] = [
@@ -22,7 +29,7 @@ const LEAST: usize = 2;
 /// Whether a line starts a result; in JSON all of the text is one.
 pub(crate) fn starts(line: &str) -> bool {
     let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
-    XML.iter().chain(&LOG).any(|start| line.starts_with(start)) || line.starts_with(['{', '['])
+    XML.iter().any(|start| line.starts_with(start)) || is_log(line) || line.starts_with(['{', '['])
 }
 
 /// Whether a text is such a result: this tells it from other JSON and XML.
@@ -31,8 +38,12 @@ pub(crate) fn is_one(text: &str) -> bool {
     if text.starts_with(['{', '[']) {
         return NAMES.iter().filter(|name| text.contains(**name)).count() >= LEAST;
     }
-    let is_log = |line: &str| LOG.iter().any(|start| line.starts_with(start));
     text.contains("<SetupDiag") || text.lines().take(FIRST_LINES).any(is_log)
+}
+
+fn is_log(line: &str) -> bool {
+    let line = line.trim_start_matches('.');
+    LOG.iter().any(|start| line.starts_with(start))
 }
 
 /// Lines of a log before the first that tells: a rule of dashes and blank ones.
@@ -101,6 +112,8 @@ mod tests {
         for result in [
             "SetupDiag v1.0\r\n------\r\nMade up: Error = 0x80070002, File = C:\\Made Up\\x.sys\r\n",
             "\u{feff}<?xml version=\"1.0\"?>\r\n<SetupDiag xmlns=\"made:up\">\r\n  <FailureDetails>Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys</FailureDetails>\r\n</SetupDiag>\r\n",
+            "SetupDiag: processing rule: MadeUp.\r\n....Error: SetupDiag reports made up. Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys\r\n",
+            "ProfileName        : MadeUp\r\nFailureDetails     : Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys\r\n",
             r#"{"ProfileName":"MadeUp","FailureDetails":"Made up: Error = 0x80070002, File = C:\\Made Up\\x.sys"}"#,
         ] {
             assert!(is_one(result), "{result}");

@@ -197,6 +197,11 @@ impl Is {
     }
 }
 
+/// Whether a reason says no more than that nothing known was found.
+pub(crate) fn is_unknown(reason: &str) -> bool {
+    reason == NO_HEAD || reason == NO_HEAD_SO_FAR
+}
+
 /// The reason that the bytes alone tell, before they are taken for text.
 pub(crate) fn by_bytes(name: &str, head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {

@@ -224,7 +224,11 @@ fn line(out: &mut String, rules: &Rules, text: &str, language: Language) {
     let found = parse::detect("line.log", text.as_bytes());
     // Logs with heads of their own are told by them. The servicing logs share one head, so a line of it may be from any of them.
     let (format, sources) = match (found.format, found.source) {
-        (format @ (Format::Wds | Format::WdsHeadless), Some(_)) => (format, None),
+        (format @ (Format::Wds | Format::WdsHeadless), Some(source))
+            if source != Source::WindowsUpdate =>
+        {
+            (format, None)
+        }
         (format, Some(source)) if format.is_pasted() && source != Source::WindowsUpdate => {
             (format, None)
         }

@@ -6,6 +6,7 @@
 //! - `setup`: Setup and sysprep
 //! - `objects`: what a failure is about
 //! - `states`: what the verdict says of a history
+//! - `strangers`: texts whose heads, stamps or columns got lost
 //! - `windows`: days derived one by one
 //! - `new_failures`, `quiet`: PCs that nobody drew up by hand; failures that no rule knows are never health, and quiet PCs stay quiet
 
@@ -20,4 +21,5 @@ mod quiet;
 mod searches;
 mod setup;
 mod states;
+mod strangers;
 mod windows;

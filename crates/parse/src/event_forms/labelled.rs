@@ -1,4 +1,4 @@
-//! Events as blocks of `label: value`: what Event Viewer copies, `wevtutil` prints and PowerShell's `Format-List` shows.
+//! Events as blocks of `label: value`: what Event Viewer copies, `wevtutil` prints, PowerShell's `Format-List` and Splunk show.
 
 use super::xml;
 use crate::event_json::WindowsEvent;
@@ -75,7 +75,7 @@ pub(crate) fn read(record: &str) -> Option<WindowsEvent<'_>> {
     fields.event(Vec::new())
 }
 
-/// A line `label: value` or `label   : value`.
+/// A line `label: value` or `label   : value`, or `label=value` as Splunk writes.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     label: &'a str,
@@ -93,8 +93,15 @@ impl<'a> Line<'a> {
     fn read(line: &'a str) -> Option<Self> {
         let inner =
             line.trim_start_matches([' ', '\t', '>', '|', '\u{3000}', '\u{A0}', '\u{FEFF}']);
-        let colon = inner.find([':', '：'])?;
-        let (before, after) = inner.split_at_checked(colon)?;
+        let is_splunk = inner
+            .split_once('=')
+            .is_some_and(|(label, _)| label.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        let border = if is_splunk {
+            inner.find('=')?
+        } else {
+            inner.find([':', '：'])?
+        };
+        let (before, after) = inner.split_at_checked(border)?;
         let label = before.trim_end();
         if label.is_empty() || before.len() > Self::WIDEST {
             return None;
@@ -108,7 +115,7 @@ impl<'a> Line<'a> {
         }
         Some(Self {
             label,
-            value: after.trim_start_matches([':', '：']).trim(),
+            value: after.trim_start_matches([':', '：', '=']).trim(),
             is_padded,
             width: before.len(),
         })

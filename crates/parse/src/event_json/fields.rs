@@ -107,6 +107,8 @@ pub(crate) fn field(label: &str) -> Option<(Field, u8)> {
         "message" | "rendereddescription" => (Field::Message, 0),
         "description" | "描述" | "说明" | "說明" | "beschreibung" | "説明" | "описание"
         | "descripción" | "설명" | "descrizione" | "descrição" => (Field::Message, 1),
+        "fullmessage" => (Field::Message, 2),
+        "shortmessage" => (Field::Message, 3),
         _ => return None,
     })
 }

@@ -1,5 +1,5 @@
 //! Shapes that write an event's parts side by side, each under a name of its own: Get-WinEvent and Get-EventLog with ConvertTo-Json,
-//! Winlogbeat 6, Azure Monitor, EvtxECmd, OpenWEC's and Kibana's flat forms. [`super::fields`] knows the names.
+//! Winlogbeat 6, Azure Monitor, EvtxECmd, GELF, OpenWEC's and Kibana's flat forms. [`super::fields`] knows the names.
 
 use super::WindowsEvent;
 use super::fields::{Field, Fields, field};
@@ -54,6 +54,12 @@ pub(super) fn parts<'a>(json: &Json<'a>) -> Option<Fields<'a>> {
 
 /// A text; of a map the part that PowerShell or a shipper keeps it in.
 fn plain<'a>(value: &Json<'a>) -> Option<Cow<'a, str>> {
+    // Kibana's answers hold each value in a list of its own.
+    if let Json::List(items) = value
+        && let [only] = items.as_slice()
+    {
+        return only.text();
+    }
     value.text().or_else(|| {
         ["name", "Name", "value", "DateTime", "id"]
             .iter()
@@ -69,12 +75,18 @@ fn values_of<'a>(data: &Json<'a>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         .filter(|inner| matches!(inner, Json::List(_)))
         .unwrap_or(data);
     let Json::List(items) = data else {
-        // A text is XML or JSON inside JSON: its message says the same.
-        return if data.is_map() {
-            data.values()
-        } else {
-            Vec::new()
-        };
+        if data.is_map() {
+            return data.values();
+        }
+        // EvtxECmd keeps the values as a text of JSON, and no message beside them. Of other texts the message says the same.
+        let text = data.text().unwrap_or_default();
+        let inner = Json::read(&text).filter(Json::is_map);
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let values = inner.as_ref().map(Json::values).unwrap_or_default();
+        return values
+            .into_iter()
+            .map(|(name, value)| (owned(name), owned(value)))
+            .collect();
     };
     let texts = items
         .iter()

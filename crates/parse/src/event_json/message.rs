@@ -146,11 +146,38 @@ pub(super) fn add(event: &mut WindowsEvent<'_>, message: &str) {
                 add("CommandLine", line);
             }
         }
+        ("Windows Error Reporting", 1001) => {
+            // `Event Name: X Response: … P1: … P2: …`: the names that the event's own values have.
+            if let Some(name) = after(&message, "Event Name: ", " Response:") {
+                add("EventName", name);
+            }
+            for (name, label, next) in SIGNATURE {
+                if let Some(value) = after(&message, label, next) {
+                    add(name, value);
+                }
+            }
+        }
         _ => {}
     }
     event
         .data
         .push((Cow::Borrowed("message"), Cow::Owned(message)));
+}
+
+/// A problem's signature in the text of an error report: the value's name, its label, and the next one.
+const SIGNATURE: [(&str, &str, &str); 5] = [
+    ("P1", " P1: ", " P2:"),
+    ("P2", " P2: ", " P3:"),
+    ("P3", " P3: ", " P4:"),
+    ("P4", " P4: ", " P5:"),
+    ("P5", " P5: ", " P6:"),
+];
+
+/// What stands behind a label, up to the next one or the end.
+fn after<'a>(message: &'a str, label: &str, next: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(label)?;
+    let value = rest.split_once(next).map_or(rest, |(value, _)| value);
+    Some(value.trim())
 }
 
 /// The first code, and what follows it.
@@ -225,6 +252,18 @@ mod tests {
             format!(
                 "{WUSA} UpdateTitle=Made up (KB5000001) ErrorCode=2149842967 CommandLine=wusa.exe C:\\x\\kb5000001.msu"
             )
+        );
+    }
+
+    #[test]
+    fn an_error_report_has_the_values_of_its_signature() {
+        assert_eq!(
+            values(
+                "Windows Error Reporting",
+                1001,
+                "Fault bucket , type 0\nEvent Name: WindowsServicingFailureInfo\nResponse: Not available\nProblem signature:\nP1: 10.0\nP2: 0x800F0982 made up\n"
+            ),
+            "Windows Error Reporting EventName=WindowsServicingFailureInfo P1=10.0 P2=0x800F0982 made up"
         );
     }
 

@@ -189,6 +189,10 @@ fn plain(letter: char) -> char {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => '-',
         '\u{2018}'..='\u{201b}' | '\u{2032}' => '\'',
         '\u{201c}'..='\u{201f}' | '\u{2033}' => '"',
+        // What Chinese input methods make of brackets and full stops.
+        '【' | '〔' => '[',
+        '】' | '〕' => ']',
+        '。' => '.',
         // The full-width forms of ASCII stand in its order.
         '\u{ff01}'..='\u{ff5e}' => {
             char::from_u32(u32::from(letter) - 0xff01 + 0x21).unwrap_or(letter)

@@ -76,7 +76,8 @@ pub(super) fn at_line_start(text: &str, format: Format) -> Option<Read<'_>> {
         .find_map(|(at, _)| {
             let found = unstamped(text, at)?;
             let before = text.get(..at)?;
-            (is_prefix(before) || is_damaged_stamp(before)).then_some(found)
+            let is_stamp = || is_damaged_stamp(before) || is_placeholder(before);
+            (is_prefix(before) || is_stamp()).then_some(found)
         })
 }
 
@@ -433,6 +434,38 @@ fn is_damaged_stamp(before: &str) -> bool {
         })
 }
 
+/// `<DateTime>, `, `YYYY-MM-DD HH:MM:SS, `, `[time removed], `: what articles and careful people write in place of a stamp.
+fn is_placeholder(before: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "date", "time", "stamp", "yyyy", "redacted", "removed", "datum", "uhrzeit", "日期", "时间",
+        "時間", "日時",
+    ];
+    let text: String = Cursor::new(before).collect();
+    let text = text
+        .trim()
+        .trim_start_matches(['>', '-', '*', '|', ' ', '\\']);
+    let (text, has_comma) = match text.strip_suffix(',') {
+        Some(text) => (text.trim_end(), true),
+        None => (text, false),
+    };
+    let inner = text.trim_matches(['*', '_', '\\']);
+    let is_bracketed = [('<', '>'), ('[', ']'), ('{', '}'), ('(', ')')]
+        .iter()
+        .any(|(open, close)| inner.starts_with(*open) && inner.ends_with(*close));
+    let inner = inner.to_lowercase();
+    let says = |word: &str| WORDS.iter().any(|known| word.contains(known));
+    // `hh:mm:ss`, `mm-dd`
+    let is_pattern = |word: &str| word.chars().all(|letter| "ymdhsnfx:-/.".contains(letter));
+    (3..=40).contains(&inner.chars().count())
+        && (is_bracketed || has_comma)
+        && inner.split_whitespace().count() <= 4
+        && says(&inner)
+        && (is_bracketed
+            || inner
+                .split_whitespace()
+                .all(|word| says(word) || is_pattern(word)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -505,6 +538,21 @@ mod tests {
             "CSI",
             "00000e64 (F) x",
         );
+        for placeholder in [
+            "<DateTime>, ",
+            "*\\<DateTime>*, ",
+            "> *\\<DateTime>*, ",
+            "<Date> <Time>, ",
+            "YYYY-MM-DD HH:MM:SS, ",
+            "[date and time], ",
+            "<date/time> ",
+            "[REDACTED], ",
+            "Date Time, ",
+            "<日期时间>，",
+        ] {
+            let line = format!("{placeholder}Info                  CBS    Failed to x");
+            check(&line, Level::Info, "CBS", "Failed to x");
+        }
     }
 
     #[test]
@@ -599,6 +647,8 @@ mod tests {
             "3/5/2024 9:12:01 AM,Error,Made-Up-Provider,20,it failed",
             "2024-03-05 09:12:01:755+0300 1 182 101",
             "it ended]2024-03-05 09:12:01, Info CBS x",
+            "This time, Info CBS was all it said, Error CBS",
+            "At that date I saw what I give here, Error CBS x",
             "and then, at last, 2024-03-05 09:12:01, Info x",
             "  (0)  Uninstall: flags: 0",
         ] {

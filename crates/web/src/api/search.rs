@@ -181,7 +181,11 @@ impl Meant {
 fn rules_of(line: &str, rules: &RuleTexts) -> BTreeSet<String> {
     let detected = parse::detect("line.log", line.as_bytes());
     let (format, sources) = match (detected.format, detected.source) {
-        (format @ (Format::Wds | Format::WdsHeadless), Some(_)) => (format, None),
+        (format @ (Format::Wds | Format::WdsHeadless), Some(source))
+            if source != Source::WindowsUpdate =>
+        {
+            (format, None)
+        }
         (format, Some(source)) if format.is_pasted() && source != Source::WindowsUpdate => {
             (format, None)
         }
