@@ -59,7 +59,12 @@ fn what_is_lost_is_on_the_pages_once_whatever_comes_again() {
     let line = "2024-05-20 08:00:00, Info                  CBS    Session: 1_1 initialized by client made up\r\n";
     std::fs::write(&log, line.repeat(3)).unwrap();
     for (number, endpoint) in [PC, "PC-OTHER"].into_iter().enumerate() {
-        cluster.send(&[&intakes[number]], endpoint, &[log.clone()], &[]);
+        cluster.send(
+            &[&intakes[number]],
+            endpoint,
+            std::slice::from_ref(&log),
+            &[],
+        );
         cluster.stored(endpoint, 3 * line.len() as u64);
     }
     let held = |endpoint: &str| api(&web, &format!("/endpoints/{endpoint}"))["held"].clone();

@@ -65,7 +65,8 @@ async fn told(
         for message in done.messages {
             let alert = &message.alerts[0];
             let fires = message.status == MessageStatus::Firing;
-            let is_named = |pc: &String| alert.text.en.contains(pc) && alert.text.zh.contains(pc);
+            let body = &message.body;
+            let is_named = |pc: &String| body.en.contains(pc) && body.zh.contains(pc);
             let named = names(0..9).into_iter().filter(is_named).collect();
             told.push((hours, fires, alert.value, named));
         }
