@@ -76,6 +76,12 @@ fn statuses(intake: &str, page: &str, headers: &[(&str, String)]) -> [u16; 6] {
     .map(|(at, method, path, body)| ask(at, method, &path, headers, &body).status)
 }
 
+/// Whoever may send logs may tell of gaps in them, and nobody else.
+fn gaps_status(intake: &str, headers: &[(&str, String)]) -> u16 {
+    let body = r#"{"gaps":[{"source":"cbs","stream":"0000000000000001","from":900,"to":1000,"reason":"gone"}]}"#;
+    ask(intake, "PUT", "/v1/gaps", headers, body).status
+}
+
 fn pages(cluster: &Cluster) -> Role {
     let mut command = cluster.command("web");
     // No line, so only tokens of the store open them.
@@ -222,11 +228,13 @@ fn every_kind_of_token_opens_what_it_is_for_on_every_route() {
         {
             let headers = headers(token.as_deref(), *endpoint);
             assert_eq!(statuses(intake, page, &headers), *expected, "{what}");
+            assert_eq!(gaps_status(intake, &headers), expected[0], "{what}");
         }
         // Of two headers, a proxy before us could mean the other one.
         let mut twice = headers(Some(&relay), Some("PC-A"));
         twice.extend(headers(Some(&endpoint), None));
         assert_eq!(statuses(intake, page, &twice), [400; 6]);
+        assert_eq!(gaps_status(intake, &twice), 400);
         let mut twice = headers(Some(&relay), Some("PC-A"));
         twice.extend(headers(None, Some("PC-B")));
         assert_eq!(statuses(intake, page, &twice)[..4], [400; 4]);
