@@ -538,13 +538,16 @@ await check("a log is narrowed, jumped in, and taken home", async () => {
   const records = page.locator(".records > .record");
   const all = await records.count();
   const text = await page.locator(".record.target .record-text").innerText();
-  await page.locator(".log-tools input[type=search]").fill(text.slice(0, 40));
-  await page.locator(".log-tools [role=status]").waitFor();
+  const narrowed = page.locator(".log-tools:not(.find)");
+  await narrowed.locator("input[type=search]").fill(text.slice(0, 40));
+  await narrowed.locator("[role=status]").waitFor();
   const shown = await records.count();
   assert(shown > 0 && shown < all, `${shown} of ${all} records are left`);
-  await page.locator(".log-tools input[type=search]").fill("no record says so");
+  await narrowed
+    .locator("input[type=search]")
+    .fill("no record says so");
   await page.locator(".log .empty").waitFor();
-  await page.locator(".log-tools input[type=search]").fill("");
+  await narrowed.locator("input[type=search]").fill("");
   const file = page.locator(".log-tools a[download]");
   const log = await page.request.get(await file.evaluate(({ href }) => href));
   assert(

@@ -105,7 +105,7 @@ function Find({ id, stream, records }: { id: string; stream: string; records: Lo
     if (!isEmpty) look("next");
   };
   return (
-    <form className="filters log-tools find" role="search" onSubmit={submit}>
+    <form className="filters log-tools find" role="search" aria-label={t.log.find} onSubmit={submit}>
       <input
         type="search"
         className="field"
