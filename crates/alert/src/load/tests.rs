@@ -211,11 +211,7 @@ fn a_question_of_the_sites_own_stands_alone() {
         QUESTION,
         &[
             ("count: sql", "count: failing", "its own: `count: sql`"),
-            (
-                "sql: |\n    SELECT",
-                "sql: |\n    DROP",
-                "begins with SELECT or WITH",
-            ),
+            ("sql: |", "sql: |\n    drop", "begins with SELECT or WITH"),
             (sql, "", "needs the question"),
             (
                 "group_by: [site]",

@@ -152,14 +152,14 @@ fn a_newer_format_is_told_before_anything_else_is_looked_at() {
             *content = Content {
                 headers: vec![Header {
                     name: "version".to_owned(),
-                    value: Some(b"3".to_vec()),
+                    value: Some((VERSION + 1).to_string().into_bytes()),
                 }],
                 ..Content::default()
             };
         },
         DecodeError::Newer {
-            version: 3,
-            newest: 2,
+            version: VERSION + 1,
+            newest: VERSION,
         },
     );
 }
