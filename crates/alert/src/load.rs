@@ -488,7 +488,7 @@ fn question(
     if !sql.is_empty() && !["select", "with"].contains(&first.to_ascii_lowercase().as_str()) {
         faults.add(
             "sql:",
-            "`sql` is one SELECT, and begins with SELECT or WITH",
+            "`sql` is one question, and begins with `select` or `with`",
         );
     }
     if figure == Figure::Sql && *narrow != RawNarrow::default() {

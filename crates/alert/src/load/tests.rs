@@ -211,7 +211,11 @@ fn a_question_of_the_sites_own_stands_alone() {
         QUESTION,
         &[
             ("count: sql", "count: failing", "its own: `count: sql`"),
-            ("sql: |", "sql: |\n    drop", "begins with SELECT or WITH"),
+            (
+                "sql: |",
+                "sql: |\n    drop",
+                "begins with `select` or `with`",
+            ),
             (sql, "", "needs the question"),
             (
                 "group_by: [site]",
