@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context, bail};
-use follow::{Gap, GapReason, Log, Place};
+use follow::{Gap, Log, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -55,7 +55,7 @@ pub(crate) struct LogStatus {
 
 impl LogStatus {
     fn of(log: &Log) -> Self {
-        let text = |gap: Gap| format!("{} to {}: {}", gap.from, gap.to, words(gap.reason));
+        let text = |gap: Gap| format!("{} to {}: {}", gap.from, gap.to, gap.reason.text());
         Self {
             path: log.path.to_string_lossy().into_owned(),
             stream: log
@@ -68,15 +68,6 @@ impl LogStatus {
             gaps_before: log.gaps_before,
             earlier: log.earlier.iter().copied().map(text).collect(),
         }
-    }
-}
-
-fn words(reason: GapReason) -> &'static str {
-    match reason {
-        GapReason::Gone => "the file was removed or overwritten before it was read",
-        GapReason::Damaged => "the cabinet is damaged",
-        GapReason::Overwritten => "the event log overwrote these records before they were read",
-        GapReason::Unreadable => "these records of the event log cannot be read",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     compose::Composer,
     measure::{self, Asked, Baselines, Counted},
     message::{Message, Receivers, Status, Text},
-    rule::Rule,
+    rule::{Figure, Rule},
     rules::Rules,
     state::{Now, Sample, advance},
     text::{self, CauseTitles},
@@ -282,10 +282,9 @@ impl Desk {
                 Some((rule.name.clone(), samples.clone()))
             })
             .collect();
-        // What the store will never answer, as a site's own question about a column that is gone, is asked alone and keeps nothing else fresh.
-        let is_whole = all.values().all(|counted| {
-            let error = counted.as_ref().err();
-            error.is_none_or(|error| !error.is_retryable())
+        // A site's own question that fails is asked again by itself, and no other rule with it.
+        let is_whole = self.rules.iter().all(|rule| {
+            rule.figure == Figure::Sql || all.get(&rule.name).is_none_or(Result::is_ok)
         });
         let (titles, baselines) = asked.into_known();
         self.titles.extend(titles);

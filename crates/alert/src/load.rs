@@ -212,10 +212,7 @@ fn rule(raw: RawRule, faults: &mut Faults<'_>) -> Rule {
         );
         Figure::Failing
     });
-    let group_by = match figure {
-        Figure::Sql => columns(&raw.group_by, faults),
-        _ => group_by(&raw.group_by, figure, faults),
-    };
+    let group_by = group_by(&raw.group_by, figure, faults);
     let sql = question(raw.sql, figure, &raw.r#where, faults);
     let by_cause = group_by.contains(&AlertBy::Cause);
     let threshold = Threshold {
@@ -376,48 +373,18 @@ const GROUPS_MAX: usize = 3;
 fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<AlertBy> {
     let mut by: Vec<AlertBy> = Vec::new();
     for name in raw {
-        let one = match name.as_str() {
-            "kb" => AlertBy::Kb,
-            "cause" => AlertBy::Cause,
-            _ => match name.strip_prefix("label:") {
-                Some(label)
-                    if !label.is_empty()
-                        && !["kb", "cause"].contains(&label)
-                        && !OWN.contains(&label) =>
-                {
-                    AlertBy::Label(label.to_owned())
-                }
-                _ => {
-                    faults.add(
-                        "group_by:",
-                        format!("cannot group by `{name}`; known: kb, cause, label:NAME"),
-                    );
-                    continue;
-                }
-            },
+        let one = match figure {
+            Figure::Sql => column(name).ok_or_else(|| {
+                format!("`{name}` is no column to group by; a rule with `sql` names columns of its question, such as kb or site")
+            }),
+            _ => known(name, figure),
         };
-        let allowed: &[Figure] = match one {
-            AlertBy::Kb => &[Figure::Failing, Figure::Restart],
-            AlertBy::Cause => &[Figure::Failing, Figure::NewCause, Figure::CauseBack],
-            AlertBy::Label(_) => &[
-                Figure::Failing,
-                Figure::Restart,
-                Figure::Silent,
-                Figure::ClockAhead,
-                Figure::Gaps,
-                Figure::Clones,
-            ],
-        };
-        let fits = allowed.contains(&figure);
-        if !fits {
-            faults.add(
-                "group_by:",
-                format!("`{}` cannot be grouped by `{name}`", figure.name()),
-            );
-        } else if by.contains(&one) {
-            faults.add("group_by:", format!("`{name}` stands there twice"));
-        } else {
-            by.push(one);
+        match one {
+            Err(fault) => faults.add("group_by:", fault),
+            Ok(one) if by.contains(&one) => {
+                faults.add("group_by:", format!("`{name}` stands there twice"));
+            }
+            Ok(one) => by.push(one),
         }
     }
     if by.len() > GROUPS_MAX {
@@ -435,34 +402,49 @@ fn group_by(raw: &[String], figure: Figure, faults: &mut Faults<'_>) -> Vec<Aler
     by
 }
 
-/// Columns of a rule's own question that tell groups apart.
-fn columns(raw: &[String], faults: &mut Faults<'_>) -> Vec<AlertBy> {
-    let mut by: Vec<AlertBy> = Vec::new();
-    for name in raw {
-        let is_name = name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && name.starts_with(|first: char| !first.is_ascii_digit());
-        let one = match name.as_str() {
-            "kb" => AlertBy::Kb,
-            "cause" => AlertBy::Cause,
-            _ => AlertBy::Label(name.clone()),
-        };
-        if !is_name || ["value", "pcs"].contains(&name.as_str()) || OWN.contains(&name.as_str()) {
-            faults.add(
-                "group_by:",
-                format!("`{name}` is no column to group by; a rule with `sql` names columns of its question, such as kb or site"),
-            );
-        } else if by.contains(&one) {
-            faults.add("group_by:", format!("`{name}` stands there twice"));
-        } else {
-            by.push(one);
-        }
+/// What tells groups of a figure of ours apart.
+fn known(name: &str, figure: Figure) -> Result<AlertBy, String> {
+    let label = || {
+        let label = name.strip_prefix("label:")?;
+        let is_other = !label.is_empty() && !["kb", "cause"].contains(&label);
+        (is_other && !OWN.contains(&label)).then(|| AlertBy::Label(label.to_owned()))
+    };
+    let one = match name {
+        "kb" => AlertBy::Kb,
+        "cause" => AlertBy::Cause,
+        _ => label()
+            .ok_or_else(|| format!("cannot group by `{name}`; known: kb, cause, label:NAME"))?,
+    };
+    let allowed: &[Figure] = match one {
+        AlertBy::Kb => &[Figure::Failing, Figure::Restart],
+        AlertBy::Cause => &[Figure::Failing, Figure::NewCause, Figure::CauseBack],
+        AlertBy::Label(_) => &[
+            Figure::Failing,
+            Figure::Restart,
+            Figure::Silent,
+            Figure::ClockAhead,
+            Figure::Gaps,
+            Figure::Clones,
+        ],
+    };
+    match allowed.contains(&figure) {
+        true => Ok(one),
+        false => Err(format!("`{}` cannot be grouped by `{name}`", figure.name())),
     }
-    if by.len() > GROUPS_MAX {
-        faults.add("group_by:", format!("at most {GROUPS_MAX} things"));
+}
+
+/// What tells groups of a rule's own question apart: a column of it.
+fn column(name: &str) -> Option<AlertBy> {
+    let is_name = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.starts_with(|first: char| !first.is_ascii_digit());
+    match name {
+        "kb" => Some(AlertBy::Kb),
+        "cause" => Some(AlertBy::Cause),
+        "value" | "pcs" => None,
+        _ => (is_name && !OWN.contains(&name)).then(|| AlertBy::Label(name.to_owned())),
     }
-    by
 }
 
 /// A rule's own question. Whether the store can answer it is seen when it is published.

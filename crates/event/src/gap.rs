@@ -42,6 +42,16 @@ impl GapReason {
         }
     }
 
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Gone => "the file was removed or overwritten before it was read",
+            Self::Damaged => "the cabinet is damaged",
+            Self::Overwritten => "the event log overwrote these records before they were read",
+            Self::Unreadable => "these records of the event log cannot be read",
+        }
+    }
+
     /// Back from [`GapReason::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
@@ -56,10 +66,11 @@ impl GapReason {
 impl Chunk {
     /// Whether it says that a part of a log is lost.
     pub fn is_gap(&self) -> bool {
-        self.path.starts_with(GAP_PATH)
+        self.gap().is_some()
     }
 
-    /// Where the log is or was, and why the part from `offset` on, `length` long, is lost; nothing of a chunk that brings records.
+    /// Where the log is or was, and why the part from `offset` on, `length` long, is lost; nothing of a chunk that brings records, also of a
+    /// log that is called so.
     pub fn gap(&self) -> Option<(&str, GapReason)> {
         let path = self.path.strip_prefix(GAP_PATH)?;
         Some((path, GapReason::from_name(&self.text)?))

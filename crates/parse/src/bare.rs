@@ -3,6 +3,7 @@
 //! Posts and articles quote `Failed to resolve package '…' [HRESULT = 0x800f0831 - …]` and `Error: 0x800f081f`, and leave out stamp, level and
 //! component. Such lines are read only in a text that holds no head of any log; there the words that a message starts with tell who wrote it.
 
+use crate::console;
 use crate::cut::LOOK_AHEAD;
 use crate::head::{Head, first_line};
 use event::Level;
@@ -88,23 +89,6 @@ const AGENT: [&str; 8] = [
     "Misc",
     "AU",
     "PT",
-];
-
-/// What tools print before the code they end with. The colon may have a blank before it, as in French.
-const ERROR_WORDS: [&str; 13] = [
-    "Error",
-    "错误",
-    "錯誤",
-    "Fehler",
-    "Erreur",
-    "Errore",
-    "Erro",
-    "Ошибка",
-    "エラー",
-    "오류",
-    "Błąd",
-    "Hata",
-    "Fout",
 ];
 
 /// Commands of PowerShell that change features, capabilities and packages: they write their own name before what went wrong.
@@ -260,7 +244,7 @@ fn is_result(text: &str) -> bool {
         let is_failure = digits.starts_with(['8', 'c', 'C']);
         is_failure && digits.bytes().take(8).filter(u8::is_ascii_hexdigit).count() == 8
     };
-    let mut errors = ERROR_WORDS.iter();
+    let mut errors = console::ERROR.iter();
     if errors.any(|word| text.strip_prefix(word).is_some_and(is_code)) {
         return true;
     }

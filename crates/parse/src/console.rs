@@ -251,8 +251,8 @@ pub(crate) fn text(record: &str) -> String {
     text
 }
 
-/// What stands before a code, in the languages of [`DISM`].
-const ERROR: [&str; 11] = [
+/// What stands before a code that a tool ends with. The colon behind it may have a blank before it, as in French.
+pub(crate) const ERROR: [&str; 13] = [
     "Error",
     "错误",
     "錯誤",
@@ -263,7 +263,9 @@ const ERROR: [&str; 11] = [
     "Ошибка",
     "エラー",
     "오류",
+    "Błąd",
     "Hata",
+    "Fout",
 ];
 
 /// `Error: 0x800f081f`, `错误: 87`, `Erreur : 3`: a small number is an error of Windows, its result is 0x8007….

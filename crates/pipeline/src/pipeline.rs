@@ -105,8 +105,7 @@ impl Pipeline {
         self.outbox.take(news, Instant::now());
     }
 
-    /// Derives units whose news of this name was opened in the store, and tells of each whether it has an answer since: see
-    /// [`Pipeline::has_answer`].
+    /// Notes from here on which units with news of this name get an answer, for [`Pipeline::has_answer`].
     pub(crate) fn watch(&self, name: u64) {
         self.outbox.watch(name);
     }

@@ -34,14 +34,7 @@ pub(crate) fn rows_of(
     chunk: Arc<Chunk>,
 ) -> Result<ChunkRows, Box<Poison>> {
     if chunk.is_gap() {
-        let is_known = chunk.gap().is_some();
-        return match is_known {
-            true => Ok(ChunkRows::new(chunk)),
-            false => Err(Box::new(Poison {
-                reason: "a gap without a reason that is known".to_owned(),
-                chunk,
-            })),
-        };
+        return Ok(ChunkRows::new(chunk));
     }
     let work = || {
         #[cfg(feature = "testing")]

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-/// The system's CAs and those of a PEM file, and a certificate of the sender's own where it has one. What companies install on their machines is trusted, as browsers do.
+/// The system's CAs and those of a PEM file, and a certificate of the sender's own where it has one. What companies install on their machines
+/// is trusted, as browsers do.
 pub(crate) fn trusted(
     ca: Option<&Path>,
     own_certificate: Option<&CertificateFiles>,

@@ -49,7 +49,8 @@ impl Peer {
     }
 }
 
-/// Serves a connection, of whose client a certificate with these names was verified, until it ends, until `shutdown` and the end of the request under way, or until it makes room for another.
+/// Serves a connection until it ends, until `shutdown` and the end of the request under way, or until it makes room for another. `names` are
+/// those of its client's certificate, which was verified.
 pub async fn connection<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: S,

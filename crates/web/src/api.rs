@@ -53,7 +53,7 @@ pub(crate) use whole::{attempts_file, codes_of_file, findings_file, streams_file
 
 use crate::error::ApiError;
 use axum::http::Uri;
-use event::{Code, LoggedAt};
+use event::{Code, LoggedAt, StreamId};
 use store::{Day, alike};
 
 /// Any other address below `/api`.
@@ -116,6 +116,23 @@ fn day(day: Day) -> String {
     text.truncate(10);
     text
 }
+
+/// The stream that an address names.
+fn stream_of(text: &str) -> std::result::Result<StreamId, ApiError> {
+    text.parse().map_err(|_| ApiError::Request {
+        message: format!("`stream={}` is no stream", shown(text)),
+        hint: STREAMS,
+    })
+}
+
+fn no_stream(endpoint: &str, stream: StreamId) -> ApiError {
+    ApiError::NotFound {
+        message: format!("endpoint `{}` has no stream `{stream}`", shown(endpoint)),
+        hint: STREAMS,
+    }
+}
+
+const STREAMS: &str = "the streams of an endpoint are listed on its page";
 
 fn logged(at: Option<LoggedAt>) -> Option<String> {
     at.map(|at| at.to_string())

@@ -215,9 +215,12 @@ impl Store {
             AlertReport::Silent => ("heard < {unheard_from:Int64}".to_owned(), 0),
             AlertReport::ClockAhead => ("ends > {ahead_from:Int64}".to_owned(), 0),
             AlertReport::LostSince(since) => {
+                // Of machines of which nothing was told since, all of which was told for good before, nothing is looked at.
+                const TOLD: &str = " AND endpoint IN (SELECT endpoint FROM gaps \
+                     WHERE tenant = {tenant:String} AND told > fromUnixTimestamp64Milli({since:Int64}, 'UTC'))";
                 let lost = format!(
                     "endpoint IN (SELECT endpoint FROM {} WHERE at > {{since:Int64}})",
-                    missing("")
+                    missing(TOLD)
                 );
                 (lost, since)
             }

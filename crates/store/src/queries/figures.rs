@@ -241,8 +241,8 @@ impl Ask<'_> {
             .await
     }
 
-    /// How many records there are, and the codes that most of them carry; nothing where labels leave too many to count. Narrowed to some codes it tells of these alone, whatever else
-    /// their records carry.
+    /// How many records there are, and the codes that most of them carry; nothing where labels leave too many to count. Narrowed to some
+    /// codes it tells of these alone, whatever else their records carry.
     async fn records(&self) -> Result<(Option<u64>, Option<u64>, Vec<TopCode>)> {
         let is_labelled = !self.filter.labels.is_empty() && self.filter.endpoint.is_none();
         if is_labelled && self.labelled_records().await? > LABELLED_RECORDS {

@@ -2,8 +2,9 @@
 //! so much of the log and says how far it came: whoever asks goes on from there.
 
 use super::{
+    no_stream,
     records::{Place, places},
-    shown,
+    shown, stream_of,
 };
 use crate::{
     error::{ApiError, Result},
@@ -162,10 +163,7 @@ type Answer = std::result::Result<Found, ApiError>;
 
 impl<'a> Log<'a> {
     fn new(web: &'a Web, id: &'a str, stream: &str) -> std::result::Result<Self, ApiError> {
-        let stream = stream.parse().map_err(|_| ApiError::Request {
-            message: format!("`stream={}` is no stream", shown(stream)),
-            hint: "the streams of an endpoint are listed on its page",
-        })?;
+        let stream = stream_of(stream)?;
         Ok(Self { web, id, stream })
     }
 
@@ -175,14 +173,7 @@ impl<'a> Log<'a> {
         let window = store.raw_window(tenant, self.id, self.stream, at, 0, bytes);
         let window = window.await?;
         if window.end == 0 {
-            return Err(ApiError::NotFound {
-                message: format!(
-                    "endpoint `{}` has no stream `{}`",
-                    shown(self.id),
-                    self.stream
-                ),
-                hint: "the streams of an endpoint are listed on its page",
-            });
+            return Err(no_stream(self.id, self.stream));
         }
         Ok(window)
     }

@@ -3,15 +3,15 @@
 
 use super::{
     file::{Asking, saved},
+    no_stream,
     records::places,
-    shown,
+    stream_of,
 };
 use crate::{error::ApiError, server::Web};
 use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
-use event::StreamId;
 use serde::Deserialize;
 use serde_json::json;
 use store::RawSlice;
@@ -36,10 +36,7 @@ pub(crate) async fn log_file(
     Query(asked): Query<Asked>,
     asking: Asking,
 ) -> Result<Response, ApiError> {
-    let stream: StreamId = asked.stream.parse().map_err(|_| ApiError::Request {
-        message: format!("`stream={}` is no stream", shown(&asked.stream)),
-        hint: "the streams of an endpoint are listed on its page",
-    })?;
+    let stream = stream_of(&asked.stream)?;
     let store = &web.store;
     let mut log = Text::new(asked.from);
     let mut at = asked.from;
@@ -47,10 +44,7 @@ pub(crate) async fn log_file(
         let window = store.raw_window(&web.tenant, &id, stream, at, 0, STEP);
         let window = window.await?;
         if window.end == 0 {
-            return Err(ApiError::NotFound {
-                message: format!("endpoint `{}` has no stream `{stream}`", shown(&id)),
-                hint: "the streams of an endpoint are listed on its page",
-            });
+            return Err(no_stream(&id, stream));
         }
         let until = at.saturating_add(STEP);
         for slice in &window.slices {

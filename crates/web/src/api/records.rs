@@ -1,16 +1,10 @@
 //! `/endpoints/{id}/records`: the log itself around one record, read again from its raw text.
 
-use super::{logged, name, shown};
-use crate::{
-    error::{ApiError, Result},
-    json::Json,
-    looks::Look,
-    roles::Asker,
-    server::Web,
-};
+use super::{logged, name, no_stream, stream_of};
+use crate::{error::Result, json::Json, looks::Look, roles::Asker, server::Web};
 use axum::extract::{Path, Query, State};
 use classify::{Spelling, codes_in};
-use event::{StreamId, UtcAnchor};
+use event::UtcAnchor;
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, ops::Range};
 use store::{RawSlice, RawWindow};
@@ -46,10 +40,7 @@ pub(crate) async fn records(
     Query(asked): Query<Asked>,
     asker: Asker,
 ) -> Result<Records> {
-    let stream: StreamId = asked.stream.parse().map_err(|_| ApiError::Request {
-        message: format!("`stream={}` is no stream", shown(&asked.stream)),
-        hint: "the streams of an endpoint are listed on its page",
-    })?;
+    let stream = stream_of(&asked.stream)?;
     let before = asked.before.unwrap_or(AROUND).min(AROUND_MAX);
     let after = asked.after.unwrap_or(AROUND).min(AROUND_MAX);
     let mut reach = (bytes_for(before), bytes_for(after));
@@ -59,10 +50,7 @@ pub(crate) async fn records(
             .raw_window(&web.tenant, &id, stream, asked.offset, reach.0, reach.1)
             .await?;
         if window.end == 0 {
-            return Err(ApiError::NotFound {
-                message: format!("endpoint `{}` has no stream `{stream}`", shown(&id)),
-                hint: "the streams of an endpoint are listed on its page",
-            });
+            return Err(no_stream(&id, stream));
         }
         let shelf = Shelf::new(&window, asked.offset);
         // Long records may fill the window before there are enough of them; one more than asked for tells whether there are more.

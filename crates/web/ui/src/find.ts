@@ -42,6 +42,7 @@ export async function findInLog(
   }
 }
 
+/** Asks about one log. */
 export const asker =
   (id: string, stream: string, signal: AbortSignal) =>
   (query: Record<string, string>): Promise<Found> =>

@@ -7,7 +7,7 @@ use crate::misuse::Misuse;
 use crate::report::counted;
 use crate::run::TENANT;
 use clap::ValueEnum;
-use event::{GapReason, LoggedAt};
+use event::LoggedAt;
 use std::fmt::Write;
 use store::{MissingReason, SourceCoverage, Store};
 
@@ -56,16 +56,7 @@ fn told(reason: MissingReason) -> &'static str {
             "no log of that time: none was written, or it was rotated away before it was sent"
         }
         MissingReason::Silent => "nothing has come since",
-        MissingReason::Lost(GapReason::Gone) => {
-            "the file was removed or overwritten before it was read"
-        }
-        MissingReason::Lost(GapReason::Damaged) => "the cabinet is damaged",
-        MissingReason::Lost(GapReason::Overwritten) => {
-            "the event log overwrote these records before they were read"
-        }
-        MissingReason::Lost(GapReason::Unreadable) => {
-            "these records of the event log cannot be read"
-        }
+        MissingReason::Lost(reason) => reason.text(),
     }
 }
 

@@ -2,7 +2,10 @@
 //! its own, on one thread.
 
 use super::NAMED;
-use crate::{error::Result, error::StoreError, store::Store};
+use crate::{
+    error::{Result, StoreError},
+    store::Store,
+};
 use clickhouse::{Row, query::Query};
 use serde::Deserialize;
 

@@ -88,8 +88,8 @@ function Find({ id, stream, records }: { id: string; stream: string; records: Lo
     setCame(0);
     const from = !target ? 0 : way === "next" ? target.offset + Math.max(1, target.length) : target.offset;
     const all = ({ end }: Found) => Math.max(1, way === "next" ? end - from : from);
-    const came = (found: Found) => setCame(Math.min(1, Math.abs(found.reached - from) / all(found)));
-    findInLog(asker(id, stream, asking.signal), wanted, way, from, came).then(
+    const reached = (found: Found) => setCame(Math.min(1, Math.abs(found.reached - from) / all(found)));
+    findInLog(asker(id, stream, asking.signal), wanted, way, from, reached).then(
       (offset) => {
         if (offset === null) setCame("nothing");
         else go(recordUrl(id, stream, offset));
