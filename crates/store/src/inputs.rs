@@ -9,7 +9,10 @@ use crate::{
 use clickhouse::Row;
 use event::{Chunk, Code, Day, Event, LoggedAt, UtcMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 /// What derivations of some days read of one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,9 +71,8 @@ impl DayInputs {
         }
     }
 
-    /// Takes all rows of one identity.
-    fn take(&mut self, mut rows: Vec<StoredEvent>, others: &Others, full: &BTreeSet<Day>) {
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.version));
+    /// Takes all rows of one identity, the greatest version first.
+    fn take(&mut self, rows: Vec<Box<StoredEvent>>, others: &Others, full: &BTreeSet<Day>) {
         let Some(first) = rows.first() else {
             return;
         };
@@ -108,7 +110,7 @@ impl DayInputs {
         }
         // A row that a newer rule set has taken back weighs, as it is the newest word on the record, and does not count.
         let counts = counts.filter(|row| row.version > newest_other && row.flag & GONE == 0);
-        self.events.extend(counts.and_then(StoredEvent::into_event));
+        self.events.extend(counts.and_then(|row| row.into_event()));
     }
 
     fn landmark(&mut self, day: Day) -> &mut Weight {
@@ -168,14 +170,26 @@ impl Store {
                 .param("from", from.number())
                 .param("to", to.number())
         };
-        let rows = self
-            .fetch_all::<StoredEvent>("read inputs of days", ask(INPUTS))
-            .await?;
+        // Boxed, because they are put in order, and one is as large as many pointers.
+        let mut by_endpoint: BTreeMap<String, Vec<Box<StoredEvent>>> = BTreeMap::new();
+        // A landmark that a newer rule set takes for none stands there as the older one left it.
+        let (mut oldest, mut is_any_open) = (None::<u32>, false);
+        self.fetch_each(
+            "read inputs of days",
+            ask(INPUTS),
+            |mut row: StoredEvent| {
+                is_any_open |= row.open != 0;
+                if row.flag & LANDMARK != 0 {
+                    let made_by = rule_set_of(row.version);
+                    oldest = Some(oldest.map_or(made_by, |oldest| oldest.min(made_by)));
+                }
+                let endpoint = std::mem::take(&mut row.endpoint);
+                by_endpoint.entry(endpoint).or_default().push(Box::new(row));
+            },
+        )
+        .await?;
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
         let is_part = (from.number()..=to.number()).any(|day| numbers.binary_search(&day).is_err());
-        // A landmark that a newer rule set takes for none stands there as the older one left it.
-        let landmarks = rows.iter().filter(|row| row.flag & LANDMARK != 0);
-        let oldest = landmarks.map(|row| rule_set_of(row.version)).min();
         let plain: Vec<PlainRow> = match oldest {
             Some(oldest) if is_part && oldest < rule_set => {
                 let asked = ask(NO_LANDMARKS).param("oldest", oldest);
@@ -193,7 +207,7 @@ impl Store {
                 .push(row.newest);
         }
         // After the events: a piece that supersedes one of them was stored after it, and whoever reads later weighs more.
-        if rows.iter().any(|row| row.open != 0) {
+        if is_any_open {
             let superseded: Vec<(String, u64, u64, u64)> = self
                 .fetch_all("read what is superseded", ask(SUPERSEDED))
                 .await?;
@@ -203,19 +217,18 @@ impl Store {
             }
         }
 
-        let mut by_endpoint: BTreeMap<String, HashMap<u64, Vec<StoredEvent>>> = BTreeMap::new();
-        for mut row in rows {
-            let endpoint = std::mem::take(&mut row.endpoint);
-            let identities = by_endpoint.entry(endpoint).or_default();
-            identities.entry(row.id).or_default().push(row);
-        }
         Ok(by_endpoint
             .into_iter()
-            .map(|(endpoint, identities)| {
+            .map(|(endpoint, mut rows)| {
                 let others = others.remove(&endpoint).unwrap_or_default();
                 let mut inputs = DayInputs::default();
-                for rows in identities.into_values() {
-                    inputs.take(rows, &others, &full_days);
+                rows.sort_unstable_by_key(|row| (row.id, Reverse(row.version)));
+                let mut rows = rows.into_iter().peekable();
+                while let Some(first) = rows.next() {
+                    let id = first.id;
+                    let mut of_identity = vec![first];
+                    of_identity.extend(std::iter::from_fn(|| rows.next_if(|row| row.id == id)));
+                    inputs.take(of_identity, &others, &full_days);
                 }
                 inputs
                     .events

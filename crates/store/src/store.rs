@@ -274,6 +274,23 @@ impl Store {
         self.within(doing, query.fetch_all::<T>()).await
     }
 
+    /// Hands over each row as it comes, so that an answer is never held twice.
+    pub(crate) async fn fetch_each<T: RowOwned + RowRead>(
+        &self,
+        doing: &str,
+        query: Query,
+        mut take: impl FnMut(T),
+    ) -> Result<()> {
+        let answer = async {
+            let mut rows = query.fetch::<T>()?;
+            while let Some(row) = rows.next().await? {
+                take(row);
+            }
+            Ok(())
+        };
+        self.within(doing, answer).await
+    }
+
     pub(crate) async fn fetch_one<T: RowOwned + RowRead>(
         &self,
         doing: impl Into<String>,

@@ -4,7 +4,7 @@ use super::{
     Deriver,
     held::{Held, Made},
     plan::Plan,
-    reads::Read,
+    reads::{MAX_ENDPOINTS, Read},
 };
 use crate::{ActiveSet, letters::now_ms, outbox::Due};
 use classify::{DayParts, merge};
@@ -94,7 +94,14 @@ impl<'a> Job<'a> {
             Ok(reads) => reads,
             Err(error) => return self.all_again(error.to_string()),
         };
-        while let Some(read) = open.pop() {
+        while let Some(mut read) = open.pop() {
+            // One endpoint is always tried whole.
+            if self.deriver.reads.is_too_much(&read)
+                && let Some(rest) = read.part()
+            {
+                open.extend([rest, read]);
+                continue;
+            }
             let at = Instant::now();
             match self
                 .deriver
@@ -495,8 +502,7 @@ impl<'a> Job<'a> {
         }
         let mut reads = Vec::new();
         for ((tenant, months), due) in &runs {
-            let at_once = deriver.reads.endpoints();
-            let mut open: Vec<&[&Due]> = due.chunks(at_once).collect();
+            let mut open: Vec<&[&Due]> = due.chunks(MAX_ENDPOINTS).collect();
             while let Some(some) = open.pop() {
                 match self.planned(set, tenant, months, some).await {
                     Ok(read) => reads.push(read),

@@ -9,8 +9,15 @@ use std::{
 use store::{AskedDays, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Endpoints read together at most: enough to share the cost of a question.
-const MAX_ENDPOINTS: usize = 64;
+/// Endpoints asked for together at most: enough to share the cost of a question.
+pub(super) const MAX_ENDPOINTS: usize = 64;
+
+/// About what a row of an event takes in the engine beside its text: those of `benches/history` of the binary, of 75 bytes of text, are
+/// read as 184 bytes each, and fewer columns of theirs are filled than others have.
+const ROW_BYTES: u64 = 128;
+
+/// Days of endpoints read together at most: a month of each.
+const MAX_DAYS: usize = MAX_ENDPOINTS * 31;
 
 /// Days of endpoints that are read with one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +33,25 @@ pub(super) struct Reads {
     bytes: u64,
     /// Of that, what one answer may take while others are read beside it.
     share: u64,
-    endpoints: AtomicUsize,
+    /// Days of endpoints that are read together just now. Days and not endpoints, because one that appends needs two and one that is new a
+    /// month: what a backlog has taught must not part those that append.
+    days: AtomicUsize,
 }
 
 /// What is held of endpoints, and the room that it takes until it is derived.
 pub(super) struct Answer<'a> {
     pub(super) endpoints: BTreeMap<String, Held>,
     _room: SemaphorePermit<'a>,
+}
+
+impl Answer<'_> {
+    /// About what the engine takes it for.
+    fn bytes(&self) -> u64 {
+        let events = self.endpoints.values().flat_map(|held| &held.inputs.events);
+        events
+            .map(|event| ROW_BYTES + event.text.len() as u64)
+            .sum()
+    }
 }
 
 impl Reads {
@@ -42,13 +61,31 @@ impl Reads {
             room: Semaphore::new(kib(bytes) as usize),
             bytes,
             share: (bytes / (2 * jobs)).max(1),
-            endpoints: AtomicUsize::new(MAX_ENDPOINTS),
+            days: AtomicUsize::new(MAX_DAYS),
         }
     }
 
-    /// How many endpoints are read together just now.
-    pub(super) fn endpoints(&self) -> usize {
-        self.endpoints.load(Ordering::Relaxed).max(1)
+    /// Whether this is more than is read together just now.
+    pub(super) fn is_too_much(&self, read: &Read) -> bool {
+        read.size() > self.days.load(Ordering::Relaxed)
+    }
+
+    /// One that did not fit parts those that follow in half.
+    fn was_too_much(&self, read: &Read) {
+        let fewer = (read.size() / 2).max(1);
+        self.days.fetch_min(fewer, Ordering::Relaxed);
+    }
+
+    /// As many days as would take most of a share if they held as much as these, but no more than twice as many.
+    fn did_fit(&self, read: &Read, bytes: u64) {
+        let size = read.size();
+        // A small one tells nothing of others.
+        if size > self.days.load(Ordering::Relaxed) / 2 {
+            let of_a_day = (bytes / size.max(1) as u64).max(1);
+            let fit = usize::try_from(self.share / 4 * 3 / of_a_day).unwrap_or(MAX_DAYS);
+            let more = fit.clamp(1, 2 * size).min(MAX_DAYS);
+            self.days.store(more, Ordering::Relaxed);
+        }
     }
 
     /// Room for an answer of its own, and how much: a share of the memory, or all of it for what is nothing but one unit or day.
@@ -71,18 +108,13 @@ impl Reads {
         match &result {
             Err(error) if error.is_too_large() => {
                 if read.endpoints.len() > 1 {
-                    let fewer = (read.endpoints.len() / 2).max(1);
-                    self.endpoints.fetch_min(fewer, Ordering::Relaxed);
+                    self.was_too_much(read);
                 } else if read.possible().len() <= 1 && !error.is_timeout() {
                     return self.read_within(store, read, rule_set, true).await;
                 }
             }
-            // What fits may be more the next time: one more after each success, half after a failure.
-            Ok(_) if read.endpoints.len() == self.endpoints() => {
-                let more = (read.endpoints.len() + 1).min(MAX_ENDPOINTS);
-                self.endpoints.store(more, Ordering::Relaxed);
-            }
-            _ => {}
+            Ok(answer) => self.did_fit(read, answer.bytes()),
+            Err(_) => {}
         }
         result
     }
@@ -137,6 +169,11 @@ impl Read {
             .collect()
     }
 
+    /// Days of endpoints of which everything is read: one question asks for the same days of all.
+    fn size(&self) -> usize {
+        self.endpoints.len() * self.read_in_full().len()
+    }
+
     fn possible(&self) -> BTreeSet<Day> {
         self.endpoints.values().flat_map(Plan::possible).collect()
     }
@@ -146,15 +183,23 @@ impl Read {
         plans.flat_map(Plan::read_in_full).collect()
     }
 
+    /// Takes half of the endpoints out. None of one.
+    pub(super) fn part(&mut self) -> Option<Self> {
+        let half = self.endpoints.len() / 2;
+        let middle = self.endpoints.keys().nth(half).cloned()?;
+        (half > 0).then(|| Self {
+            tenant: self.tenant.clone(),
+            endpoints: self.endpoints.split_off(&middle),
+        })
+    }
+
     /// Two that ask for as much: first the endpoints are parted, then the days. None of one day.
     pub(super) fn halve(mut self) -> Result<(Self, Self), Unit> {
-        let mut rest = self.clone();
-        let days: Vec<Day> = self.possible().into_iter().collect();
-        let middle = self.endpoints.keys().nth(self.endpoints.len() / 2);
-        if let Some(middle) = middle.cloned().filter(|_| self.endpoints.len() > 1) {
-            rest.endpoints = self.endpoints.split_off(&middle);
+        if let Some(rest) = self.part() {
             return Ok((self, rest));
         }
+        let mut rest = self.clone();
+        let days: Vec<Day> = self.possible().into_iter().collect();
         if days.len() > 1 {
             let middle = days[days.len() / 2];
             let plans = self.endpoints.iter_mut();
@@ -182,6 +227,71 @@ mod tests {
     use super::*;
     use event::UnitNews;
     use store::OpenNews;
+
+    /// Of so many endpoints the same days.
+    fn read_of(endpoints: usize, days: std::ops::RangeInclusive<u16>) -> Read {
+        let month = Day::new(*days.start()).month();
+        let news = OpenNews {
+            unit: Unit {
+                tenant: "t".to_owned(),
+                endpoint: String::new(),
+                month,
+            },
+            ids: vec![1],
+            news: UnitNews {
+                days: days.map(Day::new).collect(),
+                links: BTreeSet::new(),
+            },
+        };
+        let plan = Plan::of(&[&news], &[], |_| true);
+        Read {
+            tenant: "t".to_owned(),
+            endpoints: (0..endpoints)
+                .map(|number| (format!("e{number:02}"), plan.clone()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_months_have_taught_does_not_part_single_days() {
+        let reads = Reads::new(64 << 20, 2);
+        // 2026-03-02 to -31: with the day before 30 days of each.
+        let months = read_of(8, 20_514..=20_543);
+        assert!(!reads.is_too_much(&months));
+        reads.was_too_much(&months);
+        assert!(reads.is_too_much(&months));
+        let single = read_of(58, 20_543..=20_543);
+        assert!(!reads.is_too_much(&single));
+        let more = read_of(64, 20_543..=20_543);
+        assert!(reads.is_too_much(&more));
+    }
+
+    #[test]
+    fn more_is_read_together_where_less_came_and_no_more_than_fits() {
+        let reads = Reads::new(64 << 20, 2);
+        reads.was_too_much(&read_of(20, 20_543..=20_543));
+        let read = read_of(10, 20_543..=20_543);
+        // As many again, and no more at once.
+        reads.did_fit(&read, 40_000);
+        assert!(!reads.is_too_much(&read_of(20, 20_543..=20_543)));
+        assert!(reads.is_too_much(&read_of(21, 20_543..=20_543)));
+        // 40 days of 1,000 events of 200 bytes each: of a share of 16 MiB most is 12 MiB, which 62 such days take.
+        reads.did_fit(&read_of(20, 20_543..=20_543), 8_000_000);
+        assert!(!reads.is_too_much(&read_of(31, 20_543..=20_543)));
+        assert!(reads.is_too_much(&read_of(32, 20_543..=20_543)));
+        // A single one says nothing of those.
+        reads.did_fit(&read_of(1, 20_543..=20_543), 8_000_000);
+        assert!(!reads.is_too_much(&read_of(31, 20_543..=20_543)));
+    }
+
+    #[test]
+    fn endpoints_are_parted_in_half_and_one_is_not() {
+        let mut read = read_of(5, 20_543..=20_543);
+        let rest = read.part();
+        assert_eq!(read.endpoints.len(), 2);
+        assert_eq!(rest.map(|rest| rest.endpoints.len()), Some(3));
+        assert_eq!(read_of(1, 20_543..=20_543).part(), None);
+    }
 
     #[test]
     fn a_read_is_halved_down_to_its_days() {
