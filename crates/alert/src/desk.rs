@@ -55,6 +55,8 @@ pub struct Done {
     pub errors: BTreeMap<String, String>,
     /// Groups that fire.
     pub firing: usize,
+    /// Whether the store was asked about the fleet; otherwise nothing had been derived since the evaluation before.
+    pub asked_fleet: bool,
 }
 
 /// The receiver that stands for the page: a message with it is written down, whoever else is there.
@@ -68,12 +70,6 @@ const SHOWN_MS: i64 = 60_000;
 
 /// Fleet figures are asked again after so long also where nothing was derived: they go by the clock too.
 const FLEET_MS: i64 = 60_000;
-
-/// Evaluation takes one of so many seconds, as long as that does not make it wait for longer than [`PAUSE_MAX`].
-pub(crate) const SHARE: u32 = 50;
-
-/// Longest pause that is made of how long an evaluation took: on a busy machine everything takes long, and alerts must not wait for that.
-pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Everything that evaluation knows between two rounds.
 pub struct Desk {
@@ -92,6 +88,8 @@ pub struct Desk {
     /// What was last counted of the fleet, and when, and what was derived then.
     fleet: BTreeMap<String, Vec<Sample>>,
     fleet_mark: Option<(u64, i64)>,
+    /// Whether the round under way has asked about it.
+    asked_fleet: bool,
     /// When what goes by days was last counted.
     slow_mark: Option<i64>,
     titles: CauseTitles,
@@ -128,6 +126,7 @@ impl Desk {
             repeated: BTreeMap::new(),
             fleet: BTreeMap::new(),
             fleet_mark: None,
+            asked_fleet: false,
             slow_mark: None,
             titles: CauseTitles::new(),
             baselines: None,
@@ -236,6 +235,7 @@ impl Desk {
             messages,
             errors,
             firing: self.states.values().filter(fires).count(),
+            asked_fleet: self.asked_fleet,
         })
     }
 
@@ -290,6 +290,7 @@ impl Desk {
         self.titles.extend(titles);
         self.baselines = baselines;
         self.fleet = fleet;
+        self.asked_fleet = !is_fresh;
         if !is_fresh {
             self.fleet_mark = is_whole.then_some((mark, now.utc_ms));
         }

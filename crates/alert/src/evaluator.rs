@@ -3,9 +3,10 @@
 use crate::{
     claim::Claim,
     delivery::{Resender, Sender, now_ms},
-    desk::{Desk, Done, Kill, PAUSE_MAX, SHARE, Setting},
+    desk::{Desk, Done, Kill, Setting},
     message::{Message, Receivers},
     metrics::Status,
+    pace::Pace,
     publish,
     rules::Rules,
     state::Now,
@@ -117,6 +118,7 @@ impl Evaluator {
     ) {
         let mut desk: Option<Desk> = None;
         let mut known = Known::default();
+        let mut pace = Pace::new(self.interval);
         while !held.is_cancelled() {
             let begin = Instant::now();
             let pause = match self.one(&mut desk, &mut known, firing).await {
@@ -127,7 +129,7 @@ impl Evaluator {
                     let took = begin.elapsed();
                     self.status
                         .evaluated(took, done.firing, done.errors.len() as u64);
-                    self.interval.max((took * (SHARE - 1)).min(PAUSE_MAX))
+                    pace.rest(took, done.asked_fleet)
                 }
                 Ok(None) => AGAIN,
                 Err(error) => {
@@ -135,6 +137,7 @@ impl Evaluator {
                     firing.send_replace(Vec::new());
                     desk = None;
                     known = Known::default();
+                    pace = Pace::new(self.interval);
                     self.status.failed(begin.elapsed());
                     tracing::warn!(%error, "alerts cannot be evaluated, tried again");
                     AGAIN

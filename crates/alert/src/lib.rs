@@ -11,6 +11,7 @@ mod load;
 mod measure;
 mod message;
 mod metrics;
+mod pace;
 mod preview;
 mod publish;
 mod rule;
