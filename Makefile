@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit deny-there windows wine test-windows
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit shots deny-there windows wine test-windows
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -17,6 +17,9 @@ demo: ui libchdb ## Everything on this machine with a made-up fleet; prints the 
 test: ui libchdb test-tools ## Everything, services included; nothing to start by hand
 	cd crates/web/ui && npm test --silent
 	$(CARGO) test --workspace
+
+shots: ui libchdb test-tools ## Every page in both languages, three sizes, light and dark, and what receivers of alerts are sent: target/screenshots
+	CBSIFT_SHOTS=1 $(CARGO) test --workspace --test it browser:: -- --nocapture
 
 test-fast: ui ## Without engine, browser and services: about a minute once built
 	$(CARGO) test -p event -p quantity -p harmless -p serve -p parse -p classify -p windows-error-codes -p simulate

@@ -1,13 +1,16 @@
 // Walks through the pages as a person would, in a real browser: charts that show something, both languages, the way from the
 // fleet to a record of the log and to a report (story.mjs), accessibility of every page, and that log text never becomes markup.
 //
-//   node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR [--hostile ID]
+//   node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR [--hostile ID] [--views few|all] [--messages DIR]
 //
+// `--views all` looks at every page in both languages, three sizes, light and dark; otherwise in three of these.
+// `--messages` names a folder of pages (*.html) that are no pages of ours, what receivers of alerts are sent: they get a picture each.
 // `--hostile` names an endpoint whose log holds control and direction characters, and more attempts than one answer.
 // It installs nothing and starts no server. Exit codes: 0 all checks passed, 1 a check failed, 2 it could not start.
 
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { story } from "./story.mjs";
 
@@ -32,6 +35,8 @@ try {
       url: { type: "string" },
       out: { type: "string" },
       hostile: { type: "string" },
+      views: { type: "string", default: "few" },
+      messages: { type: "string" },
     },
   }).values;
 } catch (error) {
@@ -45,6 +50,8 @@ if (!args.url || !args.out)
     "`--url` and `--out` are needed",
     "node tests/browser/run.mjs --url http://127.0.0.1:PORT/ --out DIR",
   );
+if (!["few", "all"].includes(args.views))
+  stop(`\`--views\` is "${args.views}"`, "it is few or all");
 const executablePath = BROWSERS.find((path) => path && existsSync(path));
 if (!executablePath)
   stop(
@@ -742,11 +749,20 @@ await story({
   hostile: args.hostile,
 });
 
-const views = [
-  { name: "en-light-1280", locale: "en-US", colorScheme: "light", width: 1280 },
-  { name: "zh-dark-1280", locale: "zh-CN", colorScheme: "dark", width: 1280 },
-  { name: "en-dark-390", locale: "en-US", colorScheme: "dark", width: 390 },
-];
+// A phone, a laptop, a screen on a wall.
+const all = ["en-US", "zh-CN"].flatMap((locale) =>
+  ["light", "dark"].flatMap((colorScheme) =>
+    [390, 1280, 1920].map((width) => ({
+      name: `${locale.slice(0, 2)}-${colorScheme}-${width}`,
+      locale,
+      colorScheme,
+      width,
+    })),
+  ),
+);
+const few = ["en-light-1280", "zh-dark-1280", "en-dark-390"];
+const views =
+  args.views === "all" ? all : all.filter(({ name }) => few.includes(name));
 for (const { name, width, ...options } of views) {
   const view = await open({ ...options, viewport: { width, height: 844 } });
   for (const [place, path] of Object.entries(places)) {
@@ -760,6 +776,28 @@ for (const { name, width, ...options } of views) {
     });
   }
   await view.context().close();
+}
+
+if (args.messages) {
+  const files = readdirSync(args.messages).filter((file) =>
+    file.endsWith(".html"),
+  );
+  for (const width of [390, 1280]) {
+    const context = await browser.newContext({
+      viewport: { width, height: 844 },
+      javaScriptEnabled: false,
+      offline: true,
+    });
+    const message = await context.newPage();
+    for (const file of files)
+      await check(`${file} has something to show (${width})`, async () => {
+        await message.goto(pathToFileURL(resolve(args.messages, file)).href);
+        const text = await message.locator("body").innerText();
+        assert(text.trim().length > 40, text);
+        await shoot(message, `message-${file.slice(0, -5)}-${width}`);
+      });
+    await context.close();
+  }
 }
 
 await browser.close();

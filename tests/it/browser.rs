@@ -1,7 +1,7 @@
 //! The pages show what was sent, in a real browser.
 
 use crate::harness::{Up, repository, text};
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 /// Behind the made-up fleet in every list.
 const HOSTILE: &str = "zz-hostile";
@@ -27,6 +27,40 @@ fn hostile_log() -> String {
     log
 }
 
+/// What receivers of each kind are sent of an alert, as pages: a mail as its reader sees it, of the others the text that goes out.
+fn put_messages(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    let kinds = [
+        "alertmanager",
+        "command",
+        "dingtalk",
+        "email",
+        "feishu",
+        "mail-page",
+        "syslog",
+        "webhook",
+        "wecom",
+    ];
+    for kind in kinds {
+        let output = Command::new(env!("CARGO_BIN_EXE_cbsift"))
+            .args(["alerts", "preview", "update_failing", "--as", kind])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{kind}: {}", text(&output.stderr));
+        let sent = text(&output.stdout);
+        let page = match kind {
+            "mail-page" => sent,
+            _ => {
+                let sent = sent.replace('&', "&amp;").replace('<', "&lt;");
+                format!(
+                    "<!doctype html><meta charset=utf-8><title>{kind}</title><pre style=\"white-space: pre-wrap\">{sent}</pre>"
+                )
+            }
+        };
+        std::fs::write(folder.join(format!("{kind}.html")), page).unwrap();
+    }
+}
+
 #[test]
 fn pages_show_charts_and_lead_to_the_record() {
     let data = tempfile::tempdir().unwrap();
@@ -37,9 +71,18 @@ fn pages_show_charts_and_lead_to_the_record() {
     up.settle();
     // Kept after the test, for people to look at.
     let pictures = repository().join("target/screenshots");
+    let messages = data.path().join("messages");
+    put_messages(&messages);
+    let views = match std::env::var_os("CBSIFT_SHOTS") {
+        Some(_) => "all",
+        None => "few",
+    };
     let output = Command::new("node")
         .arg(repository().join("tests/browser/run.mjs"))
-        .args(["--url", &up.page, "--hostile", HOSTILE, "--out"])
+        .args(["--url", &up.page, "--hostile", HOSTILE, "--views", views])
+        .arg("--messages")
+        .arg(&messages)
+        .arg("--out")
         .arg(&pictures)
         .output()
         .expect("node runs: install Node 20 or newer");
