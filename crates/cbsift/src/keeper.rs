@@ -59,6 +59,8 @@ pub(crate) struct Keeper {
     pub(crate) notes: Notes,
     pub(crate) shown: Shown,
     pub(crate) keep_audit_days: u16,
+    /// None keeps what was found for good.
+    pub(crate) keep_months: Option<u16>,
 }
 
 impl Keeper {
@@ -287,7 +289,7 @@ impl Keeper {
             self.store.set_housekeeping_day(day).await?;
         }
         // Once for each day that is believed; of several processes each looks, and one finds it.
-        if chores.audited_for != Some(day) {
+        if chores.looked_for != Some(day) {
             let before = day.saturating_sub(self.keep_audit_days);
             // One that fails keeps nothing else from expiring, and is made again on the next day.
             match self.store.expire_audit(TENANT, before, now_ms()).await {
@@ -295,7 +297,22 @@ impl Keeper {
                 Ok(rows) => tracing::info!(rows, "removed audit rows whose days are over"),
                 Err(error) => tracing::warn!(%error, "audit rows whose days are over stay"),
             }
-            chores.audited_for = Some(day);
+            if let Some(keep) = self.keep_months {
+                match self.store.expire_months(day, keep).await {
+                    Ok(months) if months.is_empty() => {}
+                    Ok(months) => {
+                        let months: Vec<String> = months.iter().map(ToString::to_string).collect();
+                        tracing::info!(
+                            months = months.join(", "),
+                            "removed what was found in months that are over"
+                        );
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "what was found in months that are over stays")
+                    }
+                }
+            }
+            chores.looked_for = Some(day);
         }
         let rests = chores
             .expire_again
@@ -417,7 +434,7 @@ impl Keeper {
 struct Chores {
     days: Option<Days>,
     expired_for: Option<u16>,
-    audited_for: Option<u16>,
+    looked_for: Option<u16>,
     expire_again: Option<Instant>,
     lost: Vec<store::LostPart>,
     /// Those of them that the store has not taken yet.

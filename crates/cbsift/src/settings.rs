@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) max_disk: u64,
     /// How long it is kept who did what.
     pub(crate) keep_audit_days: u16,
+    /// None keeps what was found for good.
+    pub(crate) keep_months: Option<u16>,
     pub(crate) pipeline: pipeline::Config,
     pub(crate) engine_listen: SocketAddr,
     pub(crate) library: Option<PathBuf>,
@@ -146,6 +148,7 @@ struct RawStore {
     keep_days: u16,
     keep_evidence_days: u16,
     keep_audit_days: u16,
+    keep_months: u16,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +186,9 @@ const MIN_DISK: u64 = 64 << 20;
 /// What auditors ask for; months are kept whole.
 const MIN_AUDIT_DAYS: u16 = 180;
 
+/// Two years and a month: a month is compared with the same one of the years before.
+const MIN_MONTHS: u16 = 25;
+
 /// A revocation holds within a minute, also where one reading fails or hangs: the next one comes 2 s later (`run/tokens.rs`).
 const TOKENS_REFRESH_MAX: Duration = Duration::from_secs(30);
 
@@ -208,6 +214,7 @@ pub(crate) fn load(
         tokens_refresh: check.tokens_refresh(&raw.store.tokens_refresh),
         max_disk: check.size("store.max_disk", &raw.store.max_disk, MIN_DISK),
         keep_audit_days: check.keep_audit_days(raw.store.keep_audit_days),
+        keep_months: check.keep_months(raw.store.keep_months),
         pipeline: pipeline::Config::default(),
         engine_listen: check.address("engine.listen", &raw.engine.listen, false),
         library: (!raw.engine.library.is_empty()).then(|| PathBuf::from(&raw.engine.library)),
@@ -394,6 +401,15 @@ impl Check<'_> {
         days
     }
 
+    fn keep_months(&mut self, months: u16) -> Option<u16> {
+        if (1..MIN_MONTHS).contains(&months) {
+            self.problems.push(format!(
+                "`store.keep_months` is {months}, but pages compare years: {MIN_MONTHS} or more, or 0 to keep what was found for good"
+            ));
+        }
+        (months > 0).then_some(months)
+    }
+
     fn tokens_refresh(&mut self, text: &str) -> Duration {
         let refresh = self.time("store.tokens_refresh", text);
         if refresh > TOKENS_REFRESH_MAX {
@@ -453,6 +469,7 @@ mod tests {
             ("log.format", "xml".to_owned()),
             ("store.tokens_refresh", "2m".to_owned()),
             ("store.keep_audit_days", "179".to_owned()),
+            ("store.keep_months", "24".to_owned()),
         ];
         let Err(Misuse(problems)) = load(None, &flags) else {
             panic!("accepted")
@@ -464,6 +481,7 @@ mod tests {
             "log.format",
             "store.tokens_refresh",
             "store.keep_audit_days",
+            "store.keep_months",
         ] {
             assert!(problems.contains(key), "{key} in {problems}");
         }

@@ -73,6 +73,8 @@ pub use queries::*;
 pub use raw::{Import, Range, RawSlice, RawWindow, Tile, merged, tile};
 pub use readable::READABLE;
 pub use reprocess::{ChunkMonth, ChunkPlace, Selection};
+#[cfg(any(test, feature = "testing"))]
+pub use retention::MONTHLY_TABLES;
 pub use retention::{Expired, Freed, TextHeld};
 pub use rows::{ChunkRows, Piece, Unread};
 pub use rule_sets::{NewRuleSet, RuleSet, RuleSetOrigin};

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(19, "0019_erasures"),
     migration!(20, "0020_zones"),
     migration!(21, "0021_gaps"),
+    migration!(22, "0022_compact_days"),
 ];
 
 /// The parameter of a statement that is run once for each month.

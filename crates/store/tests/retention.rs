@@ -254,6 +254,85 @@ async fn a_part_of_which_little_is_over_is_rewritten_after_a_week() {
     empty(&store).await;
 }
 
+/// Years of history, and one body of each month since.
+#[tokio::test]
+async fn what_was_found_goes_by_whole_months_long_after_it_came() {
+    let _alone = ALONE.lock().await;
+    let store = store().await;
+    empty(&store).await;
+    let client = client().await;
+    let real_today: u16 = {
+        let ms = store.now_ms().await.unwrap();
+        u16::try_from(ms / DAY_MS).unwrap()
+    };
+    let endpoint = "months";
+    for (at, day) in ["2009-03-05", "2012-07-01", "not of any day"]
+        .iter()
+        .enumerate()
+    {
+        let text = format!("{day} 08:00:00 0x80070002 begins\n");
+        keep(&store, endpoint, 1_000 * at as u64, &text, 19_300, 19_310).await;
+    }
+    let rows = async |table: &str| -> Vec<u32> {
+        let partition = if table == "derivations" {
+            "month"
+        } else {
+            "toYYYYMM(day)"
+        };
+        let statement = format!(
+            "SELECT DISTINCT toUInt32({partition}) FROM {table} WHERE endpoint = 'months' ORDER BY 1"
+        );
+        client.query(&statement).fetch_all().await.unwrap()
+    };
+    let all = [199_001, 200_903, 201_207];
+    assert_eq!(rows("events").await, all);
+    const KEEP: u16 = 25;
+    let later = real_today + KEEP * 31 + 2;
+    // Other tests have left months of their own.
+    let own = [event::Month::new(2009, 3), event::Month::new(2012, 7)];
+    let expire = async |today: u16| {
+        let mut gone = store.expire_months(today, KEEP).await.unwrap();
+        gone.retain(|month| own.contains(month));
+        gone
+    };
+    // Its text is held …
+    assert_eq!(expire(later).await, []);
+    empty(&store).await;
+    // … and it has not been there for long enough.
+    assert_eq!(expire(later - 3).await, []);
+    assert_eq!(rows("events").await, all);
+    assert_eq!(expire(later).await, own);
+    for table in ["events", "coverage", "day_inputs", "derivations"] {
+        let left: Vec<u32> = rows(table).await;
+        assert!(
+            left.iter().all(|month| *month == 199_001),
+            "{table}: {left:?}"
+        );
+    }
+    assert_eq!(expire(later).await, []);
+}
+
+/// A table with a partition a month as logged either goes with its month or is told apart here.
+#[tokio::test]
+async fn every_table_of_months_expires() {
+    let store = store().await;
+    let tables: Vec<String> = client()
+        .await
+        .query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() \
+               AND partition_key IN ('toYYYYMM(day)', 'month') ORDER BY name",
+        )
+        .fetch_all()
+        .await
+        .unwrap();
+    let mut known: Vec<&str> = store::MONTHLY_TABLES.to_vec();
+    // Text goes by its own days.
+    known.push("chunks");
+    known.sort_unstable();
+    assert_eq!(tables, known);
+    drop(store);
+}
+
 /// Nothing else expires behind it, so it must not look like work that goes on.
 #[tokio::test]
 async fn a_rewrite_that_fails_is_told_with_its_reason() {

@@ -126,6 +126,7 @@ pub(crate) async fn pipeline(
     });
     let keeper = Keeper {
         keep_audit_days: settings.keep_audit_days,
+        keep_months: settings.keep_months,
         store,
         // A ClickHouse elsewhere has its own bound on disk.
         space: Space::new(0, None),

@@ -91,6 +91,7 @@ pub(crate) async fn up(
     .until(stop.clone());
     let keeper = Keeper {
         keep_audit_days: settings.keep_audit_days,
+        keep_months: settings.keep_months,
         store: store.clone(),
         space: space.clone(),
         notes: Notes::default(),

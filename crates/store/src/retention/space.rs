@@ -58,7 +58,7 @@ struct ReceivedRow {
 const PARTS_OF_BOUND: u64 = 20;
 
 /// What the engine says of a part that is not there.
-const NO_SUCH_DATA_PART: u32 = 232;
+pub(super) const NO_SUCH_DATA_PART: u32 = 232;
 
 /// ClickHouse's own bound on what a merge makes.
 const LARGEST_MERGE: u64 = 150 << 30;
