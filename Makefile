@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit shots deny-there windows wine test-windows
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit shots deny-there windows wine test-windows dist
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -71,6 +71,10 @@ test-windows: wine ## The programs for Windows under Wine, on our own fixtures, 
 	$(CARGO) test -p agent --features wine --test windows
 	$(CARGO) test -p cbsift --features wine --test windows
 	@if test -d "$(CORPUS)"; then CORPUS="$(abspath $(CORPUS))" $(CARGO) test -p cbsift --features wine --test corpus windows -- --nocapture; fi
+
+dist: ui libchdb windows ## Archives of every role with version, hashes and lists of what is in them, in target/dist
+	$(CARGO) build --release --locked --bin cbsift --bin cbsift-agent
+	packaging/make-dist
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py

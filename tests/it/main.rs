@@ -17,6 +17,7 @@
 //! | `disk.rs` | the bound on the disk and a full file system, on a small one of its own; needs root |
 //! | `strangers.rs` | a ClickHouse client from elsewhere; no answer without the token |
 //! | `browser.rs` | the pages show what was sent |
+//! | `dist.rs` | the archives of a release: their names, what they hold, the same bytes twice |
 //! | `endpoints.rs` | names and labels of endpoints by command and on the pages, and the audit of it |
 //! | `cluster.rs` | docker/: secrets, users, addresses, images |
 //! | `grafana.rs` | the SQL of every panel and alert on the engine |
@@ -36,6 +37,7 @@ mod cluster;
 mod commands;
 mod damage;
 mod disk;
+mod dist;
 mod endpoints;
 mod engine_process;
 mod fixtures;

@@ -42,6 +42,7 @@ impl Progress {
     }
 
     /// How many parts are done, of how many.
+    #[cfg(feature = "server")]
     pub(crate) fn reach(&self, done: u64, parts: u64) {
         self.start(parts);
         self.bar.set_position(done);

@@ -111,6 +111,7 @@ impl Place {
             return;
         };
         self.handles.remove(&log.id);
+        self.rests.remove(&log.id);
         log.path.clone_from(&listed.path);
         log.key = Some(listed.key);
         log.container = container;

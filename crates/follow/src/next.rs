@@ -17,6 +17,18 @@ use std::time::Duration;
 /// Zeros within a text that are looked behind, and more of which at its end are no content.
 const ZEROS: usize = 4 * 1024;
 
+/// The most of a log's end that is kept where its file is closed: a line that is not complete. A longer one keeps its file open for a minute.
+const REST_MAX: usize = 64 * 1024;
+
+/// The end of a log that is not sent, because its last line is not complete, as it was when the file was closed.
+pub(crate) struct Rest {
+    /// Of the log.
+    pub(crate) size: u64,
+    from: u64,
+    bytes: Vec<u8>,
+    head: Vec<u8>,
+}
+
 impl Place {
     pub(crate) fn next_plain(
         &mut self,
@@ -29,7 +41,7 @@ impl Place {
             Ok(metadata.map(|metadata| metadata.len()))
         }) {
             Ok(Some(size)) => size,
-            Ok(None) => return Ok(None),
+            Ok(None) => return self.next_of_rest(index),
             Err(error) => {
                 let path = self.logs.get(index).map(|log| log.path.clone());
                 self.problem(&path.unwrap_or_default(), &error);
@@ -69,7 +81,15 @@ impl Place {
             now - ended_at >= options.ended_after
         };
         let is_closed = is_final || quiet >= options.closed_after;
+        let id = log.id;
         let wanted = size - log.offset;
+        let known = self.rests.get(&id).map(|rest| rest.size);
+        if known == Some(size) && !is_closed {
+            return Ok(None);
+        }
+        if known.is_some() {
+            self.rests.remove(&id);
+        }
         if wanted < options.body_bytes as u64
             && quiet < options.open_after
             && now - waiting_since < options.open_at_last
@@ -105,7 +125,16 @@ impl Place {
             is_left: is_final && from + length >= size,
             keep_zeros: !at_end,
         };
+        let is_quiet = options.lets_go_after.is_some_and(|after| quiet >= after);
+        let rest = (is_quiet && !is_detached && !is_closed)
+            .then(|| self.rest_of(index, &read, size))
+            .flatten();
         let body = self.body_of(index, read)?;
+        if body.is_none()
+            && let Some(rest) = rest
+        {
+            self.rests.insert(id, rest);
+        }
         if let Some(log) = self.logs.get_mut(index)
             && body.is_none()
             && is_final
@@ -114,6 +143,46 @@ impl Place {
         {
             // What is left is no content, or too little to be a log.
             log.now.ended = true;
+        }
+        Ok(body)
+    }
+
+    /// The end of a log, if it is read to it and small.
+    fn rest_of(&self, index: usize, read: &Read, size: u64) -> Option<Rest> {
+        let log = self.logs.get(index)?;
+        let is_end = read.from + read.bytes.len() as u64 == size && size == log.size;
+        let is_small = read.bytes.len() <= REST_MAX && self.rests.len() < self.options.handles_max;
+        let is_rest = is_end && is_small && log.zeros.is_none() && read.has_tail(&log.print);
+        is_rest.then(|| Rest {
+            size,
+            from: read.from,
+            bytes: read.bytes.clone(),
+            head: read.head.clone(),
+        })
+    }
+
+    /// What was kept of a log that was closed: its file is gone, so nothing follows it any more.
+    fn next_of_rest(&mut self, index: usize) -> Result<Option<Body>, Stopped> {
+        let Some(log) = self.logs.get(index) else {
+            return Ok(None);
+        };
+        let id = log.id;
+        let rest = match self.rests.get(&id) {
+            Some(rest) if !log.has_file() => rest,
+            _ => return Ok(None),
+        };
+        let read = Read {
+            from: rest.from,
+            bytes: rest.bytes.clone(),
+            head: rest.head.clone(),
+            is_end: true,
+            is_final: true,
+            is_left: true,
+            keep_zeros: false,
+        };
+        let body = self.body_of(index, read)?;
+        if body.is_none() {
+            self.rests.remove(&id);
         }
         Ok(body)
     }
@@ -191,6 +260,8 @@ impl Place {
             return Ok(None);
         };
         if log.key.is_none() {
+            // It would be kept open for nobody.
+            self.reading.take_if(|reading| reading.log == log.id);
             return Ok(None);
         }
         if log.print.end >= *readable {

@@ -4,6 +4,7 @@ use crate::body::Body;
 use crate::cabinet::Reading;
 use crate::disk;
 use crate::log::Container;
+use crate::next::Rest;
 use crate::points::{Points, Stopped};
 use crate::print::FileKey;
 use crate::settle::Known;
@@ -36,8 +37,8 @@ pub struct PlaceOptions {
     pub gone_after: Duration,
     /// Files that are kept open; beyond it a log that is removed between two looks is found in its cabinet only.
     pub handles_max: usize,
-    /// So long after it grew a log that is sent to its end is kept open, where that is in somebody's way: before Windows 10 a file that is removed
-    /// keeps its name and its space until nobody has it open.
+    /// So long after it grew a log is kept open that is sent to its end, or to a line that is not complete, where that is in somebody's way:
+    /// before Windows 10 a file that is removed keeps its name and its space until nobody has it open.
     pub lets_go_after: Option<Duration>,
 }
 
@@ -86,6 +87,8 @@ pub struct Place {
     pub(crate) next_id: u32,
     pub(crate) files: HashMap<FileKey, Known>,
     pub(crate) handles: HashMap<u32, File>,
+    /// Ends of logs that were closed with them.
+    pub(crate) rests: HashMap<u32, Rest>,
     pub(crate) reading: Option<Reading>,
     pub(crate) problems: BTreeMap<PathBuf, String>,
     pub(crate) is_dirty: bool,
@@ -106,6 +109,7 @@ impl Place {
             next_id: loaded.next_id,
             files: HashMap::new(),
             handles: HashMap::new(),
+            rests: HashMap::new(),
             reading: None,
             problems: BTreeMap::new(),
             is_dirty: false,
@@ -313,13 +317,14 @@ impl Place {
         }
     }
 
-    /// Closes the files of logs that are sent to their end and have been quiet: they are opened again when they grow.
+    /// Closes the files of logs that have been quiet, and are sent to their end or to what is kept of it: they are opened again when they grow.
     pub(crate) fn let_go(&mut self, now: Duration) {
         let Some(after) = self.options.lets_go_after else {
             return;
         };
         for log in &self.logs {
-            if log.has_file() && log.lag() == 0 && now >= log.now.grown_at + after {
+            let is_kept = || self.rests.get(&log.id).map(|rest| rest.size) == Some(log.size);
+            if log.has_file() && now >= log.now.grown_at + after && (log.lag() == 0 || is_kept()) {
                 self.handles.remove(&log.id);
             }
         }

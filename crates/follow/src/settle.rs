@@ -329,6 +329,9 @@ impl Place {
                     continue;
                 }
                 self.handles.remove(&id);
+            } else if self.rests.contains_key(&id) {
+                // It is sent before anything is missed.
+                continue;
             }
             let Some(log) = self.logs.get_mut(index) else {
                 continue;

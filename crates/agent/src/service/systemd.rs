@@ -120,4 +120,14 @@ mod tests {
             unit.contains("ExecStart=\"/opt/a b/cbsift-agent\" run --config \"/etc/x.toml\"\n")
         );
     }
+    #[test]
+    fn the_unit_of_the_archives_is_the_one_that_is_installed() {
+        let unit = unit(
+            Path::new("/usr/local/bin/cbsift-agent"),
+            Path::new("/etc/cbsift-agent/agent.toml"),
+            &[PathBuf::from("/var/lib/cbsift-agent")],
+        );
+        let shipped = include_str!("../../../../packaging/cbsift-agent.service");
+        assert_eq!(unit, shipped);
+    }
 }

@@ -280,6 +280,66 @@ fn what_is_sent_is_not_kept_open_where_that_is_in_the_way() {
 }
 
 #[test]
+fn a_line_that_is_not_complete_keeps_no_file_open_and_is_sent_where_its_file_goes_away() {
+    const TORN: &str = "2024-05-01 08:00:01, Info      CBS    not writ";
+    for is_sent_before in [true, false] {
+        let (_folder, logs, state) = folders();
+        let mut options = PlaceOptions::new(vec![logs.clone()], state.join("place"));
+        options.lets_go_after = Some(Duration::from_secs(5));
+        let mut following = Following::of(&logs, &state);
+        following.place = Place::open(options, Points::default()).0;
+        let path = logs.join("CBS.log");
+        // Nothing of the second one is sent while its only line is open.
+        let text = [TORN.to_owned(), format!("{LINE}{TORN}")][usize::from(is_sent_before)].clone();
+        fs::write(&path, &text).unwrap();
+        let sent = following.streams(4);
+        assert_eq!(following.place.open_files(), 1);
+        assert_eq!(sent.is_empty(), !is_sent_before);
+        following.streams(4);
+        assert_eq!(following.place.open_files(), 0);
+        // It may still be completed.
+        append(&path, b"ten\r\n");
+        let whole = format!("{text}ten\r\n");
+        assert_eq!(following.streams(10), std::slice::from_ref(&whole));
+        append(&path, TORN.as_bytes());
+        following.streams(8);
+        assert_eq!(following.place.open_files(), 0);
+        fs::remove_file(&path).unwrap();
+        // The intake is away for longer than what is gone is waited for.
+        for _ in 0..100 {
+            following.now += Duration::from_secs(2);
+            following.place.poll(following.now).unwrap();
+            let body = following.place.next(following.now).unwrap().unwrap();
+            assert_eq!(body.end(), (whole.len() + TORN.len()) as u64);
+        }
+        assert_eq!(following.streams(5), [whole + TORN]);
+        assert_eq!(following.gaps(), []);
+        assert!(following.place.logs().iter().all(|log| log.done));
+    }
+}
+
+#[test]
+fn a_line_that_is_not_complete_goes_on_in_the_cabinet() {
+    let (_folder, logs, state) = folders();
+    let mut options = PlaceOptions::new(vec![logs.clone()], state.join("place"));
+    options.lets_go_after = Some(Duration::from_secs(5));
+    let mut following = Following::of(&logs, &state);
+    following.place = Place::open(options, Points::default()).0;
+    let text = format!("{LINE}2024-05-01 08:00:01, Info      CBS    not writ");
+    let mut world = World::new(&logs, 1);
+    world.create("CBS.log", Some(text.clone().into_bytes()));
+    following.streams(8);
+    assert_eq!(following.place.open_files(), 0);
+    world.compress("CBS.log", "CbsPersist_1.cab", false);
+    world.remove("CBS.log");
+    assert_eq!(following.streams(5), [text]);
+    assert_eq!(following.gaps(), []);
+    let logs = following.place.logs();
+    let is_packed = |log: &follow::Log| matches!(log.container, Container::Cabinet { .. });
+    assert!(logs.len() == 1 && is_packed(&logs[0]), "{logs:?}");
+}
+
+#[test]
 fn links_and_pipes_are_not_followed() {
     let (folder, logs, state) = folders();
     append(&folder.path().join("elsewhere.log"), LINE.as_bytes());
