@@ -1145,3 +1145,8 @@ CREATE TABLE IF NOT EXISTS gaps ON CLUSTER `cbsift`
 ENGINE = ReplicatedAggregatingMergeTree
 ORDER BY (tenant, endpoint, source, stream, path, reason, `from`)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 120, replicated_deduplication_window = 0, replicated_deduplication_window_for_async_inserts = 0;
+
+-- A derivation reads all columns of few rows of each part: of a part with a file a column that is 3 ms of CPU before the first row, of one
+-- with a file for all 1.3 ms, at a third more bytes on disk. So parts stay in one file until they hold some 350,000 events.
+ALTER TABLE day_inputs ON CLUSTER `cbsift`
+    MODIFY SETTING min_bytes_for_wide_part = 67108864;
