@@ -5,7 +5,7 @@ DENY := .cache/cargo-deny-0.20.2/cargo-deny
 LIBCHDB := .cache/libchdb-26.7.3/libchdb.so
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit shots deny-there windows wine test-windows dist
+.PHONY: help demo test test-fast soak bench-owners bench-fleet disk corpus bench check fix gen api ui libchdb kafka-libs kafka test-tools compose-check corpus-there clean ntdll headers fuzz audit shots deny-there windows wine test-windows dist
 
 help: ## This menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -78,6 +78,11 @@ dist: ui libchdb windows ## Archives of every role with version, hashes and list
 
 gen: ## Make the table of error codes again from its sources
 	python3 crates/windows-error-codes/gen/generate.py
+
+api: ui ## What the API says of itself, and the types of the pages' client, again from the code
+	$(CARGO) run --quiet -p web --example openapi > crates/web/openapi.json.new
+	mv crates/web/openapi.json.new crates/web/openapi.json
+	cd crates/web/ui && npm run --silent api
 
 ntdll: ## Ask ntdll under Wine for every NTSTATUS and compare the table with it
 	python3 crates/windows-error-codes/gen/check_ntdll.py

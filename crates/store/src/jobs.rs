@@ -18,7 +18,8 @@ pub enum JobState {
 }
 
 impl JobState {
-    const ALL: [Self; 4] = [
+    /// Every one.
+    pub const ALL: [Self; 4] = [
         Self::Planned,
         Self::Applying,
         Self::Applied,

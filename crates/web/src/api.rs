@@ -1,4 +1,4 @@
-//! Questions of the pages and their answers: the contract that README.md shows.
+//! Questions of the pages and their answers; their types and the words beside them are what `/openapi.json` says.
 
 mod alerts;
 mod attempt;
@@ -60,7 +60,7 @@ use store::{Day, alike};
 pub(crate) async fn unknown(uri: Uri) -> ApiError {
     ApiError::NotFound {
         message: format!("there is no `{}`", uri.path()),
-        hint: "the addresses are those of crates/web/README.md, under /api/v1",
+        hint: "/api/v1/openapi.json has every address",
     }
 }
 

@@ -8,6 +8,7 @@ use axum::{
 use event::Role;
 use serde::Serialize;
 use store::StoreError;
+use utoipa::ToSchema;
 
 /// An answer that is no data.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +47,15 @@ const AUDIT_RIGHTS: &str = "on a ClickHouse server the pages' user must be allow
 /// When a browser or a script may come again: a question takes a second or two.
 const COME_AGAIN_S: &str = "5";
 
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct Body {
     error: String,
+    /// The way out, where one is known.
     hint: Option<String>,
     /// Who may, where the role of who asks does not allow it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     roles: Option<Vec<&'static str>>,
 }
 

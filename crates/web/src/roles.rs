@@ -42,6 +42,14 @@ impl Gives {
         matches!(self, Self::FiguresAndText | Self::Text)
     }
 
+    /// For people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::FiguresAndText => "figures with text of logs beside them",
+            others => others.name(),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Figures | Self::FiguresAndText => "figures",

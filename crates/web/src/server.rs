@@ -3,6 +3,7 @@
 use crate::{
     api, assets,
     config::Config,
+    document::{self, Documented, Told},
     guard,
     looks::Looks,
     roles::Gives,
@@ -10,7 +11,9 @@ use crate::{
     turns::Kinds,
 };
 use axum::{
-    Router, middleware,
+    Router,
+    handler::Handler,
+    middleware,
     routing::{MethodRouter, get},
 };
 use classify::Rules;
@@ -99,9 +102,13 @@ impl Web {
 }
 
 /// An address of the API below `/api/v1`.
-struct Route {
-    path: String,
-    gives: Gives,
+pub(crate) struct Route {
+    pub(crate) path: String,
+    pub(crate) gives: Gives,
+    /// What it answers, in a line.
+    pub(crate) says: &'static str,
+    /// What its handler takes and gives.
+    pub(crate) describe: fn(&str, &mut Told),
     /// Whose turns it takes; nothing where it waits for nobody.
     turn: Option<guard::Kind>,
     answer: MethodRouter<Web>,
@@ -110,81 +117,256 @@ struct Route {
 /// Every list comes in these forms too.
 const FILES: [&str; 2] = [".csv", ".ndjson"];
 
-/// Every address of the API, each with what it gives out.
-fn routes() -> Vec<Route> {
-    let overview: guard::Kind = |kinds| &kinds.overview;
-    let fleet: guard::Kind = |kinds| &kinds.fleet;
-    let machine: guard::Kind = |kinds| &kinds.machine;
-    let search: guard::Kind = |kinds| &kinds.search;
-    let mut routes = Vec::new();
-    let mut add =
-        |turn: Option<guard::Kind>, path: &str, gives: Gives, answer: MethodRouter<Web>| {
-            routes.push(Route {
-                path: path.to_owned(),
-                gives,
-                turn,
-                answer,
-            });
-        };
+/// The routes of those that take the same turns.
+struct Table<'a> {
+    routes: &'a mut Vec<Route>,
+    turn: Option<guard::Kind>,
+}
+
+impl Table<'_> {
+    fn add<H, Extracted, Inputs>(
+        &mut self,
+        path: impl Into<String>,
+        gives: Gives,
+        says: &'static str,
+        handler: H,
+    ) where
+        H: Handler<Extracted, Web> + Documented<Inputs>,
+        Extracted: 'static,
+    {
+        self.routes.push(Route {
+            path: path.into(),
+            gives,
+            says,
+            describe: H::describe,
+            turn: self.turn,
+            answer: get(handler),
+        });
+    }
+}
+
+/// Every address of the API, each with what it gives out and what it says.
+pub(crate) fn routes() -> Vec<Route> {
     use Gives::{Audit, Figures, FiguresAndText, Text};
-    add(Some(overview), "/overview", Figures, get(api::overview));
+    let mut routes = Vec::new();
+    let mut at_once = Table {
+        routes: &mut routes,
+        turn: None,
+    };
     // Asked by every open page every few seconds, and answered within milliseconds: it waits for nobody.
-    add(None, "/status", Figures, get(api::status));
+    at_once.add(
+        "/status",
+        Figures,
+        "How cbsift itself fares, in short",
+        api::status,
+    );
     // Waits for a change, and for nobody else.
-    add(None, "/changes", Figures, get(api::changes));
-    add(Some(search), "/search", Figures, get(api::search));
-    for (path, gives, answer) in [
-        ("/endpoints", Figures, get(api::endpoints)),
-        ("/labels", Figures, get(api::labels)),
-        ("/alerts", Figures, get(api::alerts)),
-        ("/system", Figures, get(api::system)),
-        ("/coverage", Figures, get(api::coverage)),
-        ("/unexplained", Text, get(api::unexplained)),
-        ("/codes/{code}", Figures, get(api::code)),
-        ("/causes", Figures, get(api::causes)),
-        ("/causes/{id}", FiguresAndText, get(api::cause)),
-        ("/updates", Figures, get(api::updates)),
-        ("/updates/{kb}", Figures, get(api::update)),
-        ("/audit", Audit, get(api::audit)),
-    ] {
-        add(Some(fleet), path, gives, answer);
-    }
-    for (path, gives, answer) in [
-        ("/endpoints/{id}", FiguresAndText, get(api::endpoint)),
-        (
-            "/endpoints/{id}/attempts/{attempt}",
-            FiguresAndText,
-            get(api::attempt),
-        ),
-        ("/endpoints/{id}/records", Text, get(api::records)),
-        ("/endpoints/{id}/find", Text, get(api::find)),
-        ("/endpoints/{id}/log", Text, get(api::log_file)),
-    ] {
-        add(Some(machine), path, gives, answer);
-    }
+    at_once.add(
+        "/changes",
+        Figures,
+        "Waits until something was derived or labelled, for 5 s at most",
+        api::changes,
+    );
+    at_once.add("/openapi.json", Figures, "This document", document::openapi);
+    let mut overview = Table {
+        routes: &mut routes,
+        turn: Some(|kinds| &kinds.overview),
+    };
+    overview.add(
+        "/overview",
+        Figures,
+        "What is broken now, since when, why, where",
+        api::overview,
+    );
+    let mut search = Table {
+        routes: &mut routes,
+        turn: Some(|kinds| &kinds.search),
+    };
+    search.add(
+        "/search",
+        Figures,
+        "What some words may mean: PCs, updates, codes, causes, objects",
+        api::search,
+    );
+    let mut fleet = Table {
+        routes: &mut routes,
+        turn: Some(|kinds| &kinds.fleet),
+    };
+    fleet.add(
+        "/endpoints",
+        Figures,
+        "PCs, by name or by what is broken on them",
+        api::endpoints,
+    );
+    fleet.add(
+        "/labels",
+        Figures,
+        "What PCs can be narrowed and grouped by",
+        api::labels,
+    );
+    fleet.add(
+        "/alerts",
+        Figures,
+        "What fires, what fired, and what each rule of alerts last saw",
+        api::alerts,
+    );
+    fleet.add(
+        "/system",
+        Figures,
+        "How cbsift itself fares, and what somebody should look at",
+        api::system,
+    );
+    fleet.add(
+        "/coverage",
+        Figures,
+        "Who reports, who is silent, and which logs have holes",
+        api::coverage,
+    );
+    fleet.add(
+        "/unexplained",
+        Text,
+        "What failed and no rule names",
+        api::unexplained,
+    );
+    fleet.add(
+        "/codes/{code}",
+        Figures,
+        "What a code means, how else it is spelled, where it was seen",
+        api::code,
+    );
+    fleet.add("/causes", Figures, "Why updates fail", api::causes);
+    fleet.add(
+        "/causes/{id}",
+        FiguresAndText,
+        "One cause, and what its PCs have in common",
+        api::cause,
+    );
+    fleet.add("/updates", Figures, "How updates go out", api::updates);
+    fleet.add(
+        "/updates/{kb}",
+        Figures,
+        "How one update goes out",
+        api::update,
+    );
+    fleet.add(
+        "/audit",
+        Audit,
+        "Who did what, the newest first",
+        api::audit,
+    );
+    let mut machine = Table {
+        routes: &mut routes,
+        turn: Some(|kinds| &kinds.machine),
+    };
+    machine.add(
+        "/endpoints/{id}",
+        FiguresAndText,
+        "What failed on one PC, why, and the records that show it",
+        api::endpoint,
+    );
+    machine.add(
+        "/endpoints/{id}/attempts/{attempt}",
+        FiguresAndText,
+        "One try, as a ladder of records",
+        api::attempt,
+    );
+    machine.add(
+        "/endpoints/{id}/records",
+        Text,
+        "A log around one record",
+        api::records,
+    );
+    machine.add(
+        "/endpoints/{id}/find",
+        Text,
+        "The next record of a log with a text, of a level, or of a time",
+        api::find,
+    );
+    machine.add(
+        "/endpoints/{id}/log",
+        Text,
+        "A log as text, to keep",
+        api::log_file,
+    );
     for ending in FILES {
-        for (list, gives, answer) in [
-            ("/endpoints", Figures, get(api::endpoints_file)),
-            ("/causes", Figures, get(api::causes_file)),
-            ("/updates", Figures, get(api::updates_file)),
-            ("/codes", Figures, get(api::codes_file)),
-            ("/unexplained", Text, get(api::unexplained_file)),
-            ("/coverage", Figures, get(api::coverage_file)),
-            ("/lost", Figures, get(api::lost_file)),
-            ("/clones", Figures, get(api::clones_file)),
-            ("/alerts", Figures, get(api::alerts_file)),
-        ] {
-            add(Some(fleet), &format!("{list}{ending}"), gives, answer);
-        }
-        for (list, gives, answer) in [
-            ("attempts", Figures, get(api::attempts_file)),
-            ("findings", Text, get(api::findings_file)),
-            ("codes", Figures, get(api::codes_of_file)),
-            ("logs", Figures, get(api::streams_file)),
-        ] {
-            let path = format!("/endpoints/{{id}}/{list}{ending}");
-            add(Some(machine), &path, gives, answer);
-        }
+        let named = |list: &str| format!("{list}{ending}");
+        let mut fleet = Table {
+            routes: &mut routes,
+            turn: Some(|kinds| &kinds.fleet),
+        };
+        fleet.add(
+            named("/endpoints"),
+            Figures,
+            "PCs, all of the list",
+            api::endpoints_file,
+        );
+        fleet.add(
+            named("/causes"),
+            Figures,
+            "Causes, all of the list",
+            api::causes_file,
+        );
+        fleet.add(
+            named("/updates"),
+            Figures,
+            "Updates, all of the list",
+            api::updates_file,
+        );
+        fleet.add(
+            named("/codes"),
+            Figures,
+            "The codes of the overview",
+            api::codes_file,
+        );
+        fleet.add(
+            named("/unexplained"),
+            Text,
+            "What failed and no rule names",
+            api::unexplained_file,
+        );
+        fleet.add(
+            named("/coverage"),
+            Figures,
+            "Gaps of logs",
+            api::coverage_file,
+        );
+        fleet.add(
+            named("/lost"),
+            Figures,
+            "What agents say to be lost for good",
+            api::lost_file,
+        );
+        fleet.add(
+            named("/clones"),
+            Figures,
+            "Ids that several machines send as",
+            api::clones_file,
+        );
+        fleet.add(
+            named("/alerts"),
+            Figures,
+            "Alerts that fire and that fired",
+            api::alerts_file,
+        );
+        let mut machine = Table {
+            routes: &mut routes,
+            turn: Some(|kinds| &kinds.machine),
+        };
+        let named = |list: &str| named(&format!("/endpoints/{{id}}/{list}"));
+        machine.add(
+            named("attempts"),
+            Figures,
+            "Attempts of a PC",
+            api::attempts_file,
+        );
+        machine.add(
+            named("findings"),
+            Text,
+            "Findings of a PC",
+            api::findings_file,
+        );
+        machine.add(named("codes"), Figures, "Codes of a PC", api::codes_of_file);
+        machine.add(named("logs"), Figures, "Logs of a PC", api::streams_file);
     }
     routes
 }

@@ -3,9 +3,10 @@
 use classify::{Bilingual, Rule, Verdict};
 use event::Code;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A text in both languages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Text {
     pub(crate) en: String,
     pub(crate) zh: String,

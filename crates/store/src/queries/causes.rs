@@ -77,6 +77,17 @@ pub enum Trend {
 }
 
 impl Trend {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::New,
+        Self::Back,
+        Self::Growing,
+        Self::Shrinking,
+        Self::Steady,
+        Self::Gone,
+        Self::Noted,
+    ];
+
     /// The name in answers.
     pub fn name(self) -> &'static str {
         match self {
@@ -92,16 +103,7 @@ impl Trend {
 
     /// Back from [`Trend::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [
-            Self::New,
-            Self::Back,
-            Self::Growing,
-            Self::Shrinking,
-            Self::Steady,
-            Self::Gone,
-            Self::Noted,
-        ];
-        all.into_iter().find(|trend| trend.name() == name)
+        Self::ALL.into_iter().find(|trend| trend.name() == name)
     }
 
     fn of(failing: Failing, first: i64, now: i64) -> Option<Self> {

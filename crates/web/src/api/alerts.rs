@@ -1,17 +1,19 @@
 //! `/alerts`: what fires, what fired, and what each rule last saw.
 
-use super::file::{Asking, Line, List, or_empty};
+use super::file::{Asking, FileOf, Line, List, or_empty};
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    schema::{AlertRuleState, AlertSeverity, AlertStateName, UtcTime},
     server::Web,
     texts::Text,
 };
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use event::UtcMillis;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{AlertDelivery, AlertState, DeliveryState};
+use utoipa::ToSchema;
 
 /// Episodes that go on, in one answer: more than anybody reads.
 const OPEN: u64 = 500;
@@ -19,50 +21,75 @@ const OPEN: u64 = 500;
 /// Episodes that are over, the last to end.
 const PAST: u64 = 100;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Alerts {
     /// When rules were last evaluated.
+    #[schema(value_type = Option<UtcTime>)]
     evaluated: Option<String>,
     rules: Vec<Rule>,
+    /// The latest 500.
     firing: Vec<Episode>,
+    /// The last 100 to end.
     history: Vec<Episode>,
     /// Whether anybody is told.
     configured: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlertRule)]
 struct Rule {
     name: String,
+    #[schema(value_type = AlertSeverity)]
     severity: String,
+    #[schema(value_type = AlertRuleState)]
     state: String,
+    /// Groups that are pending or firing.
     groups: u32,
+    /// The greatest of its groups; nothing where nothing is counted.
     value: Option<f64>,
+    /// What it must reach.
     threshold: Option<f64>,
+    /// When it was last evaluated.
+    #[schema(value_type = UtcTime)]
     last: String,
+    /// Why it could not be asked.
     error: Option<String>,
+    /// With `…` where figures stand.
     title: Text,
     about: Text,
 }
 
-#[derive(Serialize)]
-struct Episode {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alert)]
+pub(crate) struct Episode {
+    /// The same in every answer.
     id: String,
     rule: String,
+    #[schema(value_type = AlertSeverity)]
     severity: String,
+    #[schema(value_type = AlertStateName)]
     state: &'static str,
     labels: BTreeMap<String, String>,
+    #[schema(value_type = UtcTime)]
     since: String,
+    /// Of one that is over the greatest.
     value: f64,
     title: Text,
+    /// The page that it is about, `/…`.
     page: String,
     deliveries: Vec<Delivery>,
+    /// Of one that is over.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UtcTime>, nullable = false)]
     resolved: Option<String>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = AlertDelivery)]
 struct Delivery {
     receiver: String,
+    /// When it was last tried.
+    #[schema(value_type = UtcTime)]
     at: String,
     ok: bool,
     error: Option<String>,
@@ -107,10 +134,7 @@ const FILED: u64 = 5_000;
 const MESSAGES: usize = 200;
 
 /// What fires and what fired, with who was told.
-pub(crate) async fn alerts_file(
-    State(web): State<Web>,
-    asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+pub(crate) async fn alerts_file(State(web): State<Web>, asking: Asking) -> FileOf<Episode> {
     let (store, tenant) = (&web.store, &*web.tenant);
     let (open, past) = tokio::try_join!(
         store.open_alerts(tenant, FILED),

@@ -11,6 +11,7 @@ use crate::{
     json::Json,
     looks::Look,
     roles::Asker,
+    schema::{LogSource, LoggedTime, RungKind, UtcTime},
     server::Web,
     texts,
 };
@@ -19,6 +20,7 @@ use event::{Event, EventId, LoggedAt, Marker, StreamId, UtcAnchor};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{AttemptDetail, CauseId, Filter};
+use utoipa::ToSchema;
 
 /// Records of one ladder: the evidence of a finding has six, a try a start, a result and an end.
 const RUNGS: usize = 20;
@@ -122,19 +124,27 @@ fn cause_of(found: &AttemptDetail) -> Option<CauseId> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptDetail)]
 pub(crate) struct Detail {
     endpoint: Head,
     attempt: AttemptOut,
+    /// Without `open`.
     finding: Option<FindingOut>,
+    /// What started the failure first; then in the order logged how the try began, what passed the failure on, its result, and what said later
+    /// how it ended.
     ladder: Vec<Rung>,
+    /// Always empty: the store keeps no text of harmless records.
     noise: Vec<Harmless>,
     same: Same,
+    /// Tries of the same update on this PC, the latest before it.
     before: Vec<AttemptOut>,
+    /// The earliest after it.
     after: Vec<AttemptOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptEndpoint)]
 struct Head {
     id: String,
     name: Option<String>,
@@ -143,30 +153,40 @@ struct Head {
 }
 
 /// A harmless record beside it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HarmlessRecord)]
 struct Harmless {
+    #[schema(value_type = Option<LoggedTime>)]
     logged: Option<String>,
     text: String,
 }
 
 /// How the fleet fails by the same cause, in the days that pages show unasked.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SameCause)]
 struct Same {
+    /// 0 of a try that did not fail.
     pcs: u64,
     attempts: u64,
     cause: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Rung {
+    #[schema(value_type = RungKind)]
     rung: &'static str,
     stream: String,
     offset: u64,
     length: u64,
+    #[schema(value_type = LogSource)]
     source: &'static str,
+    /// Absent where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     path: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     logged: Option<String>,
+    #[schema(value_type = Option<UtcTime>)]
     utc: Option<String>,
     /// Nothing where who asks may see no text of logs.
     text: Option<String>,

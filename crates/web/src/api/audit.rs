@@ -7,6 +7,7 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    schema::UtcTime,
     server::Web,
 };
 use axum::extract::{Query, State};
@@ -14,10 +15,14 @@ use event::UtcMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{AuditPlace, AuditRow};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// Rows of an answer; more than 500 are 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
+    /// Where it goes on: `next` of the answer before.
     #[serde(default)]
     after: String,
 }
@@ -45,22 +50,28 @@ pub(crate) async fn audit(State(web): State<Web>, Query(asked): Query<Asked>) ->
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Audit {
     rows: Vec<RowOut>,
+    /// Goes into `after`; nothing at the end.
     next: Option<String>,
 }
 
 /// As `cbsift audit list --format json` has it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditRow)]
 struct RowOut {
+    #[schema(value_type = UtcTime)]
     at: String,
     actor: String,
     action: String,
     object: String,
+    /// JSON where it was written as such, else text.
     before: Value,
     after: Value,
+    /// Which process wrote it.
     writer: String,
+    /// Its which row.
     number: u32,
     previous: Vec<String>,
     hash: String,

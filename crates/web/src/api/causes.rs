@@ -5,31 +5,32 @@ use super::{
     day,
     derived::{FindingOut, places},
     endpoints::{Days, Row, unknown},
-    file::{Asking, List},
+    file::{Asking, FileOf, List},
     filter::{AskedFilter, read_cause},
     labels::Pairs,
     name,
     pages::AskedLines,
-    rows::Cause,
+    rows::{Cause, CauseHead},
 };
 use crate::{
     error::{ApiError, Result},
     json::Json,
     looks::Look,
     roles::Asker,
+    schema::{CauseState, CodeText, CommonKind, DayText},
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    extract::{Path, Query, State},
-    response::Response,
-};
+use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use store::{Day, Filter, Trend};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// Only causes in this state.
     #[serde(default)]
+    #[param(value_type = Option<CauseState>, inline)]
     state: String,
 }
 
@@ -58,7 +59,7 @@ pub(crate) async fn causes_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<Cause> {
     let (_, list) = listed(&web, &asked, &lines.q, &filter.read(&pairs, &web)?).await?;
     asking.file(&web, "causes", list).await
 }
@@ -82,8 +83,8 @@ async fn listed(
         .causes
         .into_iter()
         .map(|cause| Cause::new(&rule_texts, cause))
-        .filter(|cause| state.is_none_or(|state| cause.state == Some(state.name())))
-        .filter(|cause| search.is_empty() || cause.is_like(&search));
+        .filter(|cause| state.is_none_or(|state| cause.head.state == Some(state.name())))
+        .filter(|cause| search.is_empty() || cause.head.is_like(&search));
     let mut list = List::whole(rows.collect());
     if is_all {
         list.total = Some(found.total);
@@ -91,11 +92,14 @@ async fn listed(
     Ok((found.days, list))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CauseList)]
 pub(crate) struct Causes {
+    /// Nothing where there is no data.
     range: Option<Days>,
     causes: Vec<Cause>,
     total: u64,
+    /// Goes into `after`; nothing at the end.
     next: Option<String>,
 }
 
@@ -138,7 +142,7 @@ pub(crate) async fn cause(
     Ok(Json(CauseDetail {
         range: found.days.map(Days::from),
         known,
-        cause: Cause::new(&rules, cause).without_objects(),
+        cause: CauseHead::new(&rules, cause),
         advice: steps.filter(|steps| !steps.en.is_empty()),
         meaning: root.and_then(texts::meaning),
         equals: root
@@ -157,7 +161,7 @@ pub(crate) async fn cause(
         objects: found
             .objects
             .into_iter()
-            .map(|(object, pcs)| Object {
+            .map(|(object, pcs)| ObjectPcs {
                 object: name(object),
                 pcs,
             })
@@ -200,39 +204,54 @@ pub(crate) async fn cause(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct CauseDetail {
     range: Option<Days>,
+    /// False where nothing in the range has it; its names are told all the same.
     known: bool,
     #[serde(flatten)]
-    cause: Cause,
+    cause: CauseHead,
+    /// A step a line.
     advice: Option<Text>,
+    /// Of `root_code`.
     meaning: Option<Text>,
+    /// Codes that say the same.
     equals: Vec<Equivalent>,
+    /// Failed attempts on the day of their start; the sum of `count` is that of the cause.
     over_time: Vec<OverTime>,
-    objects: Vec<Object>,
+    /// The first of them, also of findings that attempts have as theirs.
+    objects: Vec<ObjectPcs>,
+    /// As `objects` of a row of the list.
     objects_total: u64,
     kbs: Vec<OfKb>,
     terminal_codes: Vec<Terminal>,
+    /// The latest finding, as on the page of its PC.
     sample: Option<Sample>,
+    /// What at least two PCs that fail by it now have, against those that tried an update which fails by it (where none does, any) and fail in
+    /// nothing.
     common: Vec<CommonOut>,
+    /// Of these healthy PCs some that have such an update installed and the build of a failing one.
     twins: Vec<Row>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CauseDay)]
 struct OverTime {
+    #[schema(value_type = DayText)]
     t: String,
     pcs: u64,
     count: u64,
 }
 
-#[derive(Serialize)]
-struct Object {
+#[derive(Serialize, ToSchema)]
+#[schema(as = CauseObject)]
+struct ObjectPcs {
     object: String,
     pcs: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CauseKb)]
 struct OfKb {
     kb: String,
     pcs: u64,
@@ -240,29 +259,36 @@ struct OfKb {
 }
 
 /// A code that people see.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TerminalCode)]
 struct Terminal {
+    #[schema(value_type = CodeText)]
     code: String,
     names: Vec<&'static str>,
     count: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CauseSample)]
 struct Sample {
     endpoint: String,
     finding: FindingOut,
 }
 
 /// What PCs that fail have, against those that do not.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Common)]
 struct CommonOut {
+    #[schema(value_type = CommonKind)]
     kind: String,
+    /// Of kind `label` its name, else empty.
     label: String,
     value: String,
     failing: u64,
     of_failing: u64,
     healthy: u64,
     of_healthy: u64,
+    /// (failing / of_failing) / (healthy / of_healthy); nothing where no healthy PC has it.
     lift: Option<f64>,
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::Store;
 use tokio::{sync::Mutex, time::Instant};
+use utoipa::{IntoParams, ToSchema};
 
 /// A question waits so long for a change: a browser has six connections to a server, for all of its windows.
 const WAIT: Duration = Duration::from_secs(5);
@@ -39,12 +40,14 @@ impl Changes {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// `derived` of the last answer; without it one is answered at once.
+    #[param(value_type = Option<u64>)]
     since: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Changed {
     /// As `/status` has it.
     derived: u64,

@@ -2,24 +2,23 @@
 
 use super::{
     alike,
-    file::{Asking, List},
+    file::{Asking, FileOf, List},
     filter::AskedFilter,
     labels::Pairs,
-    logged, read_code,
-    rows::CodeCount,
+    read_code,
+    rows::TopCode,
 };
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    schema::{CodeSpace, CodeText, LoggedTime},
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    extract::{Path, Query, State},
-    response::Response,
-};
+use axum::extract::{Path, Query, State};
 use event::Code;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Codes that the store ranks of a fleet.
 const TOP: usize = 20;
@@ -40,8 +39,8 @@ pub(crate) async fn code(State(web): State<Web>, Path(text): Path<String>) -> Re
         seen: seen.map(|seen| Seen {
             events: seen.events,
             endpoints: seen.endpoints,
-            first: logged(Some(seen.first)),
-            last: logged(Some(seen.last)),
+            first: seen.first.to_string(),
+            last: seen.last.to_string(),
         }),
     }))
 }
@@ -52,7 +51,7 @@ pub(crate) async fn codes_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<TopCode> {
     let filter = filter.read(&pairs, &web)?;
     let found = web.store.overview(&filter).await?;
     if found.totals.events.is_none() {
@@ -61,10 +60,7 @@ pub(crate) async fn codes_file(
             hint: "ask for fewer days with `from=` and `to=`, or for one PC with `endpoint=`",
         });
     }
-    let codes = found.top_codes.into_iter();
-    let rows: Vec<CodeCount> = codes
-        .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))
-        .collect();
+    let rows: Vec<TopCode> = found.top_codes.into_iter().map(TopCode::from).collect();
     // Nobody counts them where there are more than a page shows.
     let total = (rows.len() < TOP).then_some(rows.len() as u64);
     asking.file(&web, "codes", List { rows, total }).await
@@ -80,20 +76,27 @@ fn names(code: Code) -> Vec<&'static str> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct CodeDetail {
+    #[schema(value_type = CodeText)]
     code: String,
+    #[schema(value_type = CodeSpace)]
     space: &'static str,
     names: Vec<&'static str>,
+    /// Its name, or its number.
     facility: Option<String>,
     meaning: Option<Text>,
     equivalents: Vec<Equivalent>,
+    /// Of all spellings of the failure; nothing where no record has one.
     seen: Option<Seen>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EquivalentCode)]
 pub(super) struct Equivalent {
+    #[schema(value_type = CodeText)]
     code: String,
+    #[schema(value_type = CodeSpace)]
     space: &'static str,
     names: Vec<&'static str>,
 }
@@ -108,10 +111,13 @@ impl From<Code> for Equivalent {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CodeSeen)]
 struct Seen {
     events: u64,
     endpoints: u64,
-    first: Option<String>,
-    last: Option<String>,
+    #[schema(value_type = LoggedTime)]
+    first: String,
+    #[schema(value_type = LoggedTime)]
+    last: String,
 }

@@ -3,7 +3,7 @@
 use super::{
     day,
     endpoints::Days,
-    file::{Asking, LINES_MAX, Line, List},
+    file::{Asking, FileOf, LINES_MAX, Line, List},
     filter::AskedFilter,
     labels::Pairs,
     name,
@@ -11,14 +11,13 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    schema::{DayText, LogSource, LostReason, LostUnit, UtcTime},
     server::Web,
 };
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::extract::{Query, State};
 use serde::Serialize;
 use store::{LogGap, LostPiece};
+use utoipa::ToSchema;
 
 /// Endpoints of several machines in one answer: one image that was rolled out with its identity may make thousands.
 const CLONES: usize = 50;
@@ -68,7 +67,7 @@ pub(crate) async fn coverage_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<GapOut> {
     let filter = filter.read(&pairs, &web)?;
     let gaps = web.store.log_gaps(&filter, LINES_MAX as u64).await?;
     let Some(gaps) = gaps else {
@@ -90,7 +89,7 @@ pub(crate) async fn lost_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<LostOut> {
     let filter = filter.read(&pairs, &web)?;
     let (lost, total) = web.store.lost(&filter, LINES_MAX as u64).await?;
     let list = List {
@@ -106,34 +105,40 @@ pub(crate) async fn clones_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<Cloned> {
     let clones = web.store.clones(&filter.read(&pairs, &web)?).await?;
     let rows: Vec<Cloned> = clones.into_iter().map(Cloned::from).collect();
     asking.file(&web, "clones", List::whole(rows)).await
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Coverage {
     range: Option<Days>,
+    /// As in `pcs` of the overview; so are `silent` and `clock_ahead`.
     seen: u64,
     silent: u64,
     clock_ahead: u64,
-    /// Nothing where there are too many pieces of logs to look at while a page waits.
+    /// PCs that have a piece of a log which reaches into the day. Nothing, as `gaps_total`, where there are too many pieces of logs to look at
+    /// while a page waits.
     reporting: Option<Vec<Reporting>>,
+    /// Bytes missing before a piece that begins in the range.
     gaps: Vec<GapOut>,
     /// In the same way.
     gaps_total: Option<u64>,
-    /// What senders say to be lost for good, first told of on these days where the filter names some.
+    /// What senders say to be lost for good, the last told first; first told on these days where the filter names some.
     lost: Vec<LostOut>,
     lost_total: u64,
+    /// Ids that several machines send as by turns, whatever the days.
     clones: Vec<Cloned>,
     clones_total: usize,
 }
 
 /// An endpoint, and the names of the machines that send as it by turns.
-#[derive(Serialize)]
-struct Cloned {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClonedEndpoint)]
+pub(crate) struct Cloned {
     endpoint: String,
+    /// Names of these machines.
     hosts: Vec<String>,
 }
 
@@ -151,16 +156,20 @@ impl Line for Cloned {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportingDay)]
 struct Reporting {
+    #[schema(value_type = DayText)]
     t: String,
     pcs: u64,
 }
 
 /// A part of a log that is lost for good.
-#[derive(Serialize)]
-struct LostOut {
+#[derive(Serialize, ToSchema)]
+#[schema(as = LostPiece)]
+pub(crate) struct LostOut {
     endpoint: String,
+    #[schema(value_type = LogSource)]
     source: &'static str,
     /// Nothing of a log of which no line was ever read.
     stream: Option<String>,
@@ -168,9 +177,12 @@ struct LostOut {
     from: u64,
     to: u64,
     /// Of what `from` and `to` are places: `bytes` or `records`.
+    #[schema(value_type = LostUnit)]
     unit: &'static str,
+    #[schema(value_type = LostReason)]
     reason: &'static str,
     /// When it was first told, in UTC.
+    #[schema(value_type = UtcTime)]
     told: String,
 }
 
@@ -213,10 +225,12 @@ impl Line for LostOut {
     }
 }
 
-#[derive(Serialize)]
-struct GapOut {
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogGap)]
+pub(crate) struct GapOut {
     endpoint: String,
     stream: String,
+    #[schema(value_type = LogSource)]
     source: &'static str,
     path: String,
     from: u64,

@@ -3,6 +3,7 @@
 use super::{file::or_empty, logged, name};
 use crate::{
     rule_texts::RuleTexts,
+    schema::{AttemptOutcome, CodeText, FindingSeverity, LogSource, LoggedTime, UtcTime},
     texts::{self, Text},
 };
 use classify::Standing;
@@ -10,20 +11,29 @@ use event::{Code, StreamId};
 use serde::Serialize;
 use std::ops::Range;
 use store::{ListedAttempt, ListedFinding};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
 pub(crate) struct AttemptOut {
+    /// Sixteen hex digits.
     pub(super) id: String,
     pub(super) package: String,
     pub(super) kb: String,
     pub(super) client: String,
     pub(super) session: String,
+    #[schema(value_type = Option<LoggedTime>)]
     pub(super) start: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     pub(super) end: Option<String>,
+    #[schema(value_type = Option<UtcTime>)]
     pub(super) start_utc: Option<String>,
+    #[schema(value_type = AttemptOutcome)]
     pub(super) outcome: &'static str,
+    #[schema(value_type = Option<CodeText>)]
     pub(super) terminal_code: Option<String>,
     pub(super) terminal_name: Option<&'static str>,
+    /// The place of its finding in the list of findings.
     pub(super) finding: Option<String>,
 }
 
@@ -46,42 +56,58 @@ impl From<ListedAttempt> for AttemptOut {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Finding)]
 pub(crate) struct FindingOut {
+    /// Sixteen hex digits.
     pub(super) id: String,
+    /// Where it stands in the list of findings.
     pub(super) place: String,
+    /// Empty where no rule names it.
     pub(super) rule: String,
     pub(super) category: String,
+    #[schema(value_type = FindingSeverity)]
     pub(super) severity: &'static str,
     pub(super) title: Text,
+    /// A step a line.
     pub(super) advice: Text,
+    #[schema(value_type = Option<CodeText>)]
     pub(super) root_code: Option<String>,
     pub(super) root_name: Option<&'static str>,
+    #[schema(value_type = Option<CodeText>)]
     pub(super) terminal_code: Option<String>,
+    /// What it is about, or empty.
     pub(super) object: String,
     pub(super) kb: String,
     pub(super) package: String,
     pub(super) component: String,
+    #[schema(value_type = Option<LoggedTime>)]
     pub(super) logged: Option<String>,
+    #[schema(value_type = Option<UtcTime>)]
     pub(super) utc: Option<String>,
+    /// In percent.
     pub(super) confidence: u8,
     pub(super) reasons: Vec<Reason>,
     pub(super) count: u32,
     /// Whether nothing that came later ended it; absent where that is not asked, or too much to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) open: Option<bool>,
+    /// The update that ended it.
     pub(super) closed_by: Option<String>,
     pub(super) evidence: Vec<EvidenceOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Reason {
     key: String,
     text: Text,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Evidence)]
 pub(super) struct EvidenceOut {
+    #[schema(value_type = LogSource)]
     source: &'static str,
     stream: String,
     offset: u64,

@@ -17,6 +17,7 @@ use crate::{
     looks::Look,
     roles::Asker,
     rule_texts::RuleTexts,
+    schema::{KbState, LogSource, LoggedTime, UtcShownBy, UtcTime, VerdictName},
     server::Web,
     texts::{self, Text},
 };
@@ -29,10 +30,12 @@ use store::{
     EndpointDetail, EndpointHost, Ends, Judged, Lists, Place, StreamSummary, UpdateOfEndpoint,
     UtcSegment,
 };
+use utoipa::{IntoParams, ToSchema};
 
 /// Where the page of each list starts, as an answer gave it.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// A place that an answer gave in `pages`; so are the others.
     #[serde(default)]
     streams: String,
     #[serde(default)]
@@ -127,18 +130,25 @@ fn place(name: &str, text: &str) -> std::result::Result<Place, ApiError> {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointDetail)]
 pub(crate) struct Detail {
     endpoint: Head,
+    /// Of the whole lists; of each the answer holds a page.
     totals: Totals,
+    /// What `cbsift scan` says of the same logs; nothing of a PC of more than 50,000 attempts or findings.
     verdict: Option<VerdictOut>,
-    /// Of which time the verdict can tell.
+    /// Of which time the verdict can tell; nothing where no log is held.
     held: Option<Held>,
+    /// Those first that changed last.
     updates: Vec<UpdateOut>,
     updates_total: usize,
+    /// Its logs, the latest first.
     streams: Vec<StreamOut>,
+    /// The newest first.
     attempts: Vec<AttemptOut>,
     findings: Vec<FindingOut>,
+    /// The days that codes are told of, the last 90 of its logs.
     codes_days: Option<Days>,
     codes: Vec<CodeCount>,
     pages: Pages,
@@ -216,7 +226,7 @@ impl Detail {
             codes: detail
                 .codes
                 .into_iter()
-                .map(|code| CodeCount::new(code.code, code.events, code.noise, None))
+                .map(|code| CodeCount::new(code.code, code.events, code.noise))
                 .collect(),
             pages: Pages {
                 streams: ends.streams.into(),
@@ -232,13 +242,17 @@ impl Detail {
 const UPDATES: usize = 200;
 
 /// What is to be said of it in one word.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Verdict)]
 struct VerdictOut {
     /// As the state of a PC.
+    #[schema(value_type = KbState)]
     state: &'static str,
     /// As `scan` has it.
+    #[schema(value_type = VerdictName)]
     verdict: &'static str,
     text: Text,
+    /// That of the update that failed last.
     cause: Option<String>,
 }
 
@@ -264,11 +278,16 @@ pub(super) fn standings<'a>(
 }
 
 /// An update on this machine.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateState)]
 struct UpdateOut {
     kb: String,
+    #[schema(value_type = KbState)]
     state: &'static str,
+    /// When the run of equal ends began that the last try belongs to.
+    #[schema(value_type = Option<LoggedTime>)]
     since: Option<String>,
+    /// Of its last failure.
     cause: Option<String>,
     attempts: u64,
 }
@@ -285,32 +304,43 @@ impl From<UpdateOfEndpoint> for UpdateOut {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointHead)]
 struct Head {
     id: String,
+    /// What people call it.
     name: Option<String>,
     host: Option<String>,
     labels: Vec<Named>,
+    /// Names that it had, those seen last first.
     hosts: Vec<HostOut>,
     /// Host names of the machines that send as it by turns; none where it is one machine.
     clones: Vec<String>,
+    /// When we heard of it last.
+    #[schema(value_type = Option<UtcTime>)]
     contact: Option<String>,
     /// So far its clock is ahead of ours, from an hour on, where a log shows its zone.
     clock_ahead_minutes: Option<i64>,
     build: Option<String>,
     servicing_stack: Option<String>,
+    /// The latest that any log shows.
     utc_offset: Option<UtcOffset>,
+    #[schema(value_type = Option<LoggedTime>)]
     first: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     last: Option<String>,
 }
 
 /// A name that it had.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointHost)]
 struct HostOut {
     host: String,
     /// With which it enrolled under this name.
     machine_guid: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     first: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     last: Option<String>,
 }
 
@@ -326,17 +356,20 @@ impl From<EndpointHost> for HostOut {
 }
 
 /// Of the whole lists, whatever their pages show.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointTotals)]
 struct Totals {
     streams: u64,
     attempts: u64,
     failed: u64,
     findings: u64,
+    /// Findings of severity `info`.
     noted: u64,
     codes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointPages)]
 struct Pages {
     streams: PageOut,
     attempts: PageOut,
@@ -345,11 +378,15 @@ struct Pages {
 }
 
 /// Where a page stands in its list. `previous` and `next` are asked for under the list's name; an empty one is the first page.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Page)]
 struct PageOut {
     total: u64,
+    /// Rows before the page.
     before: u64,
+    /// Asked for under the name of the list; an empty one is the first page.
     previous: Option<String>,
+    /// In the same way.
     next: Option<String>,
 }
 
@@ -364,25 +401,34 @@ impl From<Ends> for PageOut {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct StreamOut {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stream)]
+pub(crate) struct StreamOut {
     pub(super) stream: String,
+    #[schema(value_type = LogSource)]
     pub(super) source: &'static str,
     pub(super) path: String,
     pub(super) encoding: &'static str,
     pub(super) bytes: u64,
+    #[schema(value_type = Option<LoggedTime>)]
     pub(super) first: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     pub(super) last: Option<String>,
+    /// The latest 20.
     pub(super) utc_offsets: Vec<UtcOffset>,
     pub(super) utc_offsets_total: u64,
+    /// The first 20.
     pub(super) gaps: Vec<GapOut>,
     pub(super) gaps_total: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct UtcOffset {
+    /// `+08:00`
     offset: String,
+    #[schema(value_type = UtcShownBy)]
     how: &'static str,
+    #[schema(value_type = LoggedTime)]
     from_logged: String,
 }
 
@@ -397,7 +443,8 @@ impl From<UtcSegment> for UtcOffset {
 }
 
 /// Bytes `from..to` of the stream never arrived.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = StreamGap)]
 pub(super) struct GapOut {
     from: u64,
     to: u64,

@@ -2,7 +2,7 @@
 
 use super::{
     day,
-    file::{Asking, LINES_MAX, Line, List, or_empty},
+    file::{Asking, FileOf, LINES_MAX, Line, List, or_empty},
     filter::{AskedFilter, now},
     labels::{Named, Pairs},
     logged, shown,
@@ -11,46 +11,60 @@ use crate::{
     error::{ApiError, Result},
     json::Json,
     rule_texts::RuleTexts,
+    schema::{DayText, LoggedTime, PcState, SortName, WantedName},
     server::Web,
     texts::{self, Text},
 };
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::extract::{Query, State};
 use event::LoggedAt;
 use serde::{Deserialize, Serialize};
 use store::{EndpointSummary, EndpointsAsked, Filter, Sort, Wanted};
+use utoipa::{IntoParams, ToSchema};
 
 /// A page unless asked for more: two screens.
 pub(super) const LIMIT: usize = 50;
 /// More than a person reads, and still one short answer.
 pub(super) const LIMIT_MAX: usize = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// A part of the id, the name or the host name.
     #[serde(default)]
     q: String,
+    /// Only PCs in a state, or that are silent, whose clock is ahead, or as which several machines send.
     #[serde(default)]
+    #[param(value_type = Option<WantedName>, inline)]
     state: String,
+    /// By id, or those with the most or the latest first.
     #[serde(default)]
+    #[param(value_type = Option<SortName>, inline)]
     sort: String,
+    /// Lines of an answer; more than 500 are 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
+    /// Where it goes on: `next` of the answer before.
     after: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointList)]
 pub(crate) struct Endpoints {
+    /// Nothing where there is no data.
     range: Option<Days>,
     endpoints: Vec<Row>,
+    /// Of the whole list; nothing where `after` lies behind its end.
     total: Option<u64>,
+    /// Goes into `after`; nothing at the end.
     next: Option<String>,
 }
 
 /// The days that something is told of.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DayRange)]
 pub(crate) struct Days {
+    #[schema(value_type = DayText)]
     from: String,
+    #[schema(value_type = DayText)]
     to: String,
 }
 
@@ -87,7 +101,7 @@ pub(crate) async fn endpoints_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<Row> {
     let asked = Asked {
         after: None,
         ..asked
@@ -177,24 +191,35 @@ pub(super) fn unknown(name: &str, value: &str) -> ApiError {
 }
 
 /// One line of a list of endpoints.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointRow)]
 pub(crate) struct Row {
     endpoint: String,
+    /// What people call it, or empty.
     name: String,
+    /// The last host name told of it, or empty.
     host: String,
     labels: Vec<Named>,
     build: String,
+    #[schema(value_type = PcState)]
     state: &'static str,
+    /// Attempts of the range.
     failed: u64,
+    #[schema(value_type = Option<LoggedTime>)]
     last_failure: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     last_seen: Option<String>,
-    /// On lists of machines alone.
+    /// When its logs begin; on lists of PCs alone, and absent where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LoggedTime>, nullable = false)]
     first_seen: Option<String>,
-    /// In the same way; nothing where there are no days either.
+    /// False where its logs do not reach from the first day of the range to the last, or to a week before now; on lists of PCs alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     covered: Option<bool>,
+    /// No log for a week.
     silent: bool,
+    /// Of the failure that decides its state, or of the latest; so are `cause`, `kb` and `title`.
     category: Option<String>,
     cause: Option<String>,
     kb: Option<String>,

@@ -2,7 +2,13 @@
 //! its row in the audit before its first byte goes out.
 
 use super::filter::now;
-use crate::{error::ApiError, guard, roles::Asker, server::Web};
+use crate::{
+    document::{Content, Input, Output, Told},
+    error::ApiError,
+    guard,
+    roles::Asker,
+    server::Web,
+};
 use axum::{
     extract::FromRequestParts,
     http::{Uri, header, request::Parts},
@@ -11,7 +17,9 @@ use axum::{
 use event::is_formula;
 use serde::Serialize;
 use serde_json::json;
+use std::marker::PhantomData;
 use store::Action;
+use utoipa::ToSchema;
 
 /// Lines of a file: more than a fleet has machines, and some 20 MB of them.
 pub(super) const LINES_MAX: usize = 100_000;
@@ -44,6 +52,32 @@ impl<T> List<T> {
     }
 }
 
+/// A list as a file, and what its lines are.
+pub(crate) struct File<T> {
+    response: Response,
+    rows: PhantomData<T>,
+}
+
+pub(crate) type FileOf<T> = Result<File<T>, ApiError>;
+
+impl<T> IntoResponse for File<T> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+impl<T: Line + ToSchema> Output for File<T> {
+    fn describe(path: &str, told: &mut Told) {
+        // A file is whole.
+        told.forget(&["limit", "after"]);
+        let content = match path.ends_with(".csv") {
+            true => Content::csv(T::COLUMNS),
+            false => Content::lines::<T>(told),
+        };
+        told.answer(content);
+    }
+}
+
 /// What is asked for as a file, and by whom.
 pub(crate) struct Asking {
     is_csv: bool,
@@ -67,14 +101,11 @@ impl<S: Sync> FromRequestParts<S> for Asking {
     }
 }
 
+impl Input for Asking {}
+
 impl Asking {
     /// A list as the file that was asked for, once the audit knows of it. `name` is what it is saved under, without its ending.
-    pub(super) async fn file<T: Line>(
-        self,
-        web: &Web,
-        name: &str,
-        list: List<T>,
-    ) -> Result<Response, ApiError> {
+    pub(super) async fn file<T: Line>(self, web: &Web, name: &str, list: List<T>) -> FileOf<T> {
         let made = match self.is_csv {
             true => csv_of(&list, BYTES_MAX),
             false => ndjson_of(&list, BYTES_MAX),
@@ -85,7 +116,10 @@ impl Asking {
             true => ("text/csv; charset=utf-8", "csv"),
             false => ("application/x-ndjson", "ndjson"),
         };
-        Ok(saved(kind, &format!("{name}.{ending}"), made.body))
+        Ok(File {
+            response: saved(kind, &format!("{name}.{ending}"), made.body),
+            rows: PhantomData,
+        })
     }
 
     /// Puts into the audit that something leaves the store. Without its row nothing does.

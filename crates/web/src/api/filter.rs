@@ -5,20 +5,31 @@ use super::{
     labels::{Pairs, read_labels},
     read_code, read_day,
 };
-use crate::{error::ApiError, server::Web};
+use crate::{error::ApiError, schema::DayText, server::Web};
 use event::LoggedAt;
 use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::{CauseId, Filter};
+use utoipa::IntoParams;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
 pub(crate) struct AskedFilter {
+    /// The first day. Without `from` and `to` a range is the last 30 days until today; where all data is older, those up to the last day
+    /// that holds some.
+    #[param(value_type = Option<DayText>, inline)]
     from: Option<String>,
+    /// The last day.
+    #[param(value_type = Option<DayText>, inline)]
     to: Option<String>,
+    /// The name of an update.
     kb: Option<String>,
+    /// A category of causes.
     category: Option<String>,
+    /// The `id` of a cause.
     cause: Option<String>,
+    /// A code in any spelling; those that say the same are meant too.
     code: Option<String>,
+    /// The id of a PC.
     endpoint: Option<String>,
 }
 

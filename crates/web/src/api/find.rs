@@ -11,12 +11,14 @@ use crate::{
     json::Json,
     looks::Look,
     roles::Asker,
+    schema::LogLevel,
     server::Web,
 };
 use axum::extract::{Path, Query, State};
 use event::{LoggedAt, StreamId};
 use serde::{Deserialize, Serialize};
 use store::RawWindow;
+use utoipa::{IntoParams, ToSchema};
 
 /// Source bytes of one reading.
 const STEP: u64 = 4 << 20;
@@ -30,23 +32,29 @@ const PEEK: u64 = 64 << 10;
 /// A text that is looked for is what a person types or pastes.
 const TEXT_MAX: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// The `stream` of a log.
     stream: String,
-    /// Records that begin here and after it; with `way=previous` those that begin before it.
+    /// Records that begin at this source byte and after it; with `way=previous` those that begin before it.
     #[serde(default)]
     from: u64,
+    /// Which way.
     #[serde(default)]
+    #[param(inline)]
     way: Way,
+    /// Words of the record, of 1,000 bytes at most; capitals are no other letters.
     #[serde(default)]
     text: String,
+    /// The level of the record.
     #[serde(default)]
+    #[param(value_type = Option<LogLevel>, inline)]
     level: String,
     /// As logged, `2024-05-01T08:00` or with seconds: the first record of that time or later, wherever `from` is.
     time: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Way {
     #[default]
@@ -54,7 +62,8 @@ pub(crate) enum Way {
     Previous,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundRecord)]
 pub(crate) struct Found {
     /// Where the record begins; nothing where none was met yet.
     offset: Option<u64>,

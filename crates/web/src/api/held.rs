@@ -1,17 +1,22 @@
 //! From when to when the logs of a machine are held: a verdict without a failure tells of no other time.
 
 use super::{logged, name};
+use crate::schema::{HeldReason, LogSource, LoggedTime};
 use event::{LoggedAt, Source};
 use serde::Serialize;
 use store::{CoverageGap, MissingReason, SourceCoverage};
+use utoipa::ToSchema;
 
 /// Gaps told of one kind of log, the latest ones; their number says the rest.
 const GAPS: usize = 20;
 
 /// What is held of all kinds of logs together, and of each.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldTimes)]
 pub(super) struct Held {
+    #[schema(value_type = Option<LoggedTime>)]
     from: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     to: Option<String>,
     /// No time is known to be missing in between, and none since.
     whole: bool,
@@ -20,31 +25,42 @@ pub(super) struct Held {
     sources: Vec<OfSource>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldSource)]
 struct OfSource {
+    #[schema(value_type = LogSource)]
     source: &'static str,
     logs: u64,
     bytes: u64,
+    #[schema(value_type = Option<LoggedTime>)]
     first: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     last: Option<String>,
+    /// The latest 20.
     gaps: Vec<GapOut>,
     gaps_total: usize,
 }
 
 /// A time of which something is missing.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldGap)]
 struct GapOut {
+    #[schema(value_type = Option<LoggedTime>)]
     from: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     to: Option<String>,
+    #[schema(value_type = HeldReason)]
     reason: &'static str,
     /// Nothing of a log of which no line was ever read.
     stream: Option<String>,
     path: String,
     /// Which bytes, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
     bytes: Option<[u64; 2]>,
     /// Which records of an event log, by their numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
     records: Option<[u64; 2]>,
 }
 

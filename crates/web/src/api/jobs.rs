@@ -1,44 +1,63 @@
 //! Jobs of `cbsift reprocess`, as the page of the system tells of them.
 
 use super::day;
+use crate::schema::{DayText, JobStateName, UtcTime};
 use event::UtcMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{Job, JobStep};
+use utoipa::ToSchema;
 
 /// A job: what was asked for, by whom, what it changes and how far it is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(super) struct JobOut {
     id: String,
+    /// `reprocess` or `rollback`.
     kind: String,
+    /// Of a rollback the job that it takes back.
     undoes: Option<String>,
+    #[schema(value_type = JobStateName)]
     state: &'static str,
     actor: String,
+    #[schema(value_type = UtcTime)]
     made: String,
+    #[schema(value_type = UtcTime)]
     changed: String,
+    #[schema(value_type = DayText)]
     from: String,
+    #[schema(value_type = DayText)]
     to: String,
     /// Endpoints that it names; none where it is of all.
     endpoints: Option<usize>,
+    /// Of the PCs that it is of.
     label: Option<String>,
     sources: Vec<String>,
+    /// The rule set that it compares with.
     base: u32,
     rule_set: Option<u32>,
     digest: String,
+    /// Nothing where nobody noted it.
     changes: Option<Changes>,
     progress: Option<Progress>,
 }
 
 /// Events and findings by what happens to them, and months of endpoints that are told otherwise then.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = JobChanges)]
 struct Changes {
+    /// How many by what happens to them: `appears`, `vanishes`, `changes`.
     events: BTreeMap<String, u64>,
+    /// In the same way.
     findings: BTreeMap<String, u64>,
+    /// Months of PCs that are told otherwise.
     units: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobProgress)]
 struct Progress {
+    #[schema(value_type = UtcTime)]
     at: String,
     phase: String,
     bytes: u64,

@@ -8,19 +8,45 @@ use crate::{
 };
 use axum::extract::State;
 use event::{is_label_name, is_label_value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use store::Label;
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        ArrayBuilder, Object, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 
 /// Labels of one address: more than a person chooses, and each is a question to the store.
 const LABELS_MAX: usize = 8;
 
 /// Every pair of a query.
-pub(super) type Pairs = Vec<(String, String)>;
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Pairs(Vec<(String, String)>);
+
+impl IntoParams for Pairs {
+    fn into_params(given: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let label = ParameterBuilder::new()
+            .name("label")
+            .parameter_in(given().unwrap_or_default())
+            .description(Some(
+                "A label and its value, `ring:pilot`; up to eight of them, all of which must hold.",
+            ))
+            .schema(Some(
+                ArrayBuilder::new()
+                    .items(Object::with_type(Type::String))
+                    .max_items(Some(LABELS_MAX)),
+            ));
+        vec![label.build()]
+    }
+}
 
 /// The labels that an address names, `label=ring:pilot` each.
 pub(super) fn read_labels(pairs: &Pairs) -> std::result::Result<Vec<Label>, ApiError> {
-    let named = pairs.iter().filter(|(key, _)| key == "label");
+    let named = pairs.0.iter().filter(|(key, _)| key == "label");
     let mut labels = named
         .filter(|(_, text)| !text.is_empty())
         .map(|(_, text)| match text.split_once(':') {
@@ -65,32 +91,35 @@ pub(crate) async fn labels(State(web): State<Web>) -> Result<Labels> {
                 values: label
                     .values
                     .into_iter()
-                    .map(|(value, endpoints)| Value { value, endpoints })
+                    .map(|(value, endpoints)| LabelValue { value, endpoints })
                     .collect(),
             })
             .collect(),
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LabelList)]
 pub(crate) struct Labels {
     labels: Vec<LabelOut>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LabelValues)]
 struct LabelOut {
     label: String,
-    values: Vec<Value>,
+    values: Vec<LabelValue>,
 }
 
-#[derive(Serialize)]
-struct Value {
+#[derive(Serialize, ToSchema)]
+struct LabelValue {
     value: String,
     endpoints: u64,
 }
 
 /// A label of an endpoint.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Label)]
 pub(crate) struct Named {
     label: String,
     value: String,
@@ -116,7 +145,7 @@ mod tests {
         let owned = pairs
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
-        owned.collect()
+        Pairs(owned.collect())
     }
 
     #[test]
@@ -129,7 +158,7 @@ mod tests {
             ("label", ""),
         ]);
         let read = read_labels(&query).unwrap();
-        assert_eq!(read, pairs(&[("ring", "pilot"), ("site", "上海: 浦东")]));
+        assert_eq!(read, pairs(&[("ring", "pilot"), ("site", "上海: 浦东")]).0);
     }
 
     #[test]
@@ -138,11 +167,8 @@ mod tests {
             assert!(read_labels(&pairs(&[("label", bad)])).is_err(), "{bad:?}");
         }
         let many: Vec<String> = (0..9).map(|number| format!("ring:{number}")).collect();
-        let many: Pairs = many
-            .iter()
-            .map(|text| ("label".to_owned(), text.clone()))
-            .collect();
-        assert!(read_labels(&many).is_err());
+        let many = many.iter().map(|text| ("label".to_owned(), text.clone()));
+        assert!(read_labels(&Pairs(many.collect())).is_err());
         assert_eq!(
             read_by(Some("ring".to_owned())).unwrap().as_deref(),
             Some("ring")

@@ -7,14 +7,19 @@ use super::{
     records::places,
     stream_of,
 };
-use crate::{error::ApiError, server::Web};
+use crate::{
+    document::{Content, Output, Told},
+    error::ApiError,
+    server::Web,
+};
 use axum::{
     extract::{Path, Query, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::json;
 use store::RawSlice;
+use utoipa::IntoParams;
 
 /// Bytes of text in one file: a day of the busiest log, and a third of what a page may hold in memory at once. The rest is asked for from
 /// where it was cut.
@@ -23,9 +28,11 @@ const TEXT_MAX: usize = 32 << 20;
 /// Source bytes that are read at a time.
 const STEP: u64 = 4 << 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// The `stream` of a log.
     stream: String,
+    /// The source byte that it begins with.
     #[serde(default)]
     from: u64,
 }
@@ -35,7 +42,7 @@ pub(crate) async fn log_file(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
     asking: Asking,
-) -> Result<Response, ApiError> {
+) -> Result<LogText, ApiError> {
     let stream = stream_of(&asked.stream)?;
     let store = &web.store;
     let mut log = Text::new(asked.from);
@@ -71,7 +78,25 @@ pub(crate) async fn log_file(
         "" => format!("{id}-{stream}.log"),
         file => format!("{id}-{file}"),
     };
-    Ok(saved("text/plain; charset=utf-8", &name, text.into_bytes()))
+    let response = saved("text/plain; charset=utf-8", &name, text.into_bytes());
+    Ok(LogText(response))
+}
+
+/// A log as a file.
+pub(crate) struct LogText(Response);
+
+impl IntoResponse for LogText {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Output for LogText {
+    fn describe(_: &str, told: &mut Told) {
+        told.answer(Content::text(
+            "What was sent of it, in UTF-8, up to 32 MiB. Lines `[cbsift: …]` say which bytes are not held, and where it was cut and goes on.",
+        ));
+    }
 }
 
 /// A log as it is put together.

@@ -3,19 +3,26 @@
 use super::{
     day,
     endpoints::Row,
-    filter::AskedFilter,
+    filter::{AskedFilter, now},
     labels::{Pairs, read_by},
-    rows::{Cause, CodeCount, Kb},
+    rows::{Cause, Kb, TopCode},
     status::Disk,
 };
-use crate::{error::Result, json::Json, server::Web};
+use crate::{
+    error::Result,
+    json::Json,
+    schema::{StepName, UtcTime},
+    server::Web,
+};
 use axum::extract::{self, Query};
 use event::UtcMillis;
 use serde::{Deserialize, Serialize};
 use store::{Group, RuleChange, State, Step};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// A label: PCs are grouped by it too, in `groups`.
     by: Option<String>,
 }
 
@@ -69,7 +76,7 @@ pub(crate) async fn overview(
             step: if is_hourly { "hour" } else { "day" },
         },
         pending_units,
-        now: filter.now.map(|now| UtcMillis(now.0 * 1_000).to_string()),
+        now: UtcMillis(filter.now.unwrap_or_else(now).0 * 1_000).to_string(),
         pcs,
         totals: Totals {
             attempts: found.totals.attempts,
@@ -106,11 +113,7 @@ pub(crate) async fn overview(
         marks: marks.into_iter().map(Mark::from).collect(),
         top_causes,
         causes_total: found.causes_total,
-        top_codes: found
-            .top_codes
-            .into_iter()
-            .map(|code| CodeCount::new(code.code, code.events, code.noise, Some(code.endpoints)))
-            .collect(),
+        top_codes: found.top_codes.into_iter().map(TopCode::from).collect(),
         kbs: found.kbs.into_iter().map(Kb::new).collect(),
         kbs_total: found.kbs_total,
         known: found.known,
@@ -126,34 +129,48 @@ pub(crate) async fn overview(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
     range: Range,
-    now: Option<String>,
+    /// Of the server.
+    #[schema(value_type = UtcTime)]
+    now: String,
+    /// Units still to derive: above 0 the figures still move.
     pending_units: u64,
     pcs: Pcs,
     totals: Totals,
     disk: Disk,
+    /// Attempts by the day of their start.
     over_time: Vec<OverTime>,
+    /// Failed attempts by the category of their cause, and findings that stand alone.
     categories_over_time: Vec<CategoryOverTime>,
+    /// Changes of rules in the charted days, as far as the audit reaches.
     marks: Vec<Mark>,
+    /// The first 20, by PCs that fail now.
     top_causes: Vec<Cause>,
     causes_total: u64,
-    top_codes: Vec<CodeCount>,
+    top_codes: Vec<TopCode>,
+    /// The first 20, by PCs that fail.
     kbs: Vec<Kb>,
     kbs_total: usize,
+    /// False where a filter names what nothing in the range has.
     known: bool,
+    /// Of a KB that is not known those of the range that are spelled most alike.
     like: Vec<String>,
+    /// PCs that fail, the first 20 of `pcs.failing`.
     endpoints: Vec<Row>,
-    /// Where a label is named to group by.
+    /// Where a label is named to group by: those with most PCs that fail first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     groups: Option<Vec<GroupOut>>,
 }
 
 /// What a chart marks: figures before it were made with other rules.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Mark {
+    #[schema(value_type = UtcTime)]
     at: String,
+    /// `rules.publish`, `reprocess.apply` or `reprocess.rollback`.
     what: String,
 }
 
@@ -166,11 +183,16 @@ impl From<RuleChange> for Mark {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
 struct GroupOut {
+    /// Of the label; the empty one is of PCs without it.
     value: String,
+    /// Of all PCs that the filters `endpoint` and `label` leave, whatever the range.
     endpoints: u64,
+    /// That fail now.
     endpoints_failing: u64,
+    /// Attempts.
     failed: u64,
 }
 
@@ -185,30 +207,41 @@ impl From<Group> for GroupOut {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OverviewRange)]
 struct Range {
+    /// Empty, as `to`, where there is no data.
     from: String,
+    /// Charts begin here, later than `from` where the range is longer than a chart holds.
     charted_from: String,
     to: String,
+    /// Hours for up to two days.
+    #[schema(value_type = StepName)]
     step: &'static str,
 }
 
 /// PCs by state.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Pcs {
+    /// Whose logs reach into the range, whatever the update, cause or code; `not_tried` are of them.
     seen: u64,
     tried: u64,
     failing: u64,
     restart: u64,
+    /// With those that recovered or have a later update instead.
     installed: u64,
     recovered: u64,
     cancelled: u64,
     unknown: u64,
     not_tried: u64,
+    /// Nothing, as `failing_week_ago`, where the range begins later.
     failing_day_ago: Option<u64>,
     failing_week_ago: Option<u64>,
+    /// Of all PCs, whatever the range: so are `clock_ahead` and `last_log`.
     silent: u64,
     clock_ahead: u64,
+    /// When the newest log arrived or a PC enrolled.
+    #[schema(value_type = Option<UtcTime>)]
     last_log: Option<String>,
 }
 
@@ -234,26 +267,31 @@ impl Pcs {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OverviewTotals)]
 struct Totals {
     attempts: u64,
     failed: u64,
     succeeded: u64,
     other: u64,
+    /// Nothing, as `noise`, where labels leave too many records to count while somebody waits.
     events: Option<u64>,
     noise: Option<u64>,
+    /// Nothing where a fleet has too many pieces of logs to sum up while somebody waits.
     raw_bytes: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptsOverTime)]
 struct OverTime {
+    /// `2022-08-18`, or by hours `2022-08-18 15:00`; so everywhere in the overview.
     t: String,
     failed: u64,
     succeeded: u64,
     other: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CategoryOverTime {
     t: String,
     category: String,

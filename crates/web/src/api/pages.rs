@@ -3,13 +3,18 @@
 use super::endpoints::{LIMIT, LIMIT_MAX, unknown};
 use crate::error::ApiError;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Which lines of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct AskedLines {
+    /// Only lines that hold these words.
     #[serde(default)]
     pub(super) q: String,
+    /// Lines of an answer; more than 500 are 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
+    /// Where it goes on: `next` of the answer before.
     after: Option<String>,
 }
 

@@ -1,13 +1,21 @@
 //! `/endpoints/{id}/records`: the log itself around one record, read again from its raw text.
 
 use super::{logged, name, no_stream, stream_of};
-use crate::{error::Result, json::Json, looks::Look, roles::Asker, server::Web};
+use crate::{
+    error::Result,
+    json::Json,
+    looks::Look,
+    roles::Asker,
+    schema::{CodeText, LogLevel, LoggedTime, UtcTime},
+    server::Web,
+};
 use axum::extract::{Path, Query, State};
 use classify::{Spelling, codes_in};
 use event::UtcAnchor;
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, ops::Range};
 use store::{RawSlice, RawWindow};
+use utoipa::{IntoParams, ToSchema};
 
 /// Neighbours each way unless asked for: a screenful.
 const AROUND: usize = 20;
@@ -25,12 +33,18 @@ const CODES_MAX: usize = 200;
 /// more always gets some.
 const ANSWER_MAX: usize = 4 << 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// The `stream` of a log.
     stream: String,
+    /// A source byte of the record that is looked at.
     #[serde(default)]
     offset: u64,
+    /// Records before it; more than 500 are 500.
+    #[param(maximum = 500, default = 20)]
     before: Option<usize>,
+    /// Records behind it; more than 500 are 500.
+    #[param(maximum = 500, default = 20)]
     after: Option<usize>,
 }
 
@@ -221,11 +235,13 @@ impl<'a> Shelf<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Records {
     path: String,
+    /// Empty, as `encoding`, where nothing is held.
     source: &'static str,
     encoding: &'static str,
+    /// Its text is gone.
     expired: bool,
     records: Vec<RecordOut>,
     more_before: bool,
@@ -240,25 +256,32 @@ impl Records {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogRecord)]
 struct RecordOut {
     offset: u64,
     length: u64,
+    #[schema(value_type = Option<LoggedTime>)]
     logged: Option<String>,
+    #[schema(value_type = Option<UtcTime>)]
     utc: Option<String>,
+    #[schema(value_type = LogLevel)]
     level: &'static str,
     component: String,
     text: String,
-    /// Bytes of the text left out at its end.
+    /// Bytes of the text left out at its end; absent where it is whole.
     #[serde(skip_serializing_if = "is_zero")]
     omitted: usize,
+    /// In the order of their places, without overlaps.
     codes: Vec<CodeAt>,
+    /// It is the record that was asked for.
     target: bool,
 }
 
 /// A code and where it is spelled, in UTF-16 units as browsers count.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct CodeAt {
+    #[schema(value_type = CodeText)]
     code: String,
     name: Option<&'static str>,
     at: usize,

@@ -6,36 +6,65 @@ use super::{
 };
 use crate::{
     rule_texts::RuleTexts,
+    schema::{CauseState, CodeSpace, CodeText, DayText, LoggedTime},
     texts::{self, Text},
 };
 use event::Code;
 use serde::Serialize;
 use store::{KbSummary, Machines, State, Trend};
+use utoipa::ToSchema;
 
 /// A line of a list of causes.
-#[derive(Serialize)]
-pub(super) struct Cause {
-    pub(super) id: String,
-    pub(super) state: Option<&'static str>,
-    pub(super) category: String,
-    pub(super) rule: String,
-    pub(super) title: Text,
-    root_code: Option<String>,
-    root_name: Option<&'static str>,
-    object: String,
-    /// How many there are; nothing on the cause's own page, which lists them under this name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    objects: Option<u64>,
-    pcs_now: u64,
-    pcs_day_ago: Option<u64>,
-    pcs_week_ago: Option<u64>,
-    pcs: u64,
-    count: u64,
-    first: Option<String>,
-    last: Option<String>,
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cause {
+    #[serde(flatten)]
+    pub(super) head: CauseHead,
+    /// How many there are.
+    objects: u64,
 }
 
 impl Cause {
+    pub(super) fn new(rules: &RuleTexts, cause: store::Cause) -> Self {
+        Self {
+            objects: cause.objects,
+            head: CauseHead::new(rules, cause),
+        }
+    }
+}
+
+/// A cause, on its own page too, which lists the objects.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CauseHead {
+    /// What the filter `cause` takes: its rule, or where no rule names it its category, then `~`, then its code, which may be empty.
+    pub(super) id: String,
+    /// Nothing where the range begins too late to tell.
+    #[schema(value_type = Option<CauseState>)]
+    pub(super) state: Option<&'static str>,
+    pub(super) category: String,
+    /// Empty where no rule names it.
+    pub(super) rule: String,
+    pub(super) title: Text,
+    #[schema(value_type = Option<CodeText>)]
+    root_code: Option<String>,
+    root_name: Option<&'static str>,
+    /// The object where all name the same one, or empty.
+    object: String,
+    /// PCs that fail by it now.
+    pcs_now: u64,
+    /// Nothing where the range begins later; so is `pcs_week_ago`.
+    pcs_day_ago: Option<u64>,
+    pcs_week_ago: Option<u64>,
+    /// PCs that fail or failed by it in the range.
+    pcs: u64,
+    /// Failed attempts, or repeats of findings that stand alone.
+    count: u64,
+    #[schema(value_type = Option<LoggedTime>)]
+    first: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
+    last: Option<String>,
+}
+
+impl CauseHead {
     pub(super) fn new(rules: &RuleTexts, cause: store::Cause) -> Self {
         Self {
             id: cause.id().to_string(),
@@ -46,7 +75,6 @@ impl Cause {
             category: cause.category,
             rule: cause.rule,
             object: name(cause.object),
-            objects: Some(cause.objects),
             pcs_now: cause.failing.now,
             pcs_day_ago: cause.failing.day_ago,
             pcs_week_ago: cause.failing.week_ago,
@@ -54,14 +82,6 @@ impl Cause {
             count: cause.count,
             first: logged(cause.first),
             last: logged(cause.last),
-        }
-    }
-
-    /// Without the number that the list of its own page takes the place of.
-    pub(super) fn without_objects(self) -> Self {
-        Self {
-            objects: None,
-            ..self
         }
     }
 
@@ -102,32 +122,34 @@ impl Line for Cause {
     ];
 
     fn cells(&self) -> Vec<String> {
+        let head = &self.head;
         vec![
-            self.id.clone(),
-            or_empty(self.state.as_ref()),
-            self.category.clone(),
-            self.rule.clone(),
-            self.title.en.clone(),
-            self.title.zh.clone(),
-            or_empty(self.root_code.as_ref()),
-            or_empty(self.root_name.as_ref()),
-            self.object.clone(),
-            or_empty(self.objects.as_ref()),
-            self.pcs_now.to_string(),
-            or_empty(self.pcs_day_ago.as_ref()),
-            or_empty(self.pcs_week_ago.as_ref()),
-            self.pcs.to_string(),
-            self.count.to_string(),
-            or_empty(self.first.as_ref()),
-            or_empty(self.last.as_ref()),
+            head.id.clone(),
+            or_empty(head.state.as_ref()),
+            head.category.clone(),
+            head.rule.clone(),
+            head.title.en.clone(),
+            head.title.zh.clone(),
+            or_empty(head.root_code.as_ref()),
+            or_empty(head.root_name.as_ref()),
+            head.object.clone(),
+            self.objects.to_string(),
+            head.pcs_now.to_string(),
+            or_empty(head.pcs_day_ago.as_ref()),
+            or_empty(head.pcs_week_ago.as_ref()),
+            head.pcs.to_string(),
+            head.count.to_string(),
+            or_empty(head.first.as_ref()),
+            or_empty(head.last.as_ref()),
         ]
     }
 }
 
 /// PCs that tried an update, by what became of it. `installed` are all that have it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ByState {
     pub(super) tried: u64,
+    /// With those that recovered or have a later update instead.
     installed: u64,
     recovered: u64,
     superseded: u64,
@@ -153,14 +175,20 @@ impl From<&Machines> for ByState {
 }
 
 /// An update, in PCs; `failed` and `succeeded` are attempts.
-#[derive(Serialize)]
-pub(super) struct Kb {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Kb {
     pub(super) kb: String,
     #[serde(flatten)]
     pcs: ByState,
+    /// Attempts.
     failed: u64,
+    /// Attempts.
     succeeded: u64,
+    /// The day on which the first one began.
+    #[schema(value_type = Option<DayText>)]
     first: Option<String>,
+    /// The day on which the last one began.
+    #[schema(value_type = Option<DayText>)]
     last: Option<String>,
 }
 
@@ -223,20 +251,22 @@ fn day_of(at: Option<event::LoggedAt>) -> Option<String> {
 }
 
 /// A code with how often it was seen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct CodeCount {
+    #[schema(value_type = CodeText)]
     code: String,
+    #[schema(value_type = CodeSpace)]
     space: &'static str,
     names: Vec<&'static str>,
     meaning: Option<Text>,
+    /// Records that carry it, those of `noise` among them.
     events: u64,
+    /// Records of these that are known to be harmless.
     noise: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoints: Option<u64>,
 }
 
 impl CodeCount {
-    pub(crate) fn new(code: Code, events: u64, noise: u64, endpoints: Option<u64>) -> Self {
+    pub(crate) fn new(code: Code, events: u64, noise: u64) -> Self {
         Self {
             code: code.to_string(),
             space: code.space().name(),
@@ -244,24 +274,10 @@ impl CodeCount {
             meaning: texts::meaning(code),
             events,
             noise,
-            endpoints,
         }
     }
-}
 
-impl Line for CodeCount {
-    const COLUMNS: &'static [&'static str] = &[
-        "code",
-        "space",
-        "names",
-        "meaning_en",
-        "meaning_zh",
-        "events",
-        "noise",
-        "endpoints",
-    ];
-
-    fn cells(&self) -> Vec<String> {
+    fn cells_with(&self, endpoints: String) -> Vec<String> {
         let meaning = self.meaning.clone().unwrap_or_default();
         vec![
             self.code.clone(),
@@ -271,7 +287,53 @@ impl Line for CodeCount {
             meaning.zh,
             self.events.to_string(),
             self.noise.to_string(),
-            or_empty(self.endpoints.as_ref()),
+            endpoints,
         ]
+    }
+}
+
+/// A code of the fleet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TopCode {
+    #[serde(flatten)]
+    count: CodeCount,
+    /// PCs that have such records.
+    endpoints: u64,
+}
+
+impl From<store::TopCode> for TopCode {
+    fn from(code: store::TopCode) -> Self {
+        Self {
+            count: CodeCount::new(code.code, code.events, code.noise),
+            endpoints: code.endpoints,
+        }
+    }
+}
+
+const CODE_COLUMNS: &[&str] = &[
+    "code",
+    "space",
+    "names",
+    "meaning_en",
+    "meaning_zh",
+    "events",
+    "noise",
+    "endpoints",
+];
+
+impl Line for TopCode {
+    const COLUMNS: &'static [&'static str] = CODE_COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        self.count.cells_with(self.endpoints.to_string())
+    }
+}
+
+/// Of one machine: how many have it is not asked.
+impl Line for CodeCount {
+    const COLUMNS: &'static [&'static str] = CODE_COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        self.cells_with(String::new())
     }
 }

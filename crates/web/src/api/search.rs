@@ -5,6 +5,7 @@ use crate::{
     error::{ApiError, Result},
     json::Json,
     rule_texts::RuleTexts,
+    schema::{CodeText, PcState},
     server::Web,
     texts::Text,
 };
@@ -13,6 +14,7 @@ use event::{Code, Format, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use store::{EndpointsAsked, Filter, Sort};
+use utoipa::{IntoParams, ToSchema};
 
 /// Lines of each list.
 const LINES: usize = 8;
@@ -23,8 +25,9 @@ const TEXT_MAX: usize = 4 << 10;
 /// Letters from which on something is looked for that any short word would hold.
 const WORD_MIN: usize = 3;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// Words, a code, a KB, or a whole line of a log; of 4 KiB at most.
     #[serde(default)]
     q: String,
 }
@@ -86,7 +89,7 @@ pub(crate) async fn search(State(web): State<Web>, Query(asked): Query<Asked>) -
         let is_of_rule = meant.rules.contains(&cause.rule);
         let pcs = cause.endpoints;
         let cause = Cause::new(&rules, cause);
-        (has_codes || is_of_rule || cause.is_like(&words)).then_some((is_of_rule, cause, pcs))
+        (has_codes || is_of_rule || cause.head.is_like(&words)).then_some((is_of_rule, cause, pcs))
     });
     let mut causes: Vec<(bool, Cause, u64)> = causes.collect();
     // What a rule says of the line comes before what only has its code.
@@ -113,8 +116,8 @@ pub(crate) async fn search(State(web): State<Web>, Query(asked): Query<Asked>) -
         .into_iter()
         .take(LINES)
         .map(|(_, cause, pcs)| CauseOut {
-            id: cause.id,
-            title: cause.title,
+            id: cause.head.id,
+            title: cause.head.title,
             pcs,
         })
         .collect();
@@ -233,9 +236,12 @@ fn kbs(text: &str) -> Vec<String> {
     found
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = SearchAnswer)]
 pub(crate) struct Found {
+    /// What was asked for.
     q: String,
+    /// The page of the only thing that the text names exactly, `/…`.
     go: Option<String>,
     pcs: Vec<Pc>,
     updates: Vec<Update>,
@@ -278,11 +284,15 @@ fn segment(text: &str) -> String {
         .collect()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchPc)]
 struct Pc {
     id: String,
+    /// What people call it, or empty.
     name: String,
+    /// The last host name told of it, or empty.
     host: String,
+    #[schema(value_type = PcState)]
     state: &'static str,
 }
 
@@ -297,27 +307,32 @@ impl From<store::EndpointSummary> for Pc {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchUpdate)]
 struct Update {
     kb: String,
     failing: u64,
     tried: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchCode)]
 struct CodeOut {
+    #[schema(value_type = CodeText)]
     code: String,
     names: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchCause)]
 struct CauseOut {
     id: String,
     title: Text,
     pcs: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchObject)]
 struct ObjectOut {
     object: String,
     cause: String,

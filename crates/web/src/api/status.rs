@@ -1,31 +1,44 @@
 //! `/status`: what the header of every page asks for every few seconds, and no more.
 
 use super::system::Signs;
-use crate::{error::Result, json::Json, roles::Asker, server::Web};
+use crate::{
+    error::Result,
+    json::Json,
+    roles::Asker,
+    schema::{RoleName, UtcTime},
+    server::Web,
+};
 use axum::extract::State;
 use event::Role;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
+    /// Units still to derive: above 0 figures still move.
     pending_units: u64,
+    /// Seconds that the oldest unit has waited; absent where none waits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     oldest_pending_s: Option<u64>,
     disk: Disk,
-    /// Another number whenever something was derived or labelled.
+    /// Another number whenever something was derived or labelled: while it stays, only what goes by the clock or counts records changes.
     derived: u64,
-    /// When the newest log of all arrived.
+    /// When the newest log arrived or a PC enrolled.
+    #[schema(value_type = Option<UtcTime>)]
     last_log: Option<String>,
-    /// Sentences of `/system`.
+    /// Sentences of `/system`: above 0 somebody should look.
     trouble: usize,
     /// Of who asks; absent where the pages ask for no token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RoleName>, nullable = false)]
     role: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Disk {
     used_bytes: u64,
+    /// 0: no bound.
     max_bytes: u64,
     full: bool,
     /// It is full because the file system is, not because of the bound.

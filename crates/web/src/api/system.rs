@@ -1,12 +1,13 @@
 //! `/system`: how cbsift itself fares, and in sentences what somebody should look at.
 
 use super::{jobs::JobOut, name, status::Disk};
-use crate::{error::Result, json::Json, server::Web, texts::Text};
+use crate::{error::Result, json::Json, schema::UtcTime, server::Web, texts::Text};
 use axum::extract::State;
 use event::UtcMillis;
 use serde::Serialize;
 use std::time::Duration;
 use store::{LetterFilter, LetterState, OpenNewsState, RuleSetOrigin, Trouble};
+use utoipa::ToSchema;
 
 /// Rows of each list: more is a case for the command line.
 const ROWS: usize = 50;
@@ -236,33 +237,43 @@ impl Signs {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct System {
     version: &'static str,
+    #[schema(value_type = UtcTime)]
     now: String,
     disk: Disk,
     pending_units: u64,
+    /// Seconds that the oldest unit has waited; absent where none waits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     oldest_pending_s: Option<u64>,
+    /// Nothing where none is published: the shipped rules are used.
     rule_set: Option<RuleSetOut>,
+    /// The last 50, the newest first; when each was published stands in the audit alone.
     rule_sets: Vec<Published>,
+    /// That wait for somebody, the oldest first.
     dead_letters: List<Letter>,
     dead_units: List<DeadUnitOut>,
     topic_gaps: List<GapOut>,
     lost_parts: List<LostOut>,
     tables: Vec<Table>,
+    /// Jobs that classify again what is stored, the last to change first.
     jobs: Vec<JobOut>,
+    /// Sentences; none where all is well.
     trouble: Vec<Text>,
 }
 
 /// A list and how many rows it has in all.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Counted)]
 struct List<T> {
     total: u64,
     rows: Vec<T>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RuleSet)]
 struct RuleSetOut {
     sequence: u32,
     digest: String,
@@ -271,14 +282,17 @@ struct RuleSetOut {
     site: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PublishedRuleSet)]
 struct Published {
     sequence: u32,
     digest: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeadLetter)]
 struct Letter {
+    #[schema(value_type = UtcTime)]
     at: String,
     endpoint: String,
     source: String,
@@ -286,26 +300,35 @@ struct Letter {
     bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeadUnit)]
 struct DeadUnitOut {
     endpoint: String,
+    /// `2022-08`, or `far-off`.
     month: String,
     reason: String,
+    #[schema(value_type = UtcTime)]
     at: String,
 }
 
 /// Offsets `from..to` of a topic that nobody read.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TopicGap)]
 struct GapOut {
     topic: String,
     partition: i32,
     from: i64,
     to: i64,
+    /// When the last record before it was written.
+    #[schema(value_type = Option<UtcTime>)]
     after: Option<String>,
+    /// When the first record behind it was written.
+    #[schema(value_type = Option<UtcTime>)]
     before: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LostPart)]
 struct LostOut {
     host: String,
     table: String,
@@ -313,10 +336,12 @@ struct LostOut {
     part: String,
     reason: String,
     bytes: u64,
+    #[schema(value_type = Option<UtcTime>)]
     at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TableSize)]
 struct Table {
     table: String,
     rows: u64,

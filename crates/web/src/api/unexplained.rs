@@ -2,28 +2,29 @@
 
 use super::{
     endpoints::Days,
-    file::{Asking, Line, List, as_object, or_empty},
+    file::{Asking, FileOf, Line, List, as_object, or_empty},
     filter::AskedFilter,
     labels::Pairs,
     logged, name,
 };
 use crate::{
-    error::{ApiError, Result},
+    error::Result,
     json::Json,
     looks::Look,
     roles::Asker,
+    schema::{CodeText, LoggedTime},
     server::Web,
 };
 use axum::{
     extract::{Query, State},
     http::Uri,
-    response::Response,
 };
 use classify::{Rules, broken_tests, template};
 use event::Code;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{UnexplainedCluster, UnexplainedSample};
+use utoipa::ToSchema;
 
 /// Bytes of a record in the answer: more is no line to write a rule from.
 const TEXT_MAX: usize = 1_024;
@@ -61,7 +62,7 @@ pub(crate) async fn unexplained_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<Cluster> {
     let found = web.store.unexplained(&filter.read(&pairs, &web)?).await?;
     let list = List {
         rows: clusters(found.clusters, found.count).await,
@@ -126,36 +127,44 @@ impl Line for Cluster {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Unexplained {
     range: Option<Days>,
+    /// Attempts of the range.
     failed: u64,
+    /// Those of them that no rule names.
     unexplained: u64,
     clusters: Vec<Cluster>,
     clusters_total: u64,
 }
 
 /// Failures that have their code in common; its id is that of a cause.
-#[derive(Serialize)]
-struct Cluster {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cluster {
     id: String,
+    #[schema(value_type = Option<CodeText>)]
     code: Option<String>,
     names: Vec<&'static str>,
     component: String,
+    /// The shape of most of its records, with `*` for what differs.
     text: String,
     pcs: u64,
     attempts: u64,
+    /// Of the attempts of all clusters, from 0 to 1.
     share: f64,
     builds: Vec<String>,
     kbs: Vec<String>,
     samples: Vec<SampleOut>,
+    /// A rule to begin with, in YAML; nothing where the record has too few words.
     draft: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClusterSample)]
 struct SampleOut {
     endpoint: String,
     attempt: Option<String>,
+    #[schema(value_type = Option<LoggedTime>)]
     logged: Option<String>,
     text: String,
 }

@@ -3,7 +3,7 @@
 use super::{
     day,
     endpoints::Days,
-    file::{Asking, Line, List},
+    file::{Asking, FileOf, Line, List},
     filter::AskedFilter,
     labels::Pairs,
     pages::AskedLines,
@@ -12,14 +12,13 @@ use super::{
 use crate::{
     error::{ApiError, Result},
     json::Json,
+    schema::DayText,
     server::Web,
 };
-use axum::{
-    extract::{self, Path, Query},
-    response::Response,
-};
+use axum::extract::{self, Path, Query};
 use serde::Serialize;
 use store::{BuildRollout, RolloutDay, State};
+use utoipa::ToSchema;
 
 pub(crate) async fn updates(
     extract::State(web): extract::State<Web>,
@@ -44,7 +43,7 @@ pub(crate) async fn updates_file(
     Query(filter): Query<AskedFilter>,
     Query(pairs): Query<Pairs>,
     asking: Asking,
-) -> std::result::Result<Response, ApiError> {
+) -> FileOf<Update> {
     let (_, rows) = listed(&web, &lines.q, &filter.read(&pairs, &web)?).await?;
     asking.file(&web, "updates", List::whole(rows)).await
 }
@@ -69,16 +68,20 @@ async fn listed(
     Ok((found.days, rows.collect()))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateList)]
 pub(crate) struct Updates {
+    /// Nothing where there is no data.
     range: Option<Days>,
     updates: Vec<Update>,
     total: usize,
+    /// Goes into `after`; nothing at the end.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Update {
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateRow)]
+pub(crate) struct Update {
     #[serde(flatten)]
     kb: Kb,
     /// No log tells it.
@@ -130,14 +133,20 @@ pub(crate) async fn update(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateDetail)]
 pub(crate) struct Rollout {
     range: Option<Days>,
     kb: String,
     known: bool,
     pcs: Pcs,
+    /// From its first try in the range on, PCs on which a try has succeeded by the end of the day, and PCs on which one has failed and none
+    /// succeeded.
     over_time: Vec<OverTime>,
+    /// Of the same line and branch the update of the greatest version below, among those tried in the range or in the 45 days before it.
     before: Option<Before>,
+    /// The day of its first try.
+    #[schema(value_type = Option<DayText>)]
     first: Option<String>,
     causes: Vec<Cause>,
     causes_total: u64,
@@ -145,16 +154,20 @@ pub(crate) struct Rollout {
 }
 
 /// All PCs, those that tried it by their state for it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Funnel)]
 struct Pcs {
+    /// Whose logs reach into the range.
     seen: u64,
     #[serde(flatten)]
     by_state: ByState,
     not_tried: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateDay)]
 struct OverTime {
+    #[schema(value_type = DayText)]
     t: String,
     installed: u64,
     failing: u64,
@@ -171,13 +184,15 @@ impl From<RolloutDay> for OverTime {
 }
 
 /// The update before it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateBefore)]
 struct Before {
     kb: String,
     over_time: Vec<SinceFirst>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateDaySince)]
 struct SinceFirst {
     /// Days after its own first try.
     day: u16,
@@ -195,7 +210,8 @@ impl From<RolloutDay> for SinceFirst {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BuildRollout)]
 struct BuildOut {
     build: String,
     tried: u64,

@@ -3,14 +3,11 @@
 use super::{
     derived::{AttemptOut, FindingOut},
     endpoint::{StreamOut, judged, standings, unknown},
-    file::{Asking, Line, List, or_empty},
+    file::{Asking, FileOf, Line, List, or_empty},
     rows::CodeCount,
 };
 use crate::{error::ApiError, server::Web};
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::extract::{Path, State};
 use store::Lists;
 
 /// Attempts of a file: fifty a week for ten years.
@@ -23,13 +20,11 @@ const FINDINGS: usize = 5_000;
 const CODES: u64 = 10_000;
 const STREAMS: usize = 2_000;
 
-type File = Result<Response, ApiError>;
-
 pub(crate) async fn attempts_file(
     State(web): State<Web>,
     Path(id): Path<String>,
     asking: Asking,
-) -> File {
+) -> FileOf<AttemptOut> {
     let found = web.store.whole_attempts(&web.tenant, &id, ATTEMPTS);
     let found = found.await?;
     check(&web, &id, found.total).await?;
@@ -44,7 +39,7 @@ pub(crate) async fn findings_file(
     State(web): State<Web>,
     Path(id): Path<String>,
     asking: Asking,
-) -> File {
+) -> FileOf<FindingOut> {
     // As on its page: how each stands follows from all that the verdict looks at.
     let (detail, judgement) = judged(&web, &id, &Lists::default()).await?;
     let standings = standings(detail.judged.as_ref(), judgement.as_ref());
@@ -65,13 +60,13 @@ pub(crate) async fn codes_of_file(
     State(web): State<Web>,
     Path(id): Path<String>,
     asking: Asking,
-) -> File {
+) -> FileOf<CodeCount> {
     let (found, _) = web.store.whole_codes(&web.tenant, &id, CODES).await?;
     check(&web, &id, found.total).await?;
     let rows = found.rows.into_iter();
     let list = List {
         rows: rows
-            .map(|code| CodeCount::new(code.code, code.events, code.noise, None))
+            .map(|code| CodeCount::new(code.code, code.events, code.noise))
             .collect(),
         total: Some(found.total),
     };
@@ -82,7 +77,7 @@ pub(crate) async fn streams_file(
     State(web): State<Web>,
     Path(id): Path<String>,
     asking: Asking,
-) -> File {
+) -> FileOf<StreamOut> {
     let found = web.store.whole_streams(&web.tenant, &id, STREAMS).await?;
     check(&web, &id, found.total).await?;
     let list = List {

@@ -1,5 +1,6 @@
 //! One engine for the process, a fleet of two machines in it, and the pages served over it.
 
+use crate::contract;
 use classify::{CLASSIFIER_VERSION, Rules, StreamFacts, UnitInput, classify, derive};
 use embedded_clickhouse::testing::{TOKEN, TestEngine};
 use event::{Chunk, Format, LoggedAt, Role, Source, StreamId, TextEncoding, Unit};
@@ -313,7 +314,7 @@ impl Served {
     }
 }
 
-/// A request spelled out, so that every header is ours.
+/// A request spelled out, so that every header is ours. What the API answers is held against what it says of itself.
 pub(crate) async fn ask(
     address: SocketAddr,
     method: &str,
@@ -342,12 +343,16 @@ pub(crate) async fn ask(
         .next()
         .and_then(|line| line.split(' ').nth(1))
         .and_then(|code| code.parse().ok());
-    Answer {
+    let answer = Answer {
         status: status.expect("a status"),
         headers: lines
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
         body: body.to_owned(),
+    };
+    if method == "GET" {
+        contract::check(path, &answer);
     }
+    answer
 }

@@ -3,6 +3,7 @@
 //! - `harness`: the engine, a log, and a plain HTTP client
 //! - `answers`: what pages are told
 //! - `changes`: jobs and changes of rules, of which time logs are held, and a log as a file
+//! - `contract`: every answer against what the API says of itself
 //! - `files`: lists as files, and who took them
 //! - `finding`: places in a log by text, level and time
 //! - `simulated`: a fleet of the simulator, judged by its logs alone
@@ -15,6 +16,7 @@
 mod alerts;
 mod answers;
 mod changes;
+mod contract;
 mod files;
 mod finding;
 mod harness;

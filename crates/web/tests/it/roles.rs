@@ -32,7 +32,7 @@ const TEXT: [&str; 8] = [
 const AUDIT: &str = "/audit";
 
 /// An attempt and a cause of the made-up machine.
-async fn some(pages: SocketAddr) -> (String, String) {
+pub(crate) async fn some(pages: SocketAddr) -> (String, String) {
     let found = get(pages, MACHINE).await.json();
     let attempt = found["attempts"][0]["id"].as_str().expect("an attempt");
     let causes = get(pages, "/api/v1/causes").await.json();
@@ -41,7 +41,7 @@ async fn some(pages: SocketAddr) -> (String, String) {
 }
 
 /// An address with something in its holes that is there.
-fn filled(address: &str, attempt: &str, cause: &str) -> String {
+pub(crate) fn filled(address: &str, attempt: &str, cause: &str) -> String {
     let id = match address.starts_with("/causes") {
         true => cause,
         false => "pc-0001",

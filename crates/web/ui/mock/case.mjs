@@ -37,7 +37,8 @@ export function verdictOf(own) {
   if (!worst) return null;
   const state = worst.state in WORDS ? worst.state : "installed";
   const [en, zh] = WORDS[state];
-  return { state, text: { en, zh }, cause: worst.cause };
+  const verdict = { failing: "failed", restart: "restart", installed: "healthy" }[state];
+  return { state, verdict, text: { en, zh }, cause: worst.cause };
 }
 
 export function attemptDetail(id, attempt) {

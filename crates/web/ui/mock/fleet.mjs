@@ -208,6 +208,8 @@ export function kbsOf(shown) {
         superseded: 0,
         failed: list.filter(failed).length,
         succeeded: list.filter((a) => a.outcome === "succeeded").length,
+        first: list[0].day,
+        last: list.at(-1).day,
       };
     })
     .sort((a, b) => b.failing - a.failing || b.tried - a.tried);

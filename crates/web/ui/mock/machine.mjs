@@ -198,6 +198,7 @@ export function endpointDetail(id, query) {
           from: "2022-08-03 10:00:00",
           to: "2022-08-05 09:00:00",
           reason: "not_received",
+          stream: logs[0].stream,
           path: logs[0].path,
         };
         return {
@@ -213,6 +214,7 @@ export function endpointDetail(id, query) {
     },
     verdict: verdictOf(own),
     updates: updatesOf(own),
+    updates_total: updatesOf(own).length,
     totals: {
       streams: STREAMS.length,
       attempts: own.length,
@@ -225,7 +227,12 @@ export function endpointDetail(id, query) {
     attempts: lists.attempts.rows.map(attemptRow),
     findings: lists.findings.rows,
     codes_days: { from: DAYS[0], to: DAYS.at(-1) },
-    codes: lists.codes.rows.map((c) => ({ ...c, names: CODES[c.code][1], meaning: meaning(c.code) })),
+    codes: lists.codes.rows.map((c) => ({
+      ...c,
+      space: CODES[c.code][0],
+      names: CODES[c.code][1],
+      meaning: meaning(c.code),
+    })),
     pages: Object.fromEntries(Object.entries(lists).map(([name, { page }]) => [name, page])),
   };
 }

@@ -202,7 +202,7 @@ export function system(status) {
     now: NOW,
     disk: status.disk,
     pending_units: status.pending_units,
-    oldest_pending_s: status.oldest_pending_s ?? null,
+    ...(status.oldest_pending_s === undefined ? {} : { oldest_pending_s: status.oldest_pending_s }),
     rule_set: {
       sequence: 3,
       digest: "6f1c0ffee6f1c0ffee6f1c0ffee",
@@ -255,7 +255,7 @@ export function system(status) {
       ],
     },
     dead_units: none,
-    topic_gaps: { total: 1, rows: [{ topic: "records", partition: 0, from: 17, to: 21 }] },
+    topic_gaps: { total: 1, rows: [{ topic: "records", partition: 0, from: 17, to: 21, after: null, before: NOW }] },
     lost_parts: none,
     tables: [
       { table: "events", rows: 14_629, bytes: 4_100_000 },

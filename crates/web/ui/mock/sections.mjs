@@ -41,10 +41,7 @@ export function updateList(query) {
   const shown = narrowed(query);
   const rows = kbsOf(shown)
     .filter(({ kb }) => kb.toLowerCase().includes(q))
-    .map((kb) => {
-      const days = shown.filter((a) => a.kb === kb.kb).map(({ day }) => day);
-      return { ...kb, title: null, first: days[0], last: days.at(-1) };
-    });
+    .map((kb) => ({ ...kb, title: null }));
   const { rows: updates, total, next } = page(rows, query);
   return { range: rangeOf(query), updates, total, next };
 }

@@ -1,6 +1,7 @@
 // Hears when something was derived or labelled, so that an open page shows it without asking every moment.
 
 import { useEffect, useRef } from "react";
+import type { Changed } from "./api";
 import { isPaused } from "./live";
 import { type Loaded, get } from "./load";
 
@@ -24,7 +25,7 @@ export function useChanges(derived: number | undefined, changed: () => void): vo
     };
     const wait = () => {
       if (document.hidden || isPaused()) return later(UNSEEN_MS);
-      get<{ derived: number }>(`/api/v1/changes?since=${derived}`, abort.signal).then(
+      get<Changed>(`/api/v1/changes?since=${derived}`, abort.signal).then(
         (now) => {
           if (abort.signal.aborted) return;
           if (now.derived === derived) return later(PAUSE_MS);

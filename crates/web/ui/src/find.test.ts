@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { type Found, findInLog, timeOf } from "./find";
+import type { FoundRecord } from "./api";
+import { findInLog, timeOf } from "./find";
 
 const WANTED = { text: " 0x80070570 ", level: "error" };
 
-function log(answers: Found[]) {
+function log(answers: FoundRecord[]) {
   const asked: Record<string, string>[] = [];
   const ask = (query: Record<string, string>) => {
     asked.push(query);

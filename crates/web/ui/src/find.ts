@@ -1,5 +1,6 @@
 // Looking for a place in a whole log: the server reads a part at a time and says how far it came.
 
+import type { FoundRecord } from "./api";
 import { get } from "./load";
 
 /** What a record must have. */
@@ -12,24 +13,16 @@ export const NOTHING: Wanted = { text: "", level: "" };
 
 export type Way = "next" | "previous";
 
-/** One answer: where the record begins, or how far was read in vain. */
-export interface Found {
-  offset: number | null;
-  reached: number;
-  more: boolean;
-  end: number;
-}
-
 const path = (id: string, stream: string, query: Record<string, string>) =>
-  `/api/v1/endpoints/${encodeURIComponent(id)}/find?${new URLSearchParams({ stream, ...query }).toString()}`;
+  `/api/v1/endpoints/${encodeURIComponent(id)}/find?${new URLSearchParams({ stream, ...query }).toString()}` as const;
 
 /** Asks until a record is met or the log is at its end; `reached` hears of each answer. Null where there is none. */
 export async function findInLog(
-  ask: (query: Record<string, string>) => Promise<Found>,
+  ask: (query: Record<string, string>) => Promise<FoundRecord>,
   wanted: Wanted,
   way: Way,
   from: number,
-  reached: (found: Found) => void,
+  reached: (found: FoundRecord) => void,
 ): Promise<number | null> {
   let at = from;
   for (;;) {
@@ -45,8 +38,8 @@ export async function findInLog(
 /** Asks about one log. */
 export const asker =
   (id: string, stream: string, signal: AbortSignal) =>
-  (query: Record<string, string>): Promise<Found> =>
-    get<Found>(path(id, stream, query), signal);
+  (query: Record<string, string>): Promise<FoundRecord> =>
+    get<FoundRecord>(path(id, stream, query), signal);
 
 /** A time as somebody types or copies it out of a log, as the API takes it; null where it is none. */
 export function timeOf(text: string): string | null {

@@ -1,6 +1,7 @@
 // Reading the API: one request, and the hook that keeps an answer together with the address it belongs to.
 
 import { useCallback, useEffect, useRef, useState } from "react";
+import type { PathOf } from "./api";
 import { isPaused, renewed } from "./live";
 
 /** An answer that is not the data: what the server said, or that it said nothing. */
@@ -16,8 +17,8 @@ export class ApiError extends Error {
   }
 }
 
-/** Reads one address of the API. */
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+/** Reads one address of the API; one that answers something else than `T` does not compile. */
+export async function get<T>(path: PathOf<T> & string, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, { signal: signal ?? null, headers: { accept: "application/json" } });
@@ -97,7 +98,7 @@ const AFTER_FAILURE_MS = 10_000;
  * While another address of the same hook loads, the last data stays, and `standing` says that it is of another one: a page
  * that narrows must not blink, nor show old figures as new ones.
  */
-export function useApi<T>(path: string | null, every?: (data: T) => number | null): Loaded<T> {
+export function useApi<T>(path: (PathOf<T> & string) | null, every?: (data: T) => number | null): Loaded<T> {
   const [state, setState] = useState<{ answer: Answer<T> | null; error: ApiError | null; of: string | null }>({
     answer: null,
     error: null,

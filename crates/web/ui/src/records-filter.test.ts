@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { LogRecord } from "./api";
+import type { LogLevel, LogRecord } from "./api";
 import { ALL, byteOf, choices, isNarrow, matching } from "./records-filter";
 
-const record = (offset: number, level: string, component: string, text: string): LogRecord => ({
+const record = (offset: number, level: LogLevel, component: string, text: string): LogRecord => ({
   offset,
   length: 1,
   logged: null,

@@ -8,6 +8,8 @@ const FINE: Status = {
   oldest_pending_s: 10,
   disk: { used_bytes: 1, max_bytes: 2, full: false, file_system_full: false },
   last_log: "2026-11-29T20:14:48.000Z",
+  derived: 1,
+  trouble: 0,
 };
 const trouble = (change: Partial<Status>) => healthOf({ ...FINE, ...change }, true, NOW).trouble;
 

@@ -14,6 +14,8 @@ const KB: Kb = {
   unknown: 0,
   failed: 0,
   succeeded: 0,
+  first: null,
+  last: null,
 };
 
 test("every PC that tried is in one piece, and no piece is empty", () => {

@@ -188,7 +188,7 @@ export const isOwn = (address: string): boolean => /^\/(?![/\\])/.test(address.r
 
 export const overviewUrl = (filters: Filters = {}) => `/${queryOf(filters)}`;
 export const endpointUrl = (id: string, places: Places = {}) =>
-  `/endpoints/${encodeURIComponent(id)}${queryOfPlaces(places)}`;
+  `/endpoints/${encodeURIComponent(id)}${queryOfPlaces(places)}` as const;
 /** Where the API has a list of an endpoint as files, below `/api/v1/`. */
 export const listPath = (id: string, list: "attempts" | "findings" | "codes" | "logs") =>
   `endpoints/${encodeURIComponent(id)}/${list}`;
@@ -199,18 +199,19 @@ export const recordUrl = (id: string, stream: string, offset: number) =>
 export const logFileUrl = (id: string, stream: string) =>
   `/api/v1/endpoints/${encodeURIComponent(id)}/log?stream=${encodeURIComponent(stream)}`;
 
-export const attemptUrl = (id: string, attempt: string) => `${endpointUrl(id)}/attempts/${encodeURIComponent(attempt)}`;
+export const attemptUrl = (id: string, attempt: string) =>
+  `${endpointUrl(id)}/attempts/${encodeURIComponent(attempt)}` as const;
 export const reportUrl = (id: string, attempt: string | null) =>
   `${endpointUrl(id)}/report${attempt === null ? "" : `?attempt=${encodeURIComponent(attempt)}`}`;
 /** A page of the audit, for the reader and for the API alike. */
-export const auditUrl = (after = "") => `/audit${after === "" ? "" : `?after=${encodeURIComponent(after)}`}`;
+export const auditUrl = (after = "") => `/audit${after === "" ? "" : `?after=${encodeURIComponent(after)}`}` as const;
 export const searchUrl = (q: string) => `/search?q=${encodeURIComponent(searchable(q).trim())}`;
 
 /** The page of an update or a cause keeps the days and the labels, which are what a reader chose on the page before. */
 export const updateUrl = (kb: string, filters: Filters = {}) =>
-  `/updates/${encodeURIComponent(kb)}${queryOf(without(filters, "kb"))}`;
+  `/updates/${encodeURIComponent(kb)}${queryOf(without(filters, "kb"))}` as const;
 export const causeUrl = (id: string, filters: Filters = {}) =>
-  `/causes/${encodeURIComponent(id)}${queryOf(without(filters, "cause", "by"))}`;
+  `/causes/${encodeURIComponent(id)}${queryOf(without(filters, "cause", "by"))}` as const;
 export const sectionUrl = (section: "updates" | "causes", view: Partial<SectionView> = {}) =>
   `/${section}${sectionQuery(view)}`;
 

@@ -24,7 +24,7 @@ type Props = { id: string; stream: string; offset: number };
 export function RecordsPage({ id, stream, offset }: Props) {
   const { t } = useLang();
   const path = (at: number, before: number, after: number) =>
-    `/api/v1/endpoints/${encodeURIComponent(id)}/records?stream=${encodeURIComponent(stream)}&offset=${at}&before=${before}&after=${after}`;
+    `/api/v1/endpoints/${encodeURIComponent(id)}/records?stream=${encodeURIComponent(stream)}&offset=${at}&before=${before}&after=${after}` as const;
   const { data, error, reload } = useApi<Records>(path(offset, AROUND, AROUND));
   const [earlier, setEarlier] = useState<LogRecord[]>([]);
   const [later, setLater] = useState<LogRecord[]>([]);

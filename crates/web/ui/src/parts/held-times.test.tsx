@@ -1,6 +1,6 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { expect, test } from "vitest";
-import type { HeldTimes } from "../api";
+import type { HeldGap, HeldTimes } from "../api";
 import { HeldList, HeldSentence } from "./held-times";
 
 const held = (change: Partial<HeldTimes>): HeldTimes => ({
@@ -18,7 +18,7 @@ test("a good verdict beyond what logs cover says so, and any other one says of w
   expect(shown(held({}), true)).toBe("told from logs of 2022-08-01 08:00 to 2022-08-30 17:02");
   const partly = held({ whole: false, silent: true });
   expect(shown(partly, true)).toMatch(/with 1 gap; nothing has come since$/);
-  const ended = { from: "2022-08-30 17:02:44", to: null, reason: "silent", stream: "1", path: "CBS.log" };
+  const ended: HeldGap = { from: "2022-08-30 17:02:44", to: null, reason: "silent", stream: "1", path: "CBS.log" };
   const sources = [{ ...partly.sources[0]!, gaps: [ended] }];
   expect(shown({ ...partly, sources }, true)).toMatch(/17:02; nothing has come since$/);
   expect(shown({ ...partly, sources, silent: false }, true)).toMatch(/with 1 gap$/);
@@ -28,11 +28,17 @@ test("a good verdict beyond what logs cover says so, and any other one says of w
 });
 
 test("what an agent lost is told with its reason, and of an event log with its records", () => {
-  const lost = { from: null, to: "2022-08-30 17:02:44", reason: "overwritten", path: "System.evtx" };
-  const gaps = [
-    { ...lost, records: [11, 41] as [number, number] },
-    { ...lost, records: [50, 51] as [number, number] },
-    { ...lost, reason: "gone", path: "CBS.log", bytes: [900, 1000] as [number, number] },
+  const lost: HeldGap = {
+    from: null,
+    to: "2022-08-30 17:02:44",
+    reason: "overwritten",
+    stream: null,
+    path: "System.evtx",
+  };
+  const gaps: HeldGap[] = [
+    { ...lost, records: [11, 41] },
+    { ...lost, records: [50, 51] },
+    { ...lost, reason: "gone", path: "CBS.log", bytes: [900, 1000] },
   ];
   const sources = [{ ...held({}).sources[0]!, gaps, gaps_total: 3 }];
   const text = renderToStaticMarkup(<HeldList held={held({ whole: false, sources })} />).replace(/<[^>]*>/g, "");

@@ -2,7 +2,8 @@
 
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import type { LogRecord } from "../api";
-import { asker, type Found, findInLog, NOTHING, timeOf, type Wanted, type Way } from "../find";
+import type { FoundRecord } from "../api";
+import { asker, findInLog, NOTHING, timeOf, type Wanted, type Way } from "../find";
 import { percent } from "../format";
 import { useLang } from "../i18n";
 import { ApiError } from "../load";
@@ -87,8 +88,8 @@ function Find({ id, stream, records }: { id: string; stream: string; records: Lo
     setFailed(null);
     setCame(0);
     const from = !target ? 0 : way === "next" ? target.offset + Math.max(1, target.length) : target.offset;
-    const all = ({ end }: Found) => Math.max(1, way === "next" ? end - from : from);
-    const reached = (found: Found) => setCame(Math.min(1, Math.abs(found.reached - from) / all(found)));
+    const all = ({ end }: FoundRecord) => Math.max(1, way === "next" ? end - from : from);
+    const reached = (found: FoundRecord) => setCame(Math.min(1, Math.abs(found.reached - from) / all(found)));
     findInLog(asker(id, stream, asking.signal), wanted, way, from, reached).then(
       (offset) => {
         if (offset === null) setCame("nothing");

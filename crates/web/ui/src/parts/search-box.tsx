@@ -15,7 +15,7 @@ const TYPING_MS = 150;
 /** The server takes 4 KiB, and a character may have three bytes; what can be searched for stands in the beginning of a line. */
 const TYPED_MAX = 1_300;
 
-export const searchPath = (q: string) => `/api/v1/search?q=${encodeURIComponent(q.slice(0, TYPED_MAX))}`;
+export const searchPath = (q: string) => `/api/v1/search?q=${encodeURIComponent(q.slice(0, TYPED_MAX))}` as const;
 
 export function SearchBox() {
   const { lang, t } = useLang();
