@@ -72,6 +72,10 @@ impl DayInputs {
     }
 
     /// Takes all rows of one identity, the greatest version first.
+    #[expect(
+        clippy::vec_box,
+        reason = "they were put in order, and one is as large as sixty pointers"
+    )]
     fn take(&mut self, rows: Vec<Box<StoredEvent>>, others: &Others, full: &BTreeSet<Day>) {
         let Some(first) = rows.first() else {
             return;
@@ -170,8 +174,7 @@ impl Store {
                 .param("from", from.number())
                 .param("to", to.number())
         };
-        // Boxed, because they are put in order, and one is as large as many pointers.
-        let mut by_endpoint: BTreeMap<String, Vec<Box<StoredEvent>>> = BTreeMap::new();
+        let mut by_endpoint: BTreeMap<String, Vec<_>> = BTreeMap::new();
         // A landmark that a newer rule set takes for none stands there as the older one left it.
         let (mut oldest, mut is_any_open) = (None::<u32>, false);
         self.fetch_each(
