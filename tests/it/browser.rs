@@ -30,18 +30,8 @@ fn hostile_log() -> String {
 /// What receivers of each kind are sent of an alert, as pages: a mail as its reader sees it, of the others the text that goes out.
 fn put_messages(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
-    let kinds = [
-        "alertmanager",
-        "command",
-        "dingtalk",
-        "email",
-        "feishu",
-        "mail-page",
-        "syslog",
-        "webhook",
-        "wecom",
-    ];
-    for kind in kinds {
+    let kinds = receivers::Kind::ALL.map(receivers::Kind::name);
+    for kind in kinds.into_iter().chain(["mail-page"]) {
         let output = Command::new(env!("CARGO_BIN_EXE_cbsift"))
             .args(["alerts", "preview", "update_failing", "--as", kind])
             .output()

@@ -245,6 +245,22 @@ impl Keeper {
         }
     }
 
+    /// Removes what was found in months that are over; where that fails it is tried again on the next day.
+    async fn expire_months(&self, day: u16) {
+        let Some(keep) = self.keep_months else {
+            return;
+        };
+        match self.store.expire_months(day, keep).await {
+            Ok(months) if months.is_empty() => {}
+            Ok(months) => {
+                let months: Vec<String> = months.iter().map(ToString::to_string).collect();
+                let months = months.join(", ");
+                tracing::info!(months, "removed what was found in months that are over");
+            }
+            Err(error) => tracing::warn!(%error, "what was found in months that are over stays"),
+        }
+    }
+
     /// One step of expiry, by a day that more than a clock speaks for.
     async fn expire(&self, chores: &mut Chores) -> Result<(), StoreError> {
         let days = match &mut chores.days {
@@ -297,21 +313,7 @@ impl Keeper {
                 Ok(rows) => tracing::info!(rows, "removed audit rows whose days are over"),
                 Err(error) => tracing::warn!(%error, "audit rows whose days are over stay"),
             }
-            if let Some(keep) = self.keep_months {
-                match self.store.expire_months(day, keep).await {
-                    Ok(months) if months.is_empty() => {}
-                    Ok(months) => {
-                        let months: Vec<String> = months.iter().map(ToString::to_string).collect();
-                        tracing::info!(
-                            months = months.join(", "),
-                            "removed what was found in months that are over"
-                        );
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "what was found in months that are over stays")
-                    }
-                }
-            }
+            self.expire_months(day).await;
             chores.looked_for = Some(day);
         }
         let rests = chores

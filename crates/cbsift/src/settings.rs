@@ -186,7 +186,7 @@ const MIN_DISK: u64 = 64 << 20;
 /// What auditors ask for; months are kept whole.
 const MIN_AUDIT_DAYS: u16 = 180;
 
-/// Two years and a month: a month is compared with the same one of the years before.
+/// So long what was found is kept at least: two years can be looked back on from within a month.
 const MIN_MONTHS: u16 = 25;
 
 /// A revocation holds within a minute, also where one reading fails or hangs: the next one comes 2 s later (`run/tokens.rs`).
@@ -404,7 +404,7 @@ impl Check<'_> {
     fn keep_months(&mut self, months: u16) -> Option<u16> {
         if (1..MIN_MONTHS).contains(&months) {
             self.problems.push(format!(
-                "`store.keep_months` is {months}, but pages compare years: {MIN_MONTHS} or more, or 0 to keep what was found for good"
+                "`store.keep_months` is {months}, but what was found is kept {MIN_MONTHS} months at least; 0 keeps it for good"
             ));
         }
         (months > 0).then_some(months)

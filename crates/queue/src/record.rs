@@ -13,7 +13,7 @@
     )
 )]
 
-use event::{Chunk, Format, Source, StreamId, TextEncoding};
+use event::{Chunk, Format, GapReason, Source, StreamId, TextEncoding};
 use std::str::FromStr;
 
 /// The newest format that this build writes. It reads this one and those before, and no newer.
@@ -22,9 +22,14 @@ pub const VERSION: u32 = 3;
 /// The first format whose readers know the chunk's form and source: who does not know them waits for its upgrade, instead of taking
 /// the record for a broken one. What older readers know goes on being written as they read it.
 fn version_of(chunk: &Chunk) -> u32 {
-    // An older reader would take it for a log.
-    if chunk.is_gap() {
-        return 3;
+    // Who does not know it, or its reason, would take it for a log.
+    if let Some((_, reason)) = chunk.gap() {
+        return match reason {
+            GapReason::Gone
+            | GapReason::Damaged
+            | GapReason::Overwritten
+            | GapReason::Unreadable => 3,
+        };
     }
     let form = match chunk.format {
         Format::Wds

@@ -120,6 +120,7 @@ mod tests {
             unit.contains("ExecStart=\"/opt/a b/cbsift-agent\" run --config \"/etc/x.toml\"\n")
         );
     }
+
     #[test]
     fn the_unit_of_the_archives_is_the_one_that_is_installed() {
         let unit = unit(

@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn what_months_have_taught_does_not_part_single_days() {
         let reads = Reads::new(64 << 20, 2);
-        // 2026-03-02 to -31: with the day before 30 days of each.
+        // 2026-03-02 to -31: with the day before 31 days of each.
         let months = read_of(8, 20_514..=20_543);
         assert!(!reads.is_too_much(&months));
         reads.was_too_much(&months);

@@ -26,7 +26,7 @@ pub const MONTHLY_TABLES: [&str; 13] = [
 ];
 
 /// Of these, what comes with text: the others are made of it, and may be made anew at any time.
-const TAKEN: [&str; 2] = ["events", "coverage"];
+const TAKEN: [&str; 4] = ["open_noise", "noise", "events", "coverage"];
 
 /// A month by its days of receipt is counted generously.
 const DAYS_A_MONTH: u16 = 31;
@@ -53,13 +53,13 @@ impl Store {
                 self.sql(
                     "SELECT table, toUInt32(partition) AS month, name AS part, toUInt16(toDate(modification_time, 'UTC')) AS written \
                      FROM system.parts WHERE database = currentDatabase() AND active AND table IN {tables:Array(String)} \
-                       AND match(partition, '^[0-9]{6}$') AND toUInt32OrZero(partition) < {first:UInt32} \
-                       AND toUInt32OrZero(partition) != {far_off:UInt32} \
+                       AND toUInt32OrZero(partition) >= {earliest:UInt32} AND toUInt32OrZero(partition) < {first:UInt32} \
                      ORDER BY month, table, part",
                 )
                 .param("tables", MONTHLY_TABLES.iter().chain(&["chunks"]).collect::<Vec<_>>())
                 .param("first", first.yyyymm())
-                .param("far_off", Month::FAR_OFF.yyyymm()),
+                // What is before it is of the far-off month, whichever partition it stands in.
+                .param("earliest", Month::near().0.yyyymm()),
             )
             .await?;
         let days = keep.saturating_mul(DAYS_A_MONTH);
